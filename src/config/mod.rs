@@ -1,0 +1,135 @@
+//! What a server is told: zoo.cfg and myid, as values.
+//!
+//! The parser (`parse.rs`) makes a [`ServerConfig`] out of a file; the simulator makes one out of
+//! a scenario. Not here: what the numbers mean for a quorum (`quorum`).
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::base::{Museum, ServerId};
+use crate::runtime::HostPort;
+
+/// Whether a server votes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LearnerType {
+    Participant,
+    Observer,
+}
+
+/// One `server.N=host:quorumPort:electionPort[:role][;[clientHost:]clientPort]` line.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ServerSpec {
+    pub quorum: HostPort,
+    pub election: HostPort,
+    pub client: Option<HostPort>,
+    pub learner_type: LearnerType,
+    /// `weight.N`, 1 where none is given.
+    pub weight: i64,
+    /// `group.G` that lists this server.
+    pub group: Option<i64>,
+}
+
+/// Everything a server needs to know before it starts.
+#[derive(Clone, Debug)]
+pub struct ServerConfig {
+    pub my_id: ServerId,
+    /// Empty for a standalone server.
+    pub servers: BTreeMap<ServerId, ServerSpec>,
+    /// True if `group.*` lines were given: then the verifier is hierarchical.
+    pub hierarchical: bool,
+    pub data_dir: PathBuf,
+    pub data_log_dir: PathBuf,
+    /// Where clients connect; `None` if neither `clientPort` nor a client part is given.
+    pub client: Option<HostPort>,
+    pub tick_time: Duration,
+    /// In ticks.
+    pub init_limit: u32,
+    /// In ticks.
+    pub sync_limit: u32,
+    /// `minSessionTimeout`; 2 ticks where none is given.
+    pub session_timeout_min: Duration,
+    /// `maxSessionTimeout`; 20 ticks where none is given.
+    pub session_timeout_max: Duration,
+    /// Connections one address may hold; 0 is no limit.
+    pub max_client_cnxns: u32,
+    /// Transactions between two snapshots (`snapCount`).
+    pub snap_count: u32,
+    /// `preAllocSize` in bytes.
+    pub pre_alloc_bytes: u64,
+    /// `autopurge.snapRetainCount`.
+    pub snap_retain_count: usize,
+    /// `autopurge.purgeInterval`; `None` if it is 0.
+    pub purge_interval: Option<Duration>,
+    /// Words answered besides `srvr`; `*` is all.
+    pub four_letter_words: Vec<String>,
+    /// `commitLogCount`: committed transactions kept in memory for DIFF.
+    pub committed_log_count: usize,
+    /// `zookeeper.snapshotSizeFactor`: on-disk log sync budget as a share of the newest snapshot.
+    pub snapshot_size_factor: f64,
+    /// `zookeeper.db.autocreate`: an empty directory may vote without an `initialize` file.
+    pub db_autocreate: bool,
+    /// `fastleader.minNotificationInterval`.
+    pub notification_interval_min: Duration,
+    /// `fastleader.maxNotificationInterval`.
+    pub notification_interval_max: Duration,
+    /// How long an election waits for a better vote once it has a quorum (200 ms in Apache).
+    pub finalize_wait: Duration,
+    /// `cnxTimeout`: connecting to an election port.
+    pub election_connect_timeout: Duration,
+    /// `leader.maxTimeToWaitForEpoch`; `None` is initLimit alone.
+    pub epoch_wait_max: Option<Duration>,
+    pub quorum_listen_on_all_ips: bool,
+    pub museum: Museum,
+}
+
+impl ServerConfig {
+    /// A configuration with Apache's defaults, and neither servers nor directories.
+    pub fn defaults(my_id: ServerId) -> ServerConfig {
+        let tick_time = Duration::from_millis(3000);
+        ServerConfig {
+            my_id,
+            servers: BTreeMap::new(),
+            hierarchical: false,
+            data_dir: PathBuf::new(),
+            data_log_dir: PathBuf::new(),
+            client: None,
+            tick_time,
+            init_limit: 10,
+            sync_limit: 5,
+            session_timeout_min: tick_time * 2,
+            session_timeout_max: tick_time * 20,
+            max_client_cnxns: 60,
+            snap_count: 100_000,
+            pre_alloc_bytes: 64 * 1024 * 1024,
+            snap_retain_count: 3,
+            purge_interval: None,
+            four_letter_words: vec!["srvr".into()],
+            committed_log_count: crate::base::limits::COMMITTED_LOG_COUNT,
+            snapshot_size_factor: 0.33,
+            db_autocreate: true,
+            notification_interval_min: Duration::from_millis(200),
+            notification_interval_max: Duration::from_secs(60),
+            finalize_wait: Duration::from_millis(200),
+            election_connect_timeout: Duration::from_secs(5),
+            epoch_wait_max: None,
+            quorum_listen_on_all_ips: false,
+            museum: Museum::default(),
+        }
+    }
+
+    /// A server without an ensemble: no peers, no epochs.
+    pub fn is_standalone(&self) -> bool {
+        self.servers.is_empty()
+    }
+
+    /// `initLimit` as a time.
+    pub fn init_timeout(&self) -> Duration {
+        self.tick_time * self.init_limit
+    }
+
+    /// `syncLimit` as a time.
+    pub fn sync_timeout(&self) -> Duration {
+        self.tick_time * self.sync_limit
+    }
+}

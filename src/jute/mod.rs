@@ -1,0 +1,8 @@
+//! ZooKeeper's serialisation and every record that crosses a wire or a disk.
+
+mod codec;
+pub mod data;
+pub mod quorum;
+pub mod txn;
+
+pub use codec::{DecodeError, Jute, Reader};

@@ -1,0 +1,29 @@
+//! Quorate: a ZooKeeper-compatible coordination service.
+//!
+//! Layers, lowest first. A module imports only from those above it in this list
+//! (held by `tests/layers.rs`); `DESIGN` words are explained in each module's head.
+//!
+//! | module     | what it is                                                           |
+//! |------------|----------------------------------------------------------------------|
+//! | `base`     | zxid, epoch, server and session ids, clocks as values, notes, limits  |
+//! | `jute`     | codec and records: client protocol, transactions, quorum, persistence |
+//! | `runtime`  | the whole outside world as a trait; `os` alone touches the machine    |
+//! | `config`   | zoo.cfg and myid                                                      |
+//! | `quorum`   | membership, verifiers, `AckSet`                                       |
+//! | `storage`  | txn log, snapshots, epoch files, guard file, purge                    |
+//! | `tree`     | znodes, ACLs, watches, apply(txn)                                     |
+//! | `session`  | expiry buckets, ids, passwords, touches                               |
+//! | `database` | tree + sessions + committed log: what a server knows                  |
+//! | `election` | fast leader election                                                  |
+//! | `zab`      | leader and learner: discovery, synchronisation, broadcast             |
+//! | `pipeline` | prepare, propose, commit order, reply order                           |
+//! | `peer`     | LOOKING / FOLLOWING / LEADING / OBSERVING, standalone; the pump       |
+//! | `server`   | client connections                                                    |
+//! | `admin`    | four-letter words                                                     |
+//! | `cli`      | the `quorate` command                                                 |
+
+pub mod base;
+pub mod config;
+pub mod jute;
+pub mod quorum;
+pub mod runtime;

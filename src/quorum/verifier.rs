@@ -1,0 +1,118 @@
+//! Majority and weighted (hierarchical) quorums over a fixed membership.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use crate::base::ServerId;
+use crate::config::{LearnerType, ServerConfig, ServerSpec};
+
+/// The membership of one configuration and its rule for quorums.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QuorumVerifier {
+    servers: BTreeMap<ServerId, ServerSpec>,
+    hierarchical: bool,
+    version: i64,
+}
+
+impl QuorumVerifier {
+    pub fn new(config: &ServerConfig) -> QuorumVerifier {
+        QuorumVerifier {
+            servers: config.servers.clone(),
+            hierarchical: config.hierarchical,
+            version: 0,
+        }
+    }
+
+    pub fn version(&self) -> i64 {
+        self.version
+    }
+
+    pub fn servers(&self) -> &BTreeMap<ServerId, ServerSpec> {
+        &self.servers
+    }
+
+    pub fn voters(&self) -> impl Iterator<Item = ServerId> + '_ {
+        self.servers
+            .iter()
+            .filter(|(_, spec)| spec.learner_type == LearnerType::Participant)
+            .map(|(sid, _)| *sid)
+    }
+
+    pub fn is_voter(&self, sid: ServerId) -> bool {
+        self.servers.get(&sid).is_some_and(|s| s.learner_type == LearnerType::Participant)
+    }
+
+    pub fn is_observer(&self, sid: ServerId) -> bool {
+        self.servers.get(&sid).is_some_and(|s| s.learner_type == LearnerType::Observer)
+    }
+
+    /// 0 for observers and strangers.
+    pub fn weight(&self, sid: ServerId) -> i64 {
+        match self.servers.get(&sid) {
+            Some(spec) if spec.learner_type == LearnerType::Participant => spec.weight,
+            _ => 0,
+        }
+    }
+
+    /// Whether these servers are a quorum: more than half of the voters, or, with groups, more
+    /// than half of the weight in more than half of the groups that have any weight.
+    pub fn contains_quorum(&self, acks: &BTreeSet<ServerId>) -> bool {
+        if self.hierarchical {
+            return self.contains_hierarchical_quorum(acks);
+        }
+        let voters = self.voters().count();
+        acks.iter().filter(|sid| self.is_voter(**sid)).count() > voters / 2
+    }
+
+    fn contains_hierarchical_quorum(&self, acks: &BTreeSet<ServerId>) -> bool {
+        let mut groups: BTreeMap<i64, (i64, i64)> = BTreeMap::new();
+        for sid in self.voters() {
+            let spec = &self.servers[&sid];
+            let (acked, total) = groups.entry(spec.group.unwrap_or(0)).or_default();
+            *total += spec.weight;
+            if acks.contains(&sid) {
+                *acked += spec.weight;
+            }
+        }
+        groups.retain(|_, (_, total)| *total > 0);
+        let won = groups.values().filter(|(acked, total)| acked * 2 > *total).count();
+        won * 2 > groups.len()
+    }
+
+    /// The configuration as notifications and NEWLEADER carry it (facts 2.4): one line a server,
+    /// then groups and weights, then `version=` in hex without a newline.
+    pub fn config_text(&self) -> String {
+        let mut text = String::new();
+        for (sid, spec) in &self.servers {
+            let role = match spec.learner_type {
+                LearnerType::Participant => "participant",
+                LearnerType::Observer => "observer",
+            };
+            let _ = write!(text, "server.{sid}={}:{}:{role}", spec.quorum, spec.election.port);
+            if let Some(client) = &spec.client {
+                let _ = write!(text, ";{client}");
+            }
+            text.push('\n');
+        }
+        if self.hierarchical {
+            self.write_groups(&mut text);
+        }
+        let _ = write!(text, "version={:x}", self.version);
+        text
+    }
+
+    fn write_groups(&self, text: &mut String) {
+        let mut groups: BTreeMap<i64, Vec<String>> = BTreeMap::new();
+        for (sid, spec) in &self.servers {
+            if let Some(group) = spec.group {
+                groups.entry(group).or_default().push(sid.to_string());
+            }
+        }
+        for (group, members) in groups {
+            let _ = writeln!(text, "group.{group}={}", members.join(":"));
+        }
+        for (sid, spec) in &self.servers {
+            let _ = writeln!(text, "weight.{sid}={}", spec.weight);
+        }
+    }
+}

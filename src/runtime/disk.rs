@@ -1,0 +1,70 @@
+//! Files, directories and what makes them durable.
+//!
+//! Durable means: file contents after `File::sync`, names (create, rename, remove) after
+//! `Lane::sync_dir` of their directory. Everything else may be lost or torn by a crash, in any
+//! order, at 512-byte sectors.
+
+use std::future::Future;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+
+use crate::base::Stamp;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OpenMode {
+    /// The file must exist.
+    Read,
+    /// Read and write; the file must exist.
+    Write,
+    /// Read and write; created empty, or emptied if it exists.
+    Create,
+}
+
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct DirEntry {
+    pub name: String,
+    pub len: u64,
+}
+
+/// One queue of disk operations. Each operation begins when the one before it has ended.
+pub trait Lane: Clone + 'static {
+    type File: File;
+
+    /// The operations that follow were asked for by an event of this stamp.
+    fn begin(&self, at: Stamp);
+    /// When the last operation of this lane ended.
+    fn ended(&self) -> Stamp;
+
+    fn open(&self, path: &Path, mode: OpenMode) -> impl Future<Output = io::Result<Self::File>>;
+    /// Files (not directories) in a directory, sorted by name. `NotFound` if it does not exist.
+    fn list(&self, dir: &Path) -> impl Future<Output = io::Result<Vec<DirEntry>>>;
+    fn create_dir_all(&self, dir: &Path) -> impl Future<Output = io::Result<()>>;
+    fn rename(&self, from: &Path, to: &Path) -> impl Future<Output = io::Result<()>>;
+    fn remove(&self, path: &Path) -> impl Future<Output = io::Result<()>>;
+    /// Makes names in this directory durable.
+    fn sync_dir(&self, dir: &Path) -> impl Future<Output = io::Result<()>>;
+    /// The whole content of a small file.
+    fn read(&self, path: &Path) -> impl Future<Output = io::Result<Bytes>> {
+        let path: PathBuf = path.to_path_buf();
+        async move {
+            let mut file = self.open(&path, OpenMode::Read).await?;
+            let len = file.len().await?;
+            file.read_at(0, len as usize).await
+        }
+    }
+}
+
+pub trait File: 'static {
+    fn len(&mut self) -> impl Future<Output = io::Result<u64>>;
+    /// Up to `len` bytes from `offset`; fewer only at the end of the file.
+    fn read_at(&mut self, offset: u64, len: usize) -> impl Future<Output = io::Result<Bytes>>;
+    /// Writes all of `data` at `offset`, growing the file if needed.
+    fn write_at(&mut self, offset: u64, data: Bytes) -> impl Future<Output = io::Result<()>>;
+    /// Writes `len` real zeros at `offset` (never a hole: see performance law "zeros ahead").
+    fn write_zeros_at(&mut self, offset: u64, len: u64) -> impl Future<Output = io::Result<()>>;
+    fn set_len(&mut self, len: u64) -> impl Future<Output = io::Result<()>>;
+    /// fdatasync: content and length are durable when it returns. A failure is final.
+    fn sync(&mut self) -> impl Future<Output = io::Result<()>>;
+}

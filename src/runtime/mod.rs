@@ -1,0 +1,109 @@
+//! The whole outside world, injected: network, disk, clocks, entropy, tasks, the end of the process.
+//!
+//! Two worlds implement it: [`os`] (sockets, files, the machine's clocks) and the simulator's
+//! `World`. Drivers take `R: Runtime`; cores never see it.
+//!
+//! **Event time.** Whatever happens carries the [`Stamp`] at which it happened: data read from a
+//! stream, an accepted connection, a finished disk operation. Effects carry the stamp of the event
+//! that caused them (`Stream::begin_write`, `Lane::begin`). On the machine a stamp is simply the
+//! monotonic clock; in the simulator it is computed, so that the order in which tasks happen to
+//! run decides nothing.
+//!
+//! Not here: what any of it means.
+
+mod disk;
+mod net;
+pub mod os;
+
+pub use disk::{DirEntry, File, Lane, OpenMode};
+pub use net::{HostPort, Label, LabelKind, Listener, Stream};
+
+use std::future::Future;
+use std::io;
+use std::time::Duration;
+
+use crate::base::{Mono, Note, Now, Stamp};
+
+/// What a random number is for. Part of its key, so that one more draw for one purpose
+/// changes no draw for another.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Purpose {
+    /// When the log rolls: Apache spreads it over snapCount/2 .. snapCount.
+    SnapshotRoll,
+    /// Ensemble and instance ids of the guard file.
+    Identity,
+    /// How long a committed transaction waits before it is applied (simulator only).
+    ApplyDelay,
+}
+
+/// Which queue of the disk an operation belongs to. Operations of one lane run one after
+/// another; lanes run beside each other.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum LaneId {
+    /// Txn log, epoch files, guard file, truncation: what an ack waits for.
+    Log,
+    /// Snapshots and purging.
+    Snapshot,
+}
+
+/// Why a process ends. The number is Apache's exit code (ExitCode.java).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Halt {
+    pub exit_code: i32,
+    pub why: String,
+}
+
+impl Halt {
+    /// ExitCode.UNEXPECTED_ERROR: a failed fsync, an assertion.
+    pub fn unexpected(why: impl Into<String>) -> Halt {
+        Halt { exit_code: 1, why: why.into() }
+    }
+}
+
+/// One server's view of the world. Cheap to clone.
+pub trait Runtime: Clone + 'static {
+    type Stream: Stream;
+    type Listener: Listener<Stream = Self::Stream>;
+    type Lane: Lane;
+
+    /// The present, as a stamp. For drivers that start something by themselves; an input's own
+    /// stamp is always better.
+    fn stamp(&self) -> Stamp;
+    /// This server's clocks at that moment.
+    fn now_at(&self, at: Stamp) -> Now;
+    /// The moment at which this server's monotonic clock shows `mono`.
+    fn stamp_of(&self, mono: Mono) -> Stamp;
+    /// How long the pump lets an instant settle before it takes its inputs (zero on the machine).
+    fn settle(&self) -> Duration;
+    /// How long a committed transaction waits before it is applied (zero on the machine).
+    fn apply_delay(&self, n: u64) -> Duration;
+    /// The `n`-th random number for this purpose on this server.
+    fn random_u64(&self, what: Purpose, n: u64) -> u64;
+
+    /// Runs a task on this server's thread until it ends or the server dies.
+    fn spawn(&self, name: &'static str, task: impl Future<Output = ()> + 'static);
+    /// Sleeps until the world's clock has reached `at`.
+    fn sleep_until(&self, at: Stamp) -> impl Future<Output = ()>;
+    /// The end of this process. On the machine it does not return; in the simulator it crashes
+    /// the node, and the caller's future is dropped at its next await.
+    fn halt(&self, why: Halt);
+
+    /// Opens a connection; the address is resolved anew at every call. `at` is the stamp of the
+    /// event that asked for it. Fails with `TimedOut` after `timeout`. Returns when it was open.
+    fn connect(
+        &self,
+        at: Stamp,
+        to: &HostPort,
+        timeout: Duration,
+    ) -> impl Future<Output = (Stamp, io::Result<Self::Stream>)>;
+    /// Listens; `AddrInUse` and unresolvable names are errors.
+    fn listen(&self, on: &HostPort) -> impl Future<Output = io::Result<Self::Listener>>;
+    /// A handle on one queue of this server's disk.
+    fn disk(&self, lane: LaneId) -> Self::Lane;
+
+    /// Tells whoever watches. `at` is the stamp of the step that emitted the note.
+    fn observe(&self, at: Stamp, note: Note);
+    /// One line of the trace: an input or output of the pump. Never called when `traces` is false.
+    fn trace(&self, at: Stamp, line: &dyn std::fmt::Display);
+    fn traces(&self) -> bool;
+}

@@ -1,0 +1,89 @@
+//! Streams: bytes in order, with a label on what is written and a stamp on what is read.
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::base::{Stamp, Zxid};
+
+/// A host, by name or number, and a port. Resolved when it is used, never before.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct HostPort {
+    pub host: String,
+    pub port: u16,
+}
+
+impl HostPort {
+    pub fn new(host: impl Into<String>, port: u16) -> HostPort {
+        HostPort { host: host.into(), port }
+    }
+}
+
+impl fmt::Display for HostPort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.host.contains(':') {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
+        }
+    }
+}
+
+/// What the bytes that follow are: scenario files hold, delay and trigger on it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum LabelKind {
+    /// Election port: the first message of a connection.
+    Handshake,
+    Notification,
+    Request,
+    Proposal,
+    Ack,
+    Commit,
+    Ping,
+    Revalidate,
+    Sync,
+    Inform,
+    NewLeader,
+    FollowerInfo,
+    UpToDate,
+    Diff,
+    Trunc,
+    Snap,
+    /// The inline snapshot behind a SNAP packet.
+    SnapshotStream,
+    ObserverInfo,
+    LeaderInfo,
+    AckEpoch,
+    /// Client port, either direction.
+    Client,
+}
+
+/// Kind and zxid of a frame. The machine drops it; SimNet uses it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Label {
+    pub kind: LabelKind,
+    pub zxid: Option<Zxid>,
+}
+
+impl Label {
+    pub const CLIENT: Label = Label { kind: LabelKind::Client, zxid: None };
+}
+
+/// One end of a connection. TLS fits in between, since it is AsyncRead + AsyncWrite.
+pub trait Stream: AsyncRead + AsyncWrite + Unpin + 'static {
+    /// The bytes written from now on were caused by an event of this stamp and mean this.
+    fn begin_write(&mut self, at: Stamp, label: Label);
+    /// When the bytes of the last successful read (or the end of the stream, or the error it
+    /// returned) arrived.
+    fn read_at(&self) -> Stamp;
+    /// The other end, as text for logs (`ip:port`).
+    fn peer(&self) -> String;
+}
+
+pub trait Listener: 'static {
+    type Stream: Stream;
+    /// The next connection and when it was accepted.
+    fn accept(&mut self) -> impl Future<Output = io::Result<(Stamp, Self::Stream)>>;
+}

@@ -1,0 +1,1 @@
+//! The machine: tokio sockets, files through a blocking pool, the system clocks.
