@@ -1,5 +1,6 @@
 //! ZooKeeper's serialisation and every record that crosses a wire or a disk.
 
+pub mod client;
 mod codec;
 pub mod data;
 pub mod quorum;
