@@ -110,8 +110,9 @@ impl Reader {
 
     pub fn vector<T: Jute>(&mut self) -> Result<Option<Vec<T>>, DecodeError> {
         let Some(count) = self.length()? else { return Ok(None) };
-        // Each element takes at least one byte: a count is never worth more memory than that.
-        let mut items = Vec::with_capacity(count.min(self.remaining()));
+        // What is left bounds the count, so that a lie costs no more memory than its bytes are worth.
+        let count_max = self.remaining() / T::BYTES_MIN.max(1);
+        let mut items = Vec::with_capacity(count.min(count_max));
         for _ in 0..count {
             items.push(T::decode(self)?);
         }
@@ -121,6 +122,9 @@ impl Reader {
 
 /// A value with a jute encoding.
 pub trait Jute: Sized {
+    /// The shortest encoding.
+    const BYTES_MIN: usize = 1;
+
     fn encode(&self, out: &mut Vec<u8>);
     fn decode(from: &mut Reader) -> Result<Self, DecodeError>;
 
@@ -132,8 +136,10 @@ pub trait Jute: Sized {
 }
 
 macro_rules! primitive {
-    ($type:ty, $read:ident, |$value:ident, $out:ident| $write:expr) => {
+    ($type:ty, $bytes:literal, $read:ident, |$value:ident, $out:ident| $write:expr) => {
         impl Jute for $type {
+            const BYTES_MIN: usize = $bytes;
+
             fn encode(&self, $out: &mut Vec<u8>) {
                 let $value = self;
                 $write
@@ -145,9 +151,9 @@ macro_rules! primitive {
     };
 }
 
-primitive!(i32, int, |v, out| out.extend_from_slice(&v.to_be_bytes()));
-primitive!(i64, long, |v, out| out.extend_from_slice(&v.to_be_bytes()));
-primitive!(bool, boolean, |v, out| out.push(u8::from(*v)));
+primitive!(i32, 4, int, |v, out| out.extend_from_slice(&v.to_be_bytes()));
+primitive!(i64, 8, long, |v, out| out.extend_from_slice(&v.to_be_bytes()));
+primitive!(bool, 1, boolean, |v, out| out.push(u8::from(*v)));
 
 fn encode_length(length: usize, out: &mut Vec<u8>) {
     let length = i32::try_from(length).expect("a field is far below 2 GiB");
@@ -155,13 +161,12 @@ fn encode_length(length: usize, out: &mut Vec<u8>) {
 }
 
 impl Jute for Option<Bytes> {
+    const BYTES_MIN: usize = 4;
+
     fn encode(&self, out: &mut Vec<u8>) {
         match self {
             None => (-1).encode(out),
-            Some(bytes) => {
-                encode_length(bytes.len(), out);
-                out.extend_from_slice(bytes);
-            }
+            Some(bytes) => bytes.encode(out),
         }
     }
     fn decode(from: &mut Reader) -> Result<Self, DecodeError> {
@@ -169,7 +174,23 @@ impl Jute for Option<Bytes> {
     }
 }
 
+/// A buffer that is never null.
+impl Jute for Bytes {
+    const BYTES_MIN: usize = 4;
+
+    fn encode(&self, out: &mut Vec<u8>) {
+        encode_length(self.len(), out);
+        out.extend_from_slice(self);
+    }
+    fn decode(from: &mut Reader) -> Result<Self, DecodeError> {
+        let offset = from.position();
+        from.buffer()?.ok_or(DecodeError::Null { offset })
+    }
+}
+
 impl Jute for String {
+    const BYTES_MIN: usize = 4;
+
     fn encode(&self, out: &mut Vec<u8>) {
         encode_length(self.len(), out);
         out.extend_from_slice(self.as_bytes());
@@ -181,6 +202,8 @@ impl Jute for String {
 }
 
 impl<T: Jute> Jute for Vec<T> {
+    const BYTES_MIN: usize = 4;
+
     fn encode(&self, out: &mut Vec<u8>) {
         encode_length(self.len(), out);
         for item in self {
@@ -194,6 +217,8 @@ impl<T: Jute> Jute for Vec<T> {
 }
 
 impl<T: Jute> Jute for Option<Vec<T>> {
+    const BYTES_MIN: usize = 4;
+
     fn encode(&self, out: &mut Vec<u8>) {
         match self {
             None => (-1).encode(out),
@@ -213,6 +238,8 @@ macro_rules! records {
         pub struct $name { $($(#[$field_doc])* pub $field: $type),* }
 
         impl $crate::jute::Jute for $name {
+            const BYTES_MIN: usize = 0 $(+ <$type as $crate::jute::Jute>::BYTES_MIN)*;
+
             fn encode(&self, out: &mut Vec<u8>) {
                 let _ = &out;
                 $($crate::jute::Jute::encode(&self.$field, out);)*
@@ -229,6 +256,8 @@ pub(crate) use records;
 macro_rules! id_record {
     ($($id:ty),*) => {$(
         impl Jute for $id {
+            const BYTES_MIN: usize = 8;
+
             fn encode(&self, out: &mut Vec<u8>) {
                 self.0.encode(out);
             }

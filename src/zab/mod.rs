@@ -1,0 +1,7 @@
+//! Zab: a leader and its learners agree on one history.
+//!
+//! `packet.rs` is the vocabulary: every message of the quorum port as a value.
+
+pub mod packet;
+
+pub use packet::Packet;
