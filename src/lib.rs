@@ -24,6 +24,9 @@
 
 pub mod base;
 pub mod config;
+pub mod election;
 pub mod jute;
 pub mod quorum;
 pub mod runtime;
+pub mod server;
+pub mod zab;

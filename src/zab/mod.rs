@@ -1,0 +1,3 @@
+//! Zab: leader and learner.
+
+pub mod driver;
