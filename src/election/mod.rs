@@ -26,6 +26,7 @@
 //! membership by a configuration heard from another server.
 
 pub mod core;
+pub mod driver;
 pub mod links;
 pub mod packet;
 pub mod vote;

@@ -10,6 +10,7 @@
 //! Not here: writes (`pipeline` prepares, `zab` proposes), session expiry (`session`).
 
 mod connection;
+pub mod driver;
 mod handshake;
 mod reads;
 mod replies;

@@ -12,6 +12,7 @@
 //! The log, the epoch files and the tree are the [`Database`](crate::database::Database)'s and the
 //! storage's; what must be durable before which packet leaves is decided here.
 
+pub mod driver;
 pub mod leader;
 pub mod learner;
 pub mod packet;
