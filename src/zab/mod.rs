@@ -3,5 +3,7 @@
 //! `packet.rs` is the vocabulary: every message of the quorum port as a value.
 
 pub mod packet;
+#[cfg(test)]
+mod packet_test;
 
 pub use packet::Packet;
