@@ -14,6 +14,7 @@ records! {
     ReplyHeader { xid: i32, zxid: Zxid, err: i32 }
 
     CreateRequest { path: String, data: Option<Bytes>, acl: Option<Vec<Acl>>, flags: i32 }
+    CreateTtlRequest { path: String, data: Option<Bytes>, acl: Option<Vec<Acl>>, flags: i32, ttl: i64 }
     CreateResponse { path: String }
     Create2Response { path: String, stat: Stat }
     DeleteRequest { path: String, version: i32 }

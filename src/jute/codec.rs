@@ -108,11 +108,14 @@ impl Reader {
         Ok(self.buffer()?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
     }
 
+    /// How many elements what is left can hold: a count that lies costs no memory.
+    fn count_max<T: Jute>(&self) -> usize {
+        self.remaining() / T::BYTES_MIN.max(1)
+    }
+
     pub fn vector<T: Jute>(&mut self) -> Result<Option<Vec<T>>, DecodeError> {
         let Some(count) = self.length()? else { return Ok(None) };
-        // What is left bounds the count, so that a lie costs no more memory than its bytes are worth.
-        let count_max = self.remaining() / T::BYTES_MIN.max(1);
-        let mut items = Vec::with_capacity(count.min(count_max));
+        let mut items = Vec::with_capacity(count.min(self.count_max::<T>()));
         for _ in 0..count {
             items.push(T::decode(self)?);
         }
@@ -268,3 +271,68 @@ macro_rules! id_record {
     )*};
 }
 id_record!(crate::base::Zxid, crate::base::SessionId, crate::base::ServerId, crate::base::Epoch);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reader(bytes: &[u8]) -> Reader {
+        Reader::new(Bytes::copy_from_slice(bytes))
+    }
+
+    #[test]
+    fn nulls_are_minus_one_and_differ_from_empty() {
+        assert_eq!(None::<Bytes>.to_vec(), [255, 255, 255, 255]);
+        assert_eq!(Some(Bytes::new()).to_vec(), [0, 0, 0, 0]);
+        assert_eq!(reader(&[255; 4]).buffer(), Ok(None));
+        assert_eq!(reader(&[0; 4]).buffer(), Ok(Some(Bytes::new())));
+        assert_eq!(reader(&[255; 4]).vector::<i32>(), Ok(None));
+        assert_eq!(reader(&[0; 4]).vector::<i32>(), Ok(Some(Vec::new())));
+        assert_eq!(String::decode(&mut reader(&[255; 4])), Err(DecodeError::Null { offset: 0 }));
+    }
+
+    #[test]
+    fn any_byte_but_zero_reads_as_true() {
+        assert_eq!(reader(&[0]).boolean(), Ok(false));
+        assert_eq!(reader(&[1]).boolean(), Ok(true));
+        assert_eq!(reader(&[7]).boolean(), Ok(true));
+    }
+
+    #[test]
+    fn malformed_utf8_reads_as_replacement_characters() {
+        assert_eq!(reader(&[0, 0, 0, 2, b'a', 0xff]).ustring(), Ok(Some("a\u{fffd}".into())));
+    }
+
+    #[test]
+    fn a_length_past_the_end_is_short() {
+        let error = DecodeError::Short { offset: 4, wanted: 5, left: 2 };
+        assert_eq!(reader(&[0, 0, 0, 5, 1, 2]).buffer(), Err(error));
+    }
+
+    #[test]
+    fn a_length_below_minus_one_or_above_the_limit_is_refused() {
+        let max = JUTE_FIELD_BYTES_MAX;
+        for length in [-2, i32::MIN, i32::MAX, max as i32 + 1] {
+            let refused = Err(DecodeError::Length { offset: 0, length, max });
+            assert_eq!(reader(&length.to_be_bytes()).buffer(), refused);
+            assert_eq!(reader(&length.to_be_bytes()).vector::<i32>().map(|_| None), refused);
+        }
+        let longest = reader(&(max as i32).to_be_bytes()).buffer();
+        assert_eq!(longest, Err(DecodeError::Short { offset: 4, wanted: max, left: 0 }));
+    }
+
+    #[test]
+    fn a_count_is_worth_no_more_memory_than_the_bytes_behind_it() {
+        assert_eq!(reader(&[0; 40]).count_max::<i64>(), 5);
+        assert_eq!(reader(&[0; 40]).count_max::<crate::jute::data::Acl>(), 3);
+        let mut lie = reader(&[0, 31, 0, 0, 0, 0, 0, 1]);
+        assert_eq!(lie.vector::<i32>(), Err(DecodeError::Short { offset: 8, wanted: 4, left: 0 }));
+    }
+
+    #[test]
+    fn a_buffer_inside_a_record_is_a_slice_of_it() {
+        let whole = Bytes::copy_from_slice(&[0, 0, 0, 3, 1, 2, 3]);
+        let inside = Reader::new(whole.clone()).buffer().expect("three bytes").expect("not null");
+        assert_eq!(inside.as_ptr(), whole[4..].as_ptr());
+    }
+}

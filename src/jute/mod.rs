@@ -4,6 +4,8 @@ pub mod client;
 mod codec;
 pub mod data;
 pub mod quorum;
+#[cfg(test)]
+mod records_test;
 pub mod txn;
 
 pub use codec::{DecodeError, Jute, Reader};

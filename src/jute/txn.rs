@@ -113,7 +113,7 @@ impl Txn {
             kind::SET_ACL => Txn::SetAcl(Jute::decode(from)?),
             kind::CREATE_SESSION => Txn::CreateSession(Jute::decode(from)?),
             kind::CLOSE_SESSION if lacks_list(from) => Txn::CloseSession(None),
-            kind::CLOSE_SESSION => Txn::CloseSession(Some(Jute::decode(from)?)),
+            kind::CLOSE_SESSION => Txn::CloseSession(Some(decode_list(from)?)),
             kind::ERROR => Txn::Error(Jute::decode(from)?),
             kind::CHECK => Txn::CheckVersion(Jute::decode(from)?),
             kind::MULTI => Txn::Multi(decode_multi(from)?),
@@ -142,6 +142,15 @@ fn decode_create(from: &mut Reader) -> Result<CreateTxn, DecodeError> {
 fn lacks_list(from: &Reader) -> bool {
     let starts_with_version = || from.clone().int() == Ok(DIGEST_VERSION);
     from.remaining() == 0 || (from.remaining() == TXN_DIGEST_BYTES && starts_with_version())
+}
+
+fn decode_list(from: &mut Reader) -> Result<CloseSessionTxn, DecodeError> {
+    let list: CloseSessionTxn = Jute::decode(from)?;
+    if list.paths_to_delete.iter().any(String::is_empty) {
+        let value = list.paths_to_delete.len() as i64;
+        return Err(DecodeError::Unknown { what: "empty path in a list of paths, length", value });
+    }
+    Ok(list)
 }
 
 fn decode_multi(from: &mut Reader) -> Result<Vec<(i32, Txn)>, DecodeError> {

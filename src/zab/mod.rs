@@ -16,5 +16,7 @@ pub mod driver;
 pub mod leader;
 pub mod learner;
 pub mod packet;
+#[cfg(test)]
+mod packet_test;
 
 pub use packet::Packet;
