@@ -22,7 +22,9 @@
 //! | `admin`    | four-letter words                                                     |
 //! | `cli`      | the `quorate` command                                                 |
 
+pub mod admin;
 pub mod base;
+pub mod cli;
 pub mod config;
 pub mod jute;
 pub mod quorum;
