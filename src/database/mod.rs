@@ -17,6 +17,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use crate::base::{Epoch, SessionId, Zxid};
+use crate::jute::persist::SnapshotBody;
 use crate::jute::txn::Proposal;
 use crate::session::Sessions;
 use crate::storage::{EpochKind, Loaded};
@@ -62,7 +63,12 @@ impl Database {
         let mut fresh = Database::empty(self.committed_log_max);
         if let Some(snapshot) = loaded.snapshot {
             let zxid = snapshot.zxid;
-            fresh.install(zxid, snapshot.sessions, snapshot.acls, snapshot.nodes)?;
+            let body = SnapshotBody {
+                sessions: snapshot.sessions,
+                acls: snapshot.acls,
+                nodes: snapshot.nodes,
+            };
+            fresh.install(zxid, body)?;
         }
         for proposal in loaded.txns {
             fresh.append(proposal);
@@ -190,8 +196,12 @@ impl Database {
 
     /// Ephemerals whose session did not survive have no owner left to close them.
     fn drop_orphans(&mut self) {
-        let live: Vec<SessionId> = self.sessions.iter().map(|(session, _)| session).collect();
-        self.tree.drop_orphaned_ephemerals(&live);
+        let orphaned: Vec<SessionId> =
+            self.tree.ephemeral_owners().filter(|s| !self.sessions.contains(*s)).collect();
+        for session in orphaned {
+            let zxid = self.tree.last_processed();
+            drop(self.tree.kill_session(session, zxid));
+        }
     }
 
     /// Covers tree and sessions: equal on two servers at the same zxid (S-16).

@@ -1,21 +1,19 @@
-//! The tree and the sessions as a stream: to a learner, to a file, and back.
+//! The tree and the sessions as a stream: to a learner, and back.
 //!
-//! The stream behind SNAP is a snapshot file without header, seals and digest (facts: SerializeUtils,
-//! DataTree.serialize); both carry the same body:
-//!
-//!     session count, (id, timeout)* | acl count, (id, vector<ACL>)* | (path, data, acl, stat)* | "/"
+//! The stream behind SNAP is the body of a snapshot file (`jute::persist`) without header, seals
+//! and digest, followed by a signature (LearnerHandler).
 
 use bytes::Bytes;
 use thiserror::Error;
 
 use super::Database;
-use crate::base::{SessionId, Zxid};
-use crate::jute::data::Acl;
+use crate::base::Zxid;
+use crate::jute::persist::{SnapshotBody, decode_snapshot_body};
 use crate::jute::{DecodeError, Jute, Reader};
-use crate::jute::persist::{SnapshotNode, decode_snapshot_body};
-use crate::tree::{SnapshotCursor, TreeLoader};
+use crate::storage::SnapshotEncoder;
+use crate::tree::{LoadError, SnapshotCursor, TreeLoader};
 
-/// The string that ends the stream behind SNAP (LearnerHandler).
+/// The string that ends the stream behind SNAP.
 const SIGNATURE: &str = "BenWasHere";
 
 /// A snapshot that is no tree.
@@ -24,24 +22,26 @@ pub enum InstallError {
     #[error("the snapshot does not decode: {0}")]
     Decode(#[from] DecodeError),
     #[error("the snapshot is no tree: {0}")]
-    Tree(String),
+    Tree(#[from] LoadError),
+    #[error("the snapshot stream ends with {0:?} instead of its signature")]
+    Signature(String),
 }
 
 impl Database {
     /// Replaces tree and sessions. Log, epochs and the right to vote stay as they are.
-    pub(super) fn install(
-        &mut self,
-        zxid: Zxid,
-        sessions: Vec<(SessionId, i32)>,
-        acls: Vec<(i64, Vec<Acl>)>,
-        nodes: Vec<SnapshotNode>,
-    ) -> Result<(), InstallError> {
-        let mut loader = TreeLoader::new(acls);
-        for node in nodes {
-            loader.add(node).map_err(|e| InstallError::Tree(e.to_string()))?;
+    pub(super) fn install(&mut self, zxid: Zxid, body: SnapshotBody) -> Result<(), InstallError> {
+        let mut loader = TreeLoader::new();
+        for (id, list) in body.acls {
+            loader.add_acl(id, list)?;
         }
-        self.tree = loader.finish(zxid);
-        self.sessions = sessions.into_iter().collect();
+        for node in body.nodes {
+            loader.add_node(node)?;
+        }
+        self.tree = loader.finish(zxid)?;
+        self.sessions = Default::default();
+        for (session, timeout_ms) in body.sessions {
+            self.sessions.insert(session, timeout_ms);
+        }
         self.unapplied.clear();
         self.committed_log.clear();
         self.committed = zxid;
@@ -50,49 +50,39 @@ impl Database {
     }
 
     /// Replaces everything by a leader's inline snapshot.
-    pub fn install_stream(&mut self, zxid: Zxid, body: Bytes) -> Result<(), InstallError> {
-        let mut from = Reader::new(body);
-        let (sessions, acls, nodes) = decode_snapshot_body(&mut from)?;
+    pub fn install_stream(&mut self, zxid: Zxid, stream: Bytes) -> Result<(), InstallError> {
+        let mut from = Reader::new(stream);
+        let body = decode_snapshot_body(&mut from)?;
         let signature = String::decode(&mut from)?;
         if signature != SIGNATURE {
-            return Err(InstallError::Tree(format!("it ends with {signature:?}")));
+            return Err(InstallError::Signature(signature));
         }
-        self.install(zxid, sessions, acls, nodes)
+        self.install(zxid, body)
     }
 
     /// Sessions and ACLs: what stands before the nodes of the stream.
     pub fn snapshot_head(&self) -> Bytes {
-        let mut out = Vec::new();
-        let sessions: Vec<(SessionId, i32)> = self.sessions.iter().collect();
-        (sessions.len() as i32).encode(&mut out);
-        for (session, timeout) in sessions {
-            session.encode(&mut out);
-            timeout.encode(&mut out);
-        }
-        let acls = self.tree.acl_map();
-        (acls.len() as i32).encode(&mut out);
-        for (id, acl) in acls {
-            id.encode(&mut out);
-            acl.encode(&mut out);
-        }
-        out.into()
+        let mut encoder = SnapshotEncoder::for_learner();
+        self.begin_snapshot(&mut encoder);
+        encoder.take()
     }
 
-    pub fn snapshot_cursor(&self) -> SnapshotCursor {
-        SnapshotCursor::new()
+    /// Writes sessions and ACLs, for a learner or a file.
+    pub fn begin_snapshot(&self, encoder: &mut SnapshotEncoder) {
+        let sessions: Vec<_> = self.sessions.iter().collect();
+        encoder.sessions(&sessions);
+        encoder.acls(&self.tree.acl_map());
     }
 
     /// The next nodes of the stream behind SNAP; with the last ones its end, and true.
     pub fn snapshot_slice(&self, cursor: &mut SnapshotCursor, nodes: usize) -> (Bytes, bool) {
-        let mut out = Vec::new();
-        for node in self.tree.snapshot_slice(cursor, nodes) {
-            node.encode(&mut out);
+        let mut encoder = SnapshotEncoder::for_learner();
+        encoder.nodes(&self.tree.snapshot_slice(cursor, nodes));
+        if !cursor.is_done() {
+            return (encoder.take(), false);
         }
-        let done = cursor.is_done();
-        if done {
-            "/".to_string().encode(&mut out);
-            SIGNATURE.to_string().encode(&mut out);
-        }
-        (out.into(), done)
+        let mut bytes = encoder.finish(None, None).to_vec();
+        SIGNATURE.to_string().encode(&mut bytes);
+        (bytes.into(), true)
     }
 }

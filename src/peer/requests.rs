@@ -11,10 +11,9 @@ use crate::jute::data::Id;
 use crate::jute::txn::{Proposal, Txn};
 use crate::pipeline::Request;
 use crate::server::driver::ClientEvent;
-use crate::server::{self};
+use crate::server;
 use crate::storage::LogRequest;
 use crate::zab::leader::SyncOrigin;
-use crate::zab::learner;
 
 /// Owner of sessions whose clients are connected to the leader itself.
 const LOCAL: u64 = 0;
@@ -82,13 +81,9 @@ impl Peer {
             return self.become_looking(now, why);
         };
         let proposal =
-            self.prepare.prepare(&request, zxid, now.wall_ms, self.db.tree(), tracker);
+            self.prepare.prepare(&request, zxid, now, self.db.tree(), tracker);
         let proposal = Rc::new(proposal);
         self.proposal_sizes.add(proposal.bytes().len());
-        if let Txn::CreateSession(created) = &proposal.txn {
-            tracker.add(request.session, created.timeout, now.mono);
-            tracker.set_owner(request.session, request.origin);
-        }
         let mut outputs = Vec::new();
         leader.propose(now, proposal, &mut self.db, &mut outputs);
         self.route_leader(now, outputs);
@@ -250,10 +245,6 @@ impl Peer {
         self.service.on_applied(now, &proposal, &applied, &mut self.db, &mut outputs);
         self.route_service(now, outputs);
         self.count_for_snapshot();
-    }
-
-    pub(super) fn forward_to_learner(&mut self, now: Now, input: learner::Input) {
-        self.step_learner(now, input);
     }
 }
 

@@ -7,7 +7,7 @@ use crate::base::{Epoch, LinkId, Now, Zxid};
 use crate::election::driver::ElectionEvent;
 use crate::election::{self, Notification};
 use crate::jute::quorum::QuorumPacket;
-use crate::runtime::{HostPort, Label, LabelKind};
+use crate::runtime::{Halt, HostPort, Label, LabelKind};
 use crate::storage::{EpochKind, LogRequest};
 use crate::zab::driver::QuorumEvent;
 use crate::zab::{Packet, leader, learner};
@@ -90,6 +90,10 @@ impl Peer {
             QuorumEvent::Lost { link, why } => {
                 self.step_leader(now, leader::Input::Lost(link));
                 self.step_learner_of(now, link, learner::Input::Lost(why));
+            }
+            QuorumEvent::BindFailed { why } => {
+                // ExitCode.UNABLE_TO_BIND_QUORUM_PORT
+                self.halt(Halt { exit_code: 14, why });
             }
             QuorumEvent::Drained { link } => self.step_leader(now, leader::Input::Drained(link)),
         }

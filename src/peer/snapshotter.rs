@@ -14,9 +14,10 @@ use bytes::Bytes;
 use super::core::{AfterLoad, ForWhom, Peer, Role};
 use crate::base::limits::SNAPSHOT_SLICE_NODES;
 use crate::base::{Note, Now, Zxid};
+use crate::jute::persist::SnapshotDigest;
 use crate::runtime::Halt;
 use crate::storage::{LogRequest, Outcome, SnapshotEncoder, SnapshotRequest};
-use crate::tree::SnapshotCursor;
+use crate::tree::{DIGEST_VERSION, SnapshotCursor};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Purpose {
@@ -30,9 +31,9 @@ enum Purpose {
 struct Writing {
     purpose: Purpose,
     zxid: Zxid,
-    encoder: SnapshotEncoder,
+    /// `None` once the last slice is on its way.
+    encoder: Option<SnapshotEncoder>,
     cursor: SnapshotCursor,
-    finishing: bool,
 }
 
 /// Counts transactions and writes at most one snapshot at a time.
@@ -90,16 +91,15 @@ impl Peer {
 
     fn begin_snapshot(&mut self, purpose: Purpose) {
         let zxid = self.db.last_applied();
-        let sessions: Vec<_> = self.db.sessions().iter().collect();
-        let mut encoder = SnapshotEncoder::new(&sessions, &self.db.tree().acl_map());
+        let mut encoder = SnapshotEncoder::for_file();
+        self.db.begin_snapshot(&mut encoder);
         self.ask_snapshot(SnapshotRequest::Begin { zxid, sync: purpose != Purpose::Routine });
         let head = encoder.take();
         self.snapshotter.writing = Some(Writing {
             purpose,
             zxid,
-            encoder,
+            encoder: Some(encoder),
             cursor: SnapshotCursor::new(),
-            finishing: false,
         });
         self.ask_snapshot(SnapshotRequest::Chunk(head));
     }
@@ -127,25 +127,25 @@ impl Peer {
 
     fn write_slice(&mut self) {
         let Some(writing) = self.snapshotter.writing.as_mut() else { return };
-        if writing.finishing {
-            return;
+        let Some(mut encoder) = writing.encoder.take() else { return };
+        let tree = self.db.tree();
+        encoder.nodes(&tree.snapshot_slice(&mut writing.cursor, SNAPSHOT_SLICE_NODES));
+        if !writing.cursor.is_done() {
+            let chunk = encoder.take();
+            writing.encoder = Some(encoder);
+            return self.ask_snapshot(SnapshotRequest::Chunk(chunk));
         }
-        let nodes = self.db.tree().snapshot_slice(&mut writing.cursor, SNAPSHOT_SLICE_NODES);
-        writing.encoder.nodes(&nodes);
-        if writing.cursor.is_done() {
-            writing.finishing = true;
-            // The digest and the last zxid are those of now: the slices may hold as much.
-            writing.encoder.finish(self.db.tree().digest(), self.db.last_applied());
-        }
-        let (chunk, finishing) = (writing.encoder.take(), writing.finishing);
+        // The digest and the last zxid are those of now: the slices may hold as much.
+        let zxid = self.db.last_applied();
+        let digest =
+            SnapshotDigest { zxid, version: DIGEST_VERSION, digest: tree.digest() as i64 };
+        let chunk = encoder.finish(Some(&digest), Some(zxid));
         self.ask_snapshot(SnapshotRequest::Chunk(chunk));
-        if finishing {
-            self.ask_snapshot(SnapshotRequest::Finish);
-        }
+        self.ask_snapshot(SnapshotRequest::Finish);
     }
 
     fn on_snapshot_done(&mut self, now: Now, zxid: Zxid, sync: bool) {
-        let Some(writing) = self.snapshotter.writing.take_if(|w| w.zxid == zxid && w.finishing)
+        let Some(writing) = self.snapshotter.writing.take_if(|w| w.zxid == zxid && w.encoder.is_none())
         else {
             return;
         };

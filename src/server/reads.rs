@@ -8,7 +8,7 @@ use crate::jute::client::{
     GetAclResponse, GetChildren2Response, GetChildrenResponse, GetDataResponse, PathRequest,
     PathWatchRequest, SetWatches, StatResponse, code, op,
 };
-use crate::jute::data::Id;
+use crate::jute::data::{Id, perms};
 use crate::jute::{DecodeError, Jute, Reader};
 use crate::tree::{Fired, WatchKind};
 
@@ -56,8 +56,7 @@ fn answer(
         }
         op::GET_ACL => {
             let request = PathRequest::decode(&mut from)?;
-            let answer = db.tree().get_acl(&request.path, ids);
-            answer.map(|(acl, stat)| GetAclResponse { acl, stat }.to_vec())
+            get_acl(&request.path, ids, db)
         }
         op::SYNC => Ok(PathRequest::decode(&mut from)?.to_vec()),
         op::SET_WATCHES => {
@@ -71,16 +70,37 @@ fn answer(
     })
 }
 
+/// A node that is there must be readable; one that is not there has its own error.
+fn readable(path: &str, ids: &[Id], db: &Database) -> Result<(), i32> {
+    let hidden = db.tree().view(path).is_some() && !db.tree().check_acl(path, perms::READ, ids);
+    if hidden { Err(code::NO_AUTH) } else { Ok(()) }
+}
+
+/// Whoever may read the node or administer it sees its ACL; only the latter sees digests.
+fn get_acl(path: &str, ids: &[Id], db: &Database) -> Result<Vec<u8>, i32> {
+    let (mut acl, stat) = db.tree().get_acl(path)?;
+    if !db.tree().check_acl(path, perms::READ | perms::ADMIN, ids) {
+        return Err(code::NO_AUTH);
+    }
+    if !db.tree().check_acl(path, perms::ADMIN, ids) {
+        for entry in acl.iter_mut().filter(|entry| entry.id.scheme == "digest") {
+            let user = entry.id.id.split(':').next().unwrap_or_default();
+            entry.id.id = format!("{user}:x");
+        }
+    }
+    Ok(GetAclResponse { acl, stat }.to_vec())
+}
+
 fn exists(
     request: &PathWatchRequest,
     conn: ConnId,
     ids: &[Id],
     db: &mut Database,
 ) -> Result<Vec<u8>, i32> {
-    let found = db.tree().exists(&request.path, ids);
+    let found = readable(&request.path, ids, db).and_then(|()| db.tree().exists(&request.path));
     // Registered also where the node is missing: that is what exists watches are for.
     if request.watch && matches!(found, Ok(_) | Err(code::NO_NODE)) {
-        db.tree_mut().add_watch(WatchKind::Data, &request.path, conn);
+        db.tree_mut().watches_mut().add(WatchKind::Data, &request.path, conn);
     }
     found.map(|stat| StatResponse { stat }.to_vec())
 }
@@ -91,9 +111,10 @@ fn get_data(
     ids: &[Id],
     db: &mut Database,
 ) -> Result<Vec<u8>, i32> {
-    let (data, stat) = db.tree().get_data(&request.path, ids)?;
+    readable(&request.path, ids, db)?;
+    let (data, stat) = db.tree().get_data(&request.path)?;
     if request.watch {
-        db.tree_mut().add_watch(WatchKind::Data, &request.path, conn);
+        db.tree_mut().watches_mut().add(WatchKind::Data, &request.path, conn);
     }
     Ok(GetDataResponse { data, stat }.to_vec())
 }
@@ -105,9 +126,10 @@ fn get_children(
     ids: &[Id],
     db: &mut Database,
 ) -> Result<Vec<u8>, i32> {
-    let (children, stat) = db.tree().get_children(&request.path, ids)?;
+    readable(&request.path, ids, db)?;
+    let (children, stat) = db.tree().get_children(&request.path)?;
     if request.watch {
-        db.tree_mut().add_watch(WatchKind::Child, &request.path, conn);
+        db.tree_mut().watches_mut().add(WatchKind::Child, &request.path, conn);
     }
     Ok(match op {
         op::GET_CHILDREN => GetChildrenResponse { children }.to_vec(),

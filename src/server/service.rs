@@ -279,7 +279,7 @@ impl Service {
 
     fn forget(&mut self, conn: ConnId, db: &mut Database) {
         let Some(connection) = self.connections.remove(&conn) else { return };
-        db.tree_mut().remove_conn(conn);
+        db.tree_mut().watches_mut().remove_conn(conn);
         if let Some(session) = connection.session()
             && self.by_session.get(&session) == Some(&conn)
         {

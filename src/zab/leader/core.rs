@@ -258,6 +258,11 @@ impl Leader {
         self.send(link, Packet::RevalidateReply { session, valid }, out);
     }
 
+    /// Every connection of a learner.
+    pub fn links(&self) -> impl Iterator<Item = LinkId> + '_ {
+        self.handlers.keys().copied()
+    }
+
     pub fn sid_of(&self, link: LinkId) -> Option<ServerId> {
         self.handlers.get(&link).map(|handler| handler.sid)
     }

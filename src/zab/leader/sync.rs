@@ -22,6 +22,7 @@ use crate::base::limits::SNAPSHOT_SLICE_NODES;
 use crate::base::{Exhibit, LinkId, Museum, Note, Now, SyncMode, Zxid};
 use crate::database::Database;
 use crate::jute::txn::Proposal;
+use crate::tree::SnapshotCursor;
 use crate::zab::packet::Packet;
 
 /// What the learner gets. `after`: the committed transactions above it follow.
@@ -181,7 +182,7 @@ impl Leader {
         out.push(Output::Send(link, Packet::Snap { zxid: db.last_applied() }));
         out.push(Output::SendSnapshot(link, db.snapshot_head()));
         if let Some(handler) = self.handlers.get_mut(&link) {
-            handler.snapshot = Some(db.snapshot_cursor());
+            handler.snapshot = Some(SnapshotCursor::new());
         }
         self.send_snapshot_slice(link, db, out);
     }
