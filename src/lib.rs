@@ -25,5 +25,8 @@
 pub mod base;
 pub mod config;
 pub mod jute;
+pub mod pipeline;
 pub mod quorum;
 pub mod runtime;
+pub mod session;
+pub mod tree;

@@ -6,4 +6,5 @@ pub mod data;
 pub mod quorum;
 pub mod txn;
 
+pub(crate) use codec::records;
 pub use codec::{DecodeError, Jute, Reader};
