@@ -50,7 +50,7 @@ pub use arena::Owner;
 use arena::{Arena, Node, NodeId};
 pub use digest::{DIGEST_VERSION, node_digest};
 pub use read::NodeView;
-pub use snapshot::{LoadError, SnapshotCursor, SnapshotNode, TreeLoader};
+pub use snapshot::{LoadError, SnapshotCursor, TreeLoader};
 pub use watch::{Fired, WatchKind, WatchTable, Watches};
 
 #[derive(Debug)]

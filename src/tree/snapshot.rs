@@ -19,11 +19,7 @@ use super::{DataTree, OPEN_ACL_ID};
 use crate::base::Zxid;
 use crate::base::paths;
 use crate::jute::data::{Acl, StatPersisted};
-
-crate::jute::records! {
-    /// A node in a snapshot. The root's path is "".
-    SnapshotNode { path: String, data: Option<Bytes>, acl: i64, stat: StatPersisted }
-}
+use crate::jute::persist::SnapshotNode;
 
 /// Why a list of nodes is not a tree.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
