@@ -3,9 +3,11 @@
 //! A connection begins with one handshake by its initiator; the acceptor never answers it. Then
 //! frames go both ways:
 //!
-//!     handshake  version long (-65536 | -65535) | sid long | length int | address text
-//!     legacy     sid long (>= 0)
-//!     frame      length int | body
+//! ```text
+//! handshake  version long (-65536 | -65535) | sid long | length int | address text
+//! legacy     sid long (>= 0)
+//! frame      length int | body
+//! ```
 //!
 //! ED-1  one event Connected or DialFailed a dial; one Lost after each Connected and Accepted
 //! ED-2  nothing of a connection is told before its handshake is whole

@@ -3,7 +3,9 @@
 //! The first four bytes of a connection are a four-letter word if they spell a known one;
 //! otherwise they are the length of the first frame, as all that follow:
 //!
-//!     frame   length int (0 ..= jute.maxbuffer) | body
+//! ```text
+//! frame   length int (0 ..= jute.maxbuffer) | body
+//! ```
 //!
 //! CD-1  one Lost after each Accepted
 //! CD-2  a connection gives frames or one word, never both

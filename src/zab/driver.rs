@@ -54,7 +54,7 @@ pub enum QuorumEvent {
         link: LinkId,
         why: String,
     },
-    /// Everything written to this link is with the kernel; once for each `notify_drained`.
+    /// Everything written to this link is with the kernel: one for all `notify_drained` before it.
     Drained {
         link: LinkId,
     },
@@ -148,7 +148,8 @@ impl<R: Runtime> QuorumDriver<R> {
         self.inner.links.write(at, link.0, label, bytes);
     }
 
-    /// Asks for one `Drained` when everything written is out. Nothing if the link has ended.
+    /// Asks for a `Drained` when everything written is out, be it at once. Nothing comes if the
+    /// link has ended.
     pub fn notify_drained(&self, at: Stamp, link: LinkId) {
         if let Some(writer) = self.inner.links.get(link.0) {
             writer.notify_drained(at);
@@ -229,7 +230,10 @@ impl Inbound for QuorumInbound {
             let event = match &mut self.snapshot {
                 Some(scanner) => scanner.scan(buf)?.map(|len| {
                     self.snapshot = None;
-                    QuorumEvent::Snapshot { link: self.link, body: buf.split_to(len).freeze() }
+                    let body = buf.split_to(len).freeze();
+                    // Or frames behind it would keep the whole snapshot in memory.
+                    *buf = BytesMut::from(&buf[..]);
+                    QuorumEvent::Snapshot { link: self.link, body }
                 }),
                 None => self.take_packet(buf)?,
             };

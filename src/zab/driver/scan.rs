@@ -3,11 +3,13 @@
 //! Scanners remember how far they came: each byte is looked at once, however it arrives. They are
 //! given the same buffer again and again, grown at its end, until the record is whole.
 //!
-//!     packet    type int | zxid long | data buffer | authinfo vector<(scheme ustring, id ustring)>
-//!     snapshot  count int, (session long, timeout int)*
-//!               count int, (acl long, vector<(perms int, scheme ustring, id ustring)>)*
-//!               (path ustring, data buffer, acl long, StatPersisted)*, "/" instead of a path
-//!               ustring "BenWasHere"
+//! ```text
+//! packet    type int | zxid long | data buffer | authinfo vector<(scheme ustring, id ustring)>
+//! snapshot  count int, (session long, timeout int)*
+//!           count int, (acl long, vector<(perms int, scheme ustring, id ustring)>)*
+//!           (path ustring, data buffer, acl long, StatPersisted)*, "/" instead of a path
+//!           ustring "BenWasHere"
+//! ```
 
 use crate::base::limits::JUTE_FIELD_BYTES_MAX;
 
