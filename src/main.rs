@@ -1,1 +1,8 @@
-fn main() {}
+//! The `quorate` program.
+
+fn main() {
+    std::process::exit(quorate::cli::run(|config| {
+        eprintln!("server {}: not wired", config.my_id);
+        1
+    }));
+}
