@@ -29,9 +29,15 @@ pub mod core;
 pub mod driver;
 pub mod links;
 pub mod packet;
+mod trace;
 pub mod vote;
 
 pub use self::core::Election;
 pub use self::links::Links;
 pub use self::packet::{Handshake, Notification, PacketError, PeerState};
 pub use self::vote::Vote;
+
+#[cfg(test)]
+mod start_order_test;
+#[cfg(test)]
+mod test_ensemble;
