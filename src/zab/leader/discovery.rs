@@ -118,7 +118,9 @@ impl Leader {
         let (sid, observer) = (handler.sid, handler.observer);
         if self.stage == Stage::EpochAcks && !observer {
             // None: it has acked this epoch before, to somebody. It is synced, but not counted.
-            if let Some(current) = current_epoch {
+            if let Some(current) = current_epoch
+                && last_zxid != Zxid::UNINITIALISED
+            {
                 if (current, last_zxid) > (db.current_epoch(), db.last_logged()) {
                     let why = format!(
                         "server {sid} is ahead: epoch {current} zxid {last_zxid}, ours {} {}",

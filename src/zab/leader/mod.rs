@@ -22,6 +22,10 @@ mod discovery;
 mod handler;
 mod keepalive;
 mod sync;
+#[cfg(test)]
+mod core_test;
+#[cfg(test)]
+mod sync_test;
 
 pub use core::{Input, Leader, Output, SyncOrigin};
 pub use sync::{SyncPlan, choose_sync};

@@ -61,7 +61,8 @@ impl Learner {
 
     fn send_ack_epoch(&mut self, current: Option<Epoch>, db: &Database, out: &mut Vec<Output>) {
         self.phase = Phase::AwaitSync;
-        let last_zxid = db.last_logged();
+        // -1 from a server that may not vote: it gets a snapshot, and is counted nowhere (E-4).
+        let last_zxid = db.vote_zxid();
         out.push(Output::Note(Note::AckSent { kind: AckKind::Epoch, zxid: last_zxid }));
         out.push(Output::Send(self.link, Packet::AckEpoch { last_zxid, current_epoch: current }));
     }

@@ -15,5 +15,7 @@ mod broadcast;
 mod core;
 mod discovery;
 mod sync;
+#[cfg(test)]
+mod core_test;
 
 pub use core::{Input, Learner, Output};
