@@ -54,8 +54,16 @@ fn code_of(line: &str) -> &str {
     line.split("//").next().unwrap_or(line)
 }
 
+/// Addresses as values reach for nothing.
+fn without_plain_addresses(code: &str) -> String {
+    ["IpAddr", "Ipv4Addr", "Ipv6Addr"]
+        .iter()
+        .fold(code.to_string(), |code, name| code.replace(&format!("std::net::{name}"), name))
+}
+
 /// Whether the word stands in the code, not as the end of a longer one.
 fn has_word(code: &str, word: &str) -> bool {
+    let code = without_plain_addresses(code);
     code.match_indices(word).any(|(at, _)| {
         let before = code[..at].chars().next_back();
         let after = code[at + word.len()..].chars().next();
@@ -191,7 +199,7 @@ fn sources_are_ascii() {
 fn imports_name_one_path_of_the_crate_a_line() {
     // layers.rs reads them line by line.
     let group = concat!("use crate::", "{");
-    assert_none(complaints(&EVERYWHERE, |_, line| {
+    assert_none(complaints(&["src", "sim/src"], |_, line| {
         line.contains(group).then(|| "one line for each module of the crate".into())
     }));
 }
@@ -273,6 +281,8 @@ fn machine_words_are_found_in_code_alone() {
     assert!(has_word("let x = rand::random();", "rand::"));
     assert!(!has_word("operand::x()", "rand::"));
     assert!(!has_word("use std::fsync;", "std::fs"));
+    assert!(!has_word("use std::net::IpAddr;", "std::net"));
+    assert!(has_word("use std::net::TcpStream;", "std::net"));
     assert!(imports_from("use std::{fs, io};", "std::fs"));
     assert!(!imports_from("use std::{fmt, io};", "std::fs"));
     assert_eq!(code_of("x // std::fs"), "x ");
