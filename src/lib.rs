@@ -27,3 +27,4 @@ pub mod config;
 pub mod jute;
 pub mod quorum;
 pub mod runtime;
+pub mod storage;

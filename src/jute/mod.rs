@@ -3,6 +3,7 @@
 pub mod client;
 mod codec;
 pub mod data;
+pub mod persist;
 pub mod quorum;
 pub mod txn;
 
