@@ -158,7 +158,7 @@ impl Peer {
                 self.halt(Halt::unexpected("snapshot.0 was written while the server had a role"));
             }
             // Old logs lead somewhere else: the log begins anew behind this snapshot.
-            (Purpose::Install, _) => self.ask_log(ForWhom::Snapshotter, LogRequest::Reset),
+            (Purpose::Install, _) => self.ask_log(ForWhom::Snapshotter, LogRequest::Reset { behind: zxid }),
             (Purpose::Routine, _) => {}
         }
     }

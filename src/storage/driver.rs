@@ -22,7 +22,7 @@ use super::log_writer::LogWriter;
 use super::purge::purge;
 use super::recovery::recover;
 use super::snapshot_writer::SnapshotWriter;
-use super::truncate::truncate;
+use super::truncate::{begin_anew, truncate};
 use super::{Loaded, LogRequest, Outcome, SnapshotRequest, StorageOptions, Ticket};
 use crate::base::Stamp;
 use crate::jute::txn::Proposal;
@@ -199,6 +199,11 @@ impl<R: Runtime> LogDriver<R> {
             LogRequest::ReadLog { after, up_to, bytes_max } => {
                 self.writer()?;
                 read_log(&self.lane, &self.layout, after, up_to, bytes_max).await
+            }
+            LogRequest::Reset { behind } => {
+                let writer = self.writer.as_mut().ok_or(StorageError::NotLoaded)?;
+                begin_anew(&self.lane, &self.layout, writer, behind).await?;
+                Ok(Outcome::LogReset)
             }
             LogRequest::Load => Ok(Outcome::Loaded(Box::new(self.load().await?))),
         }

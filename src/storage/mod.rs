@@ -120,6 +120,11 @@ pub enum LogRequest {
         up_to: Zxid,
         bytes_max: u64,
     },
+    /// The log begins anew behind a leader's snapshot at `behind`, which is durable: what was logged
+    /// before may lead elsewhere, and must never be read as one history with what follows.
+    Reset {
+        behind: Zxid,
+    },
     /// Reads everything anew. The next append starts a new file.
     Load,
 }
@@ -154,6 +159,7 @@ pub enum Outcome {
         to: Zxid,
     },
     Rolled,
+    LogReset,
     Log(Vec<Rc<Proposal>>),
     /// More than `bytes_max`, or purged meanwhile.
     LogTooLong,

@@ -74,6 +74,24 @@ pub(super) async fn truncate<L: Lane>(
     Ok(())
 }
 
+/// Removes every log, newest first, once a snapshot at `behind` is durable. A crash in between
+/// leaves older logs that end below the snapshot.
+pub(super) async fn begin_anew<L: Lane>(
+    lane: &L,
+    layout: &Layout,
+    writer: &mut LogWriter<L>,
+    behind: Zxid,
+) -> Result<(), StorageError> {
+    writer.write_bound(None).await?;
+    writer.restart_behind(behind);
+    for log in layout.logs(lane).await?.iter().rev() {
+        let path = layout.log(log.first);
+        lane.remove(&path).await.when("removing", &path)?;
+        lane.sync_dir(&layout.log_dir).await.when("syncing", &layout.log_dir)?;
+    }
+    Ok(())
+}
+
 async fn plan<L: Lane>(lane: &L, layout: &Layout, to: Zxid) -> Result<Plan, StorageError> {
     let refuse = |why| StorageError::CannotTruncate { to, why };
     let logs = layout.logs(lane).await?;
