@@ -44,7 +44,7 @@ use crate::base::{SessionId, Zxid};
 use crate::jute::data::{Acl, Id, StatPersisted, perms};
 
 use acl::AclCache;
-pub use acl::{AclList, OPEN_ACL_ID, check_acl, fix_up_acl, open_acl};
+pub use acl::{AclList, OPEN_ACL_ID, check_acl, fix_up_acl};
 pub use apply::{Applied, Outcome, created_stat};
 pub use arena::Owner;
 use arena::{Arena, Node, NodeId};
@@ -109,10 +109,8 @@ impl DataTree {
 
     /// Makes the service's own nodes where they are missing (a tree of before 3.5 has no config).
     fn ensure_reserved(&mut self) {
-        let readable = vec![Acl {
-            perms: perms::READ,
-            id: Id { scheme: "world".into(), id: "anyone".into() },
-        }];
+        let readable =
+            [Acl { perms: perms::READ, id: Id { scheme: "world".into(), id: "anyone".into() } }];
         for (path, acl) in
             [(paths::ZOOKEEPER, None), (paths::QUOTA, None), (paths::CONFIG, Some(&readable[..]))]
         {
