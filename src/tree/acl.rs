@@ -249,11 +249,6 @@ fn is_valid_id(id: &Id) -> bool {
     }
 }
 
-/// world:anyone with all permissions, shared.
-pub fn open_acl() -> AclList {
-    Acl::open().into()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

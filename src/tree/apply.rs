@@ -12,6 +12,8 @@
 //! Raised, never lowered (ZOOKEEPER-3125, 3249): the parent may be newer than the transaction.
 //! The ACL of an existing node is set again because its id may name a list the snapshot's table
 //! does not have (ZOOKEEPER-3306, 4846); a later setACL is replayed after it.
+//! A closeSession of before 3.6 has no list, and is not exact over such a snapshot: it leaves a node
+//! that another session has made meanwhile under the same path (ZOOKEEPER-3145).
 //! Apache repairs the parent after create alone; after create2, container and TTL it is as needed.
 
 use bytes::Bytes;
@@ -259,7 +261,7 @@ impl DataTree {
 }
 
 /// The stat of a node just created. (DataTree.createStat)
-pub(super) fn created_stat(zxid: Zxid, time: i64, owner: Owner) -> StatPersisted {
+pub fn created_stat(zxid: Zxid, time: i64, owner: Owner) -> StatPersisted {
     StatPersisted {
         czxid: zxid,
         mzxid: zxid,

@@ -44,8 +44,8 @@ use crate::base::{SessionId, Zxid};
 use crate::jute::data::{Acl, Id, StatPersisted, perms};
 
 use acl::AclCache;
-pub use acl::{AclList, OPEN_ACL_ID, check_acl, fix_up_acl, open_acl};
-pub use apply::{Applied, Outcome};
+pub use acl::{AclList, OPEN_ACL_ID, check_acl, fix_up_acl};
+pub use apply::{Applied, Outcome, created_stat};
 pub use arena::Owner;
 use arena::{Arena, Node, NodeId};
 pub use digest::{DIGEST_VERSION, node_digest};
@@ -109,10 +109,8 @@ impl DataTree {
 
     /// Makes the service's own nodes where they are missing (a tree of before 3.5 has no config).
     fn ensure_reserved(&mut self) {
-        let readable = vec![Acl {
-            perms: perms::READ,
-            id: Id { scheme: "world".into(), id: "anyone".into() },
-        }];
+        let readable =
+            [Acl { perms: perms::READ, id: Id { scheme: "world".into(), id: "anyone".into() } }];
         for (path, acl) in
             [(paths::ZOOKEEPER, None), (paths::QUOTA, None), (paths::CONFIG, Some(&readable[..]))]
         {
@@ -122,8 +120,10 @@ impl DataTree {
             let (parent, name) = paths::split(path).expect("the reserved paths have a slash");
             let parent = self.find(parent).expect("a reserved parent comes before its children");
             let acl = self.acls.intern(acl);
-            let node = Node::new(Some(Bytes::new()), acl, StatPersisted::default());
-            self.attach(parent, name, path, node);
+            // Apache gives the config node its list by a setACL that says version -1.
+            let aversion = if path == paths::CONFIG { -1 } else { 0 };
+            let stat = StatPersisted { aversion, ..StatPersisted::default() };
+            self.attach(parent, name, path, Node::new(Some(Bytes::new()), acl, stat));
         }
     }
 

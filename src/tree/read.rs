@@ -8,14 +8,12 @@ use bytes::Bytes;
 
 use super::acl::{self, AclList};
 use super::arena::{Node, NodeId};
+use super::watch::{Fired, WatchKind};
 use super::{DataTree, digest};
 use crate::base::paths;
-use crate::base::{SessionId, Zxid};
+use crate::base::{ConnId, SessionId, Zxid};
 use crate::jute::client::{SetWatches, code, event};
 use crate::jute::data::{Acl, Id, Stat, StatPersisted};
-
-use super::watch::{Fired, WatchKind};
-use crate::base::ConnId;
 
 /// A node as it is stored.
 #[derive(Clone, Debug)]

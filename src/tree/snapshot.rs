@@ -231,6 +231,7 @@ fn check_acl_id(id: i64) -> Result<(), LoadError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::jute::txn::{CreateTxn, DeleteTxn, Txn, TxnHeader};
 
     fn node(path: &str, acl: i64) -> SnapshotNode {
         SnapshotNode { path: path.into(), data: None, acl, stat: StatPersisted::default() }
@@ -272,6 +273,38 @@ mod tests {
         for max_nodes in [1, 2, 3, 100] {
             assert_eq!(paths_of(&tree, max_nodes), want, "{max_nodes}");
         }
+    }
+
+    #[test]
+    fn children_younger_than_their_written_parent_are_left_to_the_replay() {
+        let mut tree = DataTree::new();
+        let apply = |tree: &mut DataTree, zxid, txn| {
+            tree.apply(&TxnHeader { zxid: Zxid(zxid), ..TxnHeader::default() }, &txn);
+        };
+        let create = |path: &str, parent_cversion| {
+            Txn::Create(CreateTxn { path: path.into(), parent_cversion, ..CreateTxn::default() })
+        };
+        let delete = |path: &str| Txn::Delete(DeleteTxn { path: path.into() });
+        for (zxid, path, parent_cversion) in [(1, "/a", 1), (2, "/a/b", 1), (3, "/a/c", 2)] {
+            apply(&mut tree, zxid, create(path, parent_cversion));
+        }
+        let mut cursor = SnapshotCursor::new();
+        let written = tree.snapshot_slice(&mut cursor, 2);
+        assert_eq!(written.last().map(|node| &*node.path), Some("/a"));
+        for (zxid, txn) in [
+            (4, delete("/a/b")),
+            (5, delete("/a/c")),
+            (6, delete("/a")),
+            (7, create("/a", 2)),
+            (8, create("/a/b", 1)),
+            (9, create("/b", 3)),
+        ] {
+            apply(&mut tree, zxid, txn);
+        }
+        let rest = tree.snapshot_slice(&mut cursor, 100);
+        let rest: Vec<&str> = rest.iter().map(|node| &*node.path).collect();
+        assert_eq!(rest, ["/zookeeper", "/zookeeper/config", "/zookeeper/quota"]);
+        assert!(cursor.is_done());
     }
 
     #[test]
