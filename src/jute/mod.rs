@@ -9,5 +9,4 @@ pub mod quorum;
 mod records_test;
 pub mod txn;
 
-pub(crate) use codec::records;
 pub use codec::{DecodeError, Jute, Reader};

@@ -10,8 +10,8 @@ use crate::jute::client::op;
 use crate::jute::data::Id;
 use crate::jute::txn::{Proposal, Txn};
 use crate::pipeline::Request;
-use crate::server::driver::ClientEvent;
 use crate::server;
+use crate::server::driver::ClientEvent;
 use crate::storage::LogRequest;
 use crate::zab::leader::SyncOrigin;
 
@@ -80,8 +80,7 @@ impl Peer {
             let why = "the counter of this epoch is used up: a new epoch is needed".to_string();
             return self.become_looking(now, why);
         };
-        let proposal =
-            self.prepare.prepare(&request, zxid, now, self.db.tree(), tracker);
+        let proposal = self.prepare.prepare(&request, zxid, now, self.db.tree(), tracker);
         let proposal = Rc::new(proposal);
         self.proposal_sizes.add(proposal.bytes().len());
         let mut outputs = Vec::new();
@@ -116,14 +115,7 @@ impl Peer {
         self.propose(now, request);
     }
 
-    fn submit_sync(
-        &mut self,
-        now: Now,
-        conn: ConnId,
-        session: SessionId,
-        cxid: i32,
-        body: Bytes,
-    ) {
+    fn submit_sync(&mut self, now: Now, conn: ConnId, session: SessionId, cxid: i32, body: Bytes) {
         match &mut self.role {
             Role::Leading(leader) | Role::Standalone(leader) => {
                 let mut outputs = Vec::new();

@@ -95,12 +95,8 @@ impl Peer {
         self.db.begin_snapshot(&mut encoder);
         self.ask_snapshot(SnapshotRequest::Begin { zxid, sync: purpose != Purpose::Routine });
         let head = encoder.take();
-        self.snapshotter.writing = Some(Writing {
-            purpose,
-            zxid,
-            encoder: Some(encoder),
-            cursor: SnapshotCursor::new(),
-        });
+        self.snapshotter.writing =
+            Some(Writing { purpose, zxid, encoder: Some(encoder), cursor: SnapshotCursor::new() });
         self.ask_snapshot(SnapshotRequest::Chunk(head));
     }
 
@@ -137,15 +133,15 @@ impl Peer {
         }
         // The digest and the last zxid are those of now: the slices may hold as much.
         let zxid = self.db.last_applied();
-        let digest =
-            SnapshotDigest { zxid, version: DIGEST_VERSION, digest: tree.digest() as i64 };
+        let digest = SnapshotDigest { zxid, version: DIGEST_VERSION, digest: tree.digest() as i64 };
         let chunk = encoder.finish(Some(&digest), Some(zxid));
         self.ask_snapshot(SnapshotRequest::Chunk(chunk));
         self.ask_snapshot(SnapshotRequest::Finish);
     }
 
     fn on_snapshot_done(&mut self, now: Now, zxid: Zxid, sync: bool) {
-        let Some(writing) = self.snapshotter.writing.take_if(|w| w.zxid == zxid && w.encoder.is_none())
+        let Some(writing) =
+            self.snapshotter.writing.take_if(|w| w.zxid == zxid && w.encoder.is_none())
         else {
             return;
         };
@@ -158,7 +154,9 @@ impl Peer {
                 self.halt(Halt::unexpected("snapshot.0 was written while the server had a role"));
             }
             // Old logs lead somewhere else: the log begins anew behind this snapshot.
-            (Purpose::Install, _) => self.ask_log(ForWhom::Snapshotter, LogRequest::Reset { behind: zxid }),
+            (Purpose::Install, _) => {
+                self.ask_log(ForWhom::Snapshotter, LogRequest::Reset { behind: zxid })
+            }
             (Purpose::Routine, _) => {}
         }
     }

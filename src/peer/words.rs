@@ -77,8 +77,11 @@ impl Peer {
         let (learners, followers, observers) = leader.learner_counts();
         let sizes = self.proposal_sizes;
         Some(LeaderStats {
-            proposal_sizes: (sizes.max > 0)
-                .then_some((sizes.last as u64, sizes.min as u64, sizes.max as u64)),
+            proposal_sizes: (sizes.max > 0).then_some((
+                sizes.last as u64,
+                sizes.min as u64,
+                sizes.max as u64,
+            )),
             learners: learners as u64,
             synced_followers: followers as u64,
             synced_observers: observers as u64,

@@ -14,10 +14,21 @@ pub(super) enum State {
     /// Waiting for the ConnectRequest.
     Greeting,
     /// createSession is on its way through the ensemble.
-    Creating { session: SessionId, timeout_ms: i32, read_only: Option<bool> },
+    Creating {
+        session: SessionId,
+        timeout_ms: i32,
+        read_only: Option<bool>,
+    },
     /// The leader is asked whether the session lives.
-    Revalidating { session: SessionId, timeout_ms: i32, read_only: Option<bool> },
-    Open { session: SessionId, timeout_ms: i32 },
+    Revalidating {
+        session: SessionId,
+        timeout_ms: i32,
+        read_only: Option<bool>,
+    },
+    Open {
+        session: SessionId,
+        timeout_ms: i32,
+    },
 }
 
 /// What the oldest unanswered request waits for.

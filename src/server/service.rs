@@ -28,10 +28,21 @@ pub enum Output {
     Close(ConnId),
     /// A write, to be prepared by the leader. `origin` is filled in by whoever routes it.
     Submit(Request),
-    Sync { conn: ConnId, session: SessionId, cxid: i32, body: Bytes },
-    Revalidate { session: SessionId, timeout_ms: i32 },
+    Sync {
+        conn: ConnId,
+        session: SessionId,
+        cxid: i32,
+        body: Bytes,
+    },
+    Revalidate {
+        session: SessionId,
+        timeout_ms: i32,
+    },
     /// The session was heard of.
-    Touch { session: SessionId, timeout_ms: i32 },
+    Touch {
+        session: SessionId,
+        timeout_ms: i32,
+    },
 }
 
 /// What `srvr`, `stat` and `mntr` tell of the connections. Latencies are in milliseconds.

@@ -65,7 +65,11 @@ pub enum Output {
     Close(LinkId, String),
     WriteEpoch(EpochKind, Epoch),
     Append(Rc<Proposal>),
-    ReadLog { link: LinkId, after: Zxid, up_to: Zxid },
+    ReadLog {
+        link: LinkId,
+        after: Zxid,
+        up_to: Zxid,
+    },
     /// Established: serve clients from now on.
     Serve,
     /// Transactions were committed: they wait in the database to be applied.
@@ -79,10 +83,20 @@ pub enum Output {
         body: Bytes,
         auth: Vec<Id>,
     },
-    Touch { session: SessionId, timeout_ms: i32 },
-    Revalidate { link: LinkId, session: SessionId, timeout_ms: i32 },
+    Touch {
+        session: SessionId,
+        timeout_ms: i32,
+    },
+    Revalidate {
+        link: LinkId,
+        session: SessionId,
+        timeout_ms: i32,
+    },
     /// A local sync is done once the tree has reached this zxid.
-    SyncDone { conn: ConnId, zxid: Zxid },
+    SyncDone {
+        conn: ConnId,
+        zxid: Zxid,
+    },
     GiveUp(String),
     Note(Note),
 }

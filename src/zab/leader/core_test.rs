@@ -43,8 +43,7 @@ fn config() -> ServerConfig {
 }
 
 fn proposal(zxid: Zxid) -> Rc<Proposal> {
-    let header =
-        TxnHeader { client_id: SessionId(1), cxid: 1, zxid, time: 0, kind: kind::ERROR };
+    let header = TxnHeader { client_id: SessionId(1), cxid: 1, zxid, time: 0, kind: kind::ERROR };
     Rc::new(Proposal::new(header, Txn::Error(ErrorTxn { err: -101 }), None))
 }
 
@@ -74,11 +73,14 @@ impl Bench {
             config_version: 0,
         };
         let accepted_epoch = Epoch(accepted);
-        self.packet(link, if sid == 9 {
-            Packet::ObserverInfo { accepted_epoch, info }
-        } else {
-            Packet::FollowerInfo { accepted_epoch, info }
-        })
+        self.packet(
+            link,
+            if sid == 9 {
+                Packet::ObserverInfo { accepted_epoch, info }
+            } else {
+                Packet::FollowerInfo { accepted_epoch, info }
+            },
+        )
     }
 
     fn durable(&mut self, kind: EpochKind, epoch: i64) -> Vec<Output> {

@@ -18,12 +18,12 @@
 
 mod broadcast;
 mod core;
+#[cfg(test)]
+mod core_test;
 mod discovery;
 mod handler;
 mod keepalive;
 mod sync;
-#[cfg(test)]
-mod core_test;
 #[cfg(test)]
 mod sync_test;
 

@@ -28,8 +28,14 @@ use crate::zab::packet::Packet;
 /// What the learner gets. `after`: the committed transactions above it follow.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SyncPlan {
-    Diff { to: Zxid, after: Zxid },
-    Trunc { to: Zxid, after: Zxid },
+    Diff {
+        to: Zxid,
+        after: Zxid,
+    },
+    Trunc {
+        to: Zxid,
+        after: Zxid,
+    },
     Snap,
     /// The committed log begins too late: ask the log on disk.
     ReadLog,

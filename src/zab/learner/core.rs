@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::base::{ConnId, Epoch, Exhibit, LinkId, Mono, Museum, Note, Now, ServerId, Zxid};
 use crate::base::SessionId;
+use crate::base::{ConnId, Epoch, Exhibit, LinkId, Mono, Museum, Note, Now, ServerId, Zxid};
 use crate::config::ServerConfig;
 use crate::database::Database;
 use crate::jute::data::Id;
@@ -59,18 +59,31 @@ pub enum Output {
     WriteEpoch(EpochKind, Epoch),
     Append(Rc<Proposal>),
     /// Cut the log behind `to` and read the database anew.
-    Truncate { to: Zxid },
+    Truncate {
+        to: Zxid,
+    },
     /// Replace the database by this snapshot, make it durable and begin a new log.
-    InstallSnapshot { zxid: Zxid, body: Bytes },
+    InstallSnapshot {
+        zxid: Zxid,
+        body: Bytes,
+    },
     /// UPTODATE: serve clients from now on.
     Serve,
     /// Transactions were committed: they wait in the database to be applied.
     Committed,
     /// A local sync is done once the tree has reached this zxid.
-    SyncDone { conn: ConnId, zxid: Zxid },
-    Revalidated { session: SessionId, valid: bool },
+    SyncDone {
+        conn: ConnId,
+        zxid: Zxid,
+    },
+    Revalidated {
+        session: SessionId,
+        valid: bool,
+    },
     /// The leader wants to know whom we heard of: answer with [`Learner::ping_reply`].
-    Pinged { zxid: Zxid },
+    Pinged {
+        zxid: Zxid,
+    },
     GiveUp(String),
     Note(Note),
 }

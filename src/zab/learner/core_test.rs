@@ -24,8 +24,7 @@ fn z(counter: u32) -> Zxid {
 }
 
 fn proposal(zxid: Zxid) -> Rc<Proposal> {
-    let header =
-        TxnHeader { client_id: SessionId(1), cxid: 1, zxid, time: 0, kind: kind::ERROR };
+    let header = TxnHeader { client_id: SessionId(1), cxid: 1, zxid, time: 0, kind: kind::ERROR };
     Rc::new(Proposal::new(header, Txn::Error(ErrorTxn { err: -101 }), None))
 }
 
@@ -34,8 +33,7 @@ impl Bench {
         let (config, now) = (ServerConfig::defaults(ServerId(1)), Now::default());
         let db = Database::empty(500);
         let mut out = Vec::new();
-        let learner =
-            Learner::new(now, &config, ServerId(3), false, LinkId(2), &db, &mut out);
+        let learner = Learner::new(now, &config, ServerId(3), false, LinkId(2), &db, &mut out);
         assert!(matches!(out[..], [Output::Dial(LinkId(2), ServerId(3))]));
         Bench { learner, db, now, out: Vec::new() }
     }
@@ -106,10 +104,7 @@ fn the_epoch_is_acked_only_when_the_promise_is_durable() {
     let out = bench.packet(Packet::LeaderInfo { epoch: Epoch(1) });
     assert!(matches!(out[..], [Output::WriteEpoch(EpochKind::Accepted, Epoch(1))]), "{out:?}");
     let out = bench.durable(EpochKind::Accepted, 1);
-    assert!(
-        out.iter().any(|o| matches!(o, Output::Send(_, Packet::AckEpoch { .. }))),
-        "{out:?}"
-    );
+    assert!(out.iter().any(|o| matches!(o, Output::Send(_, Packet::AckEpoch { .. }))), "{out:?}");
 }
 
 #[test]
@@ -118,9 +113,8 @@ fn an_epoch_promised_before_is_acked_without_a_vote() {
     bench.db.set_epoch(EpochKind::Accepted, Epoch(1));
     bench.step(Input::Connected);
     let out = bench.packet(Packet::LeaderInfo { epoch: Epoch(1) });
-    let counted = |o: &Output| {
-        matches!(o, Output::Send(_, Packet::AckEpoch { current_epoch: None, .. }))
-    };
+    let counted =
+        |o: &Output| matches!(o, Output::Send(_, Packet::AckEpoch { current_epoch: None, .. }));
     assert!(out.iter().any(counted), "{out:?}");
 }
 

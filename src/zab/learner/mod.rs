@@ -13,9 +13,9 @@
 
 mod broadcast;
 mod core;
-mod discovery;
-mod sync;
 #[cfg(test)]
 mod core_test;
+mod discovery;
+mod sync;
 
 pub use core::{Input, Learner, Output};
