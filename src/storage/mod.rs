@@ -49,9 +49,13 @@ mod snapshot_writer;
 mod truncate;
 
 #[cfg(test)]
+mod crash_test;
+#[cfg(test)]
 mod fake;
 #[cfg(test)]
 mod golden_test;
+#[cfg(test)]
+mod storage_test;
 
 use std::path::PathBuf;
 use std::rc::Rc;

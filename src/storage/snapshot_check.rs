@@ -20,7 +20,7 @@ pub(super) async fn is_intact<L: Lane>(
     if snapshot.compression != Compression::None {
         let content = lane.read(&path).await.when("reading", &path)?;
         let unpacked = unpack_into(&content, snapshot.compression, &mut check);
-        return Ok(unpacked.is_ok() && check.is_intact());
+        return Ok(unpacked.is_ok() && check.verdict());
     }
     let mut file = lane.open(&path, OpenMode::Read).await.when("opening", &path)?;
     let mut offset = 0;
@@ -29,7 +29,7 @@ pub(super) async fn is_intact<L: Lane>(
         check.feed(&piece);
         offset += piece.len() as u64;
         if piece.len() < PIECE_BYTES {
-            return Ok(check.is_intact());
+            return Ok(check.verdict());
         }
     }
 }
