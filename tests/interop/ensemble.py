@@ -124,6 +124,7 @@ class Ensemble:
         for sid in list(self.processes):
             self.kill(sid)
         self._end_those_a_script_restarted()
+        atexit.unregister(self.close)
         if os.environ.get("KEEP") or Checks.failures:
             print(f"kept: {self.dir}", file=sys.stderr)
         else:
