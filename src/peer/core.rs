@@ -154,7 +154,7 @@ impl Peer {
             next_ticket: 1,
             on_log: BTreeMap::new(),
             next_link: 2,
-            next_purge: config.purge_interval.map_or(Mono::FAR, |_| now.mono),
+            next_purge: Mono::FAR,
             role_since: now.mono,
             last_election: std::time::Duration::ZERO,
             reload: false,

@@ -124,6 +124,7 @@ class Ensemble:
         for sid in list(self.processes):
             self.kill(sid)
         self._end_those_a_script_restarted()
+        atexit.unregister(self.close)
         if os.environ.get("KEEP") or Checks.failures:
             print(f"kept: {self.dir}", file=sys.stderr)
         else:
@@ -176,6 +177,15 @@ class Ensemble:
             return None
 
         return wait_for(f"servers {ids} to serve", serving, seconds)
+
+    def form(self, checks):
+        """Starts them all; ends the test if they do not form an ensemble."""
+        with checks.claim(f"{len(self.ids)} servers form an ensemble"):
+            self.start()
+            self.wait_serving()
+        if checks.failed:
+            self.close()
+            checks.finish()
 
     def log_tail(self, sid, lines=15):
         text = (self.home(sid) / "server.log").read_text(errors="replace")
