@@ -72,8 +72,7 @@ impl Client {
         let stream = TcpStream::connect_timeout(&address, CONNECT_MAX)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(REPLY_MAX))?;
-        let mut client =
-            Client { stream, xid: 0, session: session.clone(), events: Vec::new() };
+        let mut client = Client { stream, xid: 0, session: session.clone(), events: Vec::new() };
         let request = ConnectRequest {
             protocol_version: 0,
             last_zxid_seen: session.last_zxid,
@@ -82,7 +81,7 @@ impl Client {
             password: Some(session.password.clone()),
             read_only: Some(false),
         };
-        client.write_frame(&request.to_vec())?;
+        client.write_frame(&request.to_jute())?;
         let mut frame = Reader::new(client.read_frame()?);
         let response = ConnectResponse::decode(&mut frame).expect("a ConnectResponse");
         if response.session == SessionId(0) {
@@ -118,7 +117,7 @@ impl Client {
             _ => None,
         };
         let xid = special.unwrap_or(self.xid);
-        let mut body = RequestHeader { xid, op }.to_vec();
+        let mut body = RequestHeader { xid, op }.to_jute();
         record.encode(&mut body);
         self.write_frame(&body)?;
         Ok(xid)
@@ -153,13 +152,9 @@ impl Client {
     }
 
     /// The path of the new node. `flags`: `jute::client::create_flags`.
-    pub(crate) fn create(
-        &mut self,
-        path: &str,
-        data: &str,
-        flags: i32,
-    ) -> Result<String, Failure> {
-        let created: CreateResponse = self.call_for(op::CREATE, &create_request(path, data, flags))?;
+    pub(crate) fn create(&mut self, path: &str, data: &str, flags: i32) -> Result<String, Failure> {
+        let created: CreateResponse =
+            self.call_for(op::CREATE, &create_request(path, data, flags))?;
         Ok(created.path)
     }
 
@@ -206,7 +201,8 @@ impl Client {
     }
 
     pub(crate) fn children2(&mut self, path: &str) -> Result<(Vec<String>, Stat), Failure> {
-        let got: GetChildren2Response = self.call_for(op::GET_CHILDREN2, &path_watch(path, false))?;
+        let got: GetChildren2Response =
+            self.call_for(op::GET_CHILDREN2, &path_watch(path, false))?;
         Ok((got.children, got.stat))
     }
 
@@ -228,8 +224,7 @@ impl Client {
     pub(crate) fn set_watches(&mut self, seen: Zxid, watches: [&[&str]; 3]) -> Result<(), Failure> {
         let [data_watches, exist_watches, child_watches] =
             watches.map(|paths| paths.iter().map(ToString::to_string).collect());
-        let record =
-            SetWatches { relative_zxid: seen, data_watches, exist_watches, child_watches };
+        let record = SetWatches { relative_zxid: seen, data_watches, exist_watches, child_watches };
         self.call(op::SET_WATCHES, &record).map(|_| ())
     }
 

@@ -13,9 +13,11 @@ mod ports;
 mod server;
 mod tree;
 
-pub(crate) use client::{Client, Failure, Session};
+pub(crate) use client::{
+    Client, Failure, Session, create_request, delete_request, path_watch, set_request,
+};
 pub(crate) use ports::Ports;
-pub(crate) use server::Server;
+pub(crate) use server::{Server, content_of};
 pub(crate) use tree::{Tree, pipeline_sets, read_tree};
 
 use std::collections::BTreeSet;

@@ -7,4 +7,10 @@
 mod ensemble;
 
 mod leader_kills;
+mod observers;
+mod recovery;
 mod replication;
+mod sessions;
+mod standalone;
+mod watches;
+mod words;

@@ -38,7 +38,10 @@ fn every_kind_of_write_answers_as_it_should_at_a_follower() {
     assert_eq!(client.create("/a/n-", "", 2), Ok("/a/n-0000000000".into()));
     assert_eq!(client.create("/a/n-", "", 2), Ok("/a/n-0000000001".into()));
     assert_eq!(client.delete("/a"), Err(Failure::Code(code::NOT_EMPTY)));
-    assert_eq!(client.children("/a", false), Ok(vec!["n-0000000000".into(), "n-0000000001".into()]));
+    assert_eq!(
+        client.children("/a", false),
+        Ok(vec!["n-0000000000".into(), "n-0000000001".into()])
+    );
     assert_eq!(client.delete("/a/n-0000000000"), Ok(()));
     assert_eq!(client.exists("/a/n-0000000000", false), Ok(None));
     assert_eq!(client.set("/b", "x").map(|_| ()), Err(Failure::Code(code::NO_NODE)));
