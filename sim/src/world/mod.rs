@@ -275,6 +275,15 @@ impl World {
         at
     }
 
+    /// The cause of an effect, if it is not too old to be one; counts those that are.
+    pub(crate) fn fresh(&self, at: Stamp) -> Stamp {
+        if self.is_fresh(at) { at } else { self.not_before_now(at) }
+    }
+
+    pub(crate) fn is_fresh(&self, at: Stamp) -> bool {
+        self.physical_now() - at <= SETTLE + LATE
+    }
+
     pub(crate) fn dispatch(&self, at: Stamp, event: Event) {
         self.0.current.set(Some(at));
         match event {

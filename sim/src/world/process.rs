@@ -126,13 +126,11 @@ impl Process {
         self.reaped.get() || at > dead_at || (self.halted.get() && at >= dead_at)
     }
 
-    /// The moment of something that comes without a stamp: the step a server is in.
+    /// The moment of something that comes without a stamp: the step that its pump is in, or
+    /// what a task saw last.
     pub(crate) fn moment(&self) -> Stamp {
-        if self.host.server.is_some() {
-            self.step.get()
-        } else {
-            self.step.get().max(self.seen.get())
-        }
+        let step = self.step.get();
+        if self.world.is_fresh(step) { step } else { self.seen.get().max(step) }
     }
 
     pub(crate) fn note_step(&self, at: Stamp) {

@@ -20,7 +20,6 @@ use super::file::Change;
 use super::{Done, Op, Running};
 use crate::world::keyed::nanos;
 use crate::world::process::Process;
-use crate::world::{LATE, SETTLE};
 
 /// One queue of a process: shared by all handles on it.
 #[derive(Default)]
@@ -67,10 +66,7 @@ impl SimLane {
         if process.refuses(begins) {
             return None;
         }
-        let begins = match world.physical_now() - begins > SETTLE + LATE {
-            true => world.not_before_now(begins),
-            false => begins,
-        };
+        let begins = world.fresh(begins);
         let mut disk = process.host.disk.borrow_mut();
         let key = disk.key.with(process.incarnation).with(self.lane as u64).with(state.begun);
         let ends = begins + disk.duration(&op, key);

@@ -26,7 +26,7 @@ use tokio::io::ReadBuf;
 use super::{Net, NetEvent, Plane};
 use crate::world::hub::Event;
 use crate::world::process::Process;
-use crate::world::{Key, LATE, SETTLE, World};
+use crate::world::{Key, World};
 
 /// How much may be under way and unread in one direction before writes wait.
 pub(super) const WINDOW: usize = 256 * 1024;
@@ -436,10 +436,9 @@ impl Net {
         let bytes = std::mem::take(&mut dir.consumed);
         let key = dir.key.with(DRAW_WINDOW).with(dir.window_updates);
         dir.window_updates += 1;
-        let now = world.physical_now();
-        let left = match now - at > SETTLE + LATE {
-            true => Stamp(now.0.next_multiple_of(READ_LATE_GRID)),
-            false => at,
+        let left = match world.is_fresh(at) {
+            true => at,
+            false => Stamp(world.physical_now().0.next_multiple_of(READ_LATE_GRID)),
         };
         let (plane, link) = (conn.plane, conn.dirs[end].link);
         let arrives = world.not_before_now(left + self.latency(link, plane, left, key));

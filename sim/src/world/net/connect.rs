@@ -235,7 +235,7 @@ impl SimStream {
         timeout: Duration,
     ) -> (Stamp, io::Result<SimStream>) {
         let world = &process.world;
-        let at = process.effective(at);
+        let at = world.fresh(process.effective(at));
         if process.refuses(at) {
             std::future::pending::<()>().await;
         }

@@ -16,7 +16,10 @@ fn run_then_crash<F: Future<Output = ()> + 'static>(
     main: impl FnOnce(SimRuntime) -> F + 'static,
 ) {
     world.start(S1, |rt| async move {
-        rt.disk(LaneId::Log).create_dir_all(Path::new("/data/version-2")).await.expect("a directory");
+        rt.disk(LaneId::Log)
+            .create_dir_all(Path::new("/data/version-2"))
+            .await
+            .expect("a directory");
         main(rt).await;
         std::future::pending::<()>().await;
     });
@@ -73,7 +76,7 @@ fn a_torn_write_keeps_whole_sectors_in_any_order() {
     let mut out_of_order = 0;
     for seed in 0..40 {
         let options = WorldOptions { unsynced: Unsynced::Torn, ..WorldOptions::default() };
-        World::run(seed, options, Rc::new(NoObserver), MINUTE, |world| async move {
+        let kept = World::run(seed, options, Rc::new(NoObserver), MINUTE, |world| async move {
             world.add_server(S1, ServerPorts::default());
             run_then_crash(&world, at_ms(1_000), CrashMode::Power, |rt| async move {
                 let mut file = create(&rt, LOG).await;
@@ -91,9 +94,10 @@ fn a_torn_write_keeps_whole_sectors_in_any_order() {
                 assert!(inside.iter().all(|byte| *byte == inside[0]), "half a sector");
                 kept.push(inside[0] == 7);
             }
-            torn += usize::from(kept.contains(&true) && kept[..8].contains(&false));
-            out_of_order += usize::from(kept.windows(2).any(|pair| pair == [false, true]));
+            kept
         });
+        torn += usize::from(kept.contains(&true) && kept[..8].contains(&false));
+        out_of_order += usize::from(kept.windows(2).any(|pair| pair == [false, true]));
     }
     assert!(torn >= 5, "{torn} of 40 torn");
     assert!(out_of_order >= 2, "{out_of_order} of 40 out of order");

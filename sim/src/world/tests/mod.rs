@@ -78,7 +78,6 @@ fn to(host: &str) -> HostPort {
 #[derive(Clone, PartialEq, Debug)]
 enum Seen {
     Opened(Stamp),
-    Refused(Stamp, io::ErrorKind),
     Data(Stamp, Vec<u8>),
     Fin(Stamp),
     Failed(Stamp, io::ErrorKind),

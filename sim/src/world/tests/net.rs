@@ -301,7 +301,8 @@ fn closing_a_listener_refuses_and_half_close_still_reads() {
             let mut buf = vec![];
             stream.read_to_end(&mut buf).await.expect("half-closed, not reset");
             server_log.push(Seen::Data(at, buf));
-            send(&mut stream, stream.read_at(), PING, b"answer").await;
+            let asked = stream.read_at();
+            send(&mut stream, asked, PING, b"answer").await;
             std::future::pending::<()>().await;
         });
         let rt = world.client_runtime("c1");
