@@ -16,7 +16,7 @@ use madsim::runtime::{Handle, NodeHandle};
 use quorate::base::{ServerId, Stamp};
 use quorate::runtime::Halt;
 
-use super::hub::Event;
+use super::hub::{Event, SETTLE};
 use super::process::{Guarded, Process, SPREAD};
 use super::{Host, SimRuntime, World};
 
@@ -113,7 +113,9 @@ impl World {
         if let Some(process) = process
             && process.resume(self.now())
         {
-            self.push(self.now() + SPREAD, Event::CatchUp(process));
+            // What arrived meanwhile first, then, a settled instant later, timers.
+            self.push(self.now() + SPREAD, Event::CatchUp(process.clone()));
+            self.push(self.now() + SPREAD + SETTLE, Event::CatchUp(process));
         }
     }
 
