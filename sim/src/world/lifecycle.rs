@@ -87,11 +87,10 @@ impl World {
         }
         let process = host.process.borrow().clone();
         match process {
-            Some(process) => {
-                if process.die(at, mode) {
-                    self.push(process.reap_at(), Event::Reap(process));
-                }
+            Some(process) if process.die(at, mode) => {
+                self.push(process.reap_at(), Event::Reap(process));
             }
+            Some(_) => {}
             None if mode == CrashMode::Power => {
                 self.0.net.borrow_mut().power_off(self, host.id);
                 host.disk.borrow_mut().lose_power();
@@ -185,7 +184,7 @@ impl World {
         process.set_reaped();
         self.0.net.borrow_mut().end_process(self, process);
         process.host.disk.borrow_mut().end_process(process);
-        *process.host.process.borrow_mut() = None;
+        process.host.process.borrow_mut().take_if(|current| Rc::ptr_eq(current, process));
         if let Some(node) = process.node.get() {
             Handle::current().kill(node);
         }
@@ -237,7 +236,8 @@ impl World {
     }
 }
 
+type Parked = BTreeMap<u64, Pin<Box<dyn Future<Output = ()>>>>;
+
 thread_local! {
-    static PARKED: RefCell<BTreeMap<u64, Pin<Box<dyn Future<Output = ()>>>>> =
-        const { RefCell::new(BTreeMap::new()) };
+    static PARKED: RefCell<Parked> = const { RefCell::new(BTreeMap::new()) };
 }

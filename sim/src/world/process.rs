@@ -179,7 +179,7 @@ impl Process {
             if at <= pause.from {
                 continue;
             }
-            let Some(until) = pause.until else { return None };
+            let until = pause.until?;
             let end = until + SPREAD;
             if at > end {
                 return Some(at);
