@@ -222,7 +222,7 @@ impl Peer {
             }
             _ => {}
         }
-        self.expire_sessions(now);
+        self.close_expired_sessions(now);
         if now.mono >= self.next_purge {
             let interval = self.config.purge_interval.expect("set, or there is no next purge");
             self.next_purge = now.mono + interval;

@@ -1,0 +1,284 @@
+//! One connection: two ends, two directions.
+//!
+//! A direction is a queue of segments in flight, in order, each with its departure and its
+//! arrival. It stalls at a segment that a cut swallowed (until a retransmission gets through) or
+//! that a hold stops (until the release); what is behind waits with it. An end is a receive
+//! queue. `closed`: no process reads it any more, the kernel still knows it. `gone`: the kernel
+//! does not know it; whatever arrives there is answered with RST.
+//!
+//! Not here: how bytes move (`flow`), cuts, holds and retransmission (`faults`), the handshake
+//! (`connect`).
+
+use std::collections::VecDeque;
+use std::io;
+use std::rc::Rc;
+use std::task::Waker;
+
+use bytes::Bytes;
+use quorate::base::Stamp;
+use quorate::runtime::Label;
+
+use super::{Net, NetEvent, Plane};
+use crate::world::process::Process;
+use crate::world::{Key, World};
+
+const DRAW_RST: u64 = u64::MAX - 2;
+
+pub(super) struct Conn {
+    pub(super) plane: Plane,
+    pub(super) ports: [u16; 2],
+    /// The end that connected, the end that accepted.
+    pub(super) ends: [End; 2],
+    /// From the first end to the second, and back.
+    pub(super) dirs: [Dir; 2],
+}
+
+pub(super) struct End {
+    pub(super) host: usize,
+    pub(super) process: Option<Rc<Process>>,
+    pub(super) chunks: VecDeque<Chunk>,
+    pub(super) fin: Option<Stamp>,
+    pub(super) error: Option<(Stamp, io::ErrorKind)>,
+    pub(super) reader: Option<Waker>,
+    pub(super) writer: Option<Waker>,
+    pub(super) closed: bool,
+    pub(super) gone: bool,
+}
+
+pub(super) struct Chunk {
+    pub(super) at: Stamp,
+    pub(super) bytes: Bytes,
+    /// A task was woken for it.
+    pub(super) awaited: bool,
+}
+
+pub(super) struct Dir {
+    pub(super) link: usize,
+    pub(super) key: Key,
+    pub(super) frames: u64,
+    /// No frame leaves before this.
+    pub(super) left: Stamp,
+    pub(super) last_arrival: Stamp,
+    pub(super) flight: VecDeque<Segment>,
+    pub(super) stall: Stall,
+    /// Since when the acknowledgement of something that arrived is missing.
+    pub(super) unacked: Option<Stamp>,
+    /// Bytes under way or unread, as the sender knows it.
+    pub(super) outstanding: usize,
+    /// Bytes read that the sender was not told of.
+    pub(super) consumed: usize,
+    pub(super) window_updates: u64,
+    resets: u64,
+    pub(super) fin_queued: bool,
+    /// The sender is no more: nothing is retransmitted.
+    pub(super) mute: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stall {
+    Flowing,
+    Lost { since: Stamp },
+    Held { hold: u64 },
+}
+
+pub(super) struct Segment {
+    pub(super) payload: Payload,
+    pub(super) sent: Stamp,
+    /// When it left last: first sent, retransmitted, or released.
+    pub(super) left: Stamp,
+    pub(super) arrives: Stamp,
+    /// Set on the last segment of a frame.
+    pub(super) label: Option<Label>,
+    pub(super) held_as: Option<Label>,
+}
+
+pub(super) enum Payload {
+    Open,
+    Data(Bytes),
+    Fin,
+}
+
+/// A frame that arrived, for the observer.
+pub(super) type Arrived = Option<Frame>;
+
+pub(crate) struct Frame {
+    pub(crate) left: Stamp,
+    pub(crate) from: usize,
+    pub(crate) to: usize,
+    pub(crate) label: Label,
+}
+
+/// What a write call did.
+pub(super) struct Written {
+    pub(super) len: usize,
+    pub(super) frame: Frame,
+}
+
+impl Conn {
+    pub(super) fn new(
+        plane: Plane,
+        hosts: [usize; 2],
+        ports: [u16; 2],
+        links: [usize; 2],
+        key: Key,
+        at: Stamp,
+        process: Rc<Process>,
+    ) -> Conn {
+        let dir = |n: usize| Dir::new(links[n], key.with(n as u64), at);
+        let ends = [End::new(hosts[0], Some(process)), End::new(hosts[1], None)];
+        Conn { plane, ports, ends, dirs: [dir(0), dir(1)] }
+    }
+
+    fn is_over(&self) -> bool {
+        self.ends.iter().all(|end| end.closed) && self.dirs.iter().all(|dir| dir.flight.is_empty())
+    }
+}
+
+impl End {
+    fn new(host: usize, process: Option<Rc<Process>>) -> End {
+        End {
+            host,
+            process,
+            chunks: VecDeque::new(),
+            fin: None,
+            error: None,
+            reader: None,
+            writer: None,
+            closed: false,
+            gone: false,
+        }
+    }
+
+    pub(super) fn wake_reader(&mut self, at: Stamp) -> bool {
+        match (self.reader.take(), &self.process) {
+            (Some(waker), Some(process)) => {
+                process.wake(at, waker);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    pub(super) fn wake_writer(&mut self, at: Stamp) {
+        if let (Some(waker), Some(process)) = (self.writer.take(), &self.process) {
+            process.wake(at, waker);
+        }
+    }
+
+    fn has_unread(&self) -> bool {
+        !self.chunks.is_empty()
+    }
+}
+
+impl Dir {
+    fn new(link: usize, key: Key, opened: Stamp) -> Dir {
+        Dir {
+            link,
+            key,
+            frames: 0,
+            left: opened,
+            last_arrival: opened,
+            flight: VecDeque::new(),
+            stall: Stall::Flowing,
+            unacked: None,
+            outstanding: 0,
+            consumed: 0,
+            window_updates: 0,
+            resets: 0,
+            fin_queued: false,
+            mute: false,
+        }
+    }
+}
+
+impl Net {
+    /// The process lets go of its end: FIN, or RST where bytes were unread.
+    pub(super) fn close(&mut self, world: &World, id: usize, end: usize, at: Stamp) {
+        let Some(Some(conn)) = self.conns.get_mut(id) else { return };
+        let this = &mut conn.ends[end];
+        if this.closed {
+            return;
+        }
+        this.closed = true;
+        this.process = None;
+        (this.reader, this.writer) = (None, None);
+        match this.has_unread() {
+            true => self.abort(world, id, end, at),
+            false => self.send_fin(world, id, end, at),
+        }
+        self.free_if_over(id);
+    }
+
+    /// The kernel forgets this end and says so.
+    pub(super) fn abort(&mut self, world: &World, id: usize, end: usize, at: Stamp) {
+        let Some(Some(conn)) = self.conns.get_mut(id) else { return };
+        let this = &mut conn.ends[end];
+        let was_gone = std::mem::replace(&mut this.gone, true);
+        this.closed = true;
+        this.chunks.clear();
+        conn.dirs[end].mute = true;
+        if !was_gone {
+            let at = conn.dirs[end].left.max(at);
+            self.send_rst(world, id, 1 - end, at);
+        }
+    }
+
+    /// RST to this end. If it meets a cut, nobody learns of it.
+    pub(super) fn send_rst(&mut self, world: &World, id: usize, end: usize, left: Stamp) {
+        let Some(Some(conn)) = self.conns.get_mut(id) else { return };
+        let (plane, dir) = (conn.plane, &mut conn.dirs[1 - end]);
+        let key = dir.key.with(DRAW_RST).with(dir.resets);
+        dir.resets += 1;
+        let (link, behind) = (dir.link, dir.last_arrival);
+        let arrives = (left + self.latency(link, plane, left, key)).max(behind);
+        let arrives = world.not_before_now(arrives);
+        world.push_net(arrives, NetEvent::RstArrives { conn: id, end, left });
+    }
+
+    pub(super) fn on_rst(&mut self, at: Stamp, id: usize, end: usize, left: Stamp) {
+        let Some(Some(conn)) = self.conns.get(id) else { return };
+        if !self.links[conn.dirs[1 - end].link].cut_between(conn.plane, left, at) {
+            self.fail_end(id, end, at, io::ErrorKind::ConnectionReset);
+        }
+    }
+
+    /// The kernel gives this end up: reads and writes fail, nothing is retransmitted.
+    pub(super) fn fail_end(&mut self, id: usize, end: usize, at: Stamp, kind: io::ErrorKind) {
+        let Some(Some(conn)) = self.conns.get_mut(id) else { return };
+        conn.silence(end);
+        let this = &mut conn.ends[end];
+        this.error.get_or_insert((at, kind));
+        this.wake_reader(at);
+        this.wake_writer(at);
+        self.free_if_over(id);
+    }
+
+    pub(super) fn free_if_over(&mut self, id: usize) {
+        if self.conns[id].as_ref().is_some_and(|conn| conn.is_over()) {
+            self.conns[id] = None;
+        }
+    }
+
+    pub(super) fn peer_text(&self, world: &World, id: usize, end: usize) -> String {
+        match &self.conns[id] {
+            Some(conn) => {
+                format!("{}:{}", world.host(conn.ends[1 - end].host).ip, conn.ports[1 - end])
+            }
+            None => String::from("closed"),
+        }
+    }
+}
+
+impl Conn {
+    /// This end retransmits nothing any more, and what is lost stays lost.
+    pub(super) fn silence(&mut self, end: usize) {
+        self.ends[end].gone = true;
+        let dir = &mut self.dirs[end];
+        dir.mute = true;
+        dir.unacked = None;
+        if matches!(dir.stall, Stall::Lost { .. }) {
+            dir.stall = Stall::Flowing;
+            dir.flight.clear();
+        }
+    }
+}
