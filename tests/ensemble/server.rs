@@ -41,13 +41,18 @@ impl Server {
 
     /// Starts it in the foreground of a process of its own, which ends with this one.
     pub(crate) fn start(&mut self) {
+        self.start_with_log_level("info");
+    }
+
+    /// `level`: as in RUST_LOG.
+    pub(crate) fn start_with_log_level(&mut self, level: &str) {
         assert!(self.child.is_none(), "server {} runs already", self.id);
         let log = OpenOptions::new().create(true).append(true).open(self.log_path());
         let log = log.expect("a writable directory");
         let child = Command::new(env!("CARGO_BIN_EXE_quorate"))
             .args(["server", "start-foreground", "--attached"])
             .arg(self.home.join("zoo.cfg"))
-            .env_remove("RUST_LOG")
+            .env("RUST_LOG", level)
             .stdin(Stdio::piped())
             .stdout(log.try_clone().expect("an open file"))
             .stderr(log)
