@@ -47,13 +47,21 @@ pub(crate) struct Session {
     pub(crate) timeout_ms: i32,
     /// The newest transaction it has seen.
     pub(crate) last_zxid: Zxid,
+    /// How long a reply may take before the connection is given up.
+    patience: Duration,
 }
 
 impl Session {
     /// A session yet to be opened, with this timeout in milliseconds.
     pub(crate) fn new(timeout_ms: i32) -> Session {
         let password = Bytes::from_static(&[0; 16]);
-        Session { id: SessionId(0), password, timeout_ms, last_zxid: Zxid::ZERO }
+        let (id, last_zxid) = (SessionId(0), Zxid::ZERO);
+        Session { id, password, timeout_ms, last_zxid, patience: REPLY_MAX }
+    }
+
+    /// Gives a connection up when a reply takes longer than this.
+    pub(crate) fn with_patience(self, patience: Duration) -> Session {
+        Session { patience, ..self }
     }
 }
 
@@ -71,7 +79,7 @@ impl Client {
     pub(crate) fn connect(address: SocketAddr, session: &Session) -> Result<Client, Failure> {
         let stream = TcpStream::connect_timeout(&address, CONNECT_MAX)?;
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(REPLY_MAX))?;
+        stream.set_read_timeout(Some(session.patience))?;
         let mut client = Client { stream, xid: 0, session: session.clone(), events: Vec::new() };
         let request = ConnectRequest {
             protocol_version: 0,
