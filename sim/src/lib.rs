@@ -8,5 +8,6 @@
 //! | `workload`  | simulated ZooKeeper clients and the history they see                   |
 //! | `lab`       | one run, its verdict and trace hash; hunts over many seeds             |
 
+pub mod checkers;
 pub mod draw;
 pub mod scenario;

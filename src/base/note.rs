@@ -97,7 +97,8 @@ pub enum Note {
         epoch: Epoch,
         from: ServerId,
     },
-    /// A quorum acked NEWLEADER: the leader serves. `history_end` is the end of its initial history.
+    /// A quorum acked NEWLEADER: the leader serves, and everything up to `history_end`, the end of
+    /// its initial history, is committed.
     Established {
         epoch: Epoch,
         voters: Vec<ServerId>,
@@ -149,7 +150,13 @@ pub enum Note {
         hash: u64,
         state_digest: u64,
     },
-    /// A learner reached UPTODATE and serves.
+    /// At `look` the own log's tail was replayed into the tree: not a delivery, the ensemble may
+    /// still truncate it.
+    FastForwarded {
+        to: Zxid,
+        state_digest: u64,
+    },
+    /// A learner reached UPTODATE and serves; everything it logged up to `zxid` is committed.
     Serving {
         epoch: Epoch,
         zxid: Zxid,
