@@ -11,3 +11,4 @@
 pub mod checkers;
 pub mod draw;
 pub mod scenario;
+pub mod workload;

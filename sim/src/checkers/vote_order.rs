@@ -10,7 +10,7 @@ use quorate::base::{Epoch, Note, ServerId, Zxid};
 use super::{Checker, Event, Fact, Findings, Ghost};
 
 /// What votes are compared by, in this order.
-pub type Rank = (Epoch, Zxid, ServerId);
+pub(super) type Rank = (Epoch, Zxid, ServerId);
 
 #[derive(Debug, Default)]
 pub(super) struct VoteOrder {
