@@ -1,25 +1,24 @@
-//! Random numbers keyed by what they are for: one more draw for one purpose changes no other.
+//! Random numbers for faults and clients, keyed by what they are for: one more draw for one
+//! purpose changes no other. The world's own draws are of other purposes (`world::keyed`).
 
 use std::time::Duration;
+
+use crate::world::Key;
 
 /// Draws of one seed.
 #[derive(Clone, Copy, Debug)]
 pub struct Draws {
-    seed: u64,
+    key: Key,
 }
 
 impl Draws {
     pub fn new(seed: u64) -> Draws {
-        Draws { seed }
+        Draws { key: Key::new(seed, "lab") }
     }
 
     /// The `n`-th number for this purpose of this party.
     pub fn u64(&self, what: &str, who: u64, n: u64) -> u64 {
-        let mut hash = mix(self.seed ^ 0x9e37_79b9_7f4a_7c15);
-        for byte in what.bytes() {
-            hash = mix(hash ^ u64::from(byte));
-        }
-        mix(mix(hash ^ who).wrapping_add(n))
+        self.key.name(what).with(who).with(n).draw()
     }
 
     /// At least 0, below 1.
@@ -45,10 +44,10 @@ impl Draws {
     }
 }
 
-/// SplitMix64's finaliser.
-pub fn mix(mut z: u64) -> u64 {
-    z = z.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+/// Mixes one number into a hash.
+pub fn mix(hash: u64) -> u64 {
+    let z = hash.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ (z >> 31)
 }

@@ -1,0 +1,158 @@
+//! What a death leaves on the disk.
+//!
+//! A killed process leaves what the kernel has: the page cache, and of the operations on their
+//! way none, all or a part. A power loss leaves what is durable, and of the rest what chance
+//! kept: each unsynced write is lost, kept or torn at 512-byte sectors, in no order; each
+//! directory keeps a prefix of its unsynced changes. Keys: (disk, no. of the crash, no. of the
+//! change).
+
+use std::rc::Rc;
+
+use quorate::base::Stamp;
+
+use super::file::{Change, Content, Inode};
+use super::{Dir, Disk, Op, Running};
+use crate::world::process::Process;
+use crate::world::{CrashMode, Key};
+
+const SECTOR: u64 = 512;
+
+/// What a power loss does to what was not synced.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Unsynced {
+    /// A keyed draw a crash: all lost, all kept, or each write by itself.
+    Drawn,
+    Lost,
+    Kept,
+    /// Each write by itself: lost, kept or torn.
+    Torn,
+}
+
+impl Disk {
+    /// The process is gone: its operations on their way end somehow, and on a power loss
+    /// everything unsynced does.
+    pub(crate) fn end_process(&mut self, process: &Rc<Process>) {
+        let key = self.next_crash();
+        let ids: Vec<u64> = self.running.keys().copied().collect();
+        for id in ids {
+            let Some(running) = self.running.get(&id) else { continue };
+            if !Rc::ptr_eq(&running.process, process) {
+                continue;
+            }
+            if let Some(running) = self.running.remove(&id)
+                && running.outcome.is_none()
+                && running.begins <= process.dead_at()
+            {
+                self.break_off(&running, process.dead_at());
+            }
+        }
+        self.held.retain(|id| self.running.contains_key(id));
+        for inode in self.platter.inodes.values_mut() {
+            inode.handles = 0;
+        }
+        if process.mode() == CrashMode::Power {
+            self.lose_unsynced(key);
+        }
+        self.platter.collect();
+    }
+
+    /// The machine goes dark without a process on it.
+    pub(crate) fn lose_power(&mut self) {
+        let key = self.next_crash();
+        self.lose_unsynced(key);
+        self.platter.collect();
+    }
+
+    fn next_crash(&mut self) -> Key {
+        self.crashes += 1;
+        self.key.name("crash").with(self.crashes)
+    }
+
+    /// An operation that had begun and not ended: not done, done, or half done.
+    fn break_off(&mut self, running: &Running, at: Stamp) {
+        let draw = running.key.name("broken off");
+        match (draw.range(0, 2), &running.op) {
+            (0, _) => {}
+            (1, Op::Change { inode, change }) => {
+                let (from, to) = change.range();
+                let part = change.within(from, draw.with(1).range(from, to));
+                if let Some(change) = part {
+                    let op = Op::Change { inode: *inode, change };
+                    let _ = self.perform(&op, running.begins, at);
+                }
+            }
+            // Whether it succeeded, nobody is left to learn.
+            (_, op) => drop(self.perform(op, running.begins, at)),
+        }
+    }
+
+    fn lose_unsynced(&mut self, key: Key) {
+        let policy = match self.unsynced {
+            Unsynced::Drawn => match key.range(0, 3) {
+                0 => Unsynced::Lost,
+                1 => Unsynced::Kept,
+                _ => Unsynced::Torn,
+            },
+            policy => policy,
+        };
+        for inode in self.platter.inodes.values_mut() {
+            inode.lose_unsynced(policy, key);
+        }
+        for dir in self.platter.dirs.values_mut() {
+            dir.lose_unsynced(policy, key);
+        }
+    }
+}
+
+impl Inode {
+    fn lose_unsynced(&mut self, policy: Unsynced, key: Key) {
+        for unsaved in std::mem::take(&mut self.journal) {
+            let key = key.with(unsaved.n);
+            match (policy, key.range(0, 2)) {
+                (Unsynced::Lost, _) | (Unsynced::Torn, 0) => {}
+                (Unsynced::Kept, _) | (Unsynced::Torn, 1) => {
+                    unsaved.change.apply(&mut self.durable)
+                }
+                _ => tear(&unsaved.change, &mut self.durable, key),
+            }
+        }
+        self.cache = self.durable.clone();
+    }
+}
+
+/// Any subset of the sectors reaches the platter, or, as often, a prefix of them.
+fn tear(change: &Change, content: &mut Content, key: Key) {
+    let (from, to) = change.range();
+    if matches!(change, Change::SetLen(_)) || from == to {
+        return;
+    }
+    let (first, last) = (from / SECTOR, (to - 1) / SECTOR);
+    let prefix = key.with(1).chance(500_000).then(|| key.with(2).range(first, last + 1));
+    for sector in first..=last {
+        let kept = match prefix {
+            Some(end) => sector < end,
+            None => key.with(3).with(sector).chance(500_000),
+        };
+        if kept && let Some(part) = change.within(sector * SECTOR, (sector + 1) * SECTOR) {
+            part.apply(content);
+        }
+    }
+}
+
+impl Dir {
+    fn lose_unsynced(&mut self, policy: Unsynced, key: Key) {
+        let journal = std::mem::take(&mut self.journal);
+        let kept = match policy {
+            Unsynced::Lost => 0,
+            Unsynced::Kept => journal.len(),
+            Unsynced::Drawn | Unsynced::Torn => {
+                let first = journal.first().map_or(0, |renaming| renaming.n);
+                key.name("names").with(first).range(0, journal.len() as u64) as usize
+            }
+        };
+        for renaming in journal.iter().take(kept) {
+            renaming.change.apply(&mut self.durable);
+        }
+        self.names = self.durable.clone();
+    }
+}

@@ -1,0 +1,270 @@
+//! What drivers hold: a lane, a file.
+//!
+//! A lane has a cursor: when its last operation ends. An operation begins there, or at the stamp
+//! of the event that asked for it, whichever is later, and is on its way from the first poll of
+//! its future on. Dropping the future does not call it back.
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::path::Path;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use quorate::base::Stamp;
+use quorate::runtime::{DirEntry, File, Lane, LaneId, OpenMode};
+
+use super::file::Change;
+use super::{Done, Op, Running};
+use crate::world::keyed::nanos;
+use crate::world::process::Process;
+
+/// One queue of a process: shared by all handles on it.
+#[derive(Default)]
+pub(crate) struct LaneState {
+    /// The stamp of the event that asks.
+    at: Stamp,
+    /// When the last operation begun ends, as far as that is computed.
+    cursor: Stamp,
+    /// When the last operation ended.
+    ended: Stamp,
+    begun: u64,
+}
+
+/// A handle on one queue of a disk.
+#[derive(Clone)]
+pub struct SimLane {
+    process: Rc<Process>,
+    lane: LaneId,
+}
+
+impl SimLane {
+    pub(crate) fn new(process: Rc<Process>, lane: LaneId) -> SimLane {
+        SimLane { process, lane }
+    }
+
+    async fn run(&self, op: Op) -> io::Result<Done> {
+        Operation { lane: self, op: Some(op), id: None }.await
+    }
+
+    async fn nothing(&self, op: Op) -> io::Result<()> {
+        self.run(op).await.map(|_| ())
+    }
+
+    fn state(&self) -> std::cell::RefMut<'_, LaneState> {
+        self.process.lanes[self.lane as usize].borrow_mut()
+    }
+
+    /// Puts an operation on its way. None if the process may not.
+    fn begin_op(&self, op: Op) -> Option<u64> {
+        let process = &self.process;
+        let world = &process.world;
+        let mut state = self.state();
+        let begins = state.at.max(state.cursor).max(process.started);
+        if process.refuses(begins) {
+            return None;
+        }
+        let begins = world.fresh(begins);
+        let mut disk = process.host.disk.borrow_mut();
+        let key = disk.key.with(process.incarnation).with(self.lane as u64).with(state.begun);
+        let ends = begins + disk.duration(&op, key);
+        state.begun += 1;
+        state.cursor = ends;
+        disk.begun += 1;
+        let id = disk.begun;
+        let running = Running {
+            process: process.clone(),
+            op,
+            begins,
+            ends,
+            key,
+            outcome: None,
+            waker: None,
+            abandoned: false,
+        };
+        disk.running.insert(id, running);
+        world.push_disk(ends, process.host.id, id);
+        Some(id)
+    }
+}
+
+impl Lane for SimLane {
+    type File = SimFile;
+
+    fn begin(&self, at: Stamp) {
+        self.state().at = self.process.effective(at);
+    }
+
+    fn ended(&self) -> Stamp {
+        let state = self.state();
+        state.ended.max(self.process.started)
+    }
+
+    async fn open(&self, path: &Path, mode: OpenMode) -> io::Result<SimFile> {
+        match self.run(Op::Open { path: path.to_path_buf(), mode }).await? {
+            Done::Opened(inode) => {
+                Ok(SimFile { lane: self.clone(), inode, writable: mode != OpenMode::Read })
+            }
+            _ => Err(io::ErrorKind::Other.into()),
+        }
+    }
+
+    async fn list(&self, dir: &Path) -> io::Result<Vec<DirEntry>> {
+        match self.run(Op::List(dir.to_path_buf())).await? {
+            Done::Entries(entries) => Ok(entries),
+            _ => Err(io::ErrorKind::Other.into()),
+        }
+    }
+
+    async fn create_dir_all(&self, dir: &Path) -> io::Result<()> {
+        self.nothing(Op::CreateDirAll(dir.to_path_buf())).await
+    }
+
+    async fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.nothing(Op::Rename { from: from.to_path_buf(), to: to.to_path_buf() }).await
+    }
+
+    async fn remove(&self, path: &Path) -> io::Result<()> {
+        self.nothing(Op::Remove(path.to_path_buf())).await
+    }
+
+    async fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        self.nothing(Op::SyncDir(dir.to_path_buf())).await
+    }
+}
+
+impl fmt::Debug for SimLane {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SimLane({:?}, {:?})", self.process, self.lane)
+    }
+}
+
+/// An open file. Its operations run on the lane that opened it.
+pub struct SimFile {
+    lane: SimLane,
+    inode: u64,
+    writable: bool,
+}
+
+impl SimFile {
+    async fn change(&mut self, change: Change) -> io::Result<()> {
+        if !self.writable {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        self.lane.nothing(Op::Change { inode: self.inode, change }).await
+    }
+}
+
+impl File for SimFile {
+    async fn len(&mut self) -> io::Result<u64> {
+        match self.lane.run(Op::Len(self.inode)).await? {
+            Done::Len(len) => Ok(len),
+            _ => Err(io::ErrorKind::Other.into()),
+        }
+    }
+
+    async fn read_at(&mut self, offset: u64, len: usize) -> io::Result<Bytes> {
+        match self.lane.run(Op::Read { inode: self.inode, offset, len }).await? {
+            Done::Data(bytes) => Ok(bytes),
+            _ => Err(io::ErrorKind::Other.into()),
+        }
+    }
+
+    async fn write_at(&mut self, offset: u64, data: Bytes) -> io::Result<()> {
+        self.change(Change::Write { offset, data }).await
+    }
+
+    async fn write_zeros_at(&mut self, offset: u64, len: u64) -> io::Result<()> {
+        self.change(Change::Zeros { offset, len }).await
+    }
+
+    async fn set_len(&mut self, len: u64) -> io::Result<()> {
+        self.change(Change::SetLen(len)).await
+    }
+
+    async fn sync(&mut self) -> io::Result<()> {
+        self.lane.nothing(Op::Sync(self.inode)).await
+    }
+}
+
+impl Drop for SimFile {
+    fn drop(&mut self) {
+        let process = &self.lane.process;
+        if !process.is_reaped()
+            && let Ok(mut disk) = process.host.disk.try_borrow_mut()
+        {
+            disk.platter.close(self.inode);
+        }
+    }
+}
+
+impl fmt::Debug for SimFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SimFile({:?}, inode {})", self.lane.process, self.inode)
+    }
+}
+
+/// One operation from the asking to its end. A dead process waits for ever.
+struct Operation<'a> {
+    lane: &'a SimLane,
+    op: Option<Op>,
+    id: Option<u64>,
+}
+
+impl Future for Operation<'_> {
+    type Output = io::Result<Done>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<Done>> {
+        if let Some(op) = self.op.take() {
+            self.id = self.lane.begin_op(op);
+        }
+        let Some(id) = self.id else { return Poll::Pending };
+        let process = &self.lane.process;
+        let mut disk = process.host.disk.borrow_mut();
+        let Some(running) = disk.running.get_mut(&id) else { return Poll::Pending };
+        if running.outcome.is_none() {
+            running.waker = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        let Poll::Ready(at) = process.poll_input(running.ends, true, cx) else {
+            return Poll::Pending;
+        };
+        let running = disk.running.remove(&id);
+        let mut state = self.lane.state();
+        state.ended = state.ended.max(at);
+        state.cursor = state.cursor.max(at);
+        drop((state, disk));
+        self.id = None;
+        match running.and_then(|running| running.outcome) {
+            Some(outcome) => Poll::Ready(outcome),
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl Drop for Operation<'_> {
+    fn drop(&mut self) {
+        let Some(id) = self.id else { return };
+        let Ok(mut disk) = self.lane.process.host.disk.try_borrow_mut() else { return };
+        match disk.running.get_mut(&id) {
+            Some(running) if running.outcome.is_none() => running.abandoned = true,
+            Some(_) => {
+                if let Some(Ok(Done::Opened(inode))) =
+                    disk.running.remove(&id).and_then(|running| running.outcome)
+                {
+                    disk.platter.close(inode);
+                }
+            }
+            None => {}
+        }
+    }
+}
+
+impl Running {
+    /// When it ends if it starts again at `at` (a held sync that is let go).
+    pub(super) fn again_at(&self, at: Stamp) -> Stamp {
+        Stamp(at.0 + nanos(super::OTHERWISE.0)).max(self.begins)
+    }
+}

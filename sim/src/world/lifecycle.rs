@@ -1,0 +1,241 @@
+//! Processes begin, end, pause.
+//!
+//! Every incarnation runs on a madsim node of its own (a node is never restarted: madsim keeps
+//! a little of each, and nothing of one can leak into the next).
+//!
+//! Not here: when effects of a dying process are refused (`process`), what its sockets and
+//! files become (`net::faults`, `disk::crash`).
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+
+use madsim::runtime::{Handle, NodeHandle};
+use quorate::base::{ServerId, Stamp};
+use quorate::runtime::Halt;
+
+use super::hub::Event;
+use super::process::{Guarded, Process, SPREAD};
+use super::{Host, SimRuntime, World};
+
+/// How a process ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CrashMode {
+    /// The process dies, its machine lives: the kernel closes its sockets (FIN, or RST where
+    /// data was unread) and keeps what it wrote.
+    Kill,
+    /// The machine goes dark: no packet leaves, unsynced writes are lost, kept or torn. It
+    /// answers (with RST, to what it no longer knows) from the next start on.
+    Power,
+}
+
+impl World {
+    /// Starts a new incarnation. False if one is alive. If the last one is just dying, the new
+    /// one begins as soon as it is gone.
+    pub fn start<F: Future<Output = ()> + 'static>(
+        &self,
+        server: ServerId,
+        main: impl FnOnce(SimRuntime) -> F + 'static,
+    ) -> bool {
+        let host = self.server(server);
+        let dying = host.process.borrow().clone();
+        match dying {
+            Some(process) if !process.is_dead() => false,
+            Some(process) => {
+                self.at(process.reap_at() + std::time::Duration::from_nanos(1), move |world| {
+                    world.start(server, main);
+                });
+                true
+            }
+            None => {
+                let process = self.new_process(&host, self.now());
+                let main = main(SimRuntime::new(process.clone()));
+                self.spawn_in(&process, "main", Guarded::new(process.clone(), main, true));
+                true
+            }
+        }
+    }
+
+    /// A machine with a process for a workload: network, clock, tasks. The same name gives the
+    /// same machine, and the same process while it lives.
+    pub fn client_runtime(&self, name: &str) -> SimRuntime {
+        let host = self.add_host(name, None, BTreeMap::new());
+        let alive = host.process.borrow().clone().filter(|process| !process.is_dead());
+        let process = alive.unwrap_or_else(|| self.new_process(&host, self.now()));
+        process.note_seen(self.now());
+        SimRuntime::new(process)
+    }
+
+    /// Ends the process of a server, now. A power loss also after the process has ended.
+    pub fn crash(&self, server: ServerId, mode: CrashMode) {
+        self.crash_host(&self.server(server), mode);
+    }
+
+    /// Ends the process of a workload client, now.
+    pub fn crash_client(&self, name: &str, mode: CrashMode) {
+        if let Some(host) = self.host_named(name) {
+            self.crash_host(&host, mode);
+        }
+    }
+
+    fn crash_host(&self, host: &Rc<Host>, mode: CrashMode) {
+        let at = self.now();
+        if mode == CrashMode::Power {
+            host.up.set(false);
+        }
+        let process = host.process.borrow().clone();
+        match process {
+            Some(process) => {
+                if process.die(at, mode) {
+                    self.push(process.reap_at(), Event::Reap(process));
+                }
+            }
+            None if mode == CrashMode::Power => {
+                self.0.net.borrow_mut().power_off(self, host.id);
+                host.disk.borrow_mut().lose_power();
+            }
+            None => {}
+        }
+    }
+
+    /// From now on the process sees nothing more, until [`World::resume`]. Its kernel and its
+    /// clocks go on.
+    pub fn pause(&self, server: ServerId) {
+        if let Some(process) = &*self.server(server).process.borrow() {
+            process.pause(self.now());
+        }
+    }
+
+    pub fn resume(&self, server: ServerId) {
+        let process = self.server(server).process.borrow().clone();
+        if let Some(process) = process
+            && process.resume(self.now())
+        {
+            self.push(self.now() + SPREAD, Event::CatchUp(process));
+        }
+    }
+
+    /// Whether a process of this server is alive (it may be paused).
+    pub fn is_alive(&self, server: ServerId) -> bool {
+        self.server(server).process.borrow().as_ref().is_some_and(|process| !process.is_dead())
+    }
+
+    pub fn is_paused(&self, server: ServerId) -> bool {
+        self.server(server)
+            .process
+            .borrow()
+            .as_ref()
+            .is_some_and(|process| !process.is_dead() && process.is_paused())
+    }
+
+    /// How many processes this server has had.
+    pub fn incarnations(&self, server: ServerId) -> u64 {
+        self.server(server).incarnations.get()
+    }
+
+    fn new_process(&self, host: &Rc<Host>, at: Stamp) -> Rc<Process> {
+        host.up.set(true);
+        host.incarnations.set(host.incarnations.get() + 1);
+        let number = host.incarnations.get();
+        let process = Rc::new(Process::new(self.clone(), host.clone(), number, at));
+        let name = format!("{}#{number}", host.name);
+        let node = Handle::current().create_node().name(name).build();
+        process.node.set(Some(node.id()));
+        *host.process.borrow_mut() = Some(process.clone());
+        process
+    }
+
+    pub(crate) fn halt(&self, process: &Rc<Process>, halt: Halt) {
+        let at = process.moment();
+        if !process.set_halted() {
+            return;
+        }
+        if let Some(server) = process.host.server {
+            self.observer().halted(at, server, process.host.next_call(), &halt);
+        }
+        self.end_by_own_hand(process, at);
+    }
+
+    pub(crate) fn panicked(&self, process: &Rc<Process>, message: &str) {
+        let at = process.moment();
+        if !process.set_halted() {
+            return;
+        }
+        if let Some(server) = process.host.server {
+            self.observer().panicked(at, server, process.host.next_call(), message);
+        }
+        self.end_by_own_hand(process, at);
+    }
+
+    fn end_by_own_hand(&self, process: &Rc<Process>, at: Stamp) {
+        if process.die(at, CrashMode::Kill) {
+            self.push(process.reap_at(), Event::Reap(process.clone()));
+        }
+    }
+
+    /// Everything inputs up to its death caused is done: the process is taken away.
+    pub(crate) fn reap(&self, process: &Rc<Process>) {
+        if process.is_reaped() {
+            return;
+        }
+        process.set_reaped();
+        self.0.net.borrow_mut().end_process(self, process);
+        process.host.disk.borrow_mut().end_process(process);
+        *process.host.process.borrow_mut() = None;
+        if let Some(node) = process.node.get() {
+            Handle::current().kill(node);
+        }
+    }
+
+    /// Spawns on the node of this process, from wherever it is called.
+    pub(crate) fn spawn_in(
+        &self,
+        process: &Rc<Process>,
+        name: &'static str,
+        task: impl Future<Output = ()> + 'static,
+    ) {
+        let Some(id) = process.node.get() else { return };
+        self.prune_task_lists();
+        if madsim::plugin::node() == id {
+            madsim::task::Builder::new().name(name).spawn_local(task);
+        } else if let Some(node) = Handle::current().get_node(id) {
+            self.spawn_on(&node, name, task);
+        }
+    }
+
+    /// `NodeHandle::spawn` wants `Send`; `spawn_local` does not, but works only from a task of
+    /// the node. So a messenger, which is `Send`, fetches the future there.
+    pub(crate) fn spawn_on(
+        &self,
+        node: &NodeHandle,
+        name: &'static str,
+        task: impl Future<Output = ()> + 'static,
+    ) {
+        let slot = PARKED.with_borrow_mut(|parked| {
+            let slot = parked.last_key_value().map_or(0, |(slot, _)| slot + 1);
+            parked.insert(slot, Box::pin(task));
+            slot
+        });
+        node.spawn(async move {
+            if let Some(task) = PARKED.with_borrow_mut(|parked| parked.remove(&slot)) {
+                madsim::task::Builder::new().name(name).spawn_local(task);
+            }
+        });
+    }
+
+    /// madsim drops finished tasks from its lists only when it is asked for their number.
+    fn prune_task_lists(&self) {
+        let spawned = self.0.spawned.get() + 1;
+        self.0.spawned.set(spawned);
+        if spawned.is_multiple_of(1_000) {
+            Handle::current().metrics().num_tasks();
+        }
+    }
+}
+
+thread_local! {
+    static PARKED: RefCell<BTreeMap<u64, Pin<Box<dyn Future<Output = ()>>>>> =
+        const { RefCell::new(BTreeMap::new()) };
+}

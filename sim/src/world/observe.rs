@@ -1,0 +1,47 @@
+//! What the world tells the laboratory.
+//!
+//! Calls come in the order in which tasks happen to run, which is not the order of stamps: sort
+//! by (`at`, server, `n`). `n` counts the calls about one server, over all its incarnations.
+
+use std::fmt::Display;
+
+use quorate::base::{Note, ServerId, Stamp};
+use quorate::runtime::{Halt, Label};
+
+/// Watches a world. Every method has an empty default. It may call back into the world.
+pub trait Observer {
+    fn note(&self, at: Stamp, server: ServerId, n: u64, note: &Note) {
+        let _ = (at, server, n, note);
+    }
+
+    /// One line of a server's trace. Called only when `WorldOptions::trace` is set.
+    fn trace(&self, at: Stamp, server: ServerId, n: u64, line: &dyn Display) {
+        let _ = (at, server, n, line);
+    }
+
+    /// A process ended itself: `Runtime::halt`, or its main future returned (exit code 0).
+    fn halted(&self, at: Stamp, server: ServerId, n: u64, halt: &Halt) {
+        let _ = (at, server, n, halt);
+    }
+
+    /// A task of this server panicked: an assertion. The process dies of it.
+    fn panicked(&self, at: Stamp, server: ServerId, n: u64, message: &str) {
+        let _ = (at, server, n, message);
+    }
+
+    /// A frame was handed to the network. `at` is when it left.
+    fn sent(&self, at: Stamp, from: &str, to: &str, label: Label) {
+        let _ = (at, from, to, label);
+    }
+
+    /// The last byte of a frame reached the other host. `sent` is the `at` of the call above.
+    fn delivered(&self, sent: Stamp, at: Stamp, from: &str, to: &str, label: Label) {
+        let _ = (sent, at, from, to, label);
+    }
+}
+
+/// Watches nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoObserver;
+
+impl Observer for NoObserver {}

@@ -1,0 +1,146 @@
+//! `quorate::runtime::Runtime` for one process of the world.
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::rc::Rc;
+use std::time::Duration;
+
+use quorate::base::{Mono, Note, Now, Stamp};
+use quorate::runtime::{Halt, HostPort, LaneId, Purpose, Runtime};
+
+use super::disk::SimLane;
+use super::hub::SETTLE;
+use super::keyed::nanos;
+use super::net::{SimListener, SimStream};
+use super::process::{Guarded, Process};
+use super::{Sleep, World};
+
+/// One process's view of the world.
+#[derive(Clone)]
+pub struct SimRuntime {
+    process: Rc<Process>,
+}
+
+impl SimRuntime {
+    pub(crate) fn new(process: Rc<Process>) -> SimRuntime {
+        SimRuntime { process }
+    }
+
+    pub fn world(&self) -> &World {
+        &self.process.world
+    }
+
+    /// The name of its machine: "s1", "c1".
+    pub fn host(&self) -> &str {
+        &self.process.host.name
+    }
+}
+
+impl Runtime for SimRuntime {
+    type Stream = SimStream;
+    type Listener = SimListener;
+    type Lane = SimLane;
+
+    /// The stamp of the newest event that resumed a task of this process, since the executor's
+    /// own time is no event time.
+    fn stamp(&self) -> Stamp {
+        self.process.seen()
+    }
+
+    fn now_at(&self, at: Stamp) -> Now {
+        let at = self.process.effective(at);
+        self.process.note_step(at);
+        self.process.host.clock.borrow().now_at(at)
+    }
+
+    fn stamp_of(&self, mono: Mono) -> Stamp {
+        self.process.host.clock.borrow().stamp_of(mono)
+    }
+
+    fn settle(&self) -> Duration {
+        SETTLE
+    }
+
+    fn apply_delay(&self, n: u64) -> Duration {
+        let max = nanos(self.world().options().apply_delay_max);
+        Duration::from_nanos(self.random(Purpose::ApplyDelay, n).range(0, max))
+    }
+
+    fn random_u64(&self, what: Purpose, n: u64) -> u64 {
+        self.random(what, n).draw()
+    }
+
+    fn spawn(&self, name: &'static str, task: impl Future<Output = ()> + 'static) {
+        let task = Guarded::new(self.process.clone(), task, false);
+        self.world().spawn_in(&self.process, name, task);
+    }
+
+    fn sleep_until(&self, at: Stamp) -> impl Future<Output = ()> {
+        Sleep::new(self.world().clone(), Some(self.process.clone()), at)
+    }
+
+    fn halt(&self, why: Halt) {
+        self.world().halt(&self.process, why);
+    }
+
+    async fn connect(
+        &self,
+        at: Stamp,
+        to: &HostPort,
+        timeout: Duration,
+    ) -> (Stamp, io::Result<SimStream>) {
+        SimStream::connect(&self.process, at, to, timeout).await
+    }
+
+    async fn listen(&self, on: &HostPort) -> io::Result<SimListener> {
+        SimListener::bind(&self.process, on)
+    }
+
+    fn disk(&self, lane: LaneId) -> SimLane {
+        SimLane::new(self.process.clone(), lane)
+    }
+
+    fn observe(&self, at: Stamp, note: Note) {
+        let at = self.process.effective(at);
+        self.process.note_step(at);
+        if let Some(server) = self.process.host.server
+            && !self.process.refuses(at)
+        {
+            self.world().observer().note(at, server, self.process.host.next_call(), &note);
+        }
+    }
+
+    fn trace(&self, at: Stamp, line: &dyn fmt::Display) {
+        let at = self.process.effective(at);
+        self.process.note_step(at);
+        if let Some(server) = self.process.host.server
+            && !self.process.refuses(at)
+        {
+            self.world().observer().trace(at, server, self.process.host.next_call(), line);
+        }
+    }
+
+    fn traces(&self) -> bool {
+        self.world().options().trace
+    }
+}
+
+impl SimRuntime {
+    fn random(&self, what: Purpose, n: u64) -> super::Key {
+        let process = &self.process;
+        let key = self.world().key("random").name(&process.host.name).with(process.incarnation);
+        let purpose = match what {
+            Purpose::SnapshotRoll => 1,
+            Purpose::Identity => 2,
+            Purpose::ApplyDelay => 3,
+        };
+        key.with(purpose).with(n)
+    }
+}
+
+impl fmt::Debug for SimRuntime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SimRuntime({:?})", self.process)
+    }
+}
