@@ -1,7 +1,7 @@
 //! Quorate: a ZooKeeper-compatible coordination service.
 //!
 //! Layers, lowest first. A module imports only from those above it in this list
-//! (held by `tests/layers.rs`); `DESIGN` words are explained in each module's head.
+//! (held by `tests/layers.rs`).
 //!
 //! | module     | what it is                                                           |
 //! |------------|----------------------------------------------------------------------|
@@ -17,13 +17,24 @@
 //! | `election` | fast leader election                                                  |
 //! | `zab`      | leader and learner: discovery, synchronisation, broadcast             |
 //! | `pipeline` | prepare, propose, commit order, reply order                           |
-//! | `peer`     | LOOKING / FOLLOWING / LEADING / OBSERVING, standalone; the pump       |
 //! | `server`   | client connections                                                    |
 //! | `admin`    | four-letter words                                                     |
+//! | `peer`     | LOOKING / FOLLOWING / LEADING / OBSERVING, standalone; the pump       |
 //! | `cli`      | the `quorate` command                                                 |
 
+pub mod admin;
 pub mod base;
+pub mod cli;
 pub mod config;
+pub mod database;
+pub mod election;
 pub mod jute;
+pub mod peer;
+pub mod pipeline;
 pub mod quorum;
 pub mod runtime;
+pub mod server;
+pub mod session;
+pub mod storage;
+pub mod tree;
+pub mod zab;

@@ -1,1 +1,21 @@
-fn main() {}
+//! The `quorate` program.
+
+use quorate::config::ServerConfig;
+use quorate::peer;
+use quorate::runtime::os::Machine;
+
+fn main() {
+    std::process::exit(quorate::cli::run(serve));
+}
+
+/// Runs one server on this machine; it ends by a signal or through `Runtime::halt`.
+fn serve(config: ServerConfig) -> i32 {
+    let machine = Machine::new();
+    match machine.run(peer::run(machine.clone(), config)) {
+        Ok(()) => 0,
+        Err(error) => {
+            eprintln!("error: the server could not start: {error}");
+            1
+        }
+    }
+}

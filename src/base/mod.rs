@@ -4,6 +4,7 @@ mod ids;
 pub mod limits;
 pub mod museum;
 mod note;
+pub mod paths;
 mod time;
 
 pub use ids::{ConnId, Epoch, LinkId, ServerId, SessionId, Zxid};

@@ -3,6 +3,19 @@
 //! The parser (`parse.rs`) makes a [`ServerConfig`] out of a file; the simulator makes one out of
 //! a scenario. Not here: what the numbers mean for a quorum (`quorum`).
 
+mod error;
+mod keys;
+mod load;
+mod membership;
+mod parse;
+#[cfg(test)]
+mod parse_test;
+mod properties;
+mod server_line;
+
+pub use error::{At, ConfigError};
+pub use parse::{Loaded, parse};
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -61,7 +74,7 @@ pub struct ServerConfig {
     pub snap_retain_count: usize,
     /// `autopurge.purgeInterval`; `None` if it is 0.
     pub purge_interval: Option<Duration>,
-    /// Words answered besides `srvr`; `*` is all.
+    /// Words that are answered (`4lw.commands.whitelist`); `*` is all.
     pub four_letter_words: Vec<String>,
     /// `commitLogCount`: committed transactions kept in memory for DIFF.
     pub committed_log_count: usize,

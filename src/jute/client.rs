@@ -14,6 +14,7 @@ records! {
     ReplyHeader { xid: i32, zxid: Zxid, err: i32 }
 
     CreateRequest { path: String, data: Option<Bytes>, acl: Option<Vec<Acl>>, flags: i32 }
+    CreateTtlRequest { path: String, data: Option<Bytes>, acl: Option<Vec<Acl>>, flags: i32, ttl: i64 }
     CreateResponse { path: String }
     Create2Response { path: String, stat: Stat }
     DeleteRequest { path: String, version: i32 }
@@ -138,6 +139,45 @@ pub mod op {
     pub const WHO_AM_I: i32 = 107;
     pub const CREATE_SESSION: i32 = -10;
     pub const CLOSE_SESSION: i32 = -11;
+}
+
+/// The name of an operation, as traces and logs show it.
+pub fn op_name(op: i32) -> &'static str {
+    match op {
+        op::NOTIFICATION => "notification",
+        op::CREATE => "create",
+        op::DELETE => "delete",
+        op::EXISTS => "exists",
+        op::GET_DATA => "getData",
+        op::SET_DATA => "setData",
+        op::GET_ACL => "getACL",
+        op::SET_ACL => "setACL",
+        op::GET_CHILDREN => "getChildren",
+        op::SYNC => "sync",
+        op::PING => "ping",
+        op::GET_CHILDREN2 => "getChildren2",
+        op::CHECK => "check",
+        op::MULTI => "multi",
+        op::CREATE2 => "create2",
+        op::RECONFIG => "reconfig",
+        op::CHECK_WATCHES => "checkWatches",
+        op::REMOVE_WATCHES => "removeWatches",
+        op::CREATE_CONTAINER => "createContainer",
+        op::DELETE_CONTAINER => "deleteContainer",
+        op::CREATE_TTL => "createTTL",
+        op::MULTI_READ => "multiRead",
+        op::AUTH => "auth",
+        op::SET_WATCHES => "setWatches",
+        op::SASL => "sasl",
+        op::GET_EPHEMERALS => "getEphemerals",
+        op::GET_ALL_CHILDREN_NUMBER => "getAllChildrenNumber",
+        op::SET_WATCHES2 => "setWatches2",
+        op::ADD_WATCH => "addWatch",
+        op::WHO_AM_I => "whoAmI",
+        op::CREATE_SESSION => "createSession",
+        op::CLOSE_SESSION => "closeSession",
+        _ => "unknown",
+    }
 }
 
 /// Transaction ids that are not a request's own (ClientCnxn.java).

@@ -108,10 +108,14 @@ impl Reader {
         Ok(self.buffer()?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
     }
 
+    /// How many elements what is left can hold: a count that lies costs no memory.
+    fn count_max<T: Jute>(&self) -> usize {
+        self.remaining() / T::BYTES_MIN.max(1)
+    }
+
     pub fn vector<T: Jute>(&mut self) -> Result<Option<Vec<T>>, DecodeError> {
         let Some(count) = self.length()? else { return Ok(None) };
-        // Each element takes at least one byte: a count is never worth more memory than that.
-        let mut items = Vec::with_capacity(count.min(self.remaining()));
+        let mut items = Vec::with_capacity(count.min(self.count_max::<T>()));
         for _ in 0..count {
             items.push(T::decode(self)?);
         }
@@ -121,6 +125,9 @@ impl Reader {
 
 /// A value with a jute encoding.
 pub trait Jute: Sized {
+    /// The shortest encoding.
+    const BYTES_MIN: usize = 1;
+
     fn encode(&self, out: &mut Vec<u8>);
     fn decode(from: &mut Reader) -> Result<Self, DecodeError>;
 
@@ -132,8 +139,10 @@ pub trait Jute: Sized {
 }
 
 macro_rules! primitive {
-    ($type:ty, $read:ident, |$value:ident, $out:ident| $write:expr) => {
+    ($type:ty, $bytes:literal, $read:ident, |$value:ident, $out:ident| $write:expr) => {
         impl Jute for $type {
+            const BYTES_MIN: usize = $bytes;
+
             fn encode(&self, $out: &mut Vec<u8>) {
                 let $value = self;
                 $write
@@ -145,9 +154,9 @@ macro_rules! primitive {
     };
 }
 
-primitive!(i32, int, |v, out| out.extend_from_slice(&v.to_be_bytes()));
-primitive!(i64, long, |v, out| out.extend_from_slice(&v.to_be_bytes()));
-primitive!(bool, boolean, |v, out| out.push(u8::from(*v)));
+primitive!(i32, 4, int, |v, out| out.extend_from_slice(&v.to_be_bytes()));
+primitive!(i64, 8, long, |v, out| out.extend_from_slice(&v.to_be_bytes()));
+primitive!(bool, 1, boolean, |v, out| out.push(u8::from(*v)));
 
 fn encode_length(length: usize, out: &mut Vec<u8>) {
     let length = i32::try_from(length).expect("a field is far below 2 GiB");
@@ -155,13 +164,12 @@ fn encode_length(length: usize, out: &mut Vec<u8>) {
 }
 
 impl Jute for Option<Bytes> {
+    const BYTES_MIN: usize = 4;
+
     fn encode(&self, out: &mut Vec<u8>) {
         match self {
             None => (-1).encode(out),
-            Some(bytes) => {
-                encode_length(bytes.len(), out);
-                out.extend_from_slice(bytes);
-            }
+            Some(bytes) => bytes.encode(out),
         }
     }
     fn decode(from: &mut Reader) -> Result<Self, DecodeError> {
@@ -169,7 +177,23 @@ impl Jute for Option<Bytes> {
     }
 }
 
+/// A buffer that is never null.
+impl Jute for Bytes {
+    const BYTES_MIN: usize = 4;
+
+    fn encode(&self, out: &mut Vec<u8>) {
+        encode_length(self.len(), out);
+        out.extend_from_slice(self);
+    }
+    fn decode(from: &mut Reader) -> Result<Self, DecodeError> {
+        let offset = from.position();
+        from.buffer()?.ok_or(DecodeError::Null { offset })
+    }
+}
+
 impl Jute for String {
+    const BYTES_MIN: usize = 4;
+
     fn encode(&self, out: &mut Vec<u8>) {
         encode_length(self.len(), out);
         out.extend_from_slice(self.as_bytes());
@@ -181,6 +205,8 @@ impl Jute for String {
 }
 
 impl<T: Jute> Jute for Vec<T> {
+    const BYTES_MIN: usize = 4;
+
     fn encode(&self, out: &mut Vec<u8>) {
         encode_length(self.len(), out);
         for item in self {
@@ -194,6 +220,8 @@ impl<T: Jute> Jute for Vec<T> {
 }
 
 impl<T: Jute> Jute for Option<Vec<T>> {
+    const BYTES_MIN: usize = 4;
+
     fn encode(&self, out: &mut Vec<u8>) {
         match self {
             None => (-1).encode(out),
@@ -213,6 +241,8 @@ macro_rules! records {
         pub struct $name { $($(#[$field_doc])* pub $field: $type),* }
 
         impl $crate::jute::Jute for $name {
+            const BYTES_MIN: usize = 0 $(+ <$type as $crate::jute::Jute>::BYTES_MIN)*;
+
             fn encode(&self, out: &mut Vec<u8>) {
                 let _ = &out;
                 $($crate::jute::Jute::encode(&self.$field, out);)*
@@ -229,6 +259,8 @@ pub(crate) use records;
 macro_rules! id_record {
     ($($id:ty),*) => {$(
         impl Jute for $id {
+            const BYTES_MIN: usize = 8;
+
             fn encode(&self, out: &mut Vec<u8>) {
                 self.0.encode(out);
             }
@@ -239,3 +271,68 @@ macro_rules! id_record {
     )*};
 }
 id_record!(crate::base::Zxid, crate::base::SessionId, crate::base::ServerId, crate::base::Epoch);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reader(bytes: &[u8]) -> Reader {
+        Reader::new(Bytes::copy_from_slice(bytes))
+    }
+
+    #[test]
+    fn nulls_are_minus_one_and_differ_from_empty() {
+        assert_eq!(None::<Bytes>.to_vec(), [255, 255, 255, 255]);
+        assert_eq!(Some(Bytes::new()).to_vec(), [0, 0, 0, 0]);
+        assert_eq!(reader(&[255; 4]).buffer(), Ok(None));
+        assert_eq!(reader(&[0; 4]).buffer(), Ok(Some(Bytes::new())));
+        assert_eq!(reader(&[255; 4]).vector::<i32>(), Ok(None));
+        assert_eq!(reader(&[0; 4]).vector::<i32>(), Ok(Some(Vec::new())));
+        assert_eq!(String::decode(&mut reader(&[255; 4])), Err(DecodeError::Null { offset: 0 }));
+    }
+
+    #[test]
+    fn any_byte_but_zero_reads_as_true() {
+        assert_eq!(reader(&[0]).boolean(), Ok(false));
+        assert_eq!(reader(&[1]).boolean(), Ok(true));
+        assert_eq!(reader(&[7]).boolean(), Ok(true));
+    }
+
+    #[test]
+    fn malformed_utf8_reads_as_replacement_characters() {
+        assert_eq!(reader(&[0, 0, 0, 2, b'a', 0xff]).ustring(), Ok(Some("a\u{fffd}".into())));
+    }
+
+    #[test]
+    fn a_length_past_the_end_is_short() {
+        let error = DecodeError::Short { offset: 4, wanted: 5, left: 2 };
+        assert_eq!(reader(&[0, 0, 0, 5, 1, 2]).buffer(), Err(error));
+    }
+
+    #[test]
+    fn a_length_below_minus_one_or_above_the_limit_is_refused() {
+        let max = JUTE_FIELD_BYTES_MAX;
+        for length in [-2, i32::MIN, i32::MAX, max as i32 + 1] {
+            let refused = Err(DecodeError::Length { offset: 0, length, max });
+            assert_eq!(reader(&length.to_be_bytes()).buffer(), refused);
+            assert_eq!(reader(&length.to_be_bytes()).vector::<i32>().map(|_| None), refused);
+        }
+        let longest = reader(&(max as i32).to_be_bytes()).buffer();
+        assert_eq!(longest, Err(DecodeError::Short { offset: 4, wanted: max, left: 0 }));
+    }
+
+    #[test]
+    fn a_count_is_worth_no_more_memory_than_the_bytes_behind_it() {
+        assert_eq!(reader(&[0; 40]).count_max::<i64>(), 5);
+        assert_eq!(reader(&[0; 40]).count_max::<crate::jute::data::Acl>(), 3);
+        let mut lie = reader(&[0, 31, 0, 0, 0, 0, 0, 1]);
+        assert_eq!(lie.vector::<i32>(), Err(DecodeError::Short { offset: 8, wanted: 4, left: 0 }));
+    }
+
+    #[test]
+    fn a_buffer_inside_a_record_is_a_slice_of_it() {
+        let whole = Bytes::copy_from_slice(&[0, 0, 0, 3, 1, 2, 3]);
+        let inside = Reader::new(whole.clone()).buffer().expect("three bytes").expect("not null");
+        assert_eq!(inside.as_ptr(), whole[4..].as_ptr());
+    }
+}

@@ -3,7 +3,10 @@
 pub mod client;
 mod codec;
 pub mod data;
+pub mod persist;
 pub mod quorum;
+#[cfg(test)]
+mod records_test;
 pub mod txn;
 
 pub use codec::{DecodeError, Jute, Reader};

@@ -2,8 +2,11 @@
 //!
 //!     TxnHeader (32 bytes) | record by type | TxnDigest (12 bytes, optional, told by what is left)
 
+use std::fmt;
+
 use bytes::Bytes;
 
+use super::client::op_name;
 use super::codec::{DecodeError, Jute, Reader, records};
 use super::data::Acl;
 use crate::base::{SessionId, Zxid};
@@ -25,7 +28,14 @@ records! {
     CreateSessionTxn { timeout: i32 }
     CloseSessionTxn { paths_to_delete: Vec<String> }
     ErrorTxn { err: i32 }
+
+    /// One entry of a multi: a record as bytes, and its type.
+    MultiPart { kind: i32, data: Bytes }
 }
+
+/// The only version of the tree digest there is (DigestCalculator.DIGEST_VERSION).
+pub const DIGEST_VERSION: i32 = 2;
+const TXN_DIGEST_BYTES: usize = 12;
 
 /// Types of transactions; the numbers are those of the client operations.
 pub mod kind {
@@ -82,13 +92,12 @@ impl Txn {
             Txn::Error(t) => t.encode(out),
             Txn::CheckVersion(t) => t.encode(out),
             Txn::Multi(parts) => {
-                (parts.len() as i32).encode(out);
-                for (kind, part) in parts {
-                    kind.encode(out);
-                    let mut body = Vec::new();
-                    part.encode(&mut body);
-                    Some(Bytes::from(body)).encode(out);
-                }
+                let part = |(kind, txn): &(i32, Txn)| {
+                    let mut data = Vec::new();
+                    txn.encode(&mut data);
+                    MultiPart { kind: *kind, data: data.into() }
+                };
+                parts.iter().map(part).collect::<Vec<_>>().encode(out);
             }
         }
     }
@@ -103,8 +112,8 @@ impl Txn {
             kind::SET_DATA | kind::RECONFIG => Txn::SetData(Jute::decode(from)?),
             kind::SET_ACL => Txn::SetAcl(Jute::decode(from)?),
             kind::CREATE_SESSION => Txn::CreateSession(Jute::decode(from)?),
-            kind::CLOSE_SESSION if from.remaining() == 0 => Txn::CloseSession(None),
-            kind::CLOSE_SESSION => Txn::CloseSession(Some(Jute::decode(from)?)),
+            kind::CLOSE_SESSION if lacks_list(from) => Txn::CloseSession(None),
+            kind::CLOSE_SESSION => Txn::CloseSession(Some(decode_list(from)?)),
             kind::ERROR => Txn::Error(Jute::decode(from)?),
             kind::CHECK => Txn::CheckVersion(Jute::decode(from)?),
             kind::MULTI => Txn::Multi(decode_multi(from)?),
@@ -112,7 +121,7 @@ impl Txn {
         })
     }
 
-    /// The type of this record where it is the only one that has it.
+    /// A write that failed: it has a zxid, and changes nothing.
     pub fn is_error(&self) -> bool {
         matches!(self, Txn::Error(_))
     }
@@ -128,23 +137,33 @@ fn decode_create(from: &mut Reader) -> Result<CreateTxn, DecodeError> {
     Ok(CreateTxn { path, data, acl, ephemeral, parent_cversion })
 }
 
+/// A closeSession without its list (`closeSessionTxn.enabled=false`, and before 3.6) ends here, or
+/// goes on with a digest. As a list, those 12 bytes would be two paths in 8 bytes: empty ones.
+fn lacks_list(from: &Reader) -> bool {
+    let starts_with_version = || from.clone().int() == Ok(DIGEST_VERSION);
+    from.remaining() == 0 || (from.remaining() == TXN_DIGEST_BYTES && starts_with_version())
+}
+
+fn decode_list(from: &mut Reader) -> Result<CloseSessionTxn, DecodeError> {
+    let list: CloseSessionTxn = Jute::decode(from)?;
+    if list.paths_to_delete.iter().any(String::is_empty) {
+        let value = list.paths_to_delete.len() as i64;
+        return Err(DecodeError::Unknown { what: "empty path in a list of paths, length", value });
+    }
+    Ok(list)
+}
+
 fn decode_multi(from: &mut Reader) -> Result<Vec<(i32, Txn)>, DecodeError> {
-    let offset = from.position();
-    let count = from.int()?;
-    let mut parts = Vec::new();
-    for _ in 0..count.max(0) {
-        let kind = from.int()?;
-        let body = from.buffer()?.ok_or(DecodeError::Null { offset })?;
+    let parts: Vec<MultiPart> = Jute::decode(from)?;
+    let decode_part = |MultiPart { kind, data }| {
         if kind == kind::MULTI {
             // Apache never nests them, and a nested one could nest again without bound.
-            return Err(DecodeError::Unknown {
-                what: "transaction type inside a multi",
-                value: 14,
-            });
+            let value = kind.into();
+            return Err(DecodeError::Unknown { what: "transaction type inside a multi", value });
         }
-        parts.push((kind, Txn::decode(kind, &mut Reader::new(body))?));
-    }
-    Ok(parts)
+        Ok((kind, Txn::decode(kind, &mut Reader::new(data))?))
+    };
+    parts.into_iter().map(decode_part).collect()
 }
 
 /// A transaction with its header, and the very bytes that go to the log and to the followers.
@@ -172,18 +191,10 @@ impl Proposal {
     pub fn decode(bytes: Bytes) -> Result<Proposal, DecodeError> {
         let mut from = Reader::new(bytes.clone());
         let header = TxnHeader::decode(&mut from)?;
-        // A closeSession without a list and with a digest: 12 bytes are the digest.
-        let txn = if header.kind == kind::CLOSE_SESSION && from.remaining() == 12 {
-            let list_too = CloseSessionTxn::decode(&mut from.clone()).is_ok() && {
-                let mut probe = from.clone();
-                CloseSessionTxn::decode(&mut probe).is_ok() && probe.remaining() == 0
-            };
-            if list_too { Txn::decode(header.kind, &mut from)? } else { Txn::CloseSession(None) }
-        } else {
-            Txn::decode(header.kind, &mut from)?
-        };
-        let digest =
-            if from.remaining() >= 12 { Some(TxnDigest::decode(&mut from)?) } else { None };
+        let txn = Txn::decode(header.kind, &mut from)?;
+        // Error transactions have none, nor does anything before 3.6.
+        let has_digest = from.remaining() >= TXN_DIGEST_BYTES;
+        let digest = if has_digest { Some(TxnDigest::decode(&mut from)?) } else { None };
         Ok(Proposal { header, txn, digest, bytes })
     }
 
@@ -202,5 +213,36 @@ impl Proposal {
         self.bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
             (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
         })
+    }
+}
+
+/// `0x100000001 create /x`
+impl fmt::Display for Proposal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ", self.zxid())?;
+        write_txn(self.header.kind, &self.txn, f)
+    }
+}
+
+fn write_txn(kind: i32, txn: &Txn, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    f.write_str(if txn.is_error() { "error" } else { op_name(kind) })?;
+    match txn {
+        Txn::Create(CreateTxn { path, .. })
+        | Txn::CreateTtl(CreateTtlTxn { path, .. })
+        | Txn::CreateContainer(CreateContainerTxn { path, .. })
+        | Txn::Delete(DeleteTxn { path })
+        | Txn::SetData(SetDataTxn { path, .. })
+        | Txn::SetAcl(SetAclTxn { path, .. })
+        | Txn::CheckVersion(CheckVersionTxn { path, .. }) => write!(f, " {}", path.escape_debug()),
+        Txn::CreateSession(session) => write!(f, " timeout {}", session.timeout),
+        Txn::CloseSession(_) => Ok(()),
+        Txn::Error(error) => write!(f, " {}", error.err),
+        Txn::Multi(parts) => {
+            for (i, (kind, part)) in parts.iter().enumerate() {
+                f.write_str(if i == 0 { " " } else { "; " })?;
+                write_txn(*kind, part, f)?;
+            }
+            Ok(())
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use crate::base::ServerId;
 use crate::config::{LearnerType, ServerConfig, ServerSpec};
+use crate::runtime::HostPort;
 
 /// The membership of one configuration and its rule for quorums.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +22,20 @@ impl QuorumVerifier {
             hierarchical: config.hierarchical,
             version: 0,
         }
+    }
+
+    /// A standalone server's: itself is the quorum.
+    pub fn alone(sid: ServerId) -> QuorumVerifier {
+        let nowhere = HostPort::new("", 0);
+        let spec = ServerSpec {
+            quorum: nowhere.clone(),
+            election: nowhere,
+            client: None,
+            learner_type: LearnerType::Participant,
+            weight: 1,
+            group: None,
+        };
+        QuorumVerifier { servers: BTreeMap::from([(sid, spec)]), hierarchical: false, version: 0 }
     }
 
     pub fn version(&self) -> i64 {

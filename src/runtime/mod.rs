@@ -11,7 +11,9 @@
 //!
 //! Not here: what any of it means.
 
+pub mod accept;
 mod disk;
+pub mod link;
 mod net;
 pub mod os;
 

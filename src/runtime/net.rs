@@ -75,6 +75,11 @@ impl Label {
 pub trait Stream: AsyncRead + AsyncWrite + Unpin + 'static {
     /// The bytes written from now on were caused by an event of this stamp and mean this.
     fn begin_write(&mut self, at: Stamp, label: Label);
+    /// Whether `begin_write` must announce each frame by itself. If not, many frames share one
+    /// write and `begin_write` is not called.
+    fn wants_labels(&self) -> bool {
+        true
+    }
     /// When the bytes of the last successful read (or the end of the stream, or the error it
     /// returned) arrived.
     fn read_at(&self) -> Stamp;

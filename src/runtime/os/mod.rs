@@ -1,1 +1,161 @@
 //! The machine: tokio sockets, files through a blocking pool, the system clocks.
+//!
+//! One thread runs every task of the server; only the blocking pool has others. A task that
+//! panics (an assertion of ours) ends the process with Apache's exit code 1: a server that has
+//! lost one of its tasks must not go on as if it were whole.
+
+mod clock;
+mod disk;
+mod net;
+mod notes;
+#[cfg(test)]
+mod tests;
+
+pub use disk::{MachineFile, MachineLane};
+pub use net::{MachineListener, MachineStream};
+
+use std::fmt;
+use std::future::{self, Future};
+use std::io;
+use std::panic::{self, AssertUnwindSafe};
+use std::pin::Pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::runtime::Builder;
+use tokio::task::LocalSet;
+
+use crate::base::{Mono, Note, Now, Stamp};
+use crate::runtime::{Halt, HostPort, LaneId, Purpose, Runtime};
+
+use clock::Clock;
+
+/// Any value of this environment variable turns the pump's trace on (log level `trace`).
+const TRACE_VARIABLE: &str = "QUORATE_TRACE";
+
+/// The real world, as one process sees it.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    clock: Clock,
+    log: MachineLane,
+    snapshot: MachineLane,
+    traces: bool,
+}
+
+impl Machine {
+    pub fn new() -> Machine {
+        let clock = Clock::new();
+        Machine {
+            clock,
+            log: MachineLane::new(LaneId::Log, clock),
+            snapshot: MachineLane::new(LaneId::Snapshot, clock),
+            traces: std::env::var_os(TRACE_VARIABLE).is_some(),
+        }
+    }
+
+    /// Runs `main` on this thread, and every task it spawns until it ends. Fails if the kernel
+    /// gives no event queue.
+    pub fn run<T>(&self, main: impl Future<Output = T>) -> io::Result<T> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let tasks = LocalSet::new();
+        Ok(tasks.block_on(&runtime, main))
+    }
+}
+
+impl Default for Machine {
+    fn default() -> Machine {
+        Machine::new()
+    }
+}
+
+impl Runtime for Machine {
+    type Stream = MachineStream;
+    type Listener = MachineListener;
+    type Lane = MachineLane;
+
+    fn stamp(&self) -> Stamp {
+        self.clock.stamp()
+    }
+
+    fn now_at(&self, at: Stamp) -> Now {
+        Now { mono: Mono(at.0), wall_ms: self.clock.wall_ms() }
+    }
+
+    fn stamp_of(&self, mono: Mono) -> Stamp {
+        Stamp(mono.0)
+    }
+
+    fn settle(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn apply_delay(&self, _: u64) -> Duration {
+        Duration::ZERO
+    }
+
+    fn random_u64(&self, _: Purpose, _: u64) -> u64 {
+        match clock::random_u64() {
+            Ok(number) => number,
+            Err(error) => end(&Halt::unexpected(format!("read /dev/urandom: {error}"))),
+        }
+    }
+
+    fn spawn(&self, name: &'static str, task: impl Future<Output = ()> + 'static) {
+        let mut task = Box::pin(task);
+        tokio::task::spawn_local(future::poll_fn(move |cx| {
+            let polled: Result<Poll<()>, _> =
+                panic::catch_unwind(AssertUnwindSafe(|| Pin::new(&mut task).poll(cx)));
+            match polled {
+                Ok(polled) => polled,
+                // The panic's own message has gone to standard error.
+                Err(_) => end(&Halt::unexpected(format!("task {name} panicked"))),
+            }
+        }));
+    }
+
+    async fn sleep_until(&self, at: Stamp) {
+        self.clock.sleep_until(at).await;
+    }
+
+    fn halt(&self, why: Halt) {
+        end(&why);
+    }
+
+    async fn connect(
+        &self,
+        _: Stamp,
+        to: &HostPort,
+        timeout: Duration,
+    ) -> (Stamp, io::Result<MachineStream>) {
+        let connected = net::connect(self.clock, to, timeout).await;
+        (self.clock.stamp(), connected)
+    }
+
+    async fn listen(&self, on: &HostPort) -> io::Result<MachineListener> {
+        net::listen(self.clock, on).await
+    }
+
+    fn disk(&self, lane: LaneId) -> MachineLane {
+        match lane {
+            LaneId::Log => self.log.clone(),
+            LaneId::Snapshot => self.snapshot.clone(),
+        }
+    }
+
+    fn observe(&self, _: Stamp, note: Note) {
+        notes::log(&note);
+    }
+
+    fn trace(&self, at: Stamp, line: &dyn fmt::Display) {
+        tracing::trace!(target: "quorate::pump", %at, "{line}");
+    }
+
+    fn traces(&self) -> bool {
+        self.traces
+    }
+}
+
+fn end(why: &Halt) -> ! {
+    tracing::error!(exit_code = why.exit_code, "the server ends: {}", why.why);
+    std::process::exit(why.exit_code)
+}

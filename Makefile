@@ -1,0 +1,75 @@
+# The commands of this project; CI calls nothing else. `make help` lists them.
+
+CARGO      ?= cargo
+PREFIX     ?= /usr/local
+TARGET_DIR  = $(or $(CARGO_TARGET_DIR),target)
+# Arguments for the command behind a target: make run ARGS="--servers 5"
+ARGS       ?=
+SEEDS      ?= 1..50
+SCENARIOS  ?= scenarios
+SIM         = $(CARGO) run --release -p quorate-sim --
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check fix sim hunt replay bench interop torture fuzz advisories install
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+run: ## an ensemble of three on this machine; Ctrl-C ends it
+	$(CARGO) build --release -p quorate
+	$(TARGET_DIR)/release/quorate up $(ARGS)
+
+test: ## every test of the workspace
+	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
+	    echo "$(CARGO) nextest run --workspace $(ARGS)"; \
+	    $(CARGO) nextest run --workspace $(ARGS); \
+	else \
+	    echo "$(CARGO) test --workspace $(ARGS)"; \
+	    $(CARGO) test --workspace $(ARGS); \
+	fi
+
+check: ## format, lints, house rules, dependencies; writes nothing
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(CARGO) test -p quorate --test layers --test tidy --test signposts
+	@if $(CARGO) deny --version >/dev/null 2>&1; then \
+	    $(CARGO) deny check bans licenses sources; \
+	else \
+	    echo "cargo-deny is not installed: bans, licenses and sources were not checked"; \
+	fi
+
+fix: ## what can be mended by machine
+	$(CARGO) fmt --all
+	$(CARGO) clippy --workspace --all-targets --fix --allow-dirty --allow-staged
+
+sim: ## every scenario with a few seeds
+	$(SIM) hunt $(SCENARIOS) --seeds 1..3 $(ARGS)
+
+hunt: ## scenarios with many seeds: make hunt SEEDS=1..1000
+	$(SIM) hunt $(SCENARIOS) --seeds $(SEEDS) $(ARGS)
+
+replay: ## one recorded run again: make replay FILE=run.qrec
+	@test -n "$(FILE)" || { echo "which recording? make replay FILE=run.qrec"; exit 2; }
+	$(SIM) replay $(FILE) $(ARGS)
+
+bench: ## load on a server: make bench ARGS="--server host:port"
+	$(CARGO) build --release -p quorate
+	$(TARGET_DIR)/release/quorate bench $(ARGS)
+
+interop: ## against Apache ZooKeeper: servers, clients and data directories
+	tests/interop/run.sh $(ARGS)
+
+torture: ## a real ensemble under kill -9, pauses and cut links
+	tests/interop/torture.sh $(ARGS)
+
+fuzz: ## one decoder: make fuzz TARGET=zoo_cfg
+	@test -n "$(TARGET)" || { echo "which target? they are in fuzz/fuzz_targets"; exit 2; }
+	cd fuzz && $(CARGO) fuzz run $(TARGET) $(ARGS)
+
+advisories: ## known vulnerabilities in dependencies; needs the network
+	$(CARGO) deny check advisories
+
+install: ## into PREFIX (/usr/local), with a link for zkServer.sh
+	$(CARGO) build --release -p quorate
+	install -D -m 755 $(TARGET_DIR)/release/quorate $(DESTDIR)$(PREFIX)/bin/quorate
+	ln -sf quorate $(DESTDIR)$(PREFIX)/bin/zkServer.sh

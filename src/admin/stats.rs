@@ -1,0 +1,101 @@
+//! A server's numbers at one moment, as the words show them. (ServerStats, ServerMetrics)
+
+use std::fmt;
+
+use crate::base::{ServerId, Zxid};
+
+/// What stands behind `Zookeeper version: ` and in `zk_version`. Probes read the number in front
+/// to decide what a server can do, so it is that of the Apache release whose surfaces these are;
+/// then come this product and its version, and a date in the form that probes expect.
+pub const VERSION: &str =
+    concat!("3.9.3-quorate-", env!("CARGO_PKG_VERSION"), ", built on 2026-11-21 00:00 UTC");
+
+/// The `Mode:` line. A server that is LOOKING has none: it is not serving.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Mode {
+    #[default]
+    Standalone,
+    Leader,
+    Follower,
+    Observer,
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Mode::Standalone => "standalone",
+            Mode::Leader => "leader",
+            Mode::Follower => "follower",
+            Mode::Observer => "observer",
+        })
+    }
+}
+
+/// One open client connection.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct ClientLine {
+    /// `ip:port` of the client.
+    pub address: String,
+    /// True once it has a session (Apache prints the selection key's interest set: 1, and 0 for
+    /// the connection that is being answered).
+    pub has_session: bool,
+    /// Requests received and not yet answered.
+    pub queued: u64,
+    pub received: u64,
+    pub sent: u64,
+}
+
+/// What only a leader knows. Sizes in bytes.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct LeaderStats {
+    /// Of the last, smallest and largest proposal; `None` before the first one.
+    pub proposal_sizes: Option<(u64, u64, u64)>,
+    /// Connected learners, synced or not.
+    pub learners: u64,
+    pub synced_followers: u64,
+    pub synced_observers: u64,
+    /// Clients' `sync` requests that wait for a commit.
+    pub pending_syncs: u64,
+    pub uptime_ms: u64,
+}
+
+/// A copy of the server's numbers. `ServerStats::default()` is a server that serves nobody.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct ServerStats {
+    /// False while LOOKING, and until a learner is up to date or a leader established.
+    pub serving: bool,
+    pub read_only: bool,
+    pub mode: Mode,
+    /// From a request's arrival to its answer, in milliseconds.
+    pub latency_min_ms: u64,
+    pub latency_avg_ms: f64,
+    pub latency_max_ms: u64,
+    /// Packets from and to clients.
+    pub received: u64,
+    pub sent: u64,
+    /// Requests between arrival and answer.
+    pub outstanding: u64,
+    /// The last applied transaction.
+    pub zxid: Zxid,
+    pub node_count: u64,
+    /// Paths and ids watched, summed over sessions.
+    pub watch_count: u64,
+    pub ephemerals_count: u64,
+    /// Bytes of all paths and data.
+    pub approximate_data_size: u64,
+    pub global_sessions: u64,
+    /// Since this server began to serve in its present role.
+    pub uptime_ms: u64,
+    /// How long the last election took; `None` if there was none.
+    pub election_ms: Option<u64>,
+    /// Open and allowed file descriptors, where the machine tells.
+    pub file_descriptors: Option<(u64, u64)>,
+    /// Voters of the ensemble; 0 for a standalone server.
+    pub quorum_size: u64,
+    /// Only on a leader.
+    pub leader: Option<LeaderStats>,
+    /// Only on an observer: whom it follows.
+    pub observer_master: Option<ServerId>,
+    /// Every open client connection, in the order of their addresses or of their arrival.
+    pub clients: Vec<ClientLine>,
+}

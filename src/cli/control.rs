@@ -1,0 +1,277 @@
+//! zkServer.sh's verbs, lines and files. (bin/zkServer.sh)
+//!
+//! `start` runs the same program as `start-foreground --detached` with its output in
+//! `$ZOO_LOG_DIR/zookeeper.log` and writes the pid file; `stop` goes by the pid file alone.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use super::{FAILED, INVALID, Serve, ServerArgs, ServerVerb, logging, probe};
+use crate::config::ServerConfig;
+
+/// How long `start` watches for an early end, as zkServer.sh does.
+const START_WATCH: Duration = Duration::from_secs(1);
+/// How long `stop` waits for the end of the process.
+const STOP_WAIT: Duration = Duration::from_secs(30);
+const POLL: Duration = Duration::from_millis(50);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
+
+pub(super) fn run_server_verb(args: &ServerArgs, serve: Serve) -> i32 {
+    if args.verb == ServerVerb::Version {
+        println!("Quorate, version {} (as Apache ZooKeeper 3.9.3)", env!("CARGO_PKG_VERSION"));
+        return 0;
+    }
+    let path = config_path(args);
+    eprintln!("Using config: {}", path.display());
+    let loaded = match ServerConfig::load(&path) {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            eprintln!("Invalid config, exiting abnormally: {error}");
+            return INVALID;
+        }
+    };
+    let config = loaded.config;
+    match args.verb {
+        ServerVerb::StartForeground => run_foreground(args, config, &loaded.warnings, serve),
+        ServerVerb::Start => start(&path, &config),
+        ServerVerb::Stop => stop(&config),
+        ServerVerb::Restart => match stop(&config) {
+            0 => start(&path, &config),
+            failed => failed,
+        },
+        ServerVerb::Status => status(&config),
+        ServerVerb::PrintCmd => print_command(&path),
+        ServerVerb::Version => 0,
+    }
+}
+
+/// zkServer.sh's search: a bare name lies in the configuration directory (`--config`, ZOOCFGDIR,
+/// `conf`, or /etc/zookeeper), a path is taken as it is.
+fn config_path(args: &ServerArgs) -> PathBuf {
+    let variable = |name| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+    let dir = args.config_dir.clone().or_else(|| variable("ZOOCFGDIR")).unwrap_or_else(|| {
+        let beside = PathBuf::from("conf");
+        if beside.is_dir() { beside } else { PathBuf::from("/etc/zookeeper") }
+    });
+    let given = args.config.clone().or_else(|| variable("ZOOCFG"));
+    let name = given.unwrap_or_else(|| "zoo.cfg".into());
+    let in_dir = dir.join(&name);
+    let is_bare = name.components().count() == 1 && name.is_relative();
+    if is_bare && (in_dir.exists() || !name.exists()) { in_dir } else { name }
+}
+
+fn run_foreground(
+    args: &ServerArgs,
+    config: ServerConfig,
+    warnings: &[String],
+    serve: Serve,
+) -> i32 {
+    if args.detached
+        && let Err(error) = rustix::process::setsid()
+    {
+        eprintln!("cannot leave the terminal session: {error}");
+        return FAILED;
+    }
+    if args.attached {
+        end_with_parent();
+    }
+    logging::set_up();
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+    serve(config)
+}
+
+/// Ends this process, as SIGTERM would, when the other end of standard input is closed: that
+/// happens however the parent dies.
+fn end_with_parent() {
+    thread::spawn(|| {
+        let _ = io::copy(&mut io::stdin(), &mut io::sink());
+        let me = rustix::process::getpid();
+        if rustix::process::kill_process(me, rustix::process::Signal::TERM).is_err() {
+            std::process::exit(FAILED);
+        }
+    });
+}
+
+fn start(path: &Path, config: &ServerConfig) -> i32 {
+    let pid_file = pid_file(config);
+    print_now("Starting zookeeper ... ");
+    if let Some(pid) = read_pid(&pid_file).filter(|pid| is_server(*pid)) {
+        println!("already running as process {pid}.");
+        return FAILED;
+    }
+    let mut child = match spawn_detached(path, config) {
+        Ok(child) => child,
+        Err(error) => {
+            println!("SERVER DID NOT START");
+            eprintln!("{error}");
+            return FAILED;
+        }
+    };
+    if let Err(error) = write_pid(&pid_file, child.id()) {
+        println!("FAILED TO WRITE PID");
+        eprintln!("{}: {error}", pid_file.display());
+        // Without a pid file nobody could stop it.
+        let _ = child.kill();
+        let _ = child.wait();
+        return FAILED;
+    }
+    let mut watched = Duration::ZERO;
+    while watched < START_WATCH {
+        if let Ok(Some(status)) = child.try_wait() {
+            println!("FAILED TO START");
+            eprintln!("it ended at once, {status}: see {}", log_file(config).display());
+            let _ = fs::remove_file(&pid_file);
+            return FAILED;
+        }
+        thread::sleep(POLL);
+        watched += POLL;
+    }
+    println!("STARTED");
+    0
+}
+
+fn spawn_detached(path: &Path, config: &ServerConfig) -> io::Result<std::process::Child> {
+    let log_path = log_file(config);
+    if let Some(dir) = log_path.parent() {
+        fs::create_dir_all(dir)?;
+    }
+    let log = OpenOptions::new().create(true).append(true).open(&log_path)?;
+    Command::new(std::env::current_exe()?)
+        .args(["server", "start-foreground", "--detached"])
+        .arg(as_path(path))
+        .stdin(Stdio::null())
+        .stdout(log.try_clone()?)
+        .stderr(log)
+        .spawn()
+}
+
+/// A bare name would be searched in the configuration directory again.
+fn as_path(path: &Path) -> PathBuf {
+    fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+}
+
+fn write_pid(file: &Path, pid: u32) -> io::Result<()> {
+    if let Some(dir) = file.parent() {
+        fs::create_dir_all(dir)?;
+    }
+    File::create(file)?.write_all(pid.to_string().as_bytes())
+}
+
+fn stop(config: &ServerConfig) -> i32 {
+    let pid_file = pid_file(config);
+    print_now("Stopping zookeeper ... ");
+    let Some(pid) = read_pid(&pid_file) else {
+        println!("no zookeeper to stop (could not find file {})", pid_file.display());
+        return 0;
+    };
+    // After a reboot the number may belong to anybody.
+    if is_server(pid) {
+        let signal = rustix::process::Signal::TERM;
+        let sent = rustix::process::Pid::from_raw(pid)
+            .map(|pid| rustix::process::kill_process(pid, signal));
+        if let Some(Err(error)) = sent {
+            println!("FAILED TO STOP");
+            eprintln!("process {pid}: {error}");
+            return FAILED;
+        }
+    }
+    let mut waited = Duration::ZERO;
+    while is_server(pid) {
+        if waited >= STOP_WAIT {
+            println!("FAILED TO STOP");
+            eprintln!("process {pid} still runs {} s after SIGTERM", STOP_WAIT.as_secs());
+            return FAILED;
+        }
+        thread::sleep(POLL);
+        waited += POLL;
+    }
+    let _ = fs::remove_file(&pid_file);
+    println!("STOPPED");
+    0
+}
+
+fn status(config: &ServerConfig) -> i32 {
+    let Some(mut address) = config.client.clone() else {
+        println!("Client port not found in the server configs");
+        return FAILED;
+    };
+    if matches!(address.host.as_str(), "0.0.0.0" | "::") {
+        address.host = "localhost".into();
+    }
+    println!(
+        "Client port found: {}. Client address: {}. Client SSL: false.",
+        address.port, address.host
+    );
+    let answer = probe::ask_srvr(&address, PROBE_TIMEOUT).unwrap_or_default();
+    match probe::mode_of(&answer) {
+        Some(mode) => {
+            println!("Mode: {mode}");
+            0
+        }
+        None => {
+            println!("Error contacting service. It is probably not running.");
+            // What a running server said instead: not serving, or not in the whitelist.
+            if !answer.trim().is_empty() {
+                eprintln!("it answered: {}", answer.trim());
+            }
+            FAILED
+        }
+    }
+}
+
+fn print_command(path: &Path) -> i32 {
+    match std::env::current_exe() {
+        Ok(program) => {
+            println!("{} server start-foreground {}", program.display(), as_path(path).display());
+            0
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            FAILED
+        }
+    }
+}
+
+fn pid_file(config: &ServerConfig) -> PathBuf {
+    match std::env::var_os("ZOOPIDFILE").filter(|file| !file.is_empty()) {
+        Some(file) => file.into(),
+        None => config.data_dir.join("zookeeper_server.pid"),
+    }
+}
+
+fn log_file(config: &ServerConfig) -> PathBuf {
+    let dir = match std::env::var_os("ZOO_LOG_DIR").filter(|dir| !dir.is_empty()) {
+        Some(dir) => dir.into(),
+        None => config.data_dir.join("logs"),
+    };
+    dir.join("zookeeper.log")
+}
+
+fn read_pid(file: &Path) -> Option<i32> {
+    fs::read_to_string(file).ok()?.trim().parse().ok().filter(|pid| *pid > 0)
+}
+
+/// Whether this process runs and is a server, ours or Apache's: a pid file outlives a reboot, and
+/// its number may then be that of a stranger.
+fn is_server(pid: i32) -> bool {
+    let process = PathBuf::from(format!("/proc/{pid}"));
+    if !Path::new("/proc/self").exists() {
+        let pid = rustix::process::Pid::from_raw(pid);
+        return pid.is_some_and(|pid| rustix::process::test_kill_process(pid).is_ok());
+    }
+    // A zombie has an empty command line: it has ended.
+    let command = fs::read(process.join("cmdline")).unwrap_or_default();
+    let command = String::from_utf8_lossy(&command).to_ascii_lowercase();
+    ["start-foreground", "zookeeper", "quorate"].iter().any(|word| command.contains(word))
+}
+
+fn print_now(text: &str) {
+    print!("{text}");
+    let _ = io::stdout().flush();
+}

@@ -1,0 +1,343 @@
+//! Every key that Apache ZooKeeper 3.9 reads, and what Quorate does about it.
+//!
+//! Three classes: supported (`parse.rs` reads the value), known but not supported yet (the server
+//! starts with one warning), and known but refused, because a server that ignores the key is less
+//! safe or more open than its operator believes. A value that says what Apache does by default
+//! (`sslQuorum=false`) changes nothing and is passed over in silence. All other keys are unknown.
+//!
+//! Apache takes unknown keys of zoo.cfg as the JVM property `zookeeper.KEY`, and some settings only
+//! as a property. Here each of them may stand in zoo.cfg, with or without `zookeeper.`, and those
+//! that are properties in Apache may stand in SERVER_JVMFLAGS too.
+
+/// What a key is to the parser.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Class {
+    /// `server.N`
+    Server,
+    /// `group.N`
+    Group,
+    /// `weight.N`
+    Weight,
+    /// Read from zoo.cfg alone, as in Apache.
+    File(&'static str),
+    /// Read from zoo.cfg and from SERVER_JVMFLAGS.
+    Property(&'static str),
+    /// Not supported yet; without effect if the value is one of these.
+    NotYet(&'static [&'static str]),
+    /// Refused, since ignoring it would do this; unless the value is one of these.
+    Refused(&'static str, &'static [&'static str]),
+}
+
+/// Supported; `QuorumPeerConfig.parseProperties` reads them from the file.
+const FILE: [&str; 17] = [
+    "autopurge.purgeInterval",
+    "autopurge.snapRetainCount",
+    "clientPort",
+    "clientPortAddress",
+    "dataDir",
+    "dataLogDir",
+    "dynamicConfigFile",
+    "electionAlg",
+    "initLimit",
+    "maxClientCnxns",
+    "maxSessionTimeout",
+    "minSessionTimeout",
+    "peerType",
+    "quorumListenOnAllIPs",
+    "standaloneEnabled",
+    "syncLimit",
+    "tickTime",
+];
+
+/// Supported; `zookeeper.NAME` properties in Apache.
+const PROPERTIES: [&str; 10] = [
+    "4lw.commands.whitelist",
+    "cnxTimeout",
+    "commitLogCount",
+    "db.autocreate",
+    "fastleader.maxNotificationInterval",
+    "fastleader.minNotificationInterval",
+    "leader.maxTimeToWaitForEpoch",
+    "preAllocSize",
+    "snapCount",
+    "snapshotSizeFactor",
+];
+
+const OFF: &[&str] = &["false"];
+const ON: &[&str] = &["true"];
+const NO: &[&str] = &["no"];
+const YES: &[&str] = &["yes"];
+const NONE: &[&str] = &[];
+
+/// Known, not supported yet, with the values that say what happens anyway.
+const NOT_YET: [(&str, &[&str]); 97] = [
+    ("admin.commandURL", NONE),
+    ("admin.enableServer", OFF),
+    ("admin.forceHttps", NONE),
+    ("admin.httpVersion", NONE),
+    ("admin.idleTimeout", NONE),
+    ("admin.needClientAuth", NONE),
+    ("admin.portUnification", NONE),
+    ("admin.rateLimiterIntervalInMS", NONE),
+    ("admin.restore.enabled", OFF),
+    ("admin.serverAddress", NONE),
+    ("admin.serverPort", NONE),
+    ("admin.snapshot.enabled", OFF),
+    ("audit.enable", OFF),
+    ("bitHashCacheSize", NONE),
+    ("clientPortListenBacklog", &["-1"]),
+    ("clientTcpKeepAlive", OFF),
+    ("closeSessionTxn.enabled", ON),
+    ("commitProcessor.maxCommitBatchSize", NONE),
+    ("commitProcessor.maxReadBatchSize", NONE),
+    ("commitProcessor.numWorkerThreads", NONE),
+    ("commitProcessor.shutdownTimeout", NONE),
+    ("connectToLearnerMasterLimit", &["0"]),
+    ("connection_throttle_decrease_ratio", NONE),
+    ("connection_throttle_drop_decrease", NONE),
+    ("connection_throttle_drop_increase", NONE),
+    ("connection_throttle_fill_count", NONE),
+    ("connection_throttle_fill_time", NONE),
+    ("connection_throttle_freeze_time", NONE),
+    ("connection_throttle_global_session_weight", NONE),
+    ("connection_throttle_local_session_weight", NONE),
+    ("connection_throttle_renew_session_weight", NONE),
+    ("connection_throttle_tokens", &["0"]),
+    ("connection_throttle_weight_enabled", OFF),
+    ("datadir.autocreate", ON),
+    ("digest.enabled", NONE),
+    ("electionPortBindRetry", NONE),
+    ("emulate353TTLNodes", OFF),
+    ("enableEagerACLCheck", OFF),
+    ("enforceQuota", OFF),
+    ("extendedTypesEnabled", OFF),
+    ("fips-mode", NONE),
+    ("flushDelay", &["0"]),
+    ("follower.nodelay", ON),
+    ("follower.skipLearnerRequestToNextProcessor", OFF),
+    ("forceSync", YES),
+    ("forward_learner_requests_to_commit_processor_disabled", OFF),
+    ("fsync.warningthresholdms", NONE),
+    ("globalOutstandingLimit", NONE),
+    ("jute.maxbuffer", &["1048575", "0xfffff"]),
+    ("jute.maxbuffer.extrasize", NONE),
+    ("largeRequestMaxBytes", NONE),
+    ("largeRequestThreshold", &["-1"]),
+    ("leader.ackLoggingFrequency", NONE),
+    ("leader.closeSocketAsync", NONE),
+    ("leader.maxConcurrentDiffSyncs", NONE),
+    ("leader.maxConcurrentSnapSyncs", NONE),
+    ("leader.nodelay", ON),
+    ("leaderConnectDelayDuringRetryMs", NONE),
+    ("leaderServes", YES),
+    ("learner.asyncSending", NONE),
+    ("learner.closeSocketAsync", NONE),
+    ("localSessionsEnabled", OFF),
+    ("localSessionsUpgradingEnabled", OFF),
+    ("maxBatchSize", NONE),
+    ("maxCnxns", &["0"]),
+    ("maxGetChildrenResponseCacheSize", NONE),
+    ("maxInProcessingDeadWatchers", NONE),
+    ("maxResponseCacheSize", NONE),
+    ("maxWriteQueuePollTime", NONE),
+    ("messageTracker.BufferSize", NONE),
+    ("messageTracker.Enabled", OFF),
+    ("multiAddress.enabled", OFF),
+    ("multiAddress.reachabilityCheckEnabled", NONE),
+    ("multiAddress.reachabilityCheckTimeoutMs", NONE),
+    ("observer.election.DelayMs", NONE),
+    ("observer.reconnectDelayMs", &["0"]),
+    ("observerMasterPort", &["0"]),
+    ("oraclePath", NONE),
+    ("quorum.cnxn.threads.size", NONE),
+    ("quorumCnxnTimeoutMs", &["-1"]),
+    ("readonlymode.enabled", OFF),
+    ("reconfigEnabled", OFF),
+    ("request_stale_connection_check", NONE),
+    ("request_stale_latency_check", OFF),
+    ("request_throttle_drop_stale", NONE),
+    ("request_throttle_max_requests", &["0"]),
+    ("request_throttle_stall_time", NONE),
+    ("request_throttler.shutdownTimeout", NONE),
+    ("serializeLastProcessedZxid.enabled", NONE),
+    ("serverCnxnFactory", NONE),
+    ("skipACL", NO),
+    ("snapSizeLimitInKb", NONE),
+    ("snapshot.compression.method", &[""]),
+    ("snapshot.trust.empty", OFF),
+    ("syncEnabled", ON),
+    ("tcpKeepAlive", OFF),
+    ("testingonly.initialZxid", NONE),
+];
+
+/// Known, not supported yet, by the beginning of the name or by less common names.
+const NOT_YET_FAMILIES: [&str; 10] = [
+    "jvm.pause.",
+    "metricsProvider.",
+    "netty.",
+    "nio.",
+    "pathStats.",
+    "throttled_op_wait_time",
+    "txnLogSizeLimitInKb",
+    "watchManagerName",
+    "watcherClean",
+    "znode.container.",
+];
+
+const CLEAR: &str = "leave connections without the TLS they were meant to have";
+const PEERS: &str = "let any machine that reaches its ports take part in the ensemble";
+const CLIENTS: &str = "let in clients that should have proved who they are";
+const IDENTITY: &str = "take from clients a way to prove who they are";
+
+/// Known and refused: by name or, where it ends in a dot, by the beginning of the name.
+const REFUSED: [(&str, &str, &[&str]); 24] = [
+    ("DigestAuthenticationProvider.digestAlg", IDENTITY, &["sha1"]),
+    ("DigestAuthenticationProvider.enabled", "accept the digest scheme all the same", ON),
+    ("DigestAuthenticationProvider.superDigest", "lock the superuser out", NONE),
+    ("X509AuthenticationProvider.superUser", "lock the superuser out", NONE),
+    ("allowSaslFailedClients", IDENTITY, OFF),
+    ("authProvider.", IDENTITY, NONE),
+    ("client.certReload", CLEAR, OFF),
+    ("client.portUnification", CLEAR, OFF),
+    ("enforce.auth.enabled", CLIENTS, OFF),
+    ("enforce.auth.schemes", CLIENTS, &[""]),
+    ("ensembleAuthName", "let in clients of other ensembles", &[""]),
+    ("java.security.auth.login.config", IDENTITY, NONE),
+    ("kerberos.", IDENTITY, OFF),
+    ("portUnification", CLEAR, OFF),
+    ("quorum.auth.", PEERS, OFF),
+    ("requireClientAuthScheme", CLIENTS, &[""]),
+    ("sasl.", IDENTITY, NONE),
+    ("secureClientPort", "leave the TLS port closed", NONE),
+    ("secureClientPortAddress", "leave the TLS port closed", NONE),
+    ("sessionRequireClientSASLAuth", CLIENTS, OFF),
+    ("ssl.", CLEAR, NONE),
+    ("sslQuorum", CLEAR, OFF),
+    ("sslQuorumReloadCertFiles", CLEAR, OFF),
+    ("superUser", "lock the superuser out", NONE),
+];
+
+/// JVM properties of zkServer.sh and of the logging library: of no interest here.
+const IGNORED_PROPERTIES: [&str; 5] =
+    ["console.threshold", "jmx.", "log.", "root.logger", "tracelog."];
+
+/// What Apache knows under this name, with or without `zookeeper.` before it.
+pub(super) fn classify_key(key: &str) -> Option<Class> {
+    let name = key.strip_prefix("zookeeper.").unwrap_or(key);
+    for (family, class) in
+        [("server.", Class::Server), ("group.", Class::Group), ("weight.", Class::Weight)]
+    {
+        if name.starts_with(family) {
+            return Some(class);
+        }
+    }
+    if let Some(file) = FILE.iter().find(|k| **k == name) {
+        return Some(Class::File(file));
+    }
+    if let Some(property) = PROPERTIES.iter().find(|k| **k == name) {
+        return Some(Class::Property(property));
+    }
+    let named =
+        |pattern: &str| name == pattern || (pattern.ends_with('.') && name.starts_with(pattern));
+    if let Some((_, danger, harmless)) = REFUSED.iter().find(|(pattern, ..)| named(pattern)) {
+        return Some(Class::Refused(danger, harmless));
+    }
+    if let Some((_, harmless)) = NOT_YET.iter().find(|(k, _)| *k == name) {
+        return Some(Class::NotYet(harmless));
+    }
+    NOT_YET_FAMILIES.iter().any(|family| name.starts_with(family)).then_some(Class::NotYet(NONE))
+}
+
+/// Whether a property of SERVER_JVMFLAGS concerns neither server.
+pub(super) fn is_foreign_property(key: &str) -> bool {
+    match key.strip_prefix("zookeeper.") {
+        Some(name) => IGNORED_PROPERTIES.iter().any(|family| name.starts_with(family)),
+        None => classify_key(key).is_none(),
+    }
+}
+
+/// The known key that a mistyped one most likely stands for.
+pub(super) fn nearest_key(key: &str) -> Option<&'static str> {
+    let name = key.strip_prefix("zookeeper.").unwrap_or(key);
+    let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
+    let families = [("server.", "server.N"), ("group.", "group.N"), ("weight.", "weight.N")];
+    let numbered = families
+        .into_iter()
+        .filter(|_| stem.len() < name.len())
+        .map(|(family, shown)| (edit_distance(stem, family), shown));
+    let named = FILE
+        .into_iter()
+        .chain(PROPERTIES)
+        .chain(NOT_YET.into_iter().map(|(k, _)| k))
+        .chain(REFUSED.into_iter().map(|(k, ..)| k).filter(|k| !k.ends_with('.')))
+        .map(|known| (edit_distance(name, known), known));
+    // Supported keys come first: of two that are equally near, the one that works wins.
+    let (distance, known) = numbered.chain(named).min_by_key(|(distance, _)| *distance)?;
+    (distance <= (name.len() / 3).max(2)).then_some(known)
+}
+
+/// Insertions, deletions, replacements and swaps of neighbours that turn one into the other;
+/// upper and lower case are alike, since that is what people get wrong first.
+fn edit_distance(a: &str, b: &str) -> usize {
+    let lower = |s: &str| s.chars().map(|c| c.to_ascii_lowercase()).collect::<Vec<_>>();
+    let (a, b) = (lower(a), lower(b));
+    let mut rows: Vec<Vec<usize>> = vec![(0..=b.len()).collect()];
+    for i in 1..=a.len() {
+        let mut row = vec![i];
+        for j in 1..=b.len() {
+            let replaced = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
+            let mut best = replaced.min(rows[i - 1][j] + 1).min(row[j - 1] + 1);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                best = best.min(rows[i - 2][j - 2] + 1);
+            }
+            row.push(best);
+        }
+        rows.push(row);
+    }
+    rows[a.len()][b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_class_is_recognised_with_and_without_prefix() {
+        assert_eq!(classify_key("dataDir"), Some(Class::File("dataDir")));
+        assert_eq!(classify_key("zookeeper.snapCount"), Some(Class::Property("snapCount")));
+        assert_eq!(classify_key("server.12"), Some(Class::Server));
+        assert_eq!(classify_key("admin.serverPort"), Some(Class::NotYet(NONE)));
+        assert_eq!(classify_key("metricsProvider.httpPort"), Some(Class::NotYet(NONE)));
+        for key in ["ssl.keyStore.location", "ssl.quorum.trustStore.type", "sslQuorum"] {
+            assert!(matches!(classify_key(key), Some(Class::Refused(CLEAR, _))), "{key}");
+        }
+        assert!(matches!(classify_key("authProvider.1"), Some(Class::Refused(..))));
+        assert_eq!(classify_key("dataDirectory"), None);
+        assert_eq!(classify_key("datadir"), None, "keys are case-sensitive");
+    }
+
+    #[test]
+    fn the_nearest_key_survives_case_swaps_and_letters() {
+        assert_eq!(nearest_key("clientport"), Some("clientPort"));
+        assert_eq!(nearest_key("tikcTime"), Some("tickTime"));
+        assert_eq!(nearest_key("dataDirr"), Some("dataDir"));
+        assert_eq!(nearest_key("server1"), Some("server.N"));
+        assert_eq!(nearest_key("sever.1"), Some("server.N"));
+        assert_eq!(nearest_key("autopurge.snapRetain"), Some("autopurge.snapRetainCount"));
+        assert_eq!(nearest_key("replication.factor"), None);
+    }
+
+    #[test]
+    fn no_key_stands_in_two_classes() {
+        let mut all: Vec<&str> = FILE.into_iter().chain(PROPERTIES).collect();
+        all.extend(NOT_YET.iter().map(|(k, _)| k));
+        all.extend(REFUSED.iter().map(|(k, ..)| k));
+        let count = all.len();
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len(), count);
+        for (key, _) in NOT_YET {
+            assert!(matches!(classify_key(key), Some(Class::NotYet(_))), "{key} is shadowed");
+        }
+    }
+}

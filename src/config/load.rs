@@ -1,0 +1,51 @@
+//! Reading zoo.cfg and the files beside it, before there is a runtime to read files with.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use super::ServerConfig;
+use super::error::ConfigError;
+use super::parse::{Beside, Loaded, parse_beside};
+use super::properties::{latin1, read_properties};
+
+impl ServerConfig {
+    /// Reads a zoo.cfg, the `myid` in its `dataDir`, the file that `dynamicConfigFile` names, and
+    /// SERVER_JVMFLAGS. Nothing is written; relative paths are relative to the working directory.
+    pub fn load(path: &Path) -> Result<Loaded, ConfigError> {
+        let file = path.display().to_string();
+        let text = read(path)?.ok_or_else(|| ConfigError::Unreadable {
+            file: file.clone(),
+            why: "there is no such file".into(),
+        })?;
+        let entries = read_properties(&text, &file)?;
+        let last = |key| entries.iter().rev().find(|e| e.key == key).map(|e| e.value.as_str());
+        let myid = match last("dataDir") {
+            Some(data_dir) => read(&Path::new(data_dir).join("myid"))?,
+            None => None,
+        };
+        let dynamic = match last("dynamicConfigFile") {
+            Some(name) => read(Path::new(name))?.map(|text| (name, text)),
+            None => None,
+        };
+        let jvm_flags = std::env::var("SERVER_JVMFLAGS").ok();
+        let beside = Beside {
+            myid: myid.as_deref(),
+            jvm_flags: jvm_flags.as_deref(),
+            dynamic: dynamic.as_ref().map(|(name, text)| (*name, text.as_str())),
+        };
+        parse_beside(&text, &file, beside)
+    }
+}
+
+/// `None` if there is no such file.
+fn read(path: &Path) -> Result<Option<String>, ConfigError> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(latin1(&bytes))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(ConfigError::Unreadable {
+            file: path.display().to_string(),
+            why: error.to_string(),
+        }),
+    }
+}

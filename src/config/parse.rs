@@ -1,0 +1,433 @@
+//! zoo.cfg to [`ServerConfig`]: which keys stand there, and what their values are.
+//!
+//! Pure: text in, values or the first error out. Files are read in `load.rs`, the syntax is in
+//! `properties.rs`, the list of keys in `keys.rs`, servers and groups in `membership.rs`.
+//! (QuorumPeerConfig.parseProperties, and the system properties of the classes that own them)
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::ServerConfig;
+use super::error::{At, ConfigError};
+use super::keys::{Class, classify_key, is_foreign_property, nearest_key};
+use super::membership::{Place, read_membership};
+use super::properties::{Entry, read_jvm_flags, read_properties};
+use super::server_line::{ANY_ADDRESS, ServerLine, parse_server_line};
+use crate::base::ServerId;
+use crate::base::limits::COMMITTED_LOG_COUNT;
+use crate::runtime::HostPort;
+
+/// A configuration that can be started, and what its author should hear.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    pub config: ServerConfig,
+    /// One sentence each, with file, line and column where there is one.
+    pub warnings: Vec<String>,
+}
+
+/// What stands beside zoo.cfg.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct Beside<'a> {
+    /// The text of `<dataDir>/myid`.
+    pub(super) myid: Option<&'a str>,
+    /// The environment variable SERVER_JVMFLAGS.
+    pub(super) jvm_flags: Option<&'a str>,
+    /// Name and text of the file that `dynamicConfigFile` names.
+    pub(super) dynamic: Option<(&'a str, &'a str)>,
+}
+
+/// Reads the text of a zoo.cfg that keeps its servers in itself (no `dynamicConfigFile`).
+/// `file` is its name for error texts, `myid` the text of `<dataDir>/myid` if there is that file,
+/// `jvm_flags` the environment variable SERVER_JVMFLAGS.
+pub fn parse(
+    text: &str,
+    file: &str,
+    myid: Option<&str>,
+    jvm_flags: Option<&str>,
+) -> Result<Loaded, ConfigError> {
+    parse_beside(text, file, Beside { myid, jvm_flags, dynamic: None })
+}
+
+pub(super) fn parse_beside(
+    text: &str,
+    file: &str,
+    beside: Beside<'_>,
+) -> Result<Loaded, ConfigError> {
+    let mut draft = Draft { file: file.into(), ..Draft::default() };
+    for entry in read_properties(text, file)? {
+        draft.add(entry)?;
+    }
+    for flag in read_jvm_flags(beside.jvm_flags.unwrap_or_default()) {
+        draft.add_flag(flag)?;
+    }
+    if let Some((name, text)) = beside.dynamic {
+        draft.add_dynamic(name, text)?;
+    } else if let Some(entry) = draft.settings.get("dynamicConfigFile") {
+        return Err(ConfigError::Unreadable {
+            file: entry.value.clone(),
+            why: format!("named by dynamicConfigFile in {}", entry.value_at),
+        });
+    }
+    draft.settle(beside.myid)
+}
+
+/// The entries, sorted by what they are about.
+#[derive(Default, Debug)]
+pub(super) struct Draft {
+    pub(super) file: String,
+    settings: BTreeMap<&'static str, Entry>,
+    pub(super) servers: BTreeMap<i64, (Entry, ServerLine)>,
+    pub(super) groups: BTreeMap<i64, Entry>,
+    pub(super) weights: BTreeMap<i64, Entry>,
+    pub(super) warnings: Vec<String>,
+}
+
+impl Draft {
+    fn add(&mut self, entry: Entry) -> Result<(), ConfigError> {
+        no_comment_behind(&entry)?;
+        match classify_key(&entry.key) {
+            None => Err(ConfigError::UnknownKey {
+                nearest: nearest_key(&entry.key),
+                at: entry.key_at,
+                key: entry.key,
+            }),
+            Some(Class::File(name) | Class::Property(name)) => {
+                if let Some(first) = self.settings.insert(name, entry) {
+                    self.warn_at(
+                        &first.key_at,
+                        &format!("{name} is given again below, and the last one counts"),
+                    );
+                }
+                Ok(())
+            }
+            Some(Class::NotYet(harmless)) => {
+                self.warn_not_yet(&entry, harmless);
+                Ok(())
+            }
+            Some(Class::Refused(danger, harmless)) => refuse(entry, danger, harmless),
+            Some(class) => self.add_membership(entry, class),
+        }
+    }
+
+    /// `server.N`, `group.N` and `weight.N`.
+    fn add_membership(&mut self, entry: Entry, class: Class) -> Result<(), ConfigError> {
+        let number = entry.key.rsplit_once('.').and_then(|(_, n)| n.parse::<i64>().ok());
+        let Some(id) = number.filter(|id| *id >= 0) else {
+            return Err(ConfigError::Mistyped {
+                at: entry.key_at,
+                value: entry.key.clone(),
+                key: "the name of this key".into(),
+                expected: "server.N, group.N or weight.N with a whole number N".into(),
+            });
+        };
+        match class {
+            Class::Server => {
+                let line = parse_server_line(&entry)?;
+                if let Some((first, _)) = self.servers.get(&id) {
+                    let first_line = first.key_at.line;
+                    return Err(ConfigError::DuplicateServer { at: entry.key_at, id, first_line });
+                }
+                if id > 254 {
+                    self.warn_at(
+                        &entry.key_at,
+                        "session ids keep only the low byte of a server number: use 0 to 254",
+                    );
+                }
+                self.servers.insert(id, (entry, line));
+            }
+            Class::Group => {
+                self.groups.insert(id, entry);
+            }
+            _ => {
+                self.weights.insert(id, entry);
+            }
+        }
+        Ok(())
+    }
+
+    /// A `-D` flag of SERVER_JVMFLAGS: zoo.cfg wins over it.
+    fn add_flag(&mut self, flag: Entry) -> Result<(), ConfigError> {
+        if is_foreign_property(&flag.key) {
+            return Ok(());
+        }
+        match classify_key(&flag.key) {
+            Some(Class::Property(name)) if flag.key.starts_with("zookeeper.") => {
+                self.settings.entry(name).or_insert(flag);
+            }
+            Some(Class::NotYet(harmless)) => self.warn_not_yet(&flag, harmless),
+            Some(Class::Refused(danger, harmless)) => return refuse(flag, danger, harmless),
+            _ => {
+                let text =
+                    format!("{} has no effect as a JVM flag: write it into zoo.cfg", flag.key);
+                self.warn_at(&flag.key_at, &text);
+            }
+        }
+        Ok(())
+    }
+
+    /// The file of `dynamicConfigFile`: servers, groups and weights, which zoo.cfg then may not have.
+    fn add_dynamic(&mut self, name: &str, text: &str) -> Result<(), ConfigError> {
+        let servers = self.servers.values().map(|(entry, _)| entry);
+        if let Some(entry) = servers.chain(self.groups.values()).chain(self.weights.values()).next()
+        {
+            return Err(ConfigError::SplitMembership {
+                at: entry.key_at.clone(),
+                key: entry.key.clone(),
+                file: format!("a file whose dynamicConfigFile is {name}"),
+            });
+        }
+        for entry in read_properties(text, name)? {
+            no_comment_behind(&entry)?;
+            match classify_key(&entry.key) {
+                Some(class @ (Class::Server | Class::Group | Class::Weight)) => {
+                    self.add_membership(entry, class)?;
+                }
+                _ => {
+                    return Err(ConfigError::SplitMembership {
+                        at: entry.key_at,
+                        key: entry.key,
+                        file: "a dynamic configuration file".into(),
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn warn_not_yet(&mut self, entry: &Entry, harmless: &[&str]) {
+        if !is_harmless(&entry.value, harmless) {
+            let text = format!("{} is not supported yet and has no effect", entry.key);
+            self.warn_at(&entry.key_at, &text);
+        }
+    }
+
+    pub(super) fn warn_at(&mut self, at: &At, text: &str) {
+        self.warnings.push(format!("{at}: {text}"));
+    }
+
+    /// The entry of a supported key.
+    pub(super) fn setting(&self, key: &str) -> Option<&Entry> {
+        self.settings.get(key)
+    }
+
+    /// A whole number within these bounds, of this unit.
+    fn number(
+        &self,
+        key: &str,
+        min: i64,
+        max: i64,
+        unit: &str,
+    ) -> Result<Option<i64>, ConfigError> {
+        let Some(entry) = self.setting(key) else { return Ok(None) };
+        let number = entry.value.parse::<i64>().ok().filter(|n| (min..=max).contains(n));
+        number.map(Some).ok_or_else(|| {
+            entry.mistyped(0, &format!("a whole number of {unit} from {min} to {max}"))
+        })
+    }
+
+    /// A time in milliseconds, from `min` on; -1 is "as if it were not there".
+    fn millis(&self, key: &str, min: i64) -> Result<Option<Duration>, ConfigError> {
+        let number = self.number(key, min, INT_MAX, "milliseconds")?;
+        Ok(number.and_then(|n| u64::try_from(n).ok()).map(Duration::from_millis))
+    }
+
+    pub(super) fn boolean(&self, key: &str) -> Result<Option<bool>, ConfigError> {
+        let Some(entry) = self.setting(key) else { return Ok(None) };
+        match entry.value.to_ascii_lowercase().as_str() {
+            "true" => Ok(Some(true)),
+            "false" => Ok(Some(false)),
+            _ => Err(entry.mistyped(0, "true or false")),
+        }
+    }
+
+    fn text(&self, key: &str) -> Option<&str> {
+        self.setting(key).map(|entry| entry.value.as_str()).filter(|value| !value.is_empty())
+    }
+
+    fn settle(mut self, myid: Option<&str>) -> Result<Loaded, ConfigError> {
+        // A standalone server numbers its sessions as server 1 does.
+        let mut config = ServerConfig::defaults(ServerId(1));
+        let missing = |key, why| ConfigError::MissingKey { file: self.file.clone(), key, why };
+        let data_dir = self.text("dataDir").ok_or_else(|| missing("dataDir", ""))?;
+        config.data_dir = PathBuf::from(data_dir);
+        config.data_log_dir = PathBuf::from(self.text("dataLogDir").unwrap_or(data_dir));
+        self.settle_times(&mut config)?;
+        self.settle_limits(&mut config)?;
+        self.settle_storage(&mut config)?;
+        self.settle_election(&mut config)?;
+        let client = self.static_client_address()?;
+        match read_membership(&mut self, client, myid)? {
+            Place::Standalone { client } => config.client = client,
+            Place::Member { my_id, servers, hierarchical, client } => {
+                config.my_id = my_id;
+                config.servers = servers;
+                config.hierarchical = hierarchical;
+                config.client = client;
+                let missing = |key, why| ConfigError::MissingKey { file: self.file, key, why };
+                let why = ": an ensemble needs it";
+                if !self.settings.contains_key("initLimit") {
+                    return Err(missing("initLimit", why));
+                }
+                if !self.settings.contains_key("syncLimit") {
+                    return Err(missing("syncLimit", why));
+                }
+            }
+        }
+        if config.client.is_none() {
+            self.warnings.push("no clientPort is given: no client can connect".into());
+        }
+        Ok(Loaded { config, warnings: self.warnings })
+    }
+
+    fn settle_times(&self, config: &mut ServerConfig) -> Result<(), ConfigError> {
+        if let Some(tick_time) = self.millis("tickTime", 1)? {
+            config.tick_time = tick_time;
+        }
+        if let Some(ticks) = self.number("initLimit", 1, INT_MAX, "ticks")? {
+            config.init_limit = ticks as u32;
+        }
+        if let Some(ticks) = self.number("syncLimit", 1, INT_MAX, "ticks")? {
+            config.sync_limit = ticks as u32;
+        }
+        let (min, max) =
+            (self.millis("minSessionTimeout", -1)?, self.millis("maxSessionTimeout", -1)?);
+        config.session_timeout_min = min.unwrap_or(config.tick_time * 2);
+        config.session_timeout_max = max.unwrap_or(config.tick_time * 20);
+        if config.session_timeout_min > config.session_timeout_max {
+            let entry = self.setting("maxSessionTimeout").or(self.setting("minSessionTimeout"));
+            return Err(ConfigError::SessionTimeouts {
+                at: entry.map_or(self.whole_file(), |entry| entry.value_at.clone()),
+                min_ms: config.session_timeout_min.as_millis() as u64,
+                max_ms: config.session_timeout_max.as_millis() as u64,
+            });
+        }
+        Ok(())
+    }
+
+    fn settle_limits(&self, config: &mut ServerConfig) -> Result<(), ConfigError> {
+        // Apache takes negative numbers as "no limit".
+        if let Some(n) = self.number("maxClientCnxns", -INT_MAX, INT_MAX, "connections")? {
+            config.max_client_cnxns = n.max(0) as u32;
+        }
+        if let Some(words) = self.setting("4lw.commands.whitelist") {
+            let words = words.value.split(',').map(str::trim).filter(|word| !word.is_empty());
+            config.four_letter_words = words.map(String::from).collect();
+        }
+        Ok(())
+    }
+
+    fn settle_storage(&mut self, config: &mut ServerConfig) -> Result<(), ConfigError> {
+        if let Some(n) = self.number("snapCount", 0, INT_MAX, "transactions")? {
+            config.snap_count = self.at_least("snapCount", n, 2) as u32;
+        }
+        if let Some(kib) = self.number("preAllocSize", 0, INT_MAX, "kilobytes")? {
+            config.pre_alloc_bytes = kib as u64 * 1024;
+        }
+        if let Some(n) = self.number("autopurge.snapRetainCount", 0, INT_MAX, "snapshots")? {
+            config.snap_retain_count = self.at_least("autopurge.snapRetainCount", n, 3) as usize;
+        }
+        if let Some(hours) = self.number("autopurge.purgeInterval", 0, 100_000, "hours")? {
+            config.purge_interval = (hours > 0).then(|| Duration::from_secs(hours as u64 * 3600));
+        }
+        if let Some(n) = self.number("commitLogCount", 0, INT_MAX, "transactions")? {
+            let floor = COMMITTED_LOG_COUNT as i64;
+            config.committed_log_count = self.at_least("commitLogCount", n, floor) as usize;
+        }
+        if let Some(entry) = self.setting("snapshotSizeFactor") {
+            let factor = entry.value.parse().ok().filter(|f: &f64| f.is_finite());
+            config.snapshot_size_factor = factor
+                .ok_or_else(|| entry.mistyped(0, "a number such as 0.33, below 0 for never"))?;
+        }
+        if let Some(autocreate) = self.boolean("db.autocreate")? {
+            config.db_autocreate = autocreate;
+        }
+        Ok(())
+    }
+
+    fn settle_election(&self, config: &mut ServerConfig) -> Result<(), ConfigError> {
+        if let Some(entry) = self.setting("electionAlg").filter(|entry| entry.value != "3") {
+            return Err(entry.mistyped(0, "3, fast leader election, the only one there is"));
+        }
+        if let Some(timeout) = self.millis("cnxTimeout", 1)? {
+            config.election_connect_timeout = timeout;
+        }
+        if let Some(interval) = self.millis("fastleader.minNotificationInterval", 1)? {
+            config.notification_interval_min = interval;
+        }
+        if let Some(interval) = self.millis("fastleader.maxNotificationInterval", 1)? {
+            config.notification_interval_max = interval;
+        }
+        if config.notification_interval_max < config.notification_interval_min {
+            let key = "fastleader.maxNotificationInterval";
+            let entry = self.setting(key).or(self.setting("fastleader.minNotificationInterval"));
+            return Err(entry.map_or_else(
+                || ConfigError::MissingKey { file: self.file.clone(), key, why: "" },
+                |entry| entry.mistyped(0, "a minimum that is not above the maximum"),
+            ));
+        }
+        config.epoch_wait_max = self.millis("leader.maxTimeToWaitForEpoch", -1)?;
+        if let Some(all) = self.boolean("quorumListenOnAllIPs")? {
+            config.quorum_listen_on_all_ips = all;
+        }
+        Ok(())
+    }
+
+    /// `clientPort` and `clientPortAddress`; port 0 is "not set".
+    fn static_client_address(&self) -> Result<Option<HostPort>, ConfigError> {
+        let port = self.number("clientPort", 0, 65_535, "a port")?.filter(|port| *port > 0);
+        match (port, self.text("clientPortAddress")) {
+            (Some(port), host) => Ok(Some(HostPort::new(host.unwrap_or(ANY_ADDRESS), port as u16))),
+            (None, Some(_)) => Err(ConfigError::MissingKey {
+                file: self.file.clone(),
+                key: "clientPort",
+                why: ", although clientPortAddress is given",
+            }),
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// Apache raises these instead of refusing them.
+    fn at_least(&mut self, key: &str, given: i64, floor: i64) -> i64 {
+        if given < floor
+            && let Some(at) = self.setting(key).map(|entry| entry.value_at.clone())
+        {
+            self.warn_at(&at, &format!("{key} is {given}; {floor}, the least, is used"));
+        }
+        given.max(floor)
+    }
+
+    pub(super) fn whole_file(&self) -> At {
+        At { file: self.file.clone(), line: 1, column: 1 }
+    }
+}
+
+/// Java's Integer.MAX_VALUE.
+const INT_MAX: i64 = i32::MAX as i64;
+
+fn is_harmless(value: &str, harmless: &[&str]) -> bool {
+    harmless.iter().any(|same| value.eq_ignore_ascii_case(same))
+}
+
+fn refuse(entry: Entry, danger: &'static str, harmless: &[&str]) -> Result<(), ConfigError> {
+    if is_harmless(&entry.value, harmless) {
+        return Ok(());
+    }
+    Err(ConfigError::Refused { at: entry.key_at, key: entry.key, danger })
+}
+
+/// `clientPort=2181 # the port`, as tutorials have it.
+fn no_comment_behind(entry: &Entry) -> Result<(), ConfigError> {
+    let mut before = ' ';
+    for (offset, ch) in entry.value.chars().enumerate() {
+        if ch == '#' && before.is_whitespace() {
+            return Err(ConfigError::CommentBehindValue {
+                at: entry.at(offset),
+                key: entry.key.clone(),
+                comment: entry.value.chars().skip(offset).collect(),
+            });
+        }
+        before = ch;
+    }
+    Ok(())
+}

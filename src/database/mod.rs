@@ -1,0 +1,211 @@
+//! What a server knows: tree, sessions, where its log ends and what of it is committed.   (ZKDatabase)
+//!
+//!     last_applied <= committed <= last_logged
+//!
+//! A transaction is appended (it goes to the log), later committed (the ensemble decided), later
+//! applied (the tree holds it). After `look` and after a restart the tree holds the whole log.
+//!
+//! - S-14  transactions are appended, committed and applied in zxid order, without a gap.
+//! - DB-1  the committed log's last entry is the last commit, and it has no hole (ZOOKEEPER-4925):
+//!   it grows in `commit_to` and nowhere else.
+//!
+//! Not here: files (`storage`), who decides (`zab`).
+
+mod snapshot;
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use crate::base::{Epoch, SessionId, Zxid};
+use crate::jute::persist::SnapshotBody;
+use crate::jute::txn::Proposal;
+use crate::session::Sessions;
+use crate::storage::{EpochKind, Loaded};
+use crate::tree::{Applied, DataTree};
+
+pub use snapshot::InstallError;
+
+#[derive(Debug)]
+pub struct Database {
+    tree: DataTree,
+    sessions: Sessions,
+    /// The last committed transactions, for DIFF.
+    committed_log: VecDeque<Rc<Proposal>>,
+    committed_log_max: usize,
+    /// Appended and not applied, oldest first; those up to `committed` may be applied.
+    unapplied: VecDeque<Rc<Proposal>>,
+    committed: Zxid,
+    last_logged: Zxid,
+    accepted_epoch: Epoch,
+    current_epoch: Epoch,
+    initialised: bool,
+}
+
+impl Database {
+    pub fn empty(committed_log_max: usize) -> Database {
+        Database {
+            tree: DataTree::new(),
+            sessions: Sessions::default(),
+            committed_log: VecDeque::new(),
+            committed_log_max,
+            unapplied: VecDeque::new(),
+            committed: Zxid::ZERO,
+            last_logged: Zxid::ZERO,
+            accepted_epoch: Epoch(0),
+            current_epoch: Epoch(0),
+            initialised: false,
+        }
+    }
+
+    /// Rebuilds everything from what the disk holds: newest snapshot, then the log behind it.
+    /// Missing epoch files default to the epoch of the last transaction.
+    pub fn restore(&mut self, loaded: Loaded) -> Result<(), InstallError> {
+        let mut fresh = Database::empty(self.committed_log_max);
+        if let Some(snapshot) = loaded.snapshot {
+            let zxid = snapshot.zxid;
+            let body = SnapshotBody {
+                sessions: snapshot.sessions,
+                acls: snapshot.acls,
+                nodes: snapshot.nodes,
+            };
+            fresh.install(zxid, body)?;
+        }
+        for proposal in loaded.txns {
+            fresh.append(proposal);
+        }
+        fresh.fast_forward();
+        fresh.drop_orphans();
+        fresh.last_logged = fresh.last_logged.max(loaded.last_logged);
+        let epoch = fresh.last_logged.epoch();
+        fresh.accepted_epoch = loaded.accepted_epoch.unwrap_or(epoch);
+        fresh.current_epoch = loaded.current_epoch.unwrap_or(epoch);
+        fresh.initialised = loaded.initialised;
+        *self = fresh;
+        Ok(())
+    }
+
+    pub fn tree(&self) -> &DataTree {
+        &self.tree
+    }
+
+    pub fn tree_mut(&mut self) -> &mut DataTree {
+        &mut self.tree
+    }
+
+    /// Every live session of the ensemble and its timeout in milliseconds.
+    pub fn sessions(&self) -> &Sessions {
+        &self.sessions
+    }
+
+    pub fn last_logged(&self) -> Zxid {
+        self.last_logged
+    }
+
+    pub fn last_applied(&self) -> Zxid {
+        self.tree.last_processed()
+    }
+
+    pub fn committed(&self) -> Zxid {
+        self.committed
+    }
+
+    pub fn accepted_epoch(&self) -> Epoch {
+        self.accepted_epoch
+    }
+
+    pub fn current_epoch(&self) -> Epoch {
+        self.current_epoch
+    }
+
+    /// The zxid of this server's vote: an uninitialised one may not vote (E-4).
+    pub fn vote_zxid(&self) -> Zxid {
+        if self.initialised { self.last_logged } else { Zxid::UNINITIALISED }
+    }
+
+    /// A synced learner holds the ensemble's history: it may vote from now on.
+    pub fn become_initialised(&mut self) {
+        self.initialised = true;
+    }
+
+    /// An epoch file is durable: only now the promise stands (ZOOKEEPER-2307).
+    pub fn set_epoch(&mut self, kind: EpochKind, epoch: Epoch) {
+        let slot = match kind {
+            EpochKind::Accepted => &mut self.accepted_epoch,
+            EpochKind::Current => &mut self.current_epoch,
+        };
+        assert!(*slot <= epoch, "S-13: {kind:?} epoch {slot} would become {epoch}");
+        *slot = epoch;
+    }
+
+    pub fn committed_log(&self) -> impl Iterator<Item = &Rc<Proposal>> {
+        self.committed_log.iter()
+    }
+
+    /// The transaction goes to the log.
+    pub fn append(&mut self, proposal: Rc<Proposal>) {
+        assert!(
+            proposal.zxid() > self.last_logged,
+            "S-14: {} appended behind {}",
+            proposal.zxid(),
+            self.last_logged
+        );
+        self.last_logged = proposal.zxid();
+        self.unapplied.push_back(proposal);
+    }
+
+    /// The oldest transaction that is appended and not committed.
+    pub fn oldest_uncommitted(&self) -> Option<Zxid> {
+        let at = self.unapplied.partition_point(|p| p.zxid() <= self.committed);
+        self.unapplied.get(at).map(|p| p.zxid())
+    }
+
+    /// The ensemble decided on everything up to here.
+    pub fn commit_to(&mut self, zxid: Zxid) {
+        let from = self.unapplied.partition_point(|p| p.zxid() <= self.committed);
+        let to = self.unapplied.partition_point(|p| p.zxid() <= zxid);
+        for proposal in self.unapplied.range(from..to) {
+            self.committed_log.push_back(proposal.clone());
+        }
+        while self.committed_log.len() > self.committed_log_max {
+            self.committed_log.pop_front();
+        }
+        self.committed = self.committed.max(zxid);
+    }
+
+    pub fn has_committed_work(&self) -> bool {
+        self.unapplied.front().is_some_and(|p| p.zxid() <= self.committed)
+    }
+
+    /// Applies the oldest committed transaction.
+    pub fn apply_next(&mut self) -> Option<(Rc<Proposal>, Applied)> {
+        if !self.has_committed_work() {
+            return None;
+        }
+        let proposal = self.unapplied.pop_front()?;
+        let applied = self.tree.apply(&proposal.header, &proposal.txn);
+        self.sessions.apply(&proposal.header, &proposal.txn);
+        Some((proposal, applied))
+    }
+
+    /// At `look`: the tree takes in the whole own log, committed or not, so that the vote, the log
+    /// and the tree say the same (ZOOKEEPER-2845). A new leader may still cut it.
+    pub fn fast_forward(&mut self) {
+        self.commit_to(self.last_logged);
+        while self.apply_next().is_some() {}
+    }
+
+    /// Ephemerals whose session did not survive have no owner left to close them.
+    fn drop_orphans(&mut self) {
+        let orphaned: Vec<SessionId> =
+            self.tree.ephemeral_owners().filter(|s| !self.sessions.contains(*s)).collect();
+        for session in orphaned {
+            let zxid = self.tree.last_processed();
+            drop(self.tree.kill_session(session, zxid));
+        }
+    }
+
+    /// Covers tree and sessions: equal on two servers at the same zxid (S-16).
+    pub fn state_digest(&self) -> u64 {
+        self.tree.state_digest() ^ self.sessions.digest().rotate_left(17)
+    }
+}

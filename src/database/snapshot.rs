@@ -1,0 +1,88 @@
+//! The tree and the sessions as a stream: to a learner, and back.
+//!
+//! The stream behind SNAP is the body of a snapshot file (`jute::persist`) without header, seals
+//! and digest, followed by a signature (LearnerHandler).
+
+use bytes::Bytes;
+use thiserror::Error;
+
+use super::Database;
+use crate::base::Zxid;
+use crate::jute::persist::{SnapshotBody, decode_snapshot_body};
+use crate::jute::{DecodeError, Jute, Reader};
+use crate::storage::SnapshotEncoder;
+use crate::tree::{LoadError, SnapshotCursor, TreeLoader};
+
+/// The string that ends the stream behind SNAP.
+const SIGNATURE: &str = "BenWasHere";
+
+/// A snapshot that is no tree.
+#[derive(Debug, Error)]
+pub enum InstallError {
+    #[error("the snapshot does not decode: {0}")]
+    Decode(#[from] DecodeError),
+    #[error("the snapshot is no tree: {0}")]
+    Tree(#[from] LoadError),
+    #[error("the snapshot stream ends with {0:?} instead of its signature")]
+    Signature(String),
+}
+
+impl Database {
+    /// Replaces tree and sessions. Log, epochs and the right to vote stay as they are.
+    pub(super) fn install(&mut self, zxid: Zxid, body: SnapshotBody) -> Result<(), InstallError> {
+        let mut loader = TreeLoader::new();
+        for (id, list) in body.acls {
+            loader.add_acl(id, list)?;
+        }
+        for node in body.nodes {
+            loader.add_node(node)?;
+        }
+        self.tree = loader.finish(zxid)?;
+        self.sessions = Default::default();
+        for (session, timeout_ms) in body.sessions {
+            self.sessions.insert(session, timeout_ms);
+        }
+        self.unapplied.clear();
+        self.committed_log.clear();
+        self.committed = zxid;
+        self.last_logged = zxid;
+        Ok(())
+    }
+
+    /// Replaces everything by a leader's inline snapshot.
+    pub fn install_stream(&mut self, zxid: Zxid, stream: Bytes) -> Result<(), InstallError> {
+        let mut from = Reader::new(stream);
+        let body = decode_snapshot_body(&mut from)?;
+        let signature = String::decode(&mut from)?;
+        if signature != SIGNATURE {
+            return Err(InstallError::Signature(signature));
+        }
+        self.install(zxid, body)
+    }
+
+    /// Sessions and ACLs: what stands before the nodes of the stream.
+    pub fn snapshot_head(&self) -> Bytes {
+        let mut encoder = SnapshotEncoder::for_learner();
+        self.begin_snapshot(&mut encoder);
+        encoder.take()
+    }
+
+    /// Writes sessions and ACLs, for a learner or a file.
+    pub fn begin_snapshot(&self, encoder: &mut SnapshotEncoder) {
+        let sessions: Vec<_> = self.sessions.iter().collect();
+        encoder.sessions(&sessions);
+        encoder.acls(&self.tree.acl_map());
+    }
+
+    /// The next nodes of the stream behind SNAP; with the last ones its end, and true.
+    pub fn snapshot_slice(&self, cursor: &mut SnapshotCursor, nodes: usize) -> (Bytes, bool) {
+        let mut encoder = SnapshotEncoder::for_learner();
+        encoder.nodes(&self.tree.snapshot_slice(cursor, nodes));
+        if !cursor.is_done() {
+            return (encoder.take(), false);
+        }
+        let mut bytes = encoder.finish(None, None).to_vec();
+        SIGNATURE.to_string().encode(&mut bytes);
+        (bytes.into(), true)
+    }
+}

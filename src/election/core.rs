@@ -1,0 +1,482 @@
+//! The rounds of an election (FastLeaderElection), as a state machine.
+//!
+//!     Settled --Look--> Polling --quorum--> Finalizing --silence--> Settled (Decided)
+//!                         ^  ^----better vote----'
+//!                         '-- silence: ask again, twice as patient
+//!     Polling --a quorum follows a leader that says it is LEADING--> Settled (Decided)
+//!
+//! A server answers notifications in every state. Its own notifications to itself do not leave
+//! this file: they are counted at the end of the step that sent them.
+//!
+//! - E-4   observers, strangers, weight 0 and zxid -1 neither count nor win
+//! - E-5   within a round a vote only improves
+//! - EL-1  somebody else is joined only if it said itself that it is LEADING
+//! - EL-2  a server told that it leads believes it only in the round it is in (ZOOKEEPER-1514)
+//!
+//! Where this differs from Apache, on purpose: (1) after a silence it always asks again and also
+//! connects if something is undelivered; Apache asks again if *any* queue is empty, which comes
+//! to the same with one peer alive. (2) While LOOKING, a non-voter is told the vote of this round,
+//! not the outcome of the last one. (3) Non-voters do not answer laggards, only LOOKING
+//! non-voters are answered, and a laggard is not told the same twice at once: two servers whose
+//! configurations disagree would answer each other for ever, at the speed of the network.
+//! (4) An ensemble of one voter does not wait for a better vote.
+//!
+//! Not here: connections (links.rs), adopting a configuration heard from another server.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::packet::{Form, NOTIFICATION_VERSION, Notification, PeerState};
+use super::vote::Vote;
+use crate::base::{Epoch, Mono, Museum, Note, Now, ServerId, Zxid};
+use crate::config::ServerConfig;
+use crate::quorum::{AckSet, QuorumVerifier};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// Start an election: the last logged zxid (`Zxid::UNINITIALISED`: may not vote) and
+    /// `currentEpoch`.
+    Look { zxid: Zxid, epoch: Epoch },
+    /// A decoded message of another server.
+    Notification { from: ServerId, notification: Notification },
+    /// The time of the last `WakeAt` has come. `delivered`: no message waits for a connection
+    /// (`Links::all_delivered`).
+    Timer { delivered: bool },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// One frame's body; replaces what was not yet sent to that server.
+    Send {
+        to: ServerId,
+        body: Bytes,
+    },
+    /// Connect to every server that a message waits for.
+    ConnectAll,
+    /// The election is over; this server's state is `role` now.
+    Decided {
+        leader: ServerId,
+        role: PeerState,
+        vote: Vote,
+    },
+    /// Wants `Input::Timer` then. The latest one counts; `Mono::FAR` cancels.
+    WakeAt(Mono),
+    Note(Note),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Not looking for a leader: before the first `Look`, and in every role.
+    Settled,
+    /// Waiting for notifications until the silence is long enough to ask again.
+    Polling { deadline: Mono },
+    /// `voters` are a quorum for the vote; waiting for a better one.
+    Finalizing { deadline: Mono, voters: Vec<ServerId> },
+}
+
+/// The newest vote of each voter, and how far the count for one of them is.
+#[derive(Clone, Debug, Default)]
+struct Ballots {
+    votes: BTreeMap<ServerId, Vote>,
+    target: Option<Vote>,
+    backers: AckSet,
+}
+
+/// One server's part in elections. Lives as long as its process: the round must not fall.
+#[derive(Clone, Debug)]
+pub struct Election {
+    me: ServerId,
+    verifier: QuorumVerifier,
+    museum: Museum,
+    interval_min: Duration,
+    interval_max: Duration,
+    finalize_wait: Duration,
+    /// What every notification ends with.
+    config_text: Bytes,
+
+    phase: Phase,
+    /// My vote: while LOOKING the proposal, else the outcome. Carries round and state.
+    vote: Vote,
+    /// What I voted when this election began: myself, or nobody.
+    initial: Vote,
+    /// How long the next silence is (notTimeout).
+    not_timeout: Duration,
+    /// Votes of this round (recvset).
+    round_votes: Ballots,
+    /// Votes of servers that are settled, of any round (outofelection).
+    settled_votes: Ballots,
+    /// My notifications to myself.
+    to_myself: VecDeque<Notification>,
+    /// Notifications from before the first `Look`: the newest of each voter.
+    early: BTreeMap<ServerId, Notification>,
+    /// What laggards were told last, and when.
+    told: BTreeMap<ServerId, (Mono, Vote)>,
+    /// The last `WakeAt`.
+    wake_at: Mono,
+}
+
+impl Election {
+    pub fn new(config: &ServerConfig, verifier: QuorumVerifier) -> Election {
+        Election {
+            me: config.my_id,
+            museum: config.museum,
+            interval_min: config.notification_interval_min,
+            interval_max: config.notification_interval_max,
+            finalize_wait: config.finalize_wait,
+            config_text: verifier.config_text().into(),
+            verifier,
+            phase: Phase::Settled,
+            vote: Vote::nobody(),
+            initial: Vote::nobody(),
+            not_timeout: config.notification_interval_min,
+            round_votes: Ballots::default(),
+            settled_votes: Ballots::default(),
+            to_myself: VecDeque::new(),
+            early: BTreeMap::new(),
+            told: BTreeMap::new(),
+            wake_at: Mono::FAR,
+        }
+    }
+
+    pub fn step(&mut self, now: Now, input: Input, out: &mut Vec<Output>) {
+        let now = now.mono;
+        match input {
+            Input::Look { zxid, epoch } => self.on_look(now, zxid, epoch, out),
+            Input::Notification { from, notification } => {
+                self.on_notification(now, from, notification, out);
+            }
+            Input::Timer { delivered } => self.on_timer(now, delivered, out),
+        }
+        while let Some(mine) = self.to_myself.pop_front() {
+            self.on_polled(now, self.me, mine, out);
+        }
+        self.set_timer(out);
+    }
+
+    /// The peer took this role, or another one than was decided. LOOKING is entered by
+    /// `Input::Look` alone.
+    pub fn become_role(&mut self, state: PeerState) {
+        assert!(state != PeerState::Looking, "LOOKING is entered by Input::Look");
+        self.phase = Phase::Settled;
+        self.vote.state = state;
+    }
+
+    /// The role is established in `epoch`: members answer later joiners with one and the same
+    /// epoch, so that those find a quorum (QuorumPeer.updateElectionVote, ZOOKEEPER-1732).
+    pub fn on_epoch(&mut self, epoch: Epoch) {
+        if self.phase == Phase::Settled {
+            self.vote.peer_epoch = epoch;
+        }
+    }
+
+    /// While LOOKING the vote of this round, else the outcome with the role as its state.
+    pub fn vote(&self) -> &Vote {
+        &self.vote
+    }
+
+    /// The round (logicalclock): 0 before the first election of this process.
+    pub fn round(&self) -> i64 {
+        self.vote.election_epoch
+    }
+
+    pub fn state(&self) -> PeerState {
+        self.vote.state
+    }
+
+    /// Whether this server may name a leader: a voter with a history, be it an empty one.
+    fn may_vote(&self) -> bool {
+        self.verifier.is_voter(self.me) && self.initial.zxid != Zxid::UNINITIALISED
+    }
+
+    fn on_look(&mut self, now: Mono, zxid: Zxid, epoch: Epoch, out: &mut Vec<Output>) {
+        let mut initial = Vote::nobody();
+        if self.verifier.is_voter(self.me) {
+            initial = Vote { leader: self.me, zxid, peer_epoch: epoch, ..initial };
+        }
+        // Wraps like Java's counter: a peer may have sent any number as its round.
+        initial.election_epoch = self.vote.election_epoch.wrapping_add(1);
+        self.initial = initial;
+        self.round_votes = Ballots::default();
+        self.settled_votes = Ballots::default();
+        self.told.clear();
+        self.not_timeout = self.interval_min;
+        self.phase = Phase::Polling { deadline: now + self.not_timeout };
+        self.propose(initial, out);
+        self.send_notifications(out);
+        for (from, notification) in std::mem::take(&mut self.early) {
+            self.on_notification(now, from, notification, out);
+        }
+    }
+
+    fn on_timer(&mut self, now: Mono, delivered: bool, out: &mut Vec<Output>) {
+        self.wake_at = Mono::FAR;
+        match &self.phase {
+            Phase::Polling { deadline } if *deadline <= now => {
+                if !delivered {
+                    out.push(Output::ConnectAll);
+                }
+                self.send_notifications(out);
+                self.not_timeout = (self.not_timeout * 2).min(self.interval_max);
+                self.phase = Phase::Polling { deadline: now + self.not_timeout };
+            }
+            Phase::Finalizing { deadline, voters } if *deadline <= now => {
+                let voters = voters.clone();
+                self.decide(self.vote, voters, out);
+            }
+            // A timer that was set before the last message came.
+            _ => {}
+        }
+    }
+
+    /// What the receiving thread does in Apache: answers, and hands on what an election needs.
+    fn on_notification(
+        &mut self,
+        now: Mono,
+        from: ServerId,
+        n: Notification,
+        out: &mut Vec<Output>,
+    ) {
+        let asks = n.state == PeerState::Looking;
+        if self.phase == Phase::Settled && self.vote.state == PeerState::Looking {
+            if self.verifier.is_voter(from) {
+                self.early.insert(from, n);
+            }
+            return;
+        }
+        if !self.verifier.is_voter(from) || self.phase == Phase::Settled {
+            if asks {
+                self.answer(from, out);
+            }
+            return;
+        }
+        if asks && n.election_epoch < self.round() && self.verifier.is_voter(self.me) {
+            self.answer_laggard(now, from, out);
+        }
+        self.on_polled(now, from, n, out);
+    }
+
+    fn answer(&self, to: ServerId, out: &mut Vec<Output>) {
+        out.push(Output::Send { to, body: self.notification().encode() });
+    }
+
+    fn answer_laggard(&mut self, now: Mono, to: ServerId, out: &mut Vec<Output>) {
+        let told = self.told.insert(to, (now, self.vote));
+        match told {
+            Some((then, vote)) if vote == self.vote && now.since(then) < self.interval_min => {
+                self.told.insert(to, (then, vote));
+            }
+            _ => self.answer(to, out),
+        }
+    }
+
+    /// One message taken from the receive queue, in Apache's terms.
+    fn on_polled(&mut self, now: Mono, from: ServerId, n: Notification, out: &mut Vec<Output>) {
+        if let Phase::Finalizing { deadline, .. } = &mut self.phase {
+            let candidate = n.state != PeerState::Looking || n.zxid != Zxid::UNINITIALISED;
+            if !(candidate && Vote::heard(&n).beats(&self.vote, &self.verifier)) {
+                *deadline = now + self.finalize_wait;
+                return;
+            }
+            self.phase = Phase::Polling { deadline: now };
+        }
+        if self.verifier.is_voter(n.leader) {
+            match n.state {
+                PeerState::Looking => self.on_looking(now, from, &n, out),
+                PeerState::Following | PeerState::Leading => self.on_settled(from, &n, out),
+                PeerState::Observing => {}
+            }
+        }
+        if let Phase::Polling { deadline } = &mut self.phase {
+            *deadline = now + self.not_timeout;
+        }
+    }
+
+    fn on_looking(&mut self, now: Mono, from: ServerId, n: &Notification, out: &mut Vec<Output>) {
+        // Without a history of its own neither of the two servers may take part (E-4).
+        if self.initial.zxid == Zxid::UNINITIALISED || n.zxid == Zxid::UNINITIALISED {
+            return;
+        }
+        let heard = Vote { version: 0, ..Vote::heard(n) };
+        if heard.election_epoch < self.round() {
+            return;
+        }
+        if heard.election_epoch > self.round() {
+            self.round_votes = Ballots::default();
+            let better = heard.beats(&self.initial, &self.verifier);
+            let mine = Vote { election_epoch: heard.election_epoch, ..self.initial };
+            self.propose(if better { heard } else { mine }, out);
+            self.send_notifications(out);
+        } else if heard.beats(&self.vote, &self.verifier) {
+            assert!(heard.rank() > self.vote.rank(), "E-5: a vote gets worse within a round");
+            self.propose(heard, out);
+            self.send_notifications(out);
+        }
+        self.cast(from, heard, out);
+        let ballots = &mut self.round_votes;
+        if let Some(voters) = tally_votes(ballots, from, self.vote, &self.verifier, self.museum) {
+            if self.verifier.voters().count() == 1 {
+                self.decide(self.vote, voters, out);
+            } else {
+                self.phase = Phase::Finalizing { deadline: now + self.finalize_wait, voters };
+            }
+        }
+    }
+
+    /// A voter that is FOLLOWING or LEADING: is there a leader to join?
+    fn on_settled(&mut self, from: ServerId, n: &Notification, out: &mut Vec<Output>) {
+        let heard = Vote::heard(n);
+        if heard.election_epoch == self.round() {
+            // Version 0: within a round only the leader counts, since some of its followers may
+            // not have reached its epoch yet.
+            self.cast(from, Vote { version: 0, ..heard }, out);
+            let ballots = &mut self.round_votes;
+            let voters = tally_votes(ballots, from, heard, &self.verifier, self.museum);
+            if let Some(voters) = voters
+                && self.leader_is_known(&self.round_votes, &heard)
+            {
+                return self.decide(heard, voters, out);
+            }
+        } else {
+            self.note_counted(&self.settled_votes, from, &heard, out);
+        }
+        self.settled_votes.votes.insert(from, heard);
+        let ballots = &mut self.settled_votes;
+        let voters = tally_votes(ballots, from, heard, &self.verifier, self.museum);
+        if let Some(voters) = voters
+            && self.leader_is_known(&self.settled_votes, &heard)
+        {
+            self.decide(heard, voters, out);
+        }
+    }
+
+    /// Whether the leader that a quorum names is one (checkLeader): the others may not have
+    /// noticed yet that it is gone.
+    fn leader_is_known(&self, ballots: &Ballots, vote: &Vote) -> bool {
+        if self.verifier.weight(vote.leader) <= 0 {
+            return false;
+        }
+        if vote.leader == self.me {
+            return self.may_vote() && vote.election_epoch == self.round();
+        }
+        ballots.votes.get(&vote.leader).is_some_and(|own| own.state == PeerState::Leading)
+    }
+
+    fn decide(&mut self, vote: Vote, voters: Vec<ServerId>, out: &mut Vec<Output>) {
+        let role = if vote.leader == self.me {
+            PeerState::Leading
+        } else if self.verifier.is_voter(self.me) {
+            PeerState::Following
+        } else {
+            PeerState::Observing
+        };
+        assert!(role != PeerState::Leading || self.may_vote(), "E-4: elected without a vote");
+        // The round is that of the vote, be it an older one: an established ensemble does not
+        // start a new round for one server.
+        self.vote = Vote { state: role, version: 0, ..vote };
+        self.phase = Phase::Settled;
+        self.to_myself.clear();
+        out.push(Output::Note(Note::Elected {
+            round: vote.election_epoch as u64,
+            leader: vote.leader,
+            voters,
+        }));
+        out.push(Output::Decided { leader: vote.leader, role, vote: self.vote });
+    }
+
+    fn propose(&mut self, vote: Vote, out: &mut Vec<Output>) {
+        self.vote = Vote { state: PeerState::Looking, version: 0, ..vote };
+        if self.may_vote() {
+            out.push(Output::Note(Note::Vote {
+                round: vote.election_epoch as u64,
+                leader: vote.leader,
+                zxid: vote.zxid,
+                epoch: vote.peer_epoch,
+            }));
+        }
+    }
+
+    fn cast(&mut self, from: ServerId, vote: Vote, out: &mut Vec<Output>) {
+        self.note_counted(&self.round_votes, from, &vote, out);
+        self.round_votes.votes.insert(from, vote);
+    }
+
+    fn note_counted(&self, b: &Ballots, from: ServerId, vote: &Vote, out: &mut Vec<Output>) {
+        let known =
+            b.votes.get(&from).is_some_and(|old| Vote { version: vote.version, ..*old } == *vote);
+        if !known && self.verifier.weight(from) > 0 {
+            let round = self.round() as u64;
+            out.push(Output::Note(Note::VoteCounted { round, from, leader: vote.leader }));
+        }
+    }
+
+    /// Tells every voter my vote (sendNotifications).
+    fn send_notifications(&mut self, out: &mut Vec<Output>) {
+        let notification = self.notification();
+        let body = notification.encode();
+        for to in self.verifier.voters().filter(|sid| *sid != self.me) {
+            out.push(Output::Send { to, body: body.clone() });
+        }
+        if self.verifier.is_voter(self.me) {
+            self.to_myself.push_back(notification);
+        }
+    }
+
+    /// What I tell others, in any state.
+    fn notification(&self) -> Notification {
+        Notification {
+            state: self.vote.state,
+            leader: self.vote.leader,
+            zxid: self.vote.zxid,
+            election_epoch: self.vote.election_epoch,
+            peer_epoch: self.vote.peer_epoch,
+            version: NOTIFICATION_VERSION,
+            config: Some(self.config_text.clone()),
+            form: Form::Current,
+            trailing: Bytes::new(),
+        }
+    }
+
+    fn set_timer(&mut self, out: &mut Vec<Output>) {
+        let deadline = match &self.phase {
+            Phase::Settled => Mono::FAR,
+            Phase::Polling { deadline } | Phase::Finalizing { deadline, .. } => *deadline,
+        };
+        if deadline != self.wake_at {
+            self.wake_at = deadline;
+            out.push(Output::WakeAt(deadline));
+        }
+    }
+}
+
+/// The voters whose ballots agree with `target`, if they are a quorum (getVoteTracker). `from` is
+/// the voter heard last; its ballot lies in `ballots` already.
+///
+/// Counting goes on while the target stays the same, and starts anew when it changes or when a
+/// voter takes its vote back.
+fn tally_votes(
+    ballots: &mut Ballots,
+    from: ServerId,
+    target: Vote,
+    verifier: &QuorumVerifier,
+    museum: Museum,
+) -> Option<Vec<ServerId>> {
+    let agrees = |vote: &Vote| target.agrees_with(vote);
+    let newest_agrees = ballots.votes.get(&from).is_some_and(agrees);
+    let taken_back = !newest_agrees && ballots.backers.contains(from);
+    if ballots.target != Some(target) || taken_back {
+        ballots.target = Some(target);
+        ballots.backers = AckSet::new(museum);
+        for (sid, _) in ballots.votes.iter().filter(|(_, vote)| agrees(vote)) {
+            ballots.backers.add(*sid, verifier);
+        }
+    } else if newest_agrees {
+        ballots.backers.add(from, verifier);
+    }
+    ballots.backers.has_quorum(verifier).then(|| ballots.backers.to_vec())
+}
+
+#[cfg(test)]
+#[path = "core_test.rs"]
+mod tests;

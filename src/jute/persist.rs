@@ -1,0 +1,205 @@
+//! Records of the data directory (zookeeper.jute module persistence; FileHeader, DataTree, DataNode).
+//!
+//! A snapshot's body, which a file and a SNAP stream share:
+//!
+//!     sessions  count int | (id long, timeout int)*
+//!     acls      count int | (index long, vector<ACL>)*
+//!     nodes     (path ustring, data buffer, acl long, StatPersisted)*      parents before children
+//!     end       ustring "/"
+//!
+//! The root's path is "". What stands around the body (header, seals, digest) belongs to files
+//! alone: `storage/snapshot_format.rs`. The word that ends a SNAP stream belongs to the learner.
+
+use bytes::Bytes;
+
+use super::codec::{DecodeError, Jute, Reader, records};
+use super::data::{Acl, StatPersisted};
+use crate::base::{SessionId, Zxid};
+
+/// "ZKLG": a transaction log.
+pub const LOG_MAGIC: i32 = 0x5a4b_4c47;
+/// "ZKSN": a snapshot.
+pub const SNAPSHOT_MAGIC: i32 = 0x5a4b_534e;
+/// The only version of either file.
+pub const FILE_VERSION: i32 = 2;
+pub const FILE_HEADER_BYTES: usize = 16;
+/// The path that ends the nodes of a snapshot, and every seal of a snapshot file.
+pub const BODY_END: &str = "/";
+
+records! {
+    /// 16 bytes at the start of a log or a snapshot.
+    FileHeader { magic: i32, version: i32, dbid: i64 }
+
+    /// One znode. `acl` is -1 for world:anyone:all, else a key of the snapshot's ACL map.
+    SnapshotNode { path: String, data: Option<Bytes>, acl: i64, stat: StatPersisted }
+
+    /// The tree's digest at a zxid. All zero but the version: nothing to compare.
+    SnapshotDigest { zxid: Zxid, version: i32, digest: i64 }
+}
+
+impl FileHeader {
+    pub const LOG: FileHeader = FileHeader { magic: LOG_MAGIC, version: FILE_VERSION, dbid: 0 };
+    pub const SNAPSHOT: FileHeader =
+        FileHeader { magic: SNAPSHOT_MAGIC, version: FILE_VERSION, dbid: -1 };
+}
+
+/// Sessions, ACL map and nodes: what a file and a SNAP stream share.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct SnapshotBody {
+    /// Session and its timeout in milliseconds.
+    pub sessions: Vec<(SessionId, i32)>,
+    pub acls: Vec<(i64, Vec<Acl>)>,
+    pub nodes: Vec<SnapshotNode>,
+}
+
+pub fn encode_sessions(sessions: &[(SessionId, i32)], out: &mut Vec<u8>) {
+    encode_count(sessions.len(), out);
+    for (session, timeout_ms) in sessions {
+        session.encode(out);
+        timeout_ms.encode(out);
+    }
+}
+
+pub fn encode_acls(acls: &[(i64, Vec<Acl>)], out: &mut Vec<u8>) {
+    encode_count(acls.len(), out);
+    for (index, acl) in acls {
+        index.encode(out);
+        acl.encode(out);
+    }
+}
+
+/// What ends the nodes.
+pub fn encode_body_end(out: &mut Vec<u8>) {
+    BODY_END.to_string().encode(out);
+}
+
+fn encode_count(count: usize, out: &mut Vec<u8>) {
+    i32::try_from(count).expect("fewer than 2^31 sessions and ACLs fit in memory").encode(out);
+}
+
+/// Reads a whole body, its end included.
+pub fn decode_snapshot_body(from: &mut Reader) -> Result<SnapshotBody, DecodeError> {
+    let mut decoder = SnapshotBodyDecoder::default();
+    decoder.read(from)?;
+    Ok(decoder.body)
+}
+
+/// Reads a body that arrives in pieces, as a SNAP stream does.
+#[derive(Clone, Debug, Default)]
+pub struct SnapshotBodyDecoder {
+    stage: Stage,
+    body: SnapshotBody,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+enum Stage {
+    #[default]
+    SessionCount,
+    Sessions(i32),
+    AclCount,
+    Acls(i32),
+    Nodes,
+    Done,
+}
+
+impl SnapshotBodyDecoder {
+    /// Reads as many whole items as there are. `Ok` means that the end was read; after
+    /// `DecodeError::Short` the reader stands before the first item that is not whole, and
+    /// reading goes on there once more bytes have come.
+    pub fn read(&mut self, from: &mut Reader) -> Result<(), DecodeError> {
+        while self.stage != Stage::Done {
+            let mut item = from.clone();
+            self.read_item(&mut item)?;
+            *from = item;
+        }
+        Ok(())
+    }
+
+    /// The body, once `read` has returned `Ok`.
+    pub fn into_body(self) -> SnapshotBody {
+        self.body
+    }
+
+    fn read_item(&mut self, from: &mut Reader) -> Result<(), DecodeError> {
+        self.stage = match self.stage {
+            Stage::SessionCount => Stage::Sessions(from.int()?),
+            Stage::Sessions(left) if left > 0 => {
+                let session = SessionId::decode(from)?;
+                self.body.sessions.push((session, from.int()?));
+                Stage::Sessions(left - 1)
+            }
+            Stage::Sessions(_) => Stage::AclCount,
+            Stage::AclCount => Stage::Acls(from.int()?),
+            Stage::Acls(left) if left > 0 => {
+                let index = from.long()?;
+                self.body.acls.push((index, Jute::decode(from)?));
+                Stage::Acls(left - 1)
+            }
+            Stage::Acls(_) => Stage::Nodes,
+            Stage::Nodes => {
+                let path = String::decode(from)?;
+                if path == BODY_END {
+                    Stage::Done
+                } else {
+                    let (data, acl) = (from.buffer()?, from.long()?);
+                    let stat = Jute::decode(from)?;
+                    self.body.nodes.push(SnapshotNode { path, data, acl, stat });
+                    Stage::Nodes
+                }
+            }
+            Stage::Done => Stage::Done,
+        };
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> SnapshotBody {
+        let node = |path: &str, acl| SnapshotNode {
+            path: path.into(),
+            data: Some(Bytes::from_static(b"data")),
+            acl,
+            stat: StatPersisted::default(),
+        };
+        SnapshotBody {
+            sessions: vec![(SessionId(7), 4000), (SessionId(8), 5000)],
+            acls: vec![(1, Acl::open())],
+            nodes: vec![node("", -1), node("/a", 1), node("/a/b", -1)],
+        }
+    }
+
+    fn encode(body: &SnapshotBody) -> Vec<u8> {
+        let mut out = Vec::new();
+        encode_sessions(&body.sessions, &mut out);
+        encode_acls(&body.acls, &mut out);
+        body.nodes.iter().for_each(|node| node.encode(&mut out));
+        encode_body_end(&mut out);
+        out
+    }
+
+    #[test]
+    fn a_body_cut_anywhere_is_read_on_when_the_rest_has_come() {
+        let bytes = Bytes::from(encode(&sample()));
+        for cut in 0..bytes.len() {
+            let mut decoder = SnapshotBodyDecoder::default();
+            let mut first = Reader::new(bytes.slice(..cut));
+            assert!(matches!(decoder.read(&mut first), Err(DecodeError::Short { .. })), "{cut}");
+            let mut rest = Reader::new(bytes.slice(first.position()..));
+            assert_eq!(decoder.read(&mut rest), Ok(()), "{cut}");
+            assert_eq!(rest.remaining(), 0);
+            assert_eq!(decoder.into_body(), sample());
+        }
+    }
+
+    #[test]
+    fn what_follows_the_body_is_left_alone() {
+        let mut bytes = encode(&sample());
+        bytes.extend_from_slice(b"BenWasHere");
+        let mut from = Reader::new(bytes.into());
+        assert_eq!(decode_snapshot_body(&mut from), Ok(sample()));
+        assert_eq!(&from.rest()[..], b"BenWasHere");
+    }
+}

@@ -1,0 +1,227 @@
+//! The pump: waits for the next input, steps the core, hands its outputs out.
+//!
+//! One thread owns a server's state. Nothing here awaits but the next input, and no branch looks
+//! inside a packet. Inputs are taken in the order of the inbox; in the simulator an instant gets
+//! time to settle first, so that whoever posts may run in any order.
+
+use std::rc::Rc;
+
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+
+use super::core::{Input, Output, Peer};
+use super::inbox::{Inbox, Source};
+use crate::base::{Stamp, Zxid};
+use crate::config::ServerConfig;
+use crate::election::driver::{ElectionDriver, ElectionEvent};
+use crate::runtime::link::Post;
+use crate::runtime::{Label, LabelKind, Runtime};
+use crate::server::driver::{ClientDriver, ClientEvent};
+use crate::storage::{self, LogRequest, SnapshotRequest, StorageOptions, Ticket};
+use crate::zab::driver::{QuorumDriver, QuorumEvent};
+
+/// Classes of sources, in the order in which their inputs of one instant are taken.
+mod class {
+    pub(super) const DISK: u8 = 1;
+    pub(super) const ELECTION: u8 = 2;
+    pub(super) const QUORUM: u8 = 3;
+    pub(super) const CLIENT: u8 = 4;
+}
+
+/// Runs one server until its process ends.
+pub async fn run<R: Runtime>(rt: R, config: ServerConfig) {
+    let inbox = Inbox::new();
+    let hands = Hands::new(&rt, &config, &inbox);
+    let now = rt.now_at(rt.stamp());
+    let mut peer = Peer::new(now, config.clone());
+    hands.perform(&rt, rt.stamp(), peer.begin());
+    if !config.is_standalone() {
+        let mut election = config.servers[&config.my_id].election.clone();
+        if config.quorum_listen_on_all_ips {
+            election.host = "0.0.0.0".into();
+        }
+        hands.election.listen(election);
+    }
+    if let Some(client) = &config.client {
+        hands.clients.listen(client.clone());
+    }
+    Pump { rt, inbox, hands, peer, last: Stamp(0), apply_at: None, applied: 0 }.turn().await;
+}
+
+struct Pump<R: Runtime> {
+    rt: R,
+    inbox: Inbox<Input>,
+    hands: Hands<R>,
+    peer: Peer,
+    /// The stamp of the last step: time does not go back.
+    last: Stamp,
+    /// When the next committed transaction may be applied.
+    apply_at: Option<Stamp>,
+    applied: u64,
+}
+
+impl<R: Runtime> Pump<R> {
+    async fn turn(mut self) {
+        loop {
+            let timer = self.rt.stamp_of(self.peer.wake_at());
+            let apply = self.apply_at.unwrap_or(Stamp::FAR);
+            let first = self.inbox.first().unwrap_or(Stamp::FAR);
+            let next = first.min(timer).min(apply);
+            if next + self.rt.settle() > self.rt.stamp() {
+                self.wait_until(next).await;
+                continue;
+            }
+            if next == timer {
+                self.step(timer, Input::Timer);
+            } else if next == apply {
+                self.apply_at = None;
+                self.step(apply, Input::Apply);
+            } else if let Some((at, source, input)) = self.inbox.pop() {
+                if is_last_of_its_source(&input) {
+                    self.inbox.forget(source);
+                }
+                self.step(at, input);
+            }
+        }
+    }
+
+    async fn wait_until(&self, next: Stamp) {
+        if next == Stamp::FAR {
+            return self.inbox.posted().await;
+        }
+        tokio::select! {
+            biased;
+            () = self.inbox.posted() => {}
+            () = self.rt.sleep_until(next + self.rt.settle()) => {}
+        }
+    }
+
+    fn step(&mut self, at: Stamp, input: Input) {
+        let at = at.max(self.last);
+        self.last = at;
+        if self.rt.traces() {
+            self.rt.trace(at, &format_args!("< {input:?}"));
+        }
+        let outputs = self.peer.step(self.rt.now_at(at), input);
+        self.hands.perform(&self.rt, at, outputs);
+        if self.apply_at.is_none() && self.peer.has_work_to_apply() {
+            self.applied += 1;
+            self.apply_at = Some(at + self.rt.apply_delay(self.applied));
+        }
+    }
+}
+
+fn is_last_of_its_source(input: &Input) -> bool {
+    matches!(
+        input,
+        Input::Election(ElectionEvent::Lost { .. } | ElectionEvent::DialFailed { .. })
+            | Input::Quorum(QuorumEvent::Lost { .. } | QuorumEvent::DialFailed { .. })
+            | Input::Client(ClientEvent::Lost { .. })
+    )
+}
+
+/// Everything that carries outputs out.
+struct Hands<R: Runtime> {
+    election: ElectionDriver<R>,
+    quorum: QuorumDriver<R>,
+    clients: ClientDriver<R>,
+    log: UnboundedSender<(Stamp, Ticket, LogRequest)>,
+    snapshots: UnboundedSender<(Stamp, Ticket, SnapshotRequest)>,
+    election_timeout: std::time::Duration,
+    quorum_timeout: std::time::Duration,
+}
+
+impl<R: Runtime> Hands<R> {
+    fn new(rt: &R, config: &ServerConfig, inbox: &Inbox<Input>) -> Hands<R> {
+        let options = storage_options(config);
+        let (log, log_requests) = unbounded_channel();
+        let (snapshots, snapshot_requests) = unbounded_channel();
+        let done = stored(inbox, 1);
+        rt.spawn("log", storage::run_log(rt.clone(), options.clone(), log_requests, done));
+        let done = stored(inbox, 2);
+        rt.spawn("snapshots", storage::run_snapshots(rt.clone(), options, snapshot_requests, done));
+        let handshake_timeout = config.sync_timeout();
+        Hands {
+            election: ElectionDriver::new(
+                rt.clone(),
+                handshake_timeout,
+                post(inbox, class::ELECTION, Input::Election),
+            ),
+            quorum: QuorumDriver::new(rt.clone(), post(inbox, class::QUORUM, Input::Quorum)),
+            clients: ClientDriver::new(rt.clone(), post(inbox, class::CLIENT, Input::Client)),
+            log,
+            snapshots,
+            election_timeout: config.election_connect_timeout,
+            quorum_timeout: config.sync_timeout(),
+        }
+    }
+
+    fn perform(&self, rt: &R, at: Stamp, outputs: Vec<Output>) {
+        for output in outputs {
+            if let Output::Note(note) = output {
+                rt.observe(at, note);
+                continue;
+            }
+            if rt.traces() {
+                rt.trace(at, &format_args!("> {output:?}"));
+            }
+            self.perform_one(rt, at, output);
+        }
+    }
+
+    fn perform_one(&self, rt: &R, at: Stamp, output: Output) {
+        match output {
+            Output::ElectionDial { link, to, handshake } => {
+                self.election.dial(at, link, to, handshake, self.election_timeout);
+            }
+            Output::ElectionWrite { link, body } => {
+                let label = Label { kind: LabelKind::Notification, zxid: None::<Zxid> };
+                self.election.write(at, link, body, label);
+            }
+            Output::ElectionClose { link } => self.election.close(at, link),
+            Output::QuorumListen(on) => self.quorum.listen(on),
+            Output::QuorumUnlisten => self.quorum.unlisten(),
+            Output::QuorumDial { link, to } => {
+                self.quorum.dial(at, link, to, self.quorum_timeout);
+            }
+            Output::QuorumWrite { link, bytes, label } => {
+                self.quorum.write(at, link, bytes, label);
+            }
+            Output::QuorumNotifyDrained { link } => self.quorum.notify_drained(at, link),
+            Output::QuorumClose { link } => self.quorum.close(at, link),
+            Output::ClientWrite { conn, bytes } => self.clients.write(at, conn, bytes),
+            Output::ClientClose { conn } => self.clients.close(at, conn),
+            // The tasks at the other end live as long as the server: a closed queue is its end.
+            Output::Log(ticket, request) => drop(self.log.send((at, ticket, request))),
+            Output::Snapshot(ticket, request) => drop(self.snapshots.send((at, ticket, request))),
+            Output::Halt(halt) => rt.halt(halt),
+            Output::Note(note) => rt.observe(at, note),
+        }
+    }
+}
+
+fn storage_options(config: &ServerConfig) -> StorageOptions {
+    StorageOptions {
+        data_dir: config.data_dir.clone(),
+        data_log_dir: config.data_log_dir.clone(),
+        pre_alloc_bytes: config.pre_alloc_bytes,
+        snap_retain_count: config.snap_retain_count,
+        db_autocreate: config.db_autocreate,
+        ensemble: !config.is_standalone(),
+    }
+}
+
+fn post<E: 'static>(inbox: &Inbox<Input>, class: u8, wrap: fn(E) -> Input) -> Post<E> {
+    let inbox = inbox.clone();
+    Rc::new(move |at, number, event| inbox.post(at, (class, number), wrap(event)))
+}
+
+fn stored(
+    inbox: &Inbox<Input>,
+    lane: u64,
+) -> impl Fn(Stamp, Ticket, Result<storage::Outcome, storage::StorageError>) + 'static {
+    let inbox = inbox.clone();
+    move |at, ticket, result| {
+        let source: Source = (class::DISK, lane);
+        inbox.post(at, source, Input::Stored(ticket, result));
+    }
+}

@@ -1,0 +1,249 @@
+//! A client's write on its way: prepared by the leader, proposed, committed, applied, answered.
+
+use std::rc::Rc;
+
+use bytes::Bytes;
+
+use super::core::{ForWhom, Output, Peer, Role};
+use crate::base::{ConnId, LinkId, Note, Now, SessionId, Zxid};
+use crate::jute::client::op;
+use crate::jute::data::Id;
+use crate::jute::txn::{Proposal, Txn};
+use crate::pipeline::Request;
+use crate::server;
+use crate::server::driver::ClientEvent;
+use crate::storage::LogRequest;
+use crate::zab::leader::SyncOrigin;
+
+/// Owner of sessions whose clients are connected to the leader itself.
+const LOCAL: u64 = 0;
+
+impl Peer {
+    pub(super) fn on_client_event(&mut self, now: Now, event: ClientEvent) {
+        use server::Input as S;
+        let input = match event {
+            ClientEvent::Accepted { conn, peer } => S::Accepted { conn, peer },
+            ClientEvent::Frame { conn, body } => S::Frame { conn, body },
+            ClientEvent::Lost { conn } => S::Lost { conn },
+            ClientEvent::Word { conn, word } => return self.answer_word(now, conn, word),
+            ClientEvent::BindFailed { why } => {
+                let halt = crate::runtime::Halt::unexpected(why);
+                return self.halt(halt);
+            }
+        };
+        let mut outputs = Vec::new();
+        self.service.step(now, input, &mut self.db, &mut outputs);
+        self.route_service(now, outputs);
+    }
+
+    pub(super) fn route_service(&mut self, now: Now, outputs: Vec<server::Output>) {
+        use server::Output as S;
+        for output in outputs {
+            match output {
+                S::Write(conn, bytes) => self.out.push(Output::ClientWrite { conn, bytes }),
+                S::Close(conn) => self.out.push(Output::ClientClose { conn }),
+                S::Submit(request) => self.submit(now, request),
+                S::Sync { conn, session, cxid, body } => {
+                    self.submit_sync(now, conn, session, cxid, body);
+                }
+                S::Revalidate { session, timeout_ms } => {
+                    self.revalidate_here(now, session, timeout_ms);
+                }
+                S::Touch { session, timeout_ms } => match &self.role {
+                    Role::Learning(_) => self.touches.touch(session, timeout_ms),
+                    _ => self.touch(now, session),
+                },
+            }
+        }
+    }
+
+    /// To the leader: by a call, or by a REQUEST.
+    fn submit(&mut self, now: Now, request: Request) {
+        match &self.role {
+            Role::Leading(_) | Role::Standalone(_) => self.propose(now, request),
+            Role::Learning(learner) => {
+                let Request { session, cxid, op, body, auth, .. } = request;
+                let is_session = matches!(op, op::CREATE_SESSION | op::CLOSE_SESSION);
+                let auth = if is_session { None } else { Some(auth) };
+                let output = learner.forward(session, cxid, op, body, auth);
+                self.route_learner(now, vec![output]);
+            }
+            _ => {}
+        }
+    }
+
+    /// Prepares a request against everything proposed before it, and proposes it.
+    fn propose(&mut self, now: Now, request: Request) {
+        let (Role::Leading(leader) | Role::Standalone(leader)) = &mut self.role else { return };
+        let Some(tracker) = self.tracker.as_mut() else { return };
+        let Some(zxid) = leader.next_zxid() else {
+            let why = "the counter of this epoch is used up: a new epoch is needed".to_string();
+            return self.become_looking(now, why);
+        };
+        let proposal = self.prepare.prepare(&request, zxid, now, self.db.tree(), tracker);
+        let proposal = Rc::new(proposal);
+        self.proposal_sizes.add(proposal.bytes().len());
+        let mut outputs = Vec::new();
+        leader.propose(now, proposal, &mut self.db, &mut outputs);
+        self.route_leader(now, outputs);
+    }
+
+    #[allow(clippy::too_many_arguments)] // the fields of a REQUEST
+    pub(super) fn on_learner_request(
+        &mut self,
+        now: Now,
+        link: LinkId,
+        session: SessionId,
+        cxid: i32,
+        op: i32,
+        body: Bytes,
+        auth: Vec<Id>,
+    ) {
+        self.touch(now, session);
+        if op == op::SYNC {
+            let mut outputs = Vec::new();
+            if let Role::Leading(leader) = &mut self.role {
+                leader.on_sync(SyncOrigin::Learner(link), &self.db, &mut outputs);
+            }
+            return self.route_leader(now, outputs);
+        }
+        if !crate::pipeline::prepare::decodable(op, &body) {
+            tracing::warn!(%link, op, "a learner forwarded an operation that is not known here");
+            return;
+        }
+        let request = Request { session, cxid, op, body, auth, origin: link.0 };
+        self.propose(now, request);
+    }
+
+    fn submit_sync(&mut self, now: Now, conn: ConnId, session: SessionId, cxid: i32, body: Bytes) {
+        match &mut self.role {
+            Role::Leading(leader) | Role::Standalone(leader) => {
+                let mut outputs = Vec::new();
+                leader.on_sync(SyncOrigin::Local(conn), &self.db, &mut outputs);
+                self.route_leader(now, outputs);
+            }
+            Role::Learning(learner) => {
+                let output = learner.forward_sync(conn, session, cxid, body);
+                self.route_learner(now, vec![output]);
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn on_sync_done(&mut self, now: Now, conn: ConnId, zxid: Zxid) {
+        let mut outputs = Vec::new();
+        self.service.sync_done(now, conn, zxid, &mut self.db, &mut outputs);
+        self.route_service(now, outputs);
+    }
+
+    /// A session wants to go on at this server: the leader knows whether it lives.
+    fn revalidate_here(&mut self, now: Now, session: SessionId, timeout_ms: i32) {
+        match &self.role {
+            Role::Learning(learner) => {
+                let output = learner.ask_revalidate(session, timeout_ms);
+                self.route_learner(now, vec![output]);
+            }
+            _ => {
+                let valid = self.take_over(now, session, LOCAL);
+                self.on_revalidated(now, session, valid);
+            }
+        }
+    }
+
+    /// A session wants to go on at that learner.
+    pub(super) fn on_revalidate(&mut self, now: Now, link: LinkId, session: SessionId) {
+        let valid = self.take_over(now, session, link.0);
+        let mut outputs = Vec::new();
+        if let Role::Leading(leader) = &mut self.role {
+            leader.revalidated(link, session, valid, &mut outputs);
+        }
+        self.route_leader(now, outputs);
+    }
+
+    fn take_over(&mut self, now: Now, session: SessionId, owner: u64) -> bool {
+        let Some(tracker) = self.tracker.as_mut() else { return false };
+        let alive = tracker.is_alive(session) && tracker.touch(session, now.mono);
+        if alive {
+            tracker.set_owner(session, owner);
+            self.note(Note::SessionTouched { session });
+        }
+        alive
+    }
+
+    pub(super) fn on_revalidated(&mut self, now: Now, session: SessionId, valid: bool) {
+        let mut outputs = Vec::new();
+        self.service.revalidated(now, session, valid, &mut self.db, &mut outputs);
+        self.route_service(now, outputs);
+    }
+
+    pub(super) fn touch(&mut self, now: Now, session: SessionId) {
+        if let Some(tracker) = self.tracker.as_mut()
+            && tracker.touch(session, now.mono)
+        {
+            self.note(Note::SessionTouched { session });
+        }
+    }
+
+    pub(super) fn expire_sessions(&mut self, now: Now) {
+        let Some(tracker) = self.tracker.as_mut() else { return };
+        if tracker.next_expiry().is_none_or(|at| now.mono < at) {
+            return;
+        }
+        for session in tracker.expire_sessions(now.mono) {
+            let timeout = self.db.sessions().timeout_ms(session).unwrap_or(0);
+            let timeout_ms = u32::try_from(timeout).unwrap_or(0);
+            self.note(Note::SessionExpired { session, timeout_ms });
+            self.propose(
+                now,
+                Request {
+                    session,
+                    cxid: 0,
+                    op: op::CLOSE_SESSION,
+                    body: Bytes::new(),
+                    auth: Vec::new(),
+                    origin: LOCAL,
+                },
+            );
+        }
+    }
+
+    pub(super) fn append(&mut self, proposal: Rc<Proposal>) {
+        self.note(Note::Appended { zxid: proposal.zxid(), hash: proposal.hash() });
+        self.ask_log(ForWhom::Role, LogRequest::Append(proposal));
+    }
+
+    /// Transactions wait to be applied: in turn while we serve, at once while we do not yet.
+    pub(super) fn on_committed(&mut self, now: Now) {
+        if !self.service.is_serving() {
+            while self.db.has_committed_work() {
+                self.apply_one(now);
+            }
+        }
+    }
+
+    /// Applies one committed transaction, fires watches and answers clients.
+    pub(super) fn apply_one(&mut self, now: Now) {
+        let Some((proposal, applied)) = self.db.apply_next() else { return };
+        let state_digest = self.db.state_digest();
+        self.note(Note::Applied { zxid: proposal.zxid(), hash: proposal.hash(), state_digest });
+        self.prepare.applied(proposal.zxid());
+        if let (Some(tracker), Txn::CloseSession(_)) = (self.tracker.as_mut(), &proposal.txn) {
+            tracker.remove(proposal.header.client_id);
+        }
+        if let Txn::CloseSession(_) = &proposal.txn {
+            self.touches.remove(proposal.header.client_id);
+        }
+        let mut outputs = Vec::new();
+        self.service.on_applied(now, &proposal, &applied, &mut self.db, &mut outputs);
+        self.route_service(now, outputs);
+        self.count_for_snapshot();
+    }
+}
+
+impl super::core::ProposalSizes {
+    fn add(&mut self, bytes: usize) {
+        self.last = bytes;
+        self.max = self.max.max(bytes);
+        self.min = if self.min == 0 { bytes } else { self.min.min(bytes) };
+    }
+}

@@ -1,0 +1,140 @@
+//! What a change of role begins and ends. The only place where `role` changes.
+
+use super::core::{AfterLoad, ForWhom, Peer, Role};
+use crate::base::{Epoch, Note, Now, RoleName, ServerId};
+use crate::election::PeerState;
+use crate::session::SessionTracker;
+use crate::storage::LogRequest;
+use crate::zab::leader::Leader;
+use crate::zab::learner::Learner;
+
+impl Peer {
+    pub fn role_name(&self) -> RoleName {
+        match &self.role {
+            Role::Leading(_) => RoleName::Leading,
+            Role::Standalone(_) => RoleName::Standalone,
+            Role::Learning(_) if self.verifier.is_observer(self.config.my_id) => {
+                RoleName::Observing
+            }
+            Role::Learning(_) => RoleName::Following,
+            _ => RoleName::Looking,
+        }
+    }
+
+    /// Ends the present role. Clients go; what is on its way to the log is waited for.
+    pub(super) fn become_looking(&mut self, now: Now, why: String) {
+        if matches!(self.role, Role::Settling | Role::Looking | Role::Halted) {
+            return;
+        }
+        tracing::info!(sid = %self.config.my_id, role = ?self.role_name(), %why, "giving up the role");
+        self.note(Note::GaveUp { why });
+        self.stop_serving();
+        self.close_quorum_links();
+        // A snapshot of a state that the ensemble may yet cut must not survive (ZOOKEEPER-1549).
+        self.reload |= self.snapshotter.is_installing();
+        self.abort_snapshot();
+        self.role = Role::Settling;
+        self.role_since = now.mono;
+        self.note(Note::Role { role: RoleName::Looking, epoch: self.db.current_epoch() });
+        self.try_look(now);
+    }
+
+    fn stop_serving(&mut self) {
+        let mut outputs = Vec::new();
+        self.service.stop(&mut self.db, &mut outputs);
+        self.tracker = None;
+        self.prepare = crate::pipeline::prepare::Prepare::new();
+        self.touches = crate::session::TouchTable::new();
+        for output in outputs {
+            if let crate::server::Output::Close(conn) = output {
+                self.out.push(super::core::Output::ClientClose { conn });
+            }
+        }
+    }
+
+    /// Looks once nothing is on its way to the log any more (S-19).
+    pub(super) fn try_look(&mut self, now: Now) {
+        if !matches!(self.role, Role::Settling) || !self.on_log.is_empty() {
+            return;
+        }
+        if self.reload {
+            self.reload = false;
+            self.role = Role::Loading(AfterLoad::Look);
+            return self.ask_log(ForWhom::Load, LogRequest::Load);
+        }
+        self.look(now);
+    }
+
+    /// Tree, log and vote say the same from here on; then the election starts.
+    pub(super) fn look(&mut self, now: Now) {
+        self.db.fast_forward();
+        let to = self.db.last_logged();
+        self.note(Note::FastForwarded { to, state_digest: self.db.state_digest() });
+        self.role = Role::Looking;
+        self.role_since = now.mono;
+        let (zxid, epoch) = (self.db.vote_zxid(), self.db.current_epoch());
+        self.step_election(now, crate::election::core::Input::Look { zxid, epoch });
+    }
+
+    /// The election is over.
+    pub(super) fn on_decided(&mut self, now: Now, leader: ServerId, role: PeerState) {
+        if !matches!(self.role, Role::Looking) {
+            return;
+        }
+        self.last_election = now.mono.since(self.role_since);
+        self.role_since = now.mono;
+        match role {
+            PeerState::Leading => self.become_leading(now),
+            PeerState::Following => self.become_learning(now, leader, false),
+            PeerState::Observing => self.become_learning(now, leader, true),
+            PeerState::Looking => {}
+        }
+    }
+
+    fn become_leading(&mut self, now: Now) {
+        let listen = self.verifier.servers()[&self.config.my_id].quorum.clone();
+        let listen = if self.config.quorum_listen_on_all_ips {
+            crate::runtime::HostPort::new("0.0.0.0", listen.port)
+        } else {
+            listen
+        };
+        self.out.push(super::core::Output::QuorumListen(listen));
+        let mut outputs = Vec::new();
+        let verifier = self.verifier.clone();
+        let leader = Leader::new(now, &self.config, verifier, &self.db, &mut outputs);
+        self.role = Role::Leading(leader);
+        self.note(Note::Role { role: RoleName::Leading, epoch: Epoch(-1) });
+        self.route_leader(now, outputs);
+    }
+
+    fn become_learning(&mut self, now: Now, leader: ServerId, observer: bool) {
+        let mut outputs = Vec::new();
+        let link = self.take_link();
+        let learner =
+            Learner::new(now, &self.config, leader, observer, link, &self.db, &mut outputs);
+        self.role = Role::Learning(learner);
+        let role = self.role_name();
+        self.note(Note::Role { role, epoch: Epoch(-1) });
+        self.route_learner(now, outputs);
+    }
+
+    /// A server without an ensemble serves as soon as its disk is read.
+    pub(super) fn become_standalone(&mut self, now: Now) {
+        self.role = Role::Standalone(Leader::standalone(now, &self.config, &self.db));
+        self.note(Note::Role { role: RoleName::Standalone, epoch: self.db.current_epoch() });
+        self.begin_serving(now);
+    }
+
+    /// Established, or UPTODATE: clients are welcome.
+    pub(super) fn begin_serving(&mut self, now: Now) {
+        if matches!(self.role, Role::Leading(_) | Role::Standalone(_)) {
+            let mut tracker = SessionTracker::new(self.config.tick_time);
+            for (session, timeout_ms) in self.db.sessions().iter() {
+                tracker.add(session, timeout_ms, now.mono);
+            }
+            self.tracker = Some(tracker);
+        }
+        self.db.become_initialised();
+        self.service.serve();
+    }
+}

@@ -1,0 +1,103 @@
+//! The numbers behind the four-letter words.
+
+use bytes::Bytes;
+
+use super::core::{Output, Peer, Role};
+use crate::admin::{ClientLine, LeaderStats, Mode, ServerStats, answer};
+use crate::base::{ConnId, Now, RoleName};
+
+impl Peer {
+    pub(super) fn answer_word(&mut self, now: Now, conn: ConnId, word: [u8; 4]) {
+        let stats = self.server_stats(now);
+        let text = answer(word, &stats, &self.config.four_letter_words);
+        self.out.push(Output::ClientWrite { conn, bytes: Bytes::from(text) });
+        self.out.push(Output::ClientClose { conn });
+    }
+
+    fn mode(&self) -> Mode {
+        match self.role_name() {
+            RoleName::Standalone => Mode::Standalone,
+            RoleName::Leading => Mode::Leader,
+            RoleName::Observing => Mode::Observer,
+            RoleName::Following | RoleName::Looking => Mode::Follower,
+        }
+    }
+
+    fn server_stats(&self, now: Now) -> ServerStats {
+        let service = self.service.stats();
+        let tree = self.db.tree();
+        let millis = |since| now.mono.since(since).as_millis() as u64;
+        ServerStats {
+            serving: self.service.is_serving(),
+            read_only: false,
+            mode: self.mode(),
+            latency_min_ms: service.latency_min_ms,
+            latency_avg_ms: service.latency_sum_ms as f64 / service.latency_count.max(1) as f64,
+            latency_max_ms: service.latency_max_ms,
+            received: service.received,
+            sent: service.sent,
+            outstanding: self.service.outstanding_count() as u64,
+            zxid: self.shown_zxid(),
+            node_count: tree.node_count() as u64,
+            watch_count: tree.watch_count() as u64,
+            ephemerals_count: tree.ephemerals_count() as u64,
+            approximate_data_size: tree.approximate_data_size().max(0) as u64,
+            global_sessions: self.db.sessions().len() as u64,
+            uptime_ms: millis(self.role_since),
+            election_ms: (!self.config.is_standalone())
+                .then_some(self.last_election.as_millis() as u64),
+            file_descriptors: None,
+            quorum_size: if self.config.is_standalone() {
+                0
+            } else {
+                self.verifier.voters().count() as u64
+            },
+            leader: self.leader_stats(now),
+            observer_master: match &self.role {
+                Role::Learning(learner) if self.mode() == Mode::Observer => Some(learner.leader()),
+                _ => None,
+            },
+            clients: self.client_lines(),
+        }
+    }
+
+    /// A leader that has proposed nothing yet shows the beginning of its epoch, as Apache does.
+    fn shown_zxid(&self) -> crate::base::Zxid {
+        let applied = self.db.last_applied();
+        match &self.role {
+            Role::Leading(leader) if leader.is_established() => {
+                applied.max(crate::base::Zxid::new(leader.epoch(), 0))
+            }
+            _ => applied,
+        }
+    }
+
+    fn leader_stats(&self, now: Now) -> Option<LeaderStats> {
+        let Role::Leading(leader) = &self.role else { return None };
+        let (learners, followers, observers) = leader.learner_counts();
+        let sizes = self.proposal_sizes;
+        Some(LeaderStats {
+            proposal_sizes: (sizes.max > 0).then_some((
+                sizes.last as u64,
+                sizes.min as u64,
+                sizes.max as u64,
+            )),
+            learners: learners as u64,
+            synced_followers: followers as u64,
+            synced_observers: observers as u64,
+            pending_syncs: 0,
+            uptime_ms: now.mono.since(self.role_since).as_millis() as u64,
+        })
+    }
+
+    fn client_lines(&self) -> Vec<ClientLine> {
+        let line = |(address, queued, received, sent): (String, usize, u64, u64)| ClientLine {
+            address,
+            has_session: true,
+            queued: queued as u64,
+            received,
+            sent,
+        };
+        self.service.connection_lines().into_iter().map(line).collect()
+    }
+}

@@ -1,0 +1,278 @@
+//! The task of one connection: LK-1, LK-2 and LK-3 of the parent are kept here.
+//!
+//! One task moves both directions, so that a stream needs no halves and no lock.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::future::{self, Future};
+use std::io::{self, IoSlice};
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::{Buf, BytesMut};
+use tokio::io::{AsyncReadExt, AsyncWrite};
+
+use super::{Ended, Frame, Inbound, LinkWriter, Reading, Shared, Wish, closed_here};
+use crate::base::Stamp;
+use crate::runtime::{Runtime, Stream};
+
+/// How long a closed link may take to write what it still has.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
+/// Free space before each read; long content reads in larger pieces.
+const READ_BYTES_MIN: usize = 16 * 1024;
+const READ_BYTES_MAX: usize = 1024 * 1024;
+/// One gathering write: at most so many bytes (then one frame more) and frames.
+const WRITE_BYTES: usize = 256 * 1024;
+const WRITE_FRAMES_MAX: usize = 256;
+
+/// Moves bytes between a stream, opened at `opened`, and its link until one of them ends.
+pub async fn run<R: Runtime>(
+    rt: &R,
+    opened: Stamp,
+    stream: R::Stream,
+    writer: LinkWriter,
+    inbound: impl Inbound,
+) -> Ended {
+    let labels = stream.wants_labels();
+    let mut link = Link {
+        rt: rt.clone(),
+        stream,
+        inbound,
+        shared: writer.shared,
+        buf: BytesMut::new(),
+        reading: Reading::On,
+        labels,
+        announced: false,
+        last_at: opened,
+        told: opened,
+        waited: false,
+        flushed: true,
+        deadline: None,
+    };
+    let ended = future::poll_fn(|cx| link.poll(cx)).await;
+    let mut shared = link.shared.borrow_mut();
+    shared.ended = true;
+    shared.queue.clear();
+    shared.queued_bytes = 0;
+    // An end that the pump asked for may be older than what was read meanwhile.
+    Ended { at: ended.at.max(link.told), ..ended }
+}
+
+struct Link<R: Runtime, I> {
+    rt: R,
+    stream: R::Stream,
+    inbound: I,
+    shared: Rc<RefCell<Shared>>,
+    buf: BytesMut,
+    reading: Reading,
+    labels: bool,
+    /// `begin_write` was called for the first frame of the queue.
+    announced: bool,
+    /// Stamp of the last frame that began to be written; the opening of the stream before that.
+    last_at: Stamp,
+    /// Stamp of the last thing handed to `inbound`: neither the end nor an empty queue is told
+    /// with an earlier one.
+    told: Stamp,
+    /// The stream made us wait since the queue was last empty: stamps of frames are in the past.
+    waited: bool,
+    flushed: bool,
+    /// Runs while a closed link still writes.
+    deadline: Option<Pin<Box<dyn Future<Output = ()>>>>,
+}
+
+/// One direction, as far as it goes now.
+type Progress = Result<(), Ended>;
+
+impl<R: Runtime, I: Inbound> Link<R, I> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Ended> {
+        {
+            let mut shared = self.shared.borrow_mut();
+            match &shared.wish {
+                Wish::Open => {}
+                Wish::Close(_) => self.reading = Reading::Discard,
+                Wish::Abort(ended) => return Poll::Ready(ended.clone()),
+            }
+            shared.waker = Some(cx.waker().clone());
+        }
+        // Reading first: an end of the stream then has the stamp of its arrival, not of the
+        // write that stumbled over it.
+        match self.read_all(cx).and_then(|()| self.write_all(cx)) {
+            Ok(()) => Poll::Pending,
+            Err(ended) => Poll::Ready(ended),
+        }
+    }
+
+    fn read_all(&mut self, cx: &mut Context<'_>) -> Progress {
+        while self.reading != Reading::Off && !self.shared.borrow().paused {
+            self.buf.reserve(self.buf.len().clamp(READ_BYTES_MIN, READ_BYTES_MAX));
+            let read = pin!(self.stream.read_buf(&mut self.buf)).poll(cx);
+            let why = match read {
+                Poll::Pending => {
+                    if self.buf.is_empty() {
+                        self.buf = BytesMut::new(); // an idle connection costs no buffer
+                    }
+                    break;
+                }
+                Poll::Ready(Ok(0)) => "closed by the other side".into(),
+                Poll::Ready(Ok(_)) if self.reading == Reading::Discard => {
+                    self.buf.clear();
+                    continue;
+                }
+                Poll::Ready(Ok(_)) => {
+                    let at = self.stream.read_at();
+                    self.told = self.told.max(at);
+                    match self.inbound.on_bytes(at, &mut self.buf) {
+                        Ok(reading) => {
+                            self.reading = reading;
+                            continue;
+                        }
+                        Err(why) => why,
+                    }
+                }
+                Poll::Ready(Err(error)) => format!("read: {error}"),
+            };
+            if self.reading == Reading::On {
+                return Err(Ended { at: self.stream.read_at(), why });
+            }
+            self.reading = Reading::Off;
+        }
+        Ok(())
+    }
+
+    fn write_all(&mut self, cx: &mut Context<'_>) -> Progress {
+        if !self.write_queue(cx)? {
+            return self.give_up_late(cx);
+        }
+        let stamp = self.write_stamp();
+        self.waited = false;
+        let (drain_asked, close_asked) = {
+            let mut shared = self.shared.borrow_mut();
+            let close_asked = match shared.wish {
+                Wish::Close(at) => Some(at),
+                _ => None,
+            };
+            (shared.drain_asked.take(), close_asked)
+        };
+        if let Some(asked) = drain_asked {
+            self.told = self.told.max(stamp).max(asked);
+            self.inbound.on_drained(self.told);
+        }
+        if let Some(asked) = close_asked {
+            // Whether the other side hears of it or is gone: the link ends here.
+            if Pin::new(&mut self.stream).poll_shutdown(cx).is_pending() {
+                return self.give_up_late(cx);
+            }
+            return Err(closed_here(stamp.max(asked)));
+        }
+        Ok(())
+    }
+
+    /// True if everything is written and flushed.
+    fn write_queue(&mut self, cx: &mut Context<'_>) -> Result<bool, Ended> {
+        loop {
+            let wrote = match self.write_some(cx) {
+                Some(wrote) => wrote,
+                None if self.flushed => return Ok(true),
+                None => Pin::new(&mut self.stream).poll_flush(cx).map_ok(|()| {
+                    self.flushed = true;
+                }),
+            };
+            match wrote {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) => {
+                    let at = self.write_stamp().max(self.stream.read_at());
+                    return Err(Ended { at, why: format!("write: {error}") });
+                }
+                Poll::Pending => {
+                    self.waited = true;
+                    return Ok(false);
+                }
+            }
+        }
+    }
+
+    /// One write of the first frames; `None` if there are none.
+    fn write_some(&mut self, cx: &mut Context<'_>) -> Option<Poll<io::Result<()>>> {
+        let mut shared = self.shared.borrow_mut();
+        let shared = &mut *shared;
+        let first = shared.queue.front()?;
+        // A frame may have been queued before the connection was open.
+        self.last_at = self.last_at.max(first.at);
+        if self.labels && !self.announced {
+            self.announced = true;
+            self.stream.begin_write(self.last_at, first.label);
+        }
+        let wrote = if self.labels || shared.queue.len() == 1 {
+            Pin::new(&mut self.stream).poll_write(cx, &first.bytes)
+        } else {
+            write_frames(&mut self.stream, cx, &shared.queue)
+        };
+        self.flushed = false;
+        Some(match wrote {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Ready(Ok(0)) => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+            Poll::Ready(Ok(written)) => {
+                shared.queued_bytes -= written;
+                if take_written(&mut shared.queue, written) {
+                    self.announced = false;
+                }
+                Poll::Ready(Ok(()))
+            }
+        })
+    }
+
+    /// When the last write happened, as far as it can be told without a clock of its own.
+    fn write_stamp(&self) -> Stamp {
+        if self.waited { self.rt.stamp() } else { self.last_at }
+    }
+
+    /// A closed link that cannot write is given a deadline.
+    fn give_up_late(&mut self, cx: &mut Context<'_>) -> Progress {
+        let Wish::Close(at) = self.shared.borrow().wish else { return Ok(()) };
+        let rt = self.rt.clone();
+        let deadline = self.deadline.get_or_insert_with(|| {
+            Box::pin(async move { rt.sleep_until(at + FLUSH_TIMEOUT).await })
+        });
+        match deadline.as_mut().poll(cx) {
+            Poll::Ready(()) => Err(closed_here(at + FLUSH_TIMEOUT)),
+            Poll::Pending => Ok(()),
+        }
+    }
+}
+
+fn write_frames<S: AsyncWrite + Unpin>(
+    stream: &mut S,
+    cx: &mut Context<'_>,
+    queue: &VecDeque<Frame>,
+) -> Poll<io::Result<usize>> {
+    let mut slices = [IoSlice::new(&[]); WRITE_FRAMES_MAX];
+    let (mut count, mut bytes) = (0, 0);
+    for frame in queue {
+        if count == WRITE_FRAMES_MAX || bytes >= WRITE_BYTES {
+            break;
+        }
+        slices[count] = IoSlice::new(&frame.bytes);
+        count += 1;
+        bytes += frame.bytes.len();
+    }
+    Pin::new(stream).poll_write_vectored(cx, &slices[..count])
+}
+
+/// Takes `written` bytes off the queue; true if a frame ended.
+fn take_written(queue: &mut VecDeque<Frame>, mut written: usize) -> bool {
+    let mut ended = false;
+    while written > 0 {
+        let front = queue.front_mut().expect("a stream writes no more than it is given");
+        if front.bytes.len() > written {
+            front.bytes.advance(written);
+            break;
+        }
+        written -= front.bytes.len();
+        queue.pop_front();
+        ended = true;
+    }
+    ended
+}

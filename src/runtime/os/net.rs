@@ -1,0 +1,192 @@
+//! TCP sockets of the machine.
+//!
+//! Names are resolved at every connect (ZOOKEEPER-1506: an ensemble must survive a peer that
+//! changed its address) and every address of a name is tried. Nagle is off on every socket.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::clock::Clock;
+use crate::base::Stamp;
+use crate::runtime::{HostPort, Label, Listener, Stream};
+
+/// Connections the kernel holds before they are accepted.
+const LISTEN_BACKLOG: i32 = 1024;
+
+/// One TCP connection.
+#[derive(Debug)]
+pub struct MachineStream {
+    tcp: TcpStream,
+    peer: SocketAddr,
+    clock: Clock,
+}
+
+impl MachineStream {
+    fn new(tcp: TcpStream, peer: SocketAddr, clock: Clock) -> io::Result<MachineStream> {
+        tcp.set_nodelay(true)?;
+        Ok(MachineStream { tcp, peer, clock })
+    }
+}
+
+impl Stream for MachineStream {
+    fn begin_write(&mut self, _: Stamp, _: Label) {}
+
+    fn wants_labels(&self) -> bool {
+        false
+    }
+
+    fn read_at(&self) -> Stamp {
+        self.clock.stamp()
+    }
+
+    fn peer(&self) -> String {
+        plain(self.peer).to_string()
+    }
+}
+
+/// `1.2.3.4:5` instead of `[::ffff:1.2.3.4]:5`, which a dual-stack listener reports.
+fn plain(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
+impl AsyncRead for MachineStream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.tcp).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for MachineStream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.tcp).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.tcp).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.tcp.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.tcp).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.tcp).poll_shutdown(cx)
+    }
+}
+
+/// A listening TCP socket.
+#[derive(Debug)]
+pub struct MachineListener {
+    tcp: TcpListener,
+    clock: Clock,
+}
+
+impl MachineListener {
+    /// The bound address; tells the port if 0 was asked for.
+    pub fn local_address(&self) -> io::Result<SocketAddr> {
+        self.tcp.local_addr()
+    }
+}
+
+impl Listener for MachineListener {
+    type Stream = MachineStream;
+
+    async fn accept(&mut self) -> io::Result<(Stamp, MachineStream)> {
+        let (tcp, peer) = self.tcp.accept().await?;
+        let stream = MachineStream::new(tcp, peer, self.clock)?;
+        Ok((self.clock.stamp(), stream))
+    }
+}
+
+pub(super) async fn connect(
+    clock: Clock,
+    to: &HostPort,
+    timeout: Duration,
+) -> io::Result<MachineStream> {
+    match tokio::time::timeout(timeout, connect_any(to)).await {
+        Ok(connected) => {
+            let (tcp, peer) = connected.map_err(|error| said(error, format!("connect to {to}")))?;
+            MachineStream::new(tcp, peer, clock)
+        }
+        Err(_) => Err(io::Error::new(
+            io::ErrorKind::TimedOut,
+            format!("connect to {to}: no answer in {} ms", timeout.as_millis()),
+        )),
+    }
+}
+
+/// The first address that answers; the last error if none does.
+async fn connect_any(to: &HostPort) -> io::Result<(TcpStream, SocketAddr)> {
+    let mut last = None;
+    for address in tokio::net::lookup_host((to.host.as_str(), to.port)).await? {
+        match TcpStream::connect(address).await {
+            Ok(tcp) => return Ok((tcp, address)),
+            Err(error) => last = Some(error),
+        }
+    }
+    Err(last.unwrap_or_else(|| io::Error::new(io::ErrorKind::NotFound, "name has no address")))
+}
+
+/// An empty host listens on every address of the machine, IPv6 and IPv4.
+pub(super) async fn listen(clock: Clock, on: &HostPort) -> io::Result<MachineListener> {
+    let tcp = listen_any(on).await.map_err(|error| said(error, format!("listen on {on}")))?;
+    Ok(MachineListener { tcp, clock })
+}
+
+async fn listen_any(on: &HostPort) -> io::Result<TcpListener> {
+    if on.host.is_empty() {
+        let any = |ip: std::net::IpAddr| bind(SocketAddr::new(ip, on.port));
+        // A machine without IPv6 has no dual-stack sockets.
+        return any(std::net::Ipv6Addr::UNSPECIFIED.into()).or_else(|error| match error.kind() {
+            io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied => Err(error),
+            _ => any(std::net::Ipv4Addr::UNSPECIFIED.into()),
+        });
+    }
+    let mut last = None;
+    for address in tokio::net::lookup_host((on.host.as_str(), on.port)).await? {
+        match bind(address) {
+            Ok(listener) => return Ok(listener),
+            Err(error) => last = Some(error),
+        }
+    }
+    Err(last.unwrap_or_else(|| io::Error::new(io::ErrorKind::NotFound, "name has no address")))
+}
+
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(!address.ip().is_unspecified())?;
+    }
+    // A restarted server must not wait for the TIME_WAIT of its predecessor's connections.
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(LISTEN_BACKLOG)?;
+    TcpListener::from_std(socket.into())
+}
+
+fn said(error: io::Error, doing: String) -> io::Error {
+    io::Error::new(error.kind(), format!("{doing}: {error}"))
+}

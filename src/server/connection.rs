@@ -1,0 +1,98 @@
+//! One client connection.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+use crate::base::{Mono, SessionId, Zxid};
+use crate::jute::client::RequestHeader;
+use crate::jute::data::Id;
+
+/// Where a connection stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum State {
+    /// Waiting for the ConnectRequest.
+    Greeting,
+    /// createSession is on its way through the ensemble.
+    Creating {
+        session: SessionId,
+        timeout_ms: i32,
+        read_only: Option<bool>,
+    },
+    /// The leader is asked whether the session lives.
+    Revalidating {
+        session: SessionId,
+        timeout_ms: i32,
+        read_only: Option<bool>,
+    },
+    Open {
+        session: SessionId,
+        timeout_ms: i32,
+    },
+}
+
+/// What the oldest unanswered request waits for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Wait {
+    /// Its transaction to be applied here.
+    Commit,
+    /// The leader's answer to a sync.
+    SyncAnswer,
+    /// The tree to reach the zxid of the leader's answer.
+    Reach(Zxid),
+    /// Nothing but its turn.
+    Turn,
+}
+
+#[derive(Debug)]
+pub(super) struct Pending {
+    pub(super) header: RequestHeader,
+    pub(super) body: Bytes,
+    pub(super) wait: Wait,
+    pub(super) received: Mono,
+}
+
+#[derive(Debug)]
+pub(super) struct Connection {
+    /// `ip:port` of the other end.
+    pub(super) peer: String,
+    pub(super) state: State,
+    pub(super) pending: VecDeque<Pending>,
+    /// Frames that came before the session was open.
+    pub(super) early: VecDeque<Bytes>,
+    /// Who this is: its address, and what it authenticated as.
+    pub(super) auth: Vec<Id>,
+    pub(super) received: u64,
+    pub(super) sent: u64,
+}
+
+impl Connection {
+    pub(super) fn new(peer: String) -> Connection {
+        let ip = ip_of(&peer).to_string();
+        Connection {
+            peer,
+            state: State::Greeting,
+            pending: VecDeque::new(),
+            early: VecDeque::new(),
+            auth: vec![Id { scheme: "ip".into(), id: ip }],
+            received: 0,
+            sent: 0,
+        }
+    }
+
+    /// The session this connection has or is about to have.
+    pub(super) fn session(&self) -> Option<SessionId> {
+        match self.state {
+            State::Greeting => None,
+            State::Creating { session, .. }
+            | State::Revalidating { session, .. }
+            | State::Open { session, .. } => Some(session),
+        }
+    }
+}
+
+/// `10.0.0.1` of `10.0.0.1:2181`, `::1` of `[::1]:2181`.
+pub(super) fn ip_of(peer: &str) -> &str {
+    let host = peer.rsplit_once(':').map_or(peer, |(host, _)| host);
+    host.trim_start_matches('[').trim_end_matches(']')
+}

@@ -1,0 +1,190 @@
+//! Sockets of the client port: frames and four-letter words, no decisions.   (NIOServerCnxn)
+//!
+//! The first four bytes of a connection are a four-letter word if they spell a known one;
+//! otherwise they are the length of the first frame, as all that follow:
+//!
+//! ```text
+//! frame   length int (0 ..= jute.maxbuffer) | body
+//! ```
+//!
+//! CD-1  one Lost after each Accepted
+//! CD-2  a connection gives frames or one word, never both
+//!
+//! Not here: limits on connections and requests, sessions, what a word answers (server, admin).
+
+use std::cell::Cell;
+use std::fmt;
+use std::rc::Rc;
+
+use bytes::{Buf, Bytes, BytesMut};
+use tracing::{info, warn};
+
+use crate::base::limits::JUTE_MAXBUFFER_BYTES;
+use crate::base::{ConnId, Stamp};
+use crate::runtime::accept::Listening;
+use crate::runtime::link::{self, Inbound, LinkTable, Post, Reading};
+use crate::runtime::{HostPort, Label, Runtime, Stream};
+
+/// The words that begin a connection instead of a length, allowed ones or not.
+pub const FOUR_LETTER_WORDS: [[u8; 4]; 18] = [
+    *b"conf", *b"cons", *b"crst", *b"dirs", *b"dump", *b"envi", *b"gtmk", *b"hash", *b"isro",
+    *b"mntr", *b"ruok", *b"srst", *b"srvr", *b"stat", *b"stmk", *b"wchc", *b"wchp", *b"wchs",
+];
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ClientEvent {
+    /// `peer` is `ip:port`.
+    Accepted {
+        conn: ConnId,
+        peer: String,
+    },
+    /// The connection asks a four-letter word; what it sends after that is forgotten. It stays
+    /// open, whatever the client does, until it is closed here or a write fails.
+    Word {
+        conn: ConnId,
+        word: [u8; 4],
+    },
+    /// 0 to `jute.maxbuffer` bytes.
+    Frame {
+        conn: ConnId,
+        body: Bytes,
+    },
+    Lost {
+        conn: ConnId,
+    },
+    /// `listen` failed; the source number of this event is 0.
+    BindFailed {
+        why: String,
+    },
+}
+
+/// The pump's handle on the client port.
+#[derive(Clone)]
+pub struct ClientDriver<R: Runtime> {
+    inner: Rc<Inner<R>>,
+}
+
+struct Inner<R> {
+    rt: R,
+    post: Post<ClientEvent>,
+    conns: LinkTable,
+    accepted: Cell<u64>,
+}
+
+impl<R: Runtime> fmt::Debug for ClientDriver<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientDriver").field("conns", &self.inner.conns).finish()
+    }
+}
+
+impl<R: Runtime> ClientDriver<R> {
+    pub fn new(rt: R, post: Post<ClientEvent>) -> ClientDriver<R> {
+        ClientDriver {
+            inner: Rc::new(Inner { rt, post, conns: LinkTable::default(), accepted: Cell::new(0) }),
+        }
+    }
+
+    /// Accepts connections from now on, numbered 1, 2, 3.
+    pub fn listen(&self, on: HostPort) {
+        let inner = Rc::clone(&self.inner);
+        let listening = Listening::default();
+        self.inner.rt.spawn("client listen", async move {
+            let rt = inner.rt.clone();
+            match rt.listen(&on).await {
+                Ok(listener) => {
+                    info!(%on, "client port open");
+                    listening.accept(&rt, listener, |at, stream| inner.on_accept(at, stream)).await;
+                }
+                Err(error) => {
+                    let why = error.to_string();
+                    (inner.post)(rt.stamp(), 0, ClientEvent::BindFailed { why });
+                }
+            }
+        });
+    }
+
+    /// Sends bytes as they are: a reply with its length, or the text of a word.
+    pub fn write(&self, at: Stamp, conn: ConnId, bytes: Bytes) {
+        self.inner.conns.write(at, conn.0, Label::CLIENT, bytes);
+    }
+
+    /// Ends the connection after what was written before; its `Lost` still comes.
+    pub fn close(&self, at: Stamp, conn: ConnId) {
+        self.inner.conns.close(at, conn.0);
+    }
+
+    /// Reads no more from this connection. Frames already read still come.
+    pub fn pause(&self, conn: ConnId) {
+        self.set_paused(conn, true);
+    }
+
+    pub fn resume(&self, conn: ConnId) {
+        self.set_paused(conn, false);
+    }
+
+    fn set_paused(&self, conn: ConnId, paused: bool) {
+        if let Some(writer) = self.inner.conns.get(conn.0) {
+            writer.pause(paused);
+        }
+    }
+}
+
+impl<R: Runtime> Inner<R> {
+    fn on_accept(self: &Rc<Self>, at: Stamp, stream: R::Stream) {
+        let conn = ConnId(self.accepted.get() + 1);
+        self.accepted.set(conn.0);
+        let writer = self.conns.open(conn.0);
+        let peer = stream.peer();
+        (self.post)(at, conn.0, ClientEvent::Accepted { conn, peer: peer.clone() });
+
+        let inner = Rc::clone(self);
+        self.rt.spawn("client connection", async move {
+            let inbound = ClientInbound { conn, peer, first: true, post: Rc::clone(&inner.post) };
+            let ended = link::run(&inner.rt, at, stream, writer, inbound).await;
+            inner.conns.forget(conn.0);
+            (inner.post)(ended.at, conn.0, ClientEvent::Lost { conn });
+        });
+    }
+}
+
+struct ClientInbound {
+    conn: ConnId,
+    peer: String,
+    /// Nothing has been taken yet: the next four bytes may be a word.
+    first: bool,
+    post: Post<ClientEvent>,
+}
+
+impl Inbound for ClientInbound {
+    fn on_bytes(&mut self, at: Stamp, buf: &mut BytesMut) -> Result<Reading, String> {
+        let conn = self.conn;
+        while let Some(prefix) = buf.first_chunk::<4>() {
+            if self.first && FOUR_LETTER_WORDS.contains(prefix) {
+                (self.post)(at, conn.0, ClientEvent::Word { conn, word: *prefix });
+                buf.clear();
+                return Ok(Reading::Discard);
+            }
+            self.first = false;
+            let length = i32::from_be_bytes(*prefix);
+            let body = match usize::try_from(length) {
+                Ok(body) if body <= JUTE_MAXBUFFER_BYTES => body,
+                _ => {
+                    warn!(
+                        peer = self.peer,
+                        length,
+                        jute.maxbuffer = JUTE_MAXBUFFER_BYTES,
+                        "closing a client: request length out of range"
+                    );
+                    return Err(format!("request length {length}"));
+                }
+            };
+            if buf.len() < 4 + body {
+                break;
+            }
+            buf.advance(4);
+            let body = link::take_frame(buf, body);
+            (self.post)(at, conn.0, ClientEvent::Frame { conn, body });
+        }
+        Ok(Reading::On)
+    }
+}

@@ -1,0 +1,64 @@
+//! Frames for clients.
+
+use bytes::Bytes;
+
+use crate::base::Zxid;
+use crate::jute::Jute;
+use crate::jute::client::{
+    ConnectResponse, Create2Response, CreateResponse, ReplyHeader, StatResponse, WatcherEvent,
+    code, event, op, xid,
+};
+use crate::tree::{Fired, Outcome};
+
+/// A frame with its length.
+pub(super) fn frame(record: &impl Jute, body: &[u8]) -> Bytes {
+    let mut out = vec![0; 4];
+    record.encode(&mut out);
+    out.extend_from_slice(body);
+    let length = (out.len() - 4) as i32;
+    out[..4].copy_from_slice(&length.to_be_bytes());
+    out.into()
+}
+
+/// A reply; the body stands only where there is no error.
+pub(super) fn reply(xid: i32, zxid: Zxid, result: Result<Vec<u8>, i32>) -> Bytes {
+    match result {
+        Ok(body) => frame(&ReplyHeader { xid, zxid, err: code::OK }, &body),
+        Err(err) => frame(&ReplyHeader { xid, zxid, err }, &[]),
+    }
+}
+
+pub(super) fn connected(response: &ConnectResponse) -> Bytes {
+    frame(response, &[])
+}
+
+/// A session that is not (or no longer) alive: timeout 0, id 0, an empty password.
+pub(super) fn refused(read_only: Option<bool>) -> ConnectResponse {
+    let password = Some(Bytes::from_static(&[0; 16]));
+    ConnectResponse { password, read_only: read_only.map(|_| false), ..Default::default() }
+}
+
+pub(super) fn watch_event(fired: &Fired) -> Bytes {
+    let header = ReplyHeader { xid: xid::NOTIFICATION, zxid: fired.zxid, err: 0 };
+    let body = WatcherEvent {
+        kind: fired.kind,
+        state: event::STATE_SYNC_CONNECTED,
+        path: fired.path.clone(),
+    };
+    frame(&header, &body.to_vec())
+}
+
+/// The body of a write's reply, from what applying it gave.
+pub(super) fn write_body(op: i32, outcome: &Outcome) -> Result<Vec<u8>, i32> {
+    if outcome.err != code::OK {
+        return Err(outcome.err);
+    }
+    let path = || outcome.path.clone().unwrap_or_default();
+    let stat = || outcome.stat.clone().unwrap_or_default();
+    Ok(match op {
+        op::CREATE => CreateResponse { path: path() }.to_vec(),
+        op::CREATE2 => Create2Response { path: path(), stat: stat() }.to_vec(),
+        op::SET_DATA | op::SET_ACL => StatResponse { stat: stat() }.to_vec(),
+        _ => Vec::new(),
+    })
+}

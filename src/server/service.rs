@@ -1,0 +1,330 @@
+//! All client connections of one server.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+
+use super::connection::{Connection, Pending, State, Wait, ip_of};
+use super::{reads, replies};
+use crate::base::{ConnId, Now, ServerId, SessionId, Zxid};
+use crate::config::ServerConfig;
+use crate::database::Database;
+use crate::jute::client::{RequestHeader, code, op, xid};
+use crate::jute::{Jute, Reader};
+use crate::pipeline::Request;
+use crate::session::IdGenerator;
+
+#[derive(Debug)]
+pub enum Input {
+    Accepted { conn: ConnId, peer: String },
+    Frame { conn: ConnId, body: Bytes },
+    Lost { conn: ConnId },
+}
+
+#[derive(Debug)]
+pub enum Output {
+    Write(ConnId, Bytes),
+    /// Close after what is written has left.
+    Close(ConnId),
+    /// A write, to be prepared by the leader. `origin` is filled in by whoever routes it.
+    Submit(Request),
+    Sync {
+        conn: ConnId,
+        session: SessionId,
+        cxid: i32,
+        body: Bytes,
+    },
+    Revalidate {
+        session: SessionId,
+        timeout_ms: i32,
+    },
+    /// The session was heard of.
+    Touch {
+        session: SessionId,
+        timeout_ms: i32,
+    },
+}
+
+/// What `srvr`, `stat` and `mntr` tell of the connections. Latencies are in milliseconds.
+#[derive(Clone, Debug, Default)]
+pub struct ServiceStats {
+    pub received: u64,
+    pub sent: u64,
+    pub latency_min_ms: u64,
+    pub latency_max_ms: u64,
+    pub latency_sum_ms: u64,
+    pub latency_count: u64,
+}
+
+#[derive(Debug)]
+pub struct Service {
+    pub(super) connections: BTreeMap<ConnId, Connection>,
+    pub(super) by_session: BTreeMap<SessionId, ConnId>,
+    pub(super) session_timeout_min_ms: i32,
+    pub(super) session_timeout_max_ms: i32,
+    per_address: BTreeMap<String, u32>,
+    per_address_max: u32,
+    sid: ServerId,
+    ids: Option<IdGenerator>,
+    serving: bool,
+    pub(super) stats: ServiceStats,
+}
+
+impl Service {
+    pub fn new(config: &ServerConfig) -> Service {
+        let millis = |d: std::time::Duration| i32::try_from(d.as_millis()).unwrap_or(i32::MAX);
+        Service {
+            connections: BTreeMap::new(),
+            by_session: BTreeMap::new(),
+            session_timeout_min_ms: millis(config.session_timeout_min),
+            session_timeout_max_ms: millis(config.session_timeout_max),
+            per_address: BTreeMap::new(),
+            per_address_max: config.max_client_cnxns,
+            sid: if config.is_standalone() { ServerId(1) } else { config.my_id },
+            ids: None,
+            serving: false,
+            stats: ServiceStats::default(),
+        }
+    }
+
+    pub fn is_serving(&self) -> bool {
+        self.serving
+    }
+
+    pub fn serve(&mut self) {
+        self.serving = true;
+    }
+
+    /// The role ended: every client goes, and looks for another server.
+    pub fn stop(&mut self, db: &mut Database, out: &mut Vec<Output>) {
+        self.serving = false;
+        let all: BTreeSet<ConnId> = self.connections.keys().copied().collect();
+        for conn in all {
+            self.drop_connection(conn, db, out);
+        }
+    }
+
+    pub fn step(&mut self, now: Now, input: Input, db: &mut Database, out: &mut Vec<Output>) {
+        match input {
+            Input::Accepted { conn, peer } => self.on_accepted(conn, peer, out),
+            Input::Frame { conn, body } => self.on_frame(now, conn, body, db, out),
+            Input::Lost { conn } => self.forget(conn, db),
+        }
+    }
+
+    fn on_accepted(&mut self, conn: ConnId, peer: String, out: &mut Vec<Output>) {
+        let count = self.per_address.entry(ip_of(&peer).to_string()).or_default();
+        if self.per_address_max > 0 && *count >= self.per_address_max {
+            tracing::warn!(%peer, limit = self.per_address_max, "Too many connections from this address (maxClientCnxns)");
+            return out.push(Output::Close(conn));
+        }
+        *count += 1;
+        self.connections.insert(conn, Connection::new(peer));
+    }
+
+    pub(super) fn on_frame(
+        &mut self,
+        now: Now,
+        conn: ConnId,
+        body: Bytes,
+        db: &mut Database,
+        out: &mut Vec<Output>,
+    ) {
+        let Some(connection) = self.connections.get_mut(&conn) else { return };
+        connection.received += 1;
+        self.stats.received += 1;
+        match connection.state {
+            State::Greeting => self.on_connect_request(now, conn, body, db, out),
+            State::Creating { .. } | State::Revalidating { .. } => connection.early.push_back(body),
+            State::Open { session, timeout_ms } => {
+                out.push(Output::Touch { session, timeout_ms });
+                self.on_request(now, conn, session, body, db, out);
+            }
+        }
+    }
+
+    fn on_request(
+        &mut self,
+        now: Now,
+        conn: ConnId,
+        session: SessionId,
+        body: Bytes,
+        db: &mut Database,
+        out: &mut Vec<Output>,
+    ) {
+        let mut from = Reader::new(body);
+        let Ok(header) = RequestHeader::decode(&mut from) else {
+            return self.drop_connection(conn, db, out);
+        };
+        let body = from.rest();
+        let wait = match header.op {
+            op::CREATE | op::CREATE2 | op::DELETE | op::SET_DATA | op::CLOSE_SESSION
+                if crate::pipeline::prepare::decodable(header.op, &body) =>
+            {
+                self.submit(conn, session, &header, body.clone(), out);
+                Wait::Commit
+            }
+            op::SYNC => {
+                out.push(Output::Sync { conn, session, cxid: header.xid, body: body.clone() });
+                Wait::SyncAnswer
+            }
+            _ => Wait::Turn,
+        };
+        let Some(connection) = self.connections.get_mut(&conn) else { return };
+        connection.pending.push_back(Pending { header, body, wait, received: now.mono });
+        self.answer_ready(now, conn, db, out);
+    }
+
+    fn submit(
+        &mut self,
+        conn: ConnId,
+        session: SessionId,
+        header: &RequestHeader,
+        body: Bytes,
+        out: &mut Vec<Output>,
+    ) {
+        let auth = self.connections.get(&conn).map(|c| c.auth.clone()).unwrap_or_default();
+        out.push(Output::Submit(Request {
+            session,
+            cxid: header.xid,
+            op: header.op,
+            body,
+            auth,
+            origin: 0,
+        }));
+    }
+
+    /// Answers from the oldest request on, up to the first that has to wait.
+    pub(super) fn answer_ready(
+        &mut self,
+        now: Now,
+        conn: ConnId,
+        db: &mut Database,
+        out: &mut Vec<Output>,
+    ) {
+        loop {
+            let Some(connection) = self.connections.get_mut(&conn) else { return };
+            let reached = db.last_applied();
+            match connection.pending.front().map(|p| p.wait) {
+                Some(Wait::Turn) => {}
+                Some(Wait::Reach(zxid)) if zxid <= reached => {}
+                _ => return,
+            }
+            let Some(pending) = connection.pending.pop_front() else { return };
+            self.note_latency(now, &pending);
+            self.answer(conn, &pending, db, out);
+        }
+    }
+
+    /// Everything but writes. The number of an operation Apache does not know ends the
+    /// connection; one we do not have yet is Unimplemented and keeps it.
+    fn answer(
+        &mut self,
+        conn: ConnId,
+        pending: &Pending,
+        db: &mut Database,
+        out: &mut Vec<Output>,
+    ) {
+        let RequestHeader { xid, op } = pending.header;
+        let zxid = db.last_applied();
+        let auth = self.connections.get(&conn).map(|c| c.auth.clone()).unwrap_or_default();
+        if op == op::PING {
+            return self.write(conn, replies::reply(xid::PING, zxid, Ok(Vec::new())), out);
+        }
+        if !reads::is_known(op) {
+            let unknown = replies::reply(xid, Zxid(-1), Err(code::UNIMPLEMENTED));
+            self.write(conn, unknown, out);
+            return self.drop_connection(conn, db, out);
+        }
+        let result = reads::read(op, &pending.body, conn, &auth, db);
+        for event in &result.events {
+            self.write(conn, replies::watch_event(event), out);
+        }
+        self.write(conn, replies::reply(xid, zxid, result.reply), out);
+    }
+
+    pub(super) fn note_latency(&mut self, now: Now, pending: &Pending) {
+        let millis = now.mono.since(pending.received).as_millis() as u64;
+        let stats = &mut self.stats;
+        stats.latency_min_ms =
+            if stats.latency_count == 0 { millis } else { stats.latency_min_ms.min(millis) };
+        stats.latency_max_ms = stats.latency_max_ms.max(millis);
+        stats.latency_sum_ms += millis;
+        stats.latency_count += 1;
+    }
+
+    /// The leader answered this connection's oldest open sync.
+    pub fn sync_done(
+        &mut self,
+        now: Now,
+        conn: ConnId,
+        zxid: Zxid,
+        db: &mut Database,
+        out: &mut Vec<Output>,
+    ) {
+        if let Some(connection) = self.connections.get_mut(&conn)
+            && let Some(sync) = connection.pending.iter_mut().find(|p| p.wait == Wait::SyncAnswer)
+        {
+            sync.wait = Wait::Reach(zxid);
+            self.answer_ready(now, conn, db, out);
+        }
+    }
+
+    pub(super) fn write(&mut self, conn: ConnId, bytes: Bytes, out: &mut Vec<Output>) {
+        if let Some(connection) = self.connections.get_mut(&conn) {
+            connection.sent += 1;
+            self.stats.sent += 1;
+            out.push(Output::Write(conn, bytes));
+        }
+    }
+
+    pub(super) fn drop_connection(
+        &mut self,
+        conn: ConnId,
+        db: &mut Database,
+        out: &mut Vec<Output>,
+    ) {
+        out.push(Output::Close(conn));
+        self.forget(conn, db);
+    }
+
+    fn forget(&mut self, conn: ConnId, db: &mut Database) {
+        let Some(connection) = self.connections.remove(&conn) else { return };
+        db.tree_mut().watches_mut().remove_conn(conn);
+        if let Some(session) = connection.session()
+            && self.by_session.get(&session) == Some(&conn)
+        {
+            self.by_session.remove(&session);
+        }
+        if let Some(count) = self.per_address.get_mut(ip_of(&connection.peer)) {
+            *count -= 1;
+            if *count == 0 {
+                self.per_address.remove(ip_of(&connection.peer));
+            }
+        }
+    }
+
+    pub(super) fn next_session_id(&mut self, now: Now) -> SessionId {
+        let sid = self.sid;
+        let wall_ms = u64::try_from(now.wall_ms).unwrap_or(0);
+        self.ids.get_or_insert_with(|| IdGenerator::new(sid, wall_ms)).next_id()
+    }
+
+    pub fn stats(&self) -> &ServiceStats {
+        &self.stats
+    }
+
+    pub fn connection_count(&self) -> usize {
+        self.connections.len()
+    }
+
+    pub fn outstanding_count(&self) -> usize {
+        self.connections.values().map(|c| c.pending.len()).sum()
+    }
+
+    /// `ip:port`, queued, received and sent of each connection, for `stat`.
+    pub fn connection_lines(&self) -> Vec<(String, usize, u64, u64)> {
+        let line = |c: &Connection| (c.peer.clone(), c.pending.len(), c.received, c.sent);
+        self.connections.values().map(line).collect()
+    }
+}

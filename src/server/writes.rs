@@ -1,0 +1,111 @@
+//! What an applied transaction means to the clients here.       (FinalRequestProcessor, CommitProcessor)
+
+use super::connection::{State, Wait};
+use super::replies;
+use super::service::{Output, Service};
+use crate::base::{ConnId, Now, SessionId};
+use crate::database::Database;
+use crate::jute::client::{code, op};
+use crate::jute::txn::{Proposal, Txn};
+use crate::tree::Applied;
+
+impl Service {
+    /// Fires watches first, then answers the request that caused the transaction, then what
+    /// waited behind it.
+    pub fn on_applied(
+        &mut self,
+        now: Now,
+        proposal: &Proposal,
+        applied: &Applied,
+        db: &mut Database,
+        out: &mut Vec<Output>,
+    ) {
+        for fired in &applied.events {
+            self.write(fired.conn, replies::watch_event(fired), out);
+        }
+        let session = proposal.header.client_id;
+        if let Some(conn) = self.by_session.get(&session).copied() {
+            match &proposal.txn {
+                Txn::CreateSession(_) => self.on_session_created(now, conn, session, db, out),
+                Txn::CloseSession(_) => self.on_session_closed(conn, proposal, db, out),
+                _ => self.on_written(now, conn, proposal, applied, db, out),
+            }
+        }
+        self.answer_syncs(now, db, out);
+    }
+
+    fn on_session_created(
+        &mut self,
+        now: Now,
+        conn: ConnId,
+        session: SessionId,
+        db: &mut Database,
+        out: &mut Vec<Output>,
+    ) {
+        let Some(connection) = self.connections.get(&conn) else { return };
+        if let State::Creating { timeout_ms, read_only, .. } = connection.state {
+            self.open(now, conn, session, timeout_ms, read_only, db, out);
+        }
+    }
+
+    /// Closed by its client, which gets a reply, or expired.
+    fn on_session_closed(
+        &mut self,
+        conn: ConnId,
+        proposal: &Proposal,
+        db: &mut Database,
+        out: &mut Vec<Output>,
+    ) {
+        let oldest = self.connections.get(&conn).and_then(|c| c.pending.front());
+        let answer = oldest
+            .filter(|p| p.header.op == op::CLOSE_SESSION && p.header.xid == proposal.header.cxid)
+            .map(|p| replies::reply(p.header.xid, proposal.header.zxid, Ok(Vec::new())));
+        if let Some(answer) = answer {
+            self.write(conn, answer, out);
+        }
+        self.drop_connection(conn, db, out);
+    }
+
+    fn on_written(
+        &mut self,
+        now: Now,
+        conn: ConnId,
+        proposal: &Proposal,
+        applied: &Applied,
+        db: &mut Database,
+        out: &mut Vec<Output>,
+    ) {
+        let Some(connection) = self.connections.get_mut(&conn) else { return };
+        let is_ours = connection
+            .pending
+            .front()
+            .is_some_and(|p| p.wait == Wait::Commit && p.header.xid == proposal.header.cxid);
+        if !is_ours {
+            return;
+        }
+        let Some(pending) = connection.pending.pop_front() else { return };
+        if applied.outcome.err == code::SESSION_MOVED {
+            return self.drop_connection(conn, db, out);
+        }
+        self.note_latency(now, &pending);
+        let body = replies::write_body(pending.header.op, &applied.outcome);
+        let reply = replies::reply(pending.header.xid, proposal.header.zxid, body);
+        self.write(conn, reply, out);
+        self.answer_ready(now, conn, db, out);
+    }
+
+    /// Syncs that waited for the tree to come this far.
+    fn answer_syncs(&mut self, now: Now, db: &mut Database, out: &mut Vec<Output>) {
+        let reached = db.last_applied();
+        let waits = |wait: &Wait| matches!(wait, Wait::Reach(zxid) if *zxid <= reached);
+        let ready: Vec<ConnId> = self
+            .connections
+            .iter()
+            .filter(|(_, c)| c.pending.front().is_some_and(|p| waits(&p.wait)))
+            .map(|(conn, _)| *conn)
+            .collect();
+        for conn in ready {
+            self.answer_ready(now, conn, db, out);
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! Sessions: their ids, passwords and timeouts, and when they die. (SessionTrackerImpl, LearnerSessionTracker)
+//!
+//!     replicated  Sessions         id -> timeout; changed by createSession and closeSession when applied
+//!     leader      SessionTracker   deadlines in buckets of one tick; knows who is closing and who owns whom
+//!     learner     TouchTable       who was heard since the leader's last PING
+//!
+//! SE-1  a session enters `Sessions` when its transaction is applied, never when it is prepared
+//! SE-2  what a closing session still asks for is refused: nothing of it may be created after its end
+//!
+//! Not here: the connect handshake (server), the transactions that open and close a session
+//! (pipeline/prepare.rs), local sessions.
+
+mod ids;
+mod password;
+mod table;
+mod touches;
+mod tracker;
+
+pub use ids::IdGenerator;
+pub use password::password;
+pub use table::Sessions;
+pub use touches::TouchTable;
+pub use tracker::{SessionError, SessionTracker};
+
+/// The session timeout a client gets, in milliseconds. (ZooKeeperServer.processConnectRequest)
+///
+/// Zero, negative and huge wishes are brought into range, never refused.
+pub fn negotiate(requested_ms: i32, min_ms: i32, max_ms: i32) -> i32 {
+    // The upper bound last: it wins where a configuration crosses the two.
+    requested_ms.max(min_ms).min(max_ms)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::negotiate;
+
+    #[test]
+    fn a_timeout_is_brought_between_the_bounds() {
+        assert_eq!(negotiate(10_000, 4_000, 40_000), 10_000);
+        assert_eq!(negotiate(-1, 4_000, 40_000), 4_000);
+        assert_eq!(negotiate(i32::MAX, 4_000, 40_000), 40_000);
+        assert_eq!(negotiate(10_000, 50_000, 40_000), 40_000);
+    }
+}

@@ -1,0 +1,302 @@
+//! The two storage drivers: take requests from a queue, work on one lane, tell what became of them.
+//!
+//! They decide nothing but what shares a sync: whatever came while the last one ran. No timer:
+//! a lone append goes down at once.
+//!
+//! - ST-2 after a failure every request fails: the core halts on the first, and nothing is retried.
+//!
+//! Not here: what a request does to the files (the other files of this folder).
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::error::TryRecvError;
+
+use super::epoch_file::write_epoch;
+use super::error::StorageError;
+use super::guard::Guard;
+use super::layout::Layout;
+use super::log_reader::read_log;
+use super::log_writer::LogWriter;
+use super::purge::purge;
+use super::recovery::recover;
+use super::snapshot_writer::SnapshotWriter;
+use super::truncate::{begin_anew, truncate};
+use super::{Loaded, LogRequest, Outcome, SnapshotRequest, StorageOptions, Ticket};
+use crate::base::Stamp;
+use crate::jute::txn::Proposal;
+use crate::runtime::{Lane, LaneId, Purpose, Runtime};
+
+/// Bytes of one group commit: beyond this a sync costs more than it saves.
+const BATCH_BYTES_MAX: usize = 1024 * 1024;
+
+/// Serves the log, the epoch files and the guard file until the queue is closed.
+pub async fn run_log<R: Runtime>(
+    rt: R,
+    options: StorageOptions,
+    requests: UnboundedReceiver<(Stamp, Ticket, LogRequest)>,
+    done: impl Fn(Stamp, Ticket, Result<Outcome, StorageError>) + 'static,
+) {
+    let lane = rt.disk(LaneId::Log);
+    let layout = Layout::new(&options);
+    let mut queue = Queue { requests, taken: VecDeque::new() };
+    let mut log = LogDriver { rt, lane, layout, options, writer: None, loaded_once: false };
+    let mut stopped: Option<StorageError> = None;
+    while let Some((stamp, ticket, request)) = queue.next().await {
+        let lane = log.lane.clone();
+        if let Some(why) = &stopped {
+            done(stamp, ticket, Err(why.clone()));
+            continue;
+        }
+        let result = match request {
+            LogRequest::Append(first) => {
+                let (stamp, batch) = log.group(&mut queue, (stamp, ticket, first));
+                lane.begin(stamp);
+                let result = log.append(&batch).await;
+                let ended = stamp.max(lane.ended());
+                for (ticket, proposal) in batch {
+                    let outcome = Outcome::Durable { zxid: proposal.zxid() };
+                    done(ended, ticket, result.clone().map(|()| outcome));
+                }
+                match result {
+                    // No ack waits for the guard; it fails with whatever comes next.
+                    Ok(()) => log.raise_guard_if_it_lags().await,
+                    failure => failure,
+                }
+            }
+            request => {
+                lane.begin(stamp);
+                let result = log.serve(request).await;
+                done(stamp.max(lane.ended()), ticket, result.clone());
+                result.map(|_| ())
+            }
+        };
+        stopped = result.err().filter(|error| !error.is_refusal()).map(stop);
+    }
+    // A clean end: the guard covers all that was appended. Nobody is left to hear of a failure,
+    // and an old guard claims less, which is safe.
+    if let (None, Some(writer)) = (stopped, &mut log.writer) {
+        let _ = writer.roll().await;
+    }
+}
+
+fn stop(error: StorageError) -> StorageError {
+    match error {
+        StorageError::Stopped { .. } => error,
+        error => StorageError::Stopped { why: error.to_string() },
+    }
+}
+
+/// Requests in order; what was taken too early waits in front.
+struct Queue<T> {
+    requests: UnboundedReceiver<T>,
+    taken: VecDeque<T>,
+}
+
+impl<T> Queue<T> {
+    async fn next(&mut self) -> Option<T> {
+        match self.taken.pop_front() {
+            Some(request) => Some(request),
+            None => self.requests.recv().await,
+        }
+    }
+
+    /// The next request if it is here and `wanted`; otherwise it stays.
+    fn next_if(&mut self, wanted: impl FnOnce(&T) -> bool) -> Option<T> {
+        if self.taken.is_empty() {
+            match self.requests.try_recv() {
+                Ok(request) => self.taken.push_back(request),
+                Err(TryRecvError::Empty | TryRecvError::Disconnected) => return None,
+            }
+        }
+        if wanted(self.taken.front()?) { self.taken.pop_front() } else { None }
+    }
+}
+
+type Timed = (Stamp, Ticket, LogRequest);
+
+struct LogDriver<R: Runtime> {
+    rt: R,
+    lane: R::Lane,
+    layout: Layout,
+    options: StorageOptions,
+    /// `None` before the first `Load`.
+    writer: Option<LogWriter<R::Lane>>,
+    loaded_once: bool,
+}
+
+impl<R: Runtime> LogDriver<R> {
+    /// The first append and those that share its sync, and the stamp of the last of them.
+    fn group(
+        &self,
+        queue: &mut Queue<Timed>,
+        first: (Stamp, Ticket, Rc<Proposal>),
+    ) -> (Stamp, Vec<(Ticket, Rc<Proposal>)>) {
+        let (mut stamp, ticket, proposal) = first;
+        let limit = self.group_limit(stamp);
+        let mut bytes = proposal.bytes().len();
+        let mut batch = vec![(ticket, proposal)];
+        while bytes < BATCH_BYTES_MAX {
+            let shares =
+                |(at, _, request): &Timed| matches!(request, LogRequest::Append(_)) && *at <= limit;
+            let Some((at, ticket, LogRequest::Append(proposal))) = queue.next_if(shares) else {
+                break;
+            };
+            stamp = stamp.max(at);
+            bytes += proposal.bytes().len();
+            batch.push((ticket, proposal));
+        }
+        (stamp, batch)
+    }
+
+    /// Appends asked for until then share the sync: all that is queued. In the simulator requests
+    /// reach the queue in an order that the executor draws, up to `settle` late; there the stamps
+    /// decide: what was surely queued when the lane became free.
+    fn group_limit(&self, first: Stamp) -> Stamp {
+        let settle = self.rt.settle();
+        if settle.is_zero() {
+            return Stamp::FAR;
+        }
+        let margin = 2 * settle.as_nanos() as u64;
+        first.max(Stamp(self.lane.ended().0.saturating_sub(margin)))
+    }
+
+    async fn append(&mut self, batch: &[(Ticket, Rc<Proposal>)]) -> Result<(), StorageError> {
+        let proposals: Vec<_> = batch.iter().map(|(_, proposal)| proposal.clone()).collect();
+        self.writer()?.append(&proposals).await
+    }
+
+    async fn raise_guard_if_it_lags(&mut self) -> Result<(), StorageError> {
+        self.writer()?.raise_guard_if_it_lags().await
+    }
+
+    fn writer(&mut self) -> Result<&mut LogWriter<R::Lane>, StorageError> {
+        self.writer.as_mut().ok_or(StorageError::NotLoaded)
+    }
+
+    async fn serve(&mut self, request: LogRequest) -> Result<Outcome, StorageError> {
+        match request {
+            LogRequest::Append(proposal) => {
+                let zxid = proposal.zxid();
+                self.writer()?.append(&[proposal]).await?;
+                Ok(Outcome::Durable { zxid })
+            }
+            LogRequest::WriteEpoch { which, epoch } => {
+                self.writer()?;
+                write_epoch(&self.lane, &self.layout, which, epoch).await?;
+                Ok(Outcome::EpochWritten { which, epoch })
+            }
+            LogRequest::Truncate { to } => {
+                let writer = self.writer.as_mut().ok_or(StorageError::NotLoaded)?;
+                truncate(&self.lane, &self.layout, writer, to).await?;
+                Ok(Outcome::Truncated { to })
+            }
+            LogRequest::Roll => {
+                self.writer()?.roll().await?;
+                Ok(Outcome::Rolled)
+            }
+            LogRequest::ReadLog { after, up_to, bytes_max } => {
+                self.writer()?;
+                read_log(&self.lane, &self.layout, after, up_to, bytes_max).await
+            }
+            LogRequest::Reset { behind } => {
+                let writer = self.writer.as_mut().ok_or(StorageError::NotLoaded)?;
+                begin_anew(&self.lane, &self.layout, writer, behind).await?;
+                Ok(Outcome::LogReset)
+            }
+            LogRequest::Load => Ok(Outcome::Loaded(Box::new(self.load().await?))),
+        }
+    }
+
+    async fn load(&mut self) -> Result<Loaded, StorageError> {
+        // Everything appended is durable; a clean point, so that what is read is above no doubt.
+        if let Some(mut writer) = self.writer.take() {
+            writer.roll().await?;
+        }
+        let first = !self.loaded_once;
+        let mut loaded = recover(&self.lane, &self.layout, &self.options, first).await?;
+        self.loaded_once = true;
+        let mut guard = loaded.guard.unwrap_or_else(Guard::default);
+        // Written with the first log: an empty directory has no identity yet.
+        guard.instance.get_or_insert_with(|| self.rt.random_u64(Purpose::Identity, 0));
+        loaded.guard = Some(guard);
+        self.writer = Some(LogWriter::new(
+            self.lane.clone(),
+            self.layout.clone(),
+            self.options.pre_alloc_bytes,
+            guard,
+            loaded.last_logged,
+        ));
+        Ok(loaded)
+    }
+}
+
+/// Writes snapshots and purges until the queue is closed.
+pub async fn run_snapshots<R: Runtime>(
+    rt: R,
+    options: StorageOptions,
+    mut requests: UnboundedReceiver<(Stamp, Ticket, SnapshotRequest)>,
+    done: impl Fn(Stamp, Ticket, Result<Outcome, StorageError>) + 'static,
+) {
+    let lane = rt.disk(LaneId::Snapshot);
+    let layout = Layout::new(&options);
+    let mut driver = SnapshotDriver { lane, layout, options, open: None };
+    let mut stopped: Option<StorageError> = None;
+    while let Some((stamp, ticket, request)) = requests.recv().await {
+        if let Some(why) = &stopped {
+            done(stamp, ticket, Err(why.clone()));
+            continue;
+        }
+        driver.lane.begin(stamp);
+        let result = driver.serve(request).await;
+        done(stamp.max(driver.lane.ended()), ticket, result.clone());
+        stopped = result.err().filter(|error| !error.is_refusal()).map(stop);
+    }
+}
+
+struct SnapshotDriver<L: Lane> {
+    lane: L,
+    layout: Layout,
+    options: StorageOptions,
+    open: Option<SnapshotWriter<L::File>>,
+}
+
+impl<L: Lane> SnapshotDriver<L> {
+    async fn serve(&mut self, request: SnapshotRequest) -> Result<Outcome, StorageError> {
+        match request {
+            SnapshotRequest::Begin { zxid, sync } => {
+                self.abort().await?;
+                let writer = SnapshotWriter::begin(&self.lane, &self.layout, zxid, sync).await?;
+                self.open = Some(writer);
+                Ok(Outcome::SnapshotBegun)
+            }
+            SnapshotRequest::Chunk(bytes) => {
+                let writer = self.open.as_mut().ok_or(StorageError::NoSnapshotBegun)?;
+                writer.chunk(bytes).await?;
+                Ok(Outcome::ChunkWritten)
+            }
+            SnapshotRequest::Finish => {
+                let writer = self.open.take().ok_or(StorageError::NoSnapshotBegun)?;
+                let (zxid, sync) = writer.finish(&self.lane, &self.layout).await?;
+                Ok(Outcome::SnapshotDone { zxid, sync })
+            }
+            SnapshotRequest::Abort => {
+                self.abort().await?;
+                Ok(Outcome::Aborted)
+            }
+            SnapshotRequest::Purge => {
+                let keep = self.options.snap_retain_count;
+                let removed = purge(&self.lane, &self.layout, keep).await?;
+                Ok(Outcome::Purged { removed })
+            }
+        }
+    }
+
+    async fn abort(&mut self) -> Result<(), StorageError> {
+        match self.open.take() {
+            Some(writer) => writer.abort(&self.lane).await,
+            None => Ok(()),
+        }
+    }
+}

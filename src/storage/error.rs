@@ -1,0 +1,115 @@
+//! What can be wrong with a disk or with what stands on it.
+//!
+//! Every variant but `CannotTruncate` ends the server: a failed write is never tried again (the
+//! kernel may have dropped the page and report success next time), and a damaged history is
+//! never served.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+use super::log_format::RecordFault;
+use crate::base::{Epoch, Zxid};
+use crate::jute::DecodeError;
+
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+#[non_exhaustive]
+pub enum StorageError {
+    #[error("{doing} {file} failed: {reason}", file = .file.display())]
+    Io { doing: &'static str, file: PathBuf, kind: io::ErrorKind, reason: String },
+    #[error(
+        "{file} is damaged at offset {offset}: {fault}. Repair it with the txnlog tool, or take \
+         the file away and let the ensemble bring this server up to date", file = .file.display()
+    )]
+    DamagedLog { file: PathBuf, offset: u64, fault: RecordFault },
+    #[error(
+        "{file} was durable up to offset {bound}, but its records end at offset {offset} ({why}): \
+         the disk has lost data. Restore the file; or, if another server program shortened it \
+         on purpose, remove quorate.guard", file = .file.display()
+    )]
+    DurableDataLost { file: PathBuf, offset: u64, bound: u64, why: String },
+    #[error(
+        "{file} is missing, but it was durable up to offset {bound}: the disk has lost data. \
+         Restore the file; or, if it was removed on purpose, remove quorate.guard",
+        file = .file.display()
+    )]
+    DurableLogMissing { file: PathBuf, bound: u64 },
+    #[error("{file} does not begin as a transaction log does ({what})", file = .file.display())]
+    NotALog { file: PathBuf, what: String },
+    #[error("{file} holds at offset {offset} a transaction that cannot be read: {why}",
+        file = .file.display())]
+    UnreadableTxn { file: PathBuf, offset: u64, why: DecodeError },
+    #[error(
+        "{file} holds at offset {offset} transaction {found} behind {previous}: what lies between \
+         is missing", file = .file.display()
+    )]
+    Gap { file: PathBuf, offset: u64, previous: Zxid, found: Zxid },
+    #[error("{file} holds at offset {offset} transaction {found} behind {previous}: zxids must rise",
+        file = .file.display())]
+    NotRising { file: PathBuf, offset: u64, previous: Zxid, found: Zxid },
+    #[error(
+        "no valid snapshot in {dir}, but there are transaction logs: a tree rebuilt from a part \
+         of its history would be wrong", dir = .dir.display()
+    )]
+    NoSnapshot { dir: PathBuf },
+    #[error("none of the snapshots in {dir} is valid; the newest, {newest}: {why}",
+        dir = .dir.display())]
+    NoValidSnapshot { dir: PathBuf, newest: String, why: String },
+    #[error("{file} lies in the wrong directory: dataDir takes snapshots, dataLogDir takes logs",
+        file = .file.display())]
+    Misplaced { file: PathBuf },
+    #[error("{file} is not an epoch: {text:?}", file = .file.display())]
+    NotAnEpoch { file: PathBuf, text: String },
+    #[error(
+        "the current epoch, {current}, is older than that of the last zxid, {last}, and no epoch \
+         that new was accepted: epoch files and log are not of one server"
+    )]
+    CurrentEpochTooOld { current: Epoch, last: Zxid },
+    #[error(
+        "the accepted epoch, {accepted}, is less than the current epoch, {current}: a promise \
+         was lost, and voting could elect two leaders of one epoch"
+    )]
+    AcceptedEpochTooOld { accepted: Epoch, current: Epoch },
+    #[error("cannot truncate to {to}: {why}")]
+    CannotTruncate { to: Zxid, why: &'static str },
+    #[error("a request came before Load")]
+    NotLoaded,
+    #[error("no snapshot has begun")]
+    NoSnapshotBegun,
+    #[error("storage has stopped after an earlier failure: {why}")]
+    Stopped { why: String },
+}
+
+impl StorageError {
+    /// What the process exits with (ExitCode.java): 13 where a leader's TRUNC cannot be obeyed, else 1.
+    pub fn exit_code(&self) -> i32 {
+        if matches!(self, StorageError::CannotTruncate { .. }) { 13 } else { 1 }
+    }
+
+    /// Nothing was changed, and the driver goes on.
+    pub(super) fn is_refusal(&self) -> bool {
+        matches!(
+            self,
+            StorageError::CannotTruncate { .. }
+                | StorageError::NotLoaded
+                | StorageError::NoSnapshotBegun
+        )
+    }
+}
+
+/// Says of an I/O error what was done to which file.
+pub(super) trait While<T> {
+    fn when(self, doing: &'static str, file: &Path) -> Result<T, StorageError>;
+}
+
+impl<T> While<T> for io::Result<T> {
+    fn when(self, doing: &'static str, file: &Path) -> Result<T, StorageError> {
+        self.map_err(|error| StorageError::Io {
+            doing,
+            file: file.to_path_buf(),
+            kind: error.kind(),
+            reason: error.to_string(),
+        })
+    }
+}

@@ -1,0 +1,188 @@
+//! A log file record by record, and ranges of the log. (FileTxnLog.FileTxnIterator.)
+//!
+//! Files are read in pieces; a proposal keeps its own bytes alone, not the piece they came in.
+//!
+//! Not here: what a bad record means (`recovery.rs`).
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use bytes::Bytes;
+
+use super::Outcome;
+use super::error::{StorageError, While};
+use super::layout::{Layout, logs_from};
+use super::log_format::{Frame, RECORD_OVERHEAD_BYTES, RecordFault, read_frame};
+use crate::base::Zxid;
+use crate::jute::persist::{FILE_HEADER_BYTES, FILE_VERSION, FileHeader, LOG_MAGIC};
+use crate::jute::txn::{Proposal, Txn};
+use crate::jute::{DecodeError, Jute, Reader};
+use crate::runtime::{File, Lane, OpenMode};
+
+/// Bytes read at once: a record that is longer is read whole.
+const PIECE_BYTES: usize = 256 * 1024;
+
+/// How a log file begins.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Head {
+    Good,
+    /// Shorter than a header, or zeros where it should be: created, never flushed.
+    Unwritten,
+    Foreign(String),
+}
+
+/// The next thing in a log.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Step {
+    Record {
+        offset: u64,
+        proposal: Rc<Proposal>,
+    },
+    /// Reading ends here; `fault` if it is not because the records do.
+    End {
+        offset: u64,
+        fault: Option<RecordFault>,
+    },
+}
+
+pub(super) struct LogScan<F> {
+    path: PathBuf,
+    file: F,
+    len: u64,
+    /// The offset of the next record.
+    at: u64,
+    piece: Bytes,
+    piece_at: u64,
+}
+
+impl<F: File> LogScan<F> {
+    pub(super) async fn open<L: Lane<File = F>>(
+        lane: &L,
+        path: PathBuf,
+        mode: OpenMode,
+    ) -> io::Result<LogScan<F>> {
+        let mut file = lane.open(&path, mode).await?;
+        let len = file.len().await?;
+        Ok(LogScan { path, file, len, at: 0, piece: Bytes::new(), piece_at: 0 })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn len(&self) -> u64 {
+        self.len
+    }
+
+    pub(super) fn into_file(self) -> F {
+        self.file
+    }
+
+    /// Reads the header; records come next.
+    pub(super) async fn head(&mut self) -> Result<Head, StorageError> {
+        let bytes = self.bytes_at(0, FILE_HEADER_BYTES).await?;
+        let head = bytes.slice(..bytes.len().min(FILE_HEADER_BYTES));
+        self.at = FILE_HEADER_BYTES as u64;
+        if head.len() < FILE_HEADER_BYTES || head.iter().all(|byte| *byte == 0) {
+            return Ok(Head::Unwritten);
+        }
+        Ok(match FileHeader::decode(&mut Reader::new(head)) {
+            Ok(header) if header.magic == LOG_MAGIC && header.version == FILE_VERSION => Head::Good,
+            Ok(header) => Head::Foreign(format!("{:x} {}", header.magic, header.version)),
+            Err(why) => Head::Foreign(why.to_string()),
+        })
+    }
+
+    pub(super) async fn next(&mut self) -> Result<Step, StorageError> {
+        let mut wanted = RECORD_OVERHEAD_BYTES;
+        loop {
+            let bytes = self.bytes_at(self.at, wanted).await?;
+            let last = self.at + bytes.len() as u64 >= self.len;
+            let offset = self.at;
+            match read_frame(&bytes, last) {
+                Frame::Needs(more) => wanted = more,
+                Frame::End => return Ok(Step::End { offset, fault: None }),
+                Frame::Bad(fault) => return Ok(Step::End { offset, fault: Some(fault) }),
+                Frame::Record { payload } => {
+                    let proposal = decode(Bytes::copy_from_slice(payload)).map_err(|why| {
+                        StorageError::UnreadableTxn { file: self.path.clone(), offset, why }
+                    })?;
+                    self.at += (payload.len() + RECORD_OVERHEAD_BYTES) as u64;
+                    return Ok(Step::Record { offset, proposal: Rc::new(proposal) });
+                }
+            }
+        }
+    }
+
+    /// At least `wanted` bytes from `offset`, fewer only where the file ends.
+    async fn bytes_at(&mut self, offset: u64, wanted: usize) -> Result<Bytes, StorageError> {
+        let piece_end = self.piece_at + self.piece.len() as u64;
+        let missing = offset < self.piece_at || offset + wanted as u64 > piece_end;
+        if missing && (piece_end < self.len || offset < self.piece_at) {
+            let len = wanted.max(PIECE_BYTES);
+            self.piece = self.file.read_at(offset, len).await.when("reading", &self.path)?;
+            self.piece_at = offset;
+        }
+        let start = (offset - self.piece_at) as usize;
+        Ok(self.piece.slice(start.min(self.piece.len())..))
+    }
+}
+
+/// A check stands only inside a multi: no server starts on a log that holds one by itself.
+fn decode(payload: Bytes) -> Result<Proposal, DecodeError> {
+    let proposal = Proposal::decode(payload)?;
+    if matches!(proposal.txn, Txn::CheckVersion(_)) {
+        return Err(DecodeError::Unknown {
+            what: "transaction type",
+            value: proposal.header.kind.into(),
+        });
+    }
+    Ok(proposal)
+}
+
+/// The log from the first record at or behind `after` to the last one at or before `up_to`.
+pub(super) async fn read_log<L: Lane>(
+    lane: &L,
+    layout: &Layout,
+    after: Zxid,
+    up_to: Zxid,
+    bytes_max: u64,
+) -> Result<Outcome, StorageError> {
+    let mut found = Vec::new();
+    let mut bytes = 0;
+    for log in logs_from(&layout.logs(lane).await?, after) {
+        let path = layout.log(log.first);
+        let mut scan = match LogScan::open(lane, path.clone(), OpenMode::Read).await {
+            Ok(scan) => scan,
+            // Purged since it was listed: the learner gets a snapshot.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok(Outcome::LogTooLong);
+            }
+            Err(error) => return Err(error).when("opening", &path),
+        };
+        if scan.head().await? != Head::Good {
+            continue;
+        }
+        loop {
+            match scan.next().await? {
+                Step::Record { proposal, .. } if proposal.zxid() > up_to => {
+                    return Ok(Outcome::Log(found));
+                }
+                Step::Record { proposal, .. } if proposal.zxid() >= after => {
+                    bytes += proposal.bytes().len() as u64;
+                    if bytes > bytes_max {
+                        return Ok(Outcome::LogTooLong);
+                    }
+                    found.push(proposal);
+                }
+                Step::Record { .. } => {}
+                Step::End { offset, fault: Some(fault) } if !fault.is_torn_tail() => {
+                    return Err(StorageError::DamagedLog { file: path, offset, fault });
+                }
+                Step::End { .. } => break,
+            }
+        }
+    }
+    Ok(Outcome::Log(found))
+}

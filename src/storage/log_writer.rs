@@ -1,0 +1,178 @@
+//! Appends to the log: one write and one sync for all that is queued. (FileTxnLog.append, commit, rollLog.)
+//!
+//!     create: guard names the new log -> create -> header + records + zeros -> sync -> sync_dir -> ack
+//!     append: records over zeros -> sync -> ack
+//!
+//! A record written over zeros that are already on the disk changes no metadata: that sync costs
+//! two thirds of one that grows the file. Zeros are written in steps, so that a fresh server does
+//! not stall on `preAllocSize` at its first transaction, and never recycled from old segments,
+//! whose records would carry valid checksums.
+//!
+//! - ST-1 at most one write is not yet synced: `append` returns after the sync.
+//! - S-18 a batch is acked after the sync, and the first of a file after its name is durable too.
+//! - A start, a `Load`, a `Roll` and a `Truncate` all lead to a new file: no handle or position
+//!   outlives a change of the file (ZOOKEEPER-1489).
+
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use bytes::Bytes;
+
+use super::error::{StorageError, While};
+use super::guard::{DurableBound, Guard, write_guard};
+use super::layout::Layout;
+use super::log_format::{RECORD_OVERHEAD_BYTES, encode_log_header, encode_record};
+use crate::base::Zxid;
+use crate::jute::txn::Proposal;
+use crate::runtime::{File, Lane, OpenMode};
+
+/// Zeros are written ahead in steps of this, or of `preAllocSize` if that is less.
+const ZERO_STEP_BYTES: u64 = 4 * 1024 * 1024;
+/// Apache's margin: zeros are written once less than this is left.
+const ZERO_MARGIN_BYTES: u64 = 4096;
+/// The guard's bound follows the log at this distance.
+const GUARD_EVERY_BYTES: u64 = 4 * 1024 * 1024;
+
+pub(super) struct LogWriter<L: Lane> {
+    lane: L,
+    layout: Layout,
+    pre_alloc_bytes: u64,
+    open: Option<OpenLog<L::File>>,
+    pub(super) guard: Guard,
+    last: Zxid,
+}
+
+struct OpenLog<F> {
+    first: Zxid,
+    path: PathBuf,
+    file: F,
+    /// Records end here; all before it is durable between two calls.
+    end: u64,
+    /// Zeros end here.
+    zeroed_to: u64,
+}
+
+impl<L: Lane> LogWriter<L> {
+    /// A writer behind a log that ends with `last` and is durable as a whole.
+    pub(super) fn new(
+        lane: L,
+        layout: Layout,
+        pre_alloc_bytes: u64,
+        guard: Guard,
+        last: Zxid,
+    ) -> LogWriter<L> {
+        LogWriter { lane, layout, pre_alloc_bytes, open: None, guard, last }
+    }
+
+    /// Makes these proposals durable. They must rise, from behind the last one.
+    pub(super) async fn append(&mut self, batch: &[Rc<Proposal>]) -> Result<(), StorageError> {
+        let Some(first) = batch.first() else { return Ok(()) };
+        for proposal in batch {
+            assert!(
+                proposal.zxid() > self.last,
+                "S-14: {} is to be logged behind {}",
+                proposal.zxid(),
+                self.last
+            );
+            self.last = proposal.zxid();
+        }
+        let records = encode_batch(batch);
+        match &mut self.open {
+            Some(log) => flush_log(log, records, self.pre_alloc_bytes).await,
+            None => self.open_log(first.zxid(), records).await,
+        }
+    }
+
+    /// Starts a new file with its first records.
+    async fn open_log(&mut self, first: Zxid, records: Bytes) -> Result<(), StorageError> {
+        // Durable before the file exists: a log newer than the guard is then never ours.
+        self.write_bound(Some(DurableBound { log: first, offset: 0 })).await?;
+        let path = self.layout.log(first);
+        let file = self.lane.open(&path, OpenMode::Create).await.when("creating", &path)?;
+        let mut log = OpenLog { first, path, file, end: 0, zeroed_to: 0 };
+        let mut begin = Vec::with_capacity(records.len() + 16);
+        encode_log_header(&mut begin);
+        begin.extend_from_slice(&records);
+        flush_log(&mut log, begin.into(), self.pre_alloc_bytes).await?;
+        let dir = &self.layout.log_dir;
+        self.lane.sync_dir(dir).await.when("syncing", dir)?;
+        self.open = Some(log);
+        Ok(())
+    }
+
+    /// Between two batches, when no ack waits: lets the guard follow once it lags far behind.
+    pub(super) async fn raise_guard_if_it_lags(&mut self) -> Result<(), StorageError> {
+        let Some(log) = &self.open else { return Ok(()) };
+        let behind = match self.guard.bound {
+            Some(bound) if bound.log == log.first => log.end - bound.offset,
+            _ => log.end,
+        };
+        if behind >= GUARD_EVERY_BYTES { self.raise_guard().await } else { Ok(()) }
+    }
+
+    /// The next append starts a new file. A clean point: the guard covers the whole log.
+    pub(super) async fn roll(&mut self) -> Result<(), StorageError> {
+        self.raise_guard().await?;
+        self.open = None;
+        Ok(())
+    }
+
+    async fn raise_guard(&mut self) -> Result<(), StorageError> {
+        match &self.open {
+            Some(log) => {
+                let bound = DurableBound { log: log.first, offset: log.end };
+                self.write_bound(Some(bound)).await
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Replaces the guard file, unless it says so already.
+    pub(super) async fn write_bound(
+        &mut self,
+        bound: Option<DurableBound>,
+    ) -> Result<(), StorageError> {
+        if self.guard.bound != bound {
+            self.guard.bound = bound;
+            write_guard(&self.lane, &self.layout, &self.guard).await?;
+        }
+        Ok(())
+    }
+
+    /// After a truncation: the log ends with `last`.
+    pub(super) fn restart_behind(&mut self, last: Zxid) {
+        self.open = None;
+        self.last = last;
+    }
+}
+
+fn encode_batch(batch: &[Rc<Proposal>]) -> Bytes {
+    let len = batch.iter().map(|proposal| proposal.bytes().len() + RECORD_OVERHEAD_BYTES).sum();
+    let mut records = Vec::with_capacity(len);
+    for proposal in batch {
+        encode_record(proposal.bytes(), &mut records);
+    }
+    records.into()
+}
+
+/// Makes these bytes durable behind the records of `log`: the one place where proposals are fsynced.
+async fn flush_log<F: File>(
+    log: &mut OpenLog<F>,
+    records: Bytes,
+    pre_alloc_bytes: u64,
+) -> Result<(), StorageError> {
+    let end = log.end + records.len() as u64;
+    log.file.write_at(log.end, records).await.when("writing", &log.path)?;
+    if end + ZERO_MARGIN_BYTES >= log.zeroed_to {
+        let from = log.zeroed_to.max(end);
+        let to = from + ZERO_STEP_BYTES.min(pre_alloc_bytes);
+        if to > from {
+            let written = log.file.write_zeros_at(from, to - from).await;
+            written.when("writing zeros to", &log.path)?;
+        }
+        log.zeroed_to = to;
+    }
+    log.file.sync().await.when("syncing", &log.path)?;
+    log.end = end;
+    Ok(())
+}

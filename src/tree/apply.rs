@@ -1,0 +1,286 @@
+//! What a transaction does to the tree. (DataTree.processTxn)
+//!
+//! A leader's transaction was checked when it was prepared, so a failure here means one thing: the
+//! tree came from a snapshot that was written while transactions were applied, and holds their
+//! effect already. Such a transaction must do no harm, and must still bring the parent's cversion
+//! and pzxid to where they belong:
+//!
+//!     create of what is there    the ACL becomes the transaction's; cversion and pzxid are raised
+//!     delete of what is missing  pzxid is raised
+//!     setData, setACL of what is missing   nothing: its deletion is yet to come
+//!
+//! Raised, never lowered (ZOOKEEPER-3125, 3249): the parent may be newer than the transaction.
+//! The ACL of an existing node is set again because its id may name a list the snapshot's table
+//! does not have (ZOOKEEPER-3306, 4846); a later setACL is replayed after it.
+//! A closeSession of before 3.6 has no list, and is not exact over such a snapshot: it leaves a node
+//! that another session has made meanwhile under the same path (ZOOKEEPER-3145).
+//! Apache repairs the parent after create alone; after create2, container and TTL it is as needed.
+
+use bytes::Bytes;
+
+use super::DataTree;
+use super::arena::{Node, Owner};
+use super::watch::{Change, Fired};
+use crate::base::paths;
+use crate::base::{SessionId, Zxid};
+use crate::jute::client::code;
+use crate::jute::data::{Acl, Stat, StatPersisted};
+use crate::jute::txn::{CloseSessionTxn, SetAclTxn, SetDataTxn, Txn, TxnHeader, kind};
+
+/// What a transaction came to: all a reply needs.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Outcome {
+    /// A reply code. Always 0 for a multi: its parts carry theirs.
+    pub err: i32,
+    pub path: Option<String>,
+    /// Of the node as it is right after the transaction.
+    pub stat: Option<Stat>,
+    /// The parts of a multi with their types; all of type -1 when one of them failed.
+    pub multi: Vec<(i32, Outcome)>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Applied {
+    pub outcome: Outcome,
+    /// In the order in which they are sent.
+    pub events: Vec<Fired>,
+}
+
+/// What all kinds of creation have in common.
+struct Creation<'a> {
+    path: &'a str,
+    data: &'a Option<Bytes>,
+    acl: &'a Option<Vec<Acl>>,
+    owner: Owner,
+    parent_cversion: i32,
+}
+
+impl Outcome {
+    fn error(err: i32) -> Outcome {
+        Outcome { err, ..Outcome::default() }
+    }
+
+    fn of(path: &str, result: Result<Option<Stat>, i32>) -> Outcome {
+        let (err, stat) = match result {
+            Ok(stat) => (code::OK, stat),
+            Err(err) => (err, None),
+        };
+        Outcome { err, path: Some(path.to_owned()), stat, multi: Vec::new() }
+    }
+}
+
+impl DataTree {
+    /// Applies a committed transaction.
+    pub fn apply(&mut self, header: &TxnHeader, txn: &Txn) -> Applied {
+        let mut events = Vec::new();
+        let outcome = match txn {
+            Txn::Multi(parts) => self.apply_multi(header, parts, &mut events),
+            txn => self.apply_part(header, txn, &mut events),
+        };
+        // Last: a snapshot stamped with this zxid must hold all of it (TR-3).
+        self.last_processed = self.last_processed.max(header.zxid);
+        Applied { outcome, events }
+    }
+
+    /// Takes the ephemerals of a session that is not known any more, as after recovery.
+    /// (ZooKeeperServer.killSession)
+    pub fn kill_session(&mut self, session: SessionId, zxid: Zxid) -> Vec<Fired> {
+        let mut events = Vec::new();
+        self.close_session(session, zxid, None, &mut events);
+        events
+    }
+
+    /// The parts before a failed one are logged as what they would have been: whether any part
+    /// failed must be known before the first is touched.
+    fn apply_multi(
+        &mut self,
+        header: &TxnHeader,
+        parts: &[(i32, Txn)],
+        events: &mut Vec<Fired>,
+    ) -> Outcome {
+        let failed = parts.iter().position(|(_, part)| part.is_error());
+        let part_outcome = |(at, (part_kind, part)): (usize, &(i32, Txn))| match (failed, part) {
+            (_, Txn::Error(error)) => (kind::ERROR, Outcome::error(error.err)),
+            (Some(failed), _) if at < failed => (kind::ERROR, Outcome::error(code::OK)),
+            (Some(_), _) => (kind::ERROR, Outcome::error(code::RUNTIME_INCONSISTENCY)),
+            (None, part) => (*part_kind, self.apply_part(header, part, events)),
+        };
+        let multi = parts.iter().enumerate().map(part_outcome).collect();
+        Outcome { multi, ..Outcome::default() }
+    }
+
+    fn apply_part(&mut self, header: &TxnHeader, txn: &Txn, events: &mut Vec<Fired>) -> Outcome {
+        match txn {
+            Txn::Create(t) => {
+                let owner = if t.ephemeral { Owner::of(header.client_id.0) } else { Owner::Nobody };
+                let creation = Creation {
+                    path: &t.path,
+                    data: &t.data,
+                    acl: &t.acl,
+                    owner,
+                    parent_cversion: t.parent_cversion,
+                };
+                self.apply_create(header, &creation, events)
+            }
+            Txn::CreateTtl(t) => {
+                let creation = Creation {
+                    path: &t.path,
+                    data: &t.data,
+                    acl: &t.acl,
+                    owner: Owner::Ttl(t.ttl),
+                    parent_cversion: t.parent_cversion,
+                };
+                self.apply_create(header, &creation, events)
+            }
+            Txn::CreateContainer(t) => {
+                let creation = Creation {
+                    path: &t.path,
+                    data: &t.data,
+                    acl: &t.acl,
+                    owner: Owner::Container,
+                    parent_cversion: t.parent_cversion,
+                };
+                self.apply_create(header, &creation, events)
+            }
+            Txn::Delete(t) => {
+                let result = self.delete_node(&t.path, header.zxid, events);
+                Outcome::of(&t.path, result.map(|()| None))
+            }
+            Txn::SetData(t) => Outcome::of(&t.path, self.set_data(header, t, events).map(Some)),
+            Txn::SetAcl(t) => Outcome::of(&t.path, self.set_acl(t).map(Some)),
+            Txn::CloseSession(list) => {
+                self.close_session(header.client_id, header.zxid, list.as_ref(), events);
+                Outcome::default()
+            }
+            Txn::CheckVersion(t) => Outcome::of(&t.path, Ok(None)),
+            Txn::Error(t) => Outcome::error(t.err),
+            Txn::CreateSession(_) => Outcome::default(),
+            // The codec lets no multi stand inside another.
+            Txn::Multi(_) => Outcome::error(code::RUNTIME_INCONSISTENCY),
+        }
+    }
+
+    fn apply_create(
+        &mut self,
+        header: &TxnHeader,
+        creation: &Creation<'_>,
+        events: &mut Vec<Fired>,
+    ) -> Outcome {
+        let result = self.create_node(header, creation);
+        if result.is_ok() {
+            self.watches.fire_watches(creation.path, Change::Created, header.zxid, events);
+        }
+        Outcome::of(creation.path, result.map(Some))
+    }
+
+    fn create_node(&mut self, header: &TxnHeader, creation: &Creation<'_>) -> Result<Stat, i32> {
+        let path = creation.path;
+        let (parent_path, name) = named(path)?;
+        let parent = self.find(parent_path).ok_or(code::NO_NODE)?;
+        let existing = self.arena[parent].child(name);
+        self.change(parent, parent_path, |parent| {
+            let cversion = match creation.parent_cversion {
+                // Logs of before 3.4 do not tell.
+                -1 => parent.stat.cversion.wrapping_add(1),
+                cversion => cversion,
+            };
+            if cversion > parent.stat.cversion {
+                parent.stat.cversion = cversion;
+                parent.stat.pzxid = header.zxid;
+            }
+        });
+        let acl = self.acls.intern(creation.acl.as_deref());
+        if let Some(existing) = existing {
+            self.set_acl_id(existing, path, acl);
+            return Err(code::NODE_EXISTS);
+        }
+        let stat = created_stat(header.zxid, header.time, creation.owner);
+        let id = self.attach(parent, name, path, Node::new(own(creation.data), acl, stat));
+        Ok(self.arena[id].visible_stat())
+    }
+
+    fn delete_node(&mut self, path: &str, zxid: Zxid, events: &mut Vec<Fired>) -> Result<(), i32> {
+        let (parent_path, name) = named(path)?;
+        let parent = self.find(parent_path).ok_or(code::NO_NODE)?;
+        self.change(parent, parent_path, |parent| {
+            parent.stat.pzxid = parent.stat.pzxid.max(zxid);
+        });
+        if self.arena[parent].child(name).is_none() {
+            return Err(code::NO_NODE);
+        }
+        self.detach(parent, name, path);
+        self.watches.fire_watches(path, Change::Deleted, zxid, events);
+        Ok(())
+    }
+
+    fn set_data(
+        &mut self,
+        header: &TxnHeader,
+        t: &SetDataTxn,
+        events: &mut Vec<Fired>,
+    ) -> Result<Stat, i32> {
+        let id = self.find(&t.path).ok_or(code::NO_NODE)?;
+        let stat = self.change(id, &t.path, |node| {
+            node.data = own(&t.data);
+            node.stat.mtime = header.time;
+            node.stat.mzxid = header.zxid;
+            node.stat.version = t.version;
+            node.visible_stat()
+        });
+        self.watches.fire_watches(&t.path, Change::DataChanged, header.zxid, events);
+        Ok(stat)
+    }
+
+    fn set_acl(&mut self, t: &SetAclTxn) -> Result<Stat, i32> {
+        let id = self.find(&t.path).ok_or(code::NO_NODE)?;
+        let acl = self.acls.intern(t.acl.as_deref());
+        self.set_acl_id(id, &t.path, acl);
+        Ok(self.change(id, &t.path, |node| {
+            node.stat.aversion = t.version;
+            node.visible_stat()
+        }))
+    }
+
+    /// The list is what the leader knew. Whatever else the session owns here goes too: no node may
+    /// outlive its session (C-5).
+    fn close_session(
+        &mut self,
+        session: SessionId,
+        zxid: Zxid,
+        list: Option<&CloseSessionTxn>,
+        events: &mut Vec<Fired>,
+    ) {
+        for path in list.iter().flat_map(|list| &list.paths_to_delete) {
+            // Missing: it was deleted before, and the snapshot knew.
+            let _ = self.delete_node(path, zxid, events);
+        }
+        for path in self.ephemerals.remove(&session).unwrap_or_default() {
+            let _ = self.delete_node(&path, zxid, events);
+        }
+    }
+}
+
+/// The stat of a node just created. (DataTree.createStat)
+pub fn created_stat(zxid: Zxid, time: i64, owner: Owner) -> StatPersisted {
+    StatPersisted {
+        czxid: zxid,
+        mzxid: zxid,
+        ctime: time,
+        mtime: time,
+        version: 0,
+        cversion: 0,
+        aversion: 0,
+        ephemeral_owner: owner.bits(),
+        pzxid: zxid,
+    }
+}
+
+/// Parent and name of a node that can come and go.
+fn named(path: &str) -> Result<(&str, &str), i32> {
+    paths::split(path).filter(|(_, name)| !name.is_empty()).ok_or(code::NO_NODE)
+}
+
+/// Data of its own: a slice would keep the whole frame or log record it came in.
+fn own(data: &Option<Bytes>) -> Option<Bytes> {
+    data.as_ref().map(|data| Bytes::copy_from_slice(data))
+}

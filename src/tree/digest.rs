@@ -1,0 +1,53 @@
+//! Digests of nodes; a tree's digest is the wrapping sum over its nodes. (DigestCalculator, version 2)
+//!
+//!     CRC-32 over: path ("" for the root) | data | czxid mzxid pzxid ctime mtime (8 each)
+//!                  | version cversion aversion (4 each) | ephemeralOwner 8
+//!
+//! Apache's digest leaves out ACLs and everything below /zookeeper. The state digest does not: it
+//! mixes the same CRC with a hash of the ACL list. (S-16)
+
+use crate::base::paths::ROOT;
+use crate::jute::data::StatPersisted;
+
+/// The version a TxnDigest and a snapshot's digest block carry.
+pub const DIGEST_VERSION: i32 = 2;
+
+/// Whether Apache's digest leaves this path out.
+pub(super) fn is_excluded(path: &str) -> bool {
+    path.starts_with("/zookeeper/")
+}
+
+/// A node's part in Apache's tree digest.
+pub fn node_digest(path: &str, data: Option<&[u8]>, stat: &StatPersisted) -> u64 {
+    if is_excluded(path) { 0 } else { node_crc(path, data, stat).into() }
+}
+
+/// The CRC alone, of any node.
+pub(super) fn node_crc(path: &str, data: Option<&[u8]>, stat: &StatPersisted) -> u32 {
+    let mut crc = crc32fast::Hasher::new();
+    if path != ROOT {
+        crc.update(path.as_bytes());
+    }
+    crc.update(data.unwrap_or_default());
+    let longs = [stat.czxid.0, stat.mzxid.0, stat.pzxid.0, stat.ctime, stat.mtime];
+    let ints = [stat.version, stat.cversion, stat.aversion];
+    let mut fields = [0; 60];
+    for (at, long) in longs.into_iter().enumerate() {
+        fields[at * 8..][..8].copy_from_slice(&long.to_be_bytes());
+    }
+    for (at, int) in ints.into_iter().enumerate() {
+        fields[40 + at * 4..][..4].copy_from_slice(&int.to_be_bytes());
+    }
+    fields[52..].copy_from_slice(&stat.ephemeral_owner.to_be_bytes());
+    crc.update(&fields);
+    crc.finalize()
+}
+
+/// A node's part in the state digest.
+pub(super) fn state_hash(crc: u32, has_data: bool, acl_hash: u64) -> u64 {
+    // The finisher of splitmix64: a sum of raw CRCs would let two changes cancel each other.
+    let mut hash = acl_hash ^ (u64::from(crc) << 1 | u64::from(has_data));
+    hash = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    hash = (hash ^ (hash >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    hash ^ (hash >> 31)
+}

@@ -1,0 +1,298 @@
+//! The znodes, and what a transaction does to them. (DataTree, DataNode)
+//!
+//! The tree is a pure function of the transactions applied to it: time, zxid and versions come
+//! with them, so every replica at a zxid holds the same tree (S-16).
+//!
+//!     arena.rs     nodes in one slab; a name stands once, in its parent's children map; paths nowhere
+//!     acl.rs       ACL lists interned under ids, and whether a list lets somebody pass
+//!     digest.rs    Apache's tree digest (version 2), and one that covers ACLs too
+//!     apply.rs     apply(txn): the rules, also for a transaction whose effect is there already
+//!     snapshot.rs  written in slices between transactions, and loaded again
+//!     watch.rs     one-shot watches, and the events a change fires
+//!
+//! TR-1  both digests equal those computed anew from all nodes, after every call
+//! TR-2  a snapshot begun at zxid z, loaded and followed by every transaction after z, is the tree
+//! TR-3  the zxid last processed moves only when a transaction is applied as a whole
+//! TR-4  an id of an ACL is never given to another list while a node refers to it (ZOOKEEPER-4689)
+//!
+//! An owner of 0xFF in its highest byte marks a TTL node whether or not new ones may be made: no
+//! server may therefore have the id 255.
+//!
+//! Not here: who may do what (pipeline/prepare.rs decides before a transaction exists), sessions,
+//! quotas, persistent watches, and the suppression of events for connections that may not read
+//! the node (CVE-2024-23944): `Fired` carries what such a filter needs, the server knows the ids.
+
+mod acl;
+mod apply;
+mod arena;
+mod digest;
+mod read;
+mod snapshot;
+mod watch;
+
+#[cfg(test)]
+mod apply_test;
+#[cfg(test)]
+mod replay_test;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+
+use crate::base::paths;
+use crate::base::{SessionId, Zxid};
+use crate::jute::data::{Acl, Id, StatPersisted, perms};
+
+use acl::AclCache;
+pub use acl::{AclList, OPEN_ACL_ID, check_acl, fix_up_acl};
+pub use apply::{Applied, Outcome, created_stat};
+pub use arena::Owner;
+use arena::{Arena, Node, NodeId};
+pub use digest::{DIGEST_VERSION, node_digest};
+pub use read::NodeView;
+pub use snapshot::{LoadError, SnapshotCursor, TreeLoader};
+pub use watch::{Fired, WatchKind, WatchTable, Watches};
+
+#[derive(Debug)]
+pub struct DataTree {
+    arena: Arena,
+    root: NodeId,
+    acls: AclCache,
+    watches: Watches,
+    /// Paths, as Apache keeps them: there are few, and a node does not know its own path.
+    ephemerals: BTreeMap<SessionId, BTreeSet<Box<str>>>,
+    containers: BTreeSet<Box<str>>,
+    ttls: BTreeSet<Box<str>>,
+    last_processed: Zxid,
+    digest: u64,
+    state_digest: u64,
+    data_size: i64,
+}
+
+impl Default for DataTree {
+    fn default() -> DataTree {
+        DataTree::new()
+    }
+}
+
+impl DataTree {
+    /// The tree of an ensemble that has done nothing yet.
+    pub fn new() -> DataTree {
+        let mut tree =
+            DataTree::with_root(Some(Bytes::new()), OPEN_ACL_ID, StatPersisted::default());
+        tree.ensure_reserved();
+        tree
+    }
+
+    fn with_root(data: Option<Bytes>, acl: i64, stat: StatPersisted) -> DataTree {
+        let mut arena = Arena::default();
+        let root = arena.insert(Node::new(data, acl, stat));
+        let mut tree = DataTree {
+            arena,
+            root,
+            acls: AclCache::default(),
+            watches: Watches::default(),
+            ephemerals: BTreeMap::new(),
+            containers: BTreeSet::new(),
+            ttls: BTreeSet::new(),
+            last_processed: Zxid::ZERO,
+            digest: 0,
+            state_digest: 0,
+            data_size: 0,
+        };
+        tree.acls.refer(acl);
+        // Apache keeps the root under both its names, and counts both.
+        tree.data_size = paths::ROOT.len() as i64 + tree.data_len(root);
+        tree.add_digest(root, "");
+        tree
+    }
+
+    /// Makes the service's own nodes where they are missing (a tree of before 3.5 has no config).
+    fn ensure_reserved(&mut self) {
+        let readable =
+            [Acl { perms: perms::READ, id: Id { scheme: "world".into(), id: "anyone".into() } }];
+        for (path, acl) in
+            [(paths::ZOOKEEPER, None), (paths::QUOTA, None), (paths::CONFIG, Some(&readable[..]))]
+        {
+            if self.find(path).is_some() {
+                continue;
+            }
+            let (parent, name) = paths::split(path).expect("the reserved paths have a slash");
+            let parent = self.find(parent).expect("a reserved parent comes before its children");
+            let acl = self.acls.intern(acl);
+            // Apache gives the config node its list by a setACL that says version -1.
+            let aversion = if path == paths::CONFIG { -1 } else { 0 };
+            let stat = StatPersisted { aversion, ..StatPersisted::default() };
+            self.attach(parent, name, path, Node::new(Some(Bytes::new()), acl, stat));
+        }
+    }
+
+    /// Puts the configuration into /zookeeper/config, outside any transaction: every server does so
+    /// when it starts, with a clock of its own. (ZKDatabase.initConfigInZKDatabase)
+    pub fn init_config(&mut self, text: &[u8], version: Zxid, wall_ms: i64) {
+        self.ensure_reserved();
+        let id = self.find(paths::CONFIG).expect("it was made just now if it was missing");
+        let data = Bytes::copy_from_slice(text);
+        self.change(id, paths::CONFIG, |node| {
+            node.data = Some(data);
+            node.stat.version = -1;
+            node.stat.mzxid = version;
+            node.stat.mtime = wall_ms;
+        });
+    }
+
+    pub fn last_processed(&self) -> Zxid {
+        self.last_processed
+    }
+
+    /// The zxid is told by other means than a transaction, as after a snapshot.
+    pub fn set_last_processed(&mut self, zxid: Zxid) {
+        self.last_processed = zxid;
+    }
+
+    /// Apache's tree digest, version 2: what a TxnDigest and a snapshot's digest block hold.
+    pub fn digest(&self) -> u64 {
+        self.digest
+    }
+
+    /// Covers all nodes with their ACL lists by value, except /zookeeper/config, which is each
+    /// server's own. Equal trees have equal digests, whatever their history.
+    pub fn state_digest(&self) -> u64 {
+        self.state_digest
+    }
+
+    pub fn watches(&self) -> &Watches {
+        &self.watches
+    }
+
+    pub fn watches_mut(&mut self) -> &mut Watches {
+        &mut self.watches
+    }
+
+    /// The node of this path; the root is "" or "/".
+    fn find(&self, path: &str) -> Option<NodeId> {
+        if path.is_empty() || path == paths::ROOT {
+            return Some(self.root);
+        }
+        let mut id = self.root;
+        for name in path.strip_prefix('/')?.split('/') {
+            id = self.arena[id].child(name)?;
+        }
+        Some(id)
+    }
+
+    fn data_len(&self, id: NodeId) -> i64 {
+        self.arena[id].data.as_ref().map_or(0, Bytes::len) as i64
+    }
+
+    /// Changes one node, and both digests and the data size with it.
+    fn change<R>(&mut self, id: NodeId, path: &str, change: impl FnOnce(&mut Node) -> R) -> R {
+        self.subtract_digest(id, path);
+        let before = self.data_len(id);
+        let result = change(&mut self.arena[id]);
+        self.data_size += self.data_len(id) - before;
+        self.add_digest(id, path);
+        result
+    }
+
+    fn set_acl_id(&mut self, id: NodeId, path: &str, acl: i64) {
+        let before = self.change_acl_id(id, path, acl);
+        self.acls.release(before);
+    }
+
+    fn change_acl_id(&mut self, id: NodeId, path: &str, acl: i64) -> i64 {
+        self.change(id, path, |node| std::mem::replace(&mut node.acl, acl))
+    }
+
+    /// Puts a node below its parent. The reference to its ACL is the caller's to have taken.
+    fn attach(&mut self, parent: NodeId, name: &str, path: &str, node: Node) -> NodeId {
+        self.register_owner(path, node.stat.ephemeral_owner);
+        let id = self.arena.insert(node);
+        self.arena[parent].add_child(name, id);
+        self.data_size += path_size(path) + self.data_len(id);
+        self.add_digest(id, path);
+        id
+    }
+
+    /// Takes a node out, with whatever is below it. Only in a replay over a snapshot that was
+    /// written meanwhile can there be anything: nodes whose creation is yet to come.
+    fn detach(&mut self, parent: NodeId, name: &str, path: &str) {
+        let Some(id) = self.arena[parent].remove_child(name) else { return };
+        let mut doomed = vec![(id, path.to_owned())];
+        while let Some((id, path)) = doomed.pop() {
+            self.subtract_digest(id, &path);
+            self.data_size -= path_size(&path) + self.data_len(id);
+            let node = self.arena.remove(id);
+            self.acls.release(node.acl);
+            self.unregister_owner(&path, node.stat.ephemeral_owner);
+            doomed.extend(node.children().map(|(name, id)| (id, paths::join(&path, name))));
+        }
+    }
+
+    fn register_owner(&mut self, path: &str, owner: i64) {
+        match Owner::of(owner) {
+            Owner::Nobody => {}
+            Owner::Container => {
+                self.containers.insert(path.into());
+            }
+            Owner::Ttl(_) => {
+                self.ttls.insert(path.into());
+            }
+            Owner::Session(session) => {
+                self.ephemerals.entry(session).or_default().insert(path.into());
+            }
+        }
+    }
+
+    fn unregister_owner(&mut self, path: &str, owner: i64) {
+        match Owner::of(owner) {
+            Owner::Nobody => {}
+            Owner::Container => {
+                self.containers.remove(path);
+            }
+            Owner::Ttl(_) => {
+                self.ttls.remove(path);
+            }
+            Owner::Session(session) => {
+                if let Some(paths) = self.ephemerals.get_mut(&session) {
+                    paths.remove(path);
+                    if paths.is_empty() {
+                        self.ephemerals.remove(&session);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes a node's part into both digests, after a change. Computes its CRC anew.
+    fn add_digest(&mut self, id: NodeId, path: &str) {
+        let node = &mut self.arena[id];
+        node.crc = digest::node_crc(path, node.data.as_deref(), &node.stat);
+        let (tree, state) = self.contribution(id, path);
+        self.digest = self.digest.wrapping_add(tree);
+        self.state_digest = self.state_digest.wrapping_add(state);
+    }
+
+    fn subtract_digest(&mut self, id: NodeId, path: &str) {
+        let (tree, state) = self.contribution(id, path);
+        self.digest = self.digest.wrapping_sub(tree);
+        self.state_digest = self.state_digest.wrapping_sub(state);
+    }
+
+    /// A node's part in the digest and in the state digest, from its stored CRC.
+    fn contribution(&self, id: NodeId, path: &str) -> (u64, u64) {
+        let node = &self.arena[id];
+        let tree = if digest::is_excluded(path) { 0 } else { node.crc.into() };
+        let state = if path == paths::CONFIG {
+            0
+        } else {
+            digest::state_hash(node.crc, node.data.is_some(), self.acls.hash_of(node.acl))
+        };
+        (tree, state)
+    }
+}
+
+/// What a path weighs in the approximate data size: Java's count of characters.
+fn path_size(path: &str) -> i64 {
+    if path.is_ascii() { path.len() as i64 } else { path.encode_utf16().count() as i64 }
+}

@@ -1,0 +1,177 @@
+//! What reads see, and what `prepare` and the four-letter words ask. Errors are reply codes.
+//!
+//! Not here: whether the asker may read (`check_acl`), and the masking of digest ids in getACL.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+
+use super::acl::{self, AclList};
+use super::arena::{Node, NodeId};
+use super::watch::{Fired, WatchKind};
+use super::{DataTree, digest};
+use crate::base::paths;
+use crate::base::{ConnId, SessionId, Zxid};
+use crate::jute::client::{SetWatches, code, event};
+use crate::jute::data::{Acl, Id, Stat, StatPersisted};
+
+/// A node as it is stored.
+#[derive(Clone, Debug)]
+pub struct NodeView<'a> {
+    pub data: Option<&'a Bytes>,
+    pub stat: &'a StatPersisted,
+    pub child_count: usize,
+    pub acl: AclList,
+    /// Its part in Apache's tree digest.
+    pub digest: u64,
+}
+
+impl DataTree {
+    fn node(&self, path: &str) -> Result<&Node, i32> {
+        self.find(path).map(|id| &self.arena[id]).ok_or(code::NO_NODE)
+    }
+
+    pub fn view(&self, path: &str) -> Option<NodeView<'_>> {
+        let node = self.node(path).ok()?;
+        Some(NodeView {
+            data: node.data.as_ref(),
+            stat: &node.stat,
+            child_count: node.child_count(),
+            acl: self.acls.list_or_closed(node.acl).clone(),
+            digest: if digest::is_excluded(path) { 0 } else { node.crc.into() },
+        })
+    }
+
+    pub fn exists(&self, path: &str) -> Result<Stat, i32> {
+        Ok(self.node(path)?.visible_stat())
+    }
+
+    pub fn get_data(&self, path: &str) -> Result<(Option<Bytes>, Stat), i32> {
+        let node = self.node(path)?;
+        Ok((node.data.clone(), node.visible_stat()))
+    }
+
+    /// The names in their order as strings.
+    pub fn get_children(&self, path: &str) -> Result<(Vec<String>, Stat), i32> {
+        let node = self.node(path)?;
+        Ok((node.children().map(|(name, _)| name.to_owned()).collect(), node.visible_stat()))
+    }
+
+    /// The list as it is stored, nothing masked.
+    pub fn get_acl(&self, path: &str) -> Result<(Vec<Acl>, Stat), i32> {
+        let node = self.node(path)?;
+        let list = self.acls.list(node.acl).ok_or(code::RUNTIME_INCONSISTENCY)?;
+        Ok((list.to_vec(), node.visible_stat()))
+    }
+
+    /// Whether somebody with these ids holds one of the wanted permissions on this node. Nobody
+    /// holds any on a node that is not there.
+    pub fn check_acl(&self, path: &str, wanted: i32, ids: &[Id]) -> bool {
+        self.node(path)
+            .is_ok_and(|node| acl::check_acl(self.acls.list_or_closed(node.acl), wanted, ids))
+    }
+
+    /// Every node below this one (getAllChildrenNumber).
+    pub fn count_descendants(&self, path: &str) -> Result<usize, i32> {
+        let mut count = 0;
+        let mut open: Vec<NodeId> = vec![self.find(path).ok_or(code::NO_NODE)?];
+        while let Some(id) = open.pop() {
+            let node = &self.arena[id];
+            count += node.child_count();
+            open.extend(node.children().map(|(_, id)| id));
+        }
+        Ok(count)
+    }
+
+    /// As Apache counts: the root twice, under both its names. 5 in a fresh tree.
+    pub fn node_count(&self) -> usize {
+        self.arena.len() + 1
+    }
+
+    /// Characters of all paths plus bytes of all data.
+    pub fn approximate_data_size(&self) -> i64 {
+        self.data_size
+    }
+
+    pub fn ephemerals_count(&self) -> usize {
+        self.ephemerals.values().map(BTreeSet::len).sum()
+    }
+
+    pub fn watch_count(&self) -> usize {
+        self.watches.len()
+    }
+
+    /// The ephemerals of a session, in the order of their paths.
+    pub fn ephemerals(&self, session: SessionId) -> impl Iterator<Item = &str> + '_ {
+        self.ephemerals.get(&session).into_iter().flatten().map(|path| &**path)
+    }
+
+    /// Sessions that own at least one node.
+    pub fn ephemeral_owners(&self) -> impl Iterator<Item = SessionId> + '_ {
+        self.ephemerals.keys().copied()
+    }
+
+    pub fn containers(&self) -> impl Iterator<Item = &str> + '_ {
+        self.containers.iter().map(|path| &**path)
+    }
+
+    pub fn ttls(&self) -> impl Iterator<Item = &str> + '_ {
+        self.ttls.iter().map(|path| &**path)
+    }
+
+    /// Registers again what a client watched on another server, and answers the events it missed
+    /// since `relative_zxid`. (DataTree.setWatches)
+    ///
+    /// These events carry zxid -1: the transaction that caused one is not known any more.
+    pub fn set_watches(&mut self, conn: ConnId, request: &SetWatches) -> Vec<Fired> {
+        let since = request.relative_zxid;
+        let mut missed = Vec::new();
+        let mut settle = |tree: &mut DataTree, path: &String, table, event: Option<i32>| match event
+        {
+            Some(kind) => missed.push(Fired { conn, kind, path: path.clone(), zxid: Zxid(-1) }),
+            None => tree.watches.add(table, path, conn),
+        };
+        for path in &request.data_watches {
+            let event = match self.node(path) {
+                Err(_) => Some(event::DELETED),
+                Ok(node) if node.stat.mzxid > since => Some(event::DATA_CHANGED),
+                Ok(_) => None,
+            };
+            settle(self, path, WatchKind::Data, event);
+        }
+        for path in &request.exist_watches {
+            let event = self.node(path).is_ok().then_some(event::CREATED);
+            settle(self, path, WatchKind::Data, event);
+        }
+        for path in &request.child_watches {
+            let event = match self.node(path) {
+                Err(_) => Some(event::DELETED),
+                Ok(node) if node.stat.pzxid > since => Some(event::CHILDREN_CHANGED),
+                Ok(_) => None,
+            };
+            settle(self, path, WatchKind::Child, event);
+        }
+        missed
+    }
+
+    /// Both digests computed anew from every node: what the incremental ones must equal (TR-1).
+    /// Reads the whole tree.
+    pub fn audit_digests(&self) -> (u64, u64) {
+        let mut sums = (0_u64, 0_u64);
+        let mut open = vec![(self.root, String::new())];
+        while let Some((id, path)) = open.pop() {
+            let node = &self.arena[id];
+            let crc = digest::node_crc(&path, node.data.as_deref(), &node.stat);
+            if !digest::is_excluded(&path) {
+                sums.0 = sums.0.wrapping_add(crc.into());
+            }
+            if path != paths::CONFIG {
+                let acl_hash = self.acls.hash_of(node.acl);
+                let hash = digest::state_hash(crc, node.data.is_some(), acl_hash);
+                sums.1 = sums.1.wrapping_add(hash);
+            }
+            open.extend(node.children().map(|(name, id)| (id, paths::join(&path, name))));
+        }
+        sums
+    }
+}

@@ -1,0 +1,340 @@
+//! The tree as a list of nodes, written while it changes, and read again.
+//! (DataTree.serializeNodes, deserialize)
+//!
+//! A snapshot is written in slices with transactions applied in between, so it is of no single
+//! moment; replaying every transaction after its beginning makes it right (TR-2). For that, a
+//! node must not stand in it without the parent it was a child of: each node is written before its
+//! children, and of the children only those that were there when the parent was written, which
+//! their czxid tells. All others are created by the replay.
+//!
+//! The table of ACLs is written first. A list made later is missing in it; see acl.rs.
+//!
+//! Not here: the file around it (storage, jute/persist.rs), sessions.
+
+use bytes::Bytes;
+use thiserror::Error;
+
+use super::arena::{Node, NodeId};
+use super::{DataTree, OPEN_ACL_ID};
+use crate::base::Zxid;
+use crate::base::paths;
+use crate::jute::data::{Acl, StatPersisted};
+use crate::jute::persist::SnapshotNode;
+
+/// Why a list of nodes is not a tree.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum LoadError {
+    #[error("{0:?} comes before its parent")]
+    Orphan(String),
+    #[error("{0:?} comes twice")]
+    Twice(String),
+    #[error("{0:?} is not the path of a node")]
+    Path(String),
+    #[error("there is no root")]
+    NoRoot,
+    #[error("{0} is not an id of an ACL")]
+    AclId(i64),
+}
+
+/// How far the children of a node on the way down are written.
+#[derive(Clone, Debug)]
+struct Frame {
+    path_len: usize,
+    /// The tree's when the node was written: younger children are not of it.
+    zxid: Zxid,
+    last: Option<Box<str>>,
+}
+
+/// Where a snapshot in the making stands. Holds names, not nodes: they may go meanwhile.
+#[derive(Clone, Debug, Default)]
+pub struct SnapshotCursor {
+    started: bool,
+    /// Of the innermost frame.
+    path: String,
+    frames: Vec<Frame>,
+}
+
+impl SnapshotCursor {
+    pub fn new() -> SnapshotCursor {
+        SnapshotCursor::default()
+    }
+
+    /// Every node is written.
+    pub fn is_done(&self) -> bool {
+        self.started && self.frames.is_empty()
+    }
+}
+
+impl DataTree {
+    /// The lists that nodes refer to, with their ids; the open list is in no table.
+    pub fn acl_map(&self) -> Vec<(i64, Vec<Acl>)> {
+        self.acls.table().map(|(id, list)| (id, list.to_vec())).collect()
+    }
+
+    /// The next nodes, looking at no more than `max_nodes`. Fewer, even none, is not the end:
+    /// `cursor.is_done()` is.
+    pub fn snapshot_slice(
+        &self,
+        cursor: &mut SnapshotCursor,
+        max_nodes: usize,
+    ) -> Vec<SnapshotNode> {
+        let mut slice = Vec::new();
+        let mut budget = max_nodes.max(1);
+        if !cursor.started {
+            cursor.started = true;
+            budget -= 1;
+            self.write_node(self.root, cursor, &mut slice);
+        }
+        while let Some(frame) = cursor.frames.last() {
+            if budget == 0 {
+                break;
+            }
+            cursor.path.truncate(frame.path_len);
+            match self.find(&cursor.path) {
+                Some(parent) => self.write_children(parent, cursor, &mut budget, &mut slice),
+                None => drop(cursor.frames.pop()),
+            }
+        }
+        slice
+    }
+
+    /// Writes children of the innermost frame's node until one has children of its own, or all
+    /// are written.
+    fn write_children(
+        &self,
+        parent: NodeId,
+        cursor: &mut SnapshotCursor,
+        budget: &mut usize,
+        slice: &mut Vec<SnapshotNode>,
+    ) {
+        let Some(frame) = cursor.frames.last().cloned() else { return };
+        let depth = cursor.frames.len();
+        let mut last = frame.last.as_deref();
+        let mut ended = true;
+        for (name, id) in self.arena[parent].children_after(frame.last.as_deref()) {
+            if *budget == 0 || cursor.frames.len() > depth {
+                ended = false;
+                break;
+            }
+            *budget -= 1;
+            last = Some(name);
+            if self.arena[id].stat.czxid <= frame.zxid {
+                cursor.path.truncate(frame.path_len);
+                cursor.path.push('/');
+                cursor.path.push_str(name);
+                self.write_node(id, cursor, slice);
+            }
+        }
+        if ended && cursor.frames.len() == depth {
+            cursor.frames.pop();
+        } else {
+            cursor.frames[depth - 1].last = last.map(Box::from);
+        }
+    }
+
+    fn write_node(&self, id: NodeId, cursor: &mut SnapshotCursor, slice: &mut Vec<SnapshotNode>) {
+        let node = &self.arena[id];
+        if node.child_count() > 0 {
+            let path_len = cursor.path.len();
+            cursor.frames.push(Frame { path_len, zxid: self.last_processed, last: None });
+        }
+        slice.push(SnapshotNode {
+            path: cursor.path.clone(),
+            data: node.data.clone(),
+            acl: node.acl,
+            stat: node.stat.clone(),
+        });
+    }
+}
+
+/// Builds a tree: first the ACL table, then the nodes, parents before children.
+#[derive(Debug, Default)]
+pub struct TreeLoader {
+    acls: Vec<(i64, Vec<Acl>)>,
+    tree: Option<DataTree>,
+    /// Nodes of one parent come one after another.
+    parent: Option<(String, NodeId)>,
+}
+
+impl TreeLoader {
+    pub fn new() -> TreeLoader {
+        TreeLoader::default()
+    }
+
+    pub fn add_acl(&mut self, id: i64, list: Vec<Acl>) -> Result<(), LoadError> {
+        check_acl_id(id)?;
+        self.acls.push((id, list));
+        Ok(())
+    }
+
+    pub fn add_node(&mut self, node: SnapshotNode) -> Result<(), LoadError> {
+        check_acl_id(node.acl)?;
+        let data = node.data.as_ref().map(|data| Bytes::copy_from_slice(data));
+        if node.path.is_empty() {
+            if self.tree.is_some() {
+                return Err(LoadError::Twice(node.path));
+            }
+            self.tree = Some(self.plant(data, node.acl, node.stat));
+            return Ok(());
+        }
+        let tree = self.tree.as_mut().ok_or(LoadError::NoRoot)?;
+        let Some((parent_path, name)) =
+            paths::split(&node.path).filter(|(_, name)| !name.is_empty())
+        else {
+            return Err(LoadError::Path(node.path));
+        };
+        let parent = match &self.parent {
+            Some((path, id)) if path == parent_path => *id,
+            _ => match tree.find(parent_path) {
+                Some(id) => self.parent.insert((parent_path.to_owned(), id)).1,
+                None => return Err(LoadError::Orphan(node.path)),
+            },
+        };
+        if tree.arena[parent].child(name).is_some() {
+            return Err(LoadError::Twice(node.path));
+        }
+        tree.acls.refer(node.acl);
+        tree.attach(parent, name, &node.path, Node::new(data, node.acl, node.stat));
+        Ok(())
+    }
+
+    /// The tree, its transactions applied up to `last_processed` or beyond.
+    pub fn finish(self, last_processed: Zxid) -> Result<DataTree, LoadError> {
+        let mut tree = self.tree.ok_or(LoadError::NoRoot)?;
+        tree.acls.forget_unused();
+        tree.ensure_reserved();
+        tree.last_processed = last_processed;
+        Ok(tree)
+    }
+
+    fn plant(&mut self, data: Option<Bytes>, acl: i64, stat: StatPersisted) -> DataTree {
+        // The lists first: the state digest of a node needs them.
+        let mut tree = DataTree::with_root(None, OPEN_ACL_ID, StatPersisted::default());
+        for (id, list) in self.acls.drain(..) {
+            tree.acls.load(id, list);
+        }
+        tree.acls.refer(acl);
+        tree.change(tree.root, "", |root| {
+            root.data = data;
+            root.acl = acl;
+            root.stat = stat;
+        });
+        tree
+    }
+}
+
+/// There must be room for another one above it.
+fn check_acl_id(id: i64) -> Result<(), LoadError> {
+    if (OPEN_ACL_ID..i64::MAX).contains(&id) { Ok(()) } else { Err(LoadError::AclId(id)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::jute::txn::{CreateTxn, DeleteTxn, Txn, TxnHeader};
+
+    fn node(path: &str, acl: i64) -> SnapshotNode {
+        SnapshotNode { path: path.into(), data: None, acl, stat: StatPersisted::default() }
+    }
+
+    fn load(nodes: &[(&str, i64)]) -> Result<DataTree, LoadError> {
+        let mut loader = TreeLoader::new();
+        for (path, acl) in nodes {
+            loader.add_node(node(path, *acl))?;
+        }
+        loader.finish(Zxid(5))
+    }
+
+    fn paths_of(tree: &DataTree, max_nodes: usize) -> Vec<String> {
+        let mut cursor = SnapshotCursor::new();
+        let mut paths = Vec::new();
+        while !cursor.is_done() {
+            paths.extend(tree.snapshot_slice(&mut cursor, max_nodes).into_iter().map(|n| n.path));
+        }
+        paths
+    }
+
+    #[test]
+    fn slices_of_any_size_give_every_node_once_and_parents_first() {
+        let tree =
+            load(&[("", -1), ("/b", -1), ("/a", -1), ("/a/y", -1), ("/a/x", -1), ("/a/x/z", -1)])
+                .expect("the list is a tree");
+        let want = [
+            "",
+            "/a",
+            "/a/x",
+            "/a/x/z",
+            "/a/y",
+            "/b",
+            "/zookeeper",
+            "/zookeeper/config",
+            "/zookeeper/quota",
+        ];
+        for max_nodes in [1, 2, 3, 100] {
+            assert_eq!(paths_of(&tree, max_nodes), want, "{max_nodes}");
+        }
+    }
+
+    #[test]
+    fn children_younger_than_their_written_parent_are_left_to_the_replay() {
+        let mut tree = DataTree::new();
+        let apply = |tree: &mut DataTree, zxid, txn| {
+            tree.apply(&TxnHeader { zxid: Zxid(zxid), ..TxnHeader::default() }, &txn);
+        };
+        let create = |path: &str, parent_cversion| {
+            Txn::Create(CreateTxn { path: path.into(), parent_cversion, ..CreateTxn::default() })
+        };
+        let delete = |path: &str| Txn::Delete(DeleteTxn { path: path.into() });
+        for (zxid, path, parent_cversion) in [(1, "/a", 1), (2, "/a/b", 1), (3, "/a/c", 2)] {
+            apply(&mut tree, zxid, create(path, parent_cversion));
+        }
+        let mut cursor = SnapshotCursor::new();
+        let written = tree.snapshot_slice(&mut cursor, 2);
+        assert_eq!(written.last().map(|node| &*node.path), Some("/a"));
+        for (zxid, txn) in [
+            (4, delete("/a/b")),
+            (5, delete("/a/c")),
+            (6, delete("/a")),
+            (7, create("/a", 2)),
+            (8, create("/a/b", 1)),
+            (9, create("/b", 3)),
+        ] {
+            apply(&mut tree, zxid, txn);
+        }
+        let rest = tree.snapshot_slice(&mut cursor, 100);
+        let rest: Vec<&str> = rest.iter().map(|node| &*node.path).collect();
+        assert_eq!(rest, ["/zookeeper", "/zookeeper/config", "/zookeeper/quota"]);
+        assert!(cursor.is_done());
+    }
+
+    #[test]
+    fn a_list_that_is_no_tree_is_refused() {
+        let failure = |nodes: &[(&str, i64)]| load(nodes).expect_err("the list is not a tree");
+        assert_eq!(failure(&[]), LoadError::NoRoot);
+        assert_eq!(failure(&[("/a", -1)]), LoadError::NoRoot);
+        assert_eq!(failure(&[("", -1), ("", -1)]), LoadError::Twice("".into()));
+        assert_eq!(failure(&[("", -1), ("/a", -1), ("/a", -1)]), LoadError::Twice("/a".into()));
+        assert_eq!(failure(&[("", -1), ("/a/b", -1)]), LoadError::Orphan("/a/b".into()));
+        assert_eq!(failure(&[("", -1), ("a", -1)]), LoadError::Path("a".into()));
+        assert_eq!(failure(&[("", -1), ("/", -1)]), LoadError::Path("/".into()));
+        assert_eq!(failure(&[("", i64::MAX)]), LoadError::AclId(i64::MAX));
+        assert_eq!(failure(&[("", -2)]), LoadError::AclId(-2));
+    }
+
+    #[test]
+    fn an_unknown_list_admits_nobody_and_its_id_is_not_used_again() {
+        let tree = load(&[("", -1), ("/a", 7)]).expect("the list is a tree");
+        assert!(!tree.check_acl("/a", crate::jute::data::perms::READ, &[]));
+        assert!(tree.get_acl("/a").is_err());
+        // The list of /zookeeper/config, made after loading.
+        assert_eq!(tree.acl_map().into_iter().map(|(id, _)| id).collect::<Vec<_>>(), [8]);
+    }
+
+    #[test]
+    fn a_loaded_tree_is_at_the_zxid_it_was_told_and_has_all_reserved_nodes() {
+        let tree = load(&[("", -1)]).expect("the list is a tree");
+        assert_eq!(tree.last_processed(), Zxid(5));
+        assert_eq!(tree.node_count(), 5);
+        assert_eq!(tree.audit_digests(), (tree.digest(), tree.state_digest()));
+    }
+}

@@ -1,0 +1,263 @@
+//! Sockets of the quorum port: packets and snapshot streams, no decisions.   (Learner, LearnerHandler)
+//!
+//! Packets are jute records back to back. Behind a SNAP packet, which only a leader sends, the
+//! snapshot follows inline; it is handed over whole.
+//!
+//! QD-1  one event Connected or DialFailed a dial; one Lost after each Connected and Accepted
+//! QD-2  the event after a dialled link's SNAP packet is its Snapshot, or Lost
+//!
+//! Not here: who may send what (cores), what a snapshot holds (storage).
+
+mod scan;
+
+pub use scan::{PacketScanner, SnapshotScanner};
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use tracing::info;
+
+use crate::base::{LinkId, Stamp};
+use crate::jute::quorum::{QuorumPacket, kind};
+use crate::jute::{Jute, Reader};
+use crate::runtime::accept::Listening;
+use crate::runtime::link::{self, Inbound, LinkTable, LinkWriter, Post, Reading};
+use crate::runtime::{HostPort, Label, Runtime, Stream};
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum QuorumEvent {
+    /// A learner dialled us; `peer` is `ip:port`.
+    Accepted {
+        link: LinkId,
+        peer: String,
+    },
+    Connected {
+        link: LinkId,
+    },
+    DialFailed {
+        link: LinkId,
+        why: String,
+    },
+    Packet {
+        link: LinkId,
+        packet: QuorumPacket,
+    },
+    /// The stream behind a SNAP packet: sessions, ACL map, nodes, "/", `BenWasHere`.
+    Snapshot {
+        link: LinkId,
+        body: Bytes,
+    },
+    Lost {
+        link: LinkId,
+        why: String,
+    },
+    /// Everything written to this link is with the kernel: one for all `notify_drained` before it.
+    Drained {
+        link: LinkId,
+    },
+    /// `listen` failed; the source number of this event is 0.
+    BindFailed {
+        why: String,
+    },
+}
+
+/// The pump's handle on the quorum port.
+#[derive(Clone)]
+pub struct QuorumDriver<R: Runtime> {
+    inner: Rc<Inner<R>>,
+}
+
+struct Inner<R> {
+    rt: R,
+    post: Post<QuorumEvent>,
+    links: LinkTable,
+    accepted: Cell<u64>,
+    listening: RefCell<Option<Listening>>,
+}
+
+impl<R: Runtime> fmt::Debug for QuorumDriver<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("QuorumDriver").field("links", &self.inner.links).finish()
+    }
+}
+
+impl<R: Runtime> QuorumDriver<R> {
+    pub fn new(rt: R, post: Post<QuorumEvent>) -> QuorumDriver<R> {
+        QuorumDriver {
+            inner: Rc::new(Inner {
+                rt,
+                post,
+                links: LinkTable::default(),
+                accepted: Cell::new(0),
+                listening: RefCell::new(None),
+            }),
+        }
+    }
+
+    /// Accepts learners from now on, instead of where it did before.
+    pub fn listen(&self, on: HostPort) {
+        let inner = Rc::clone(&self.inner);
+        let listening = Listening::default();
+        let before = self.inner.listening.replace(Some(listening.clone()));
+        self.inner.rt.spawn("quorum listen", async move {
+            if let Some(before) = before {
+                before.stop();
+                before.ended().await; // its socket may hold the same address
+            }
+            inner.accept(&on, &listening).await;
+            listening.end();
+        });
+    }
+
+    /// Refuses learners from now on. Accepted links stay until they are closed.
+    pub fn unlisten(&self) {
+        if let Some(listening) = &*self.inner.listening.borrow() {
+            listening.stop();
+        }
+    }
+
+    /// Opens a connection to a leader. `link` is even and new.
+    pub fn dial(&self, at: Stamp, link: LinkId, to: HostPort, timeout: Duration) {
+        assert!(link.0.is_multiple_of(2), "odd numbers belong to accepted links");
+        let inner = Rc::clone(&self.inner);
+        let writer = inner.links.open(link.0);
+        self.inner.rt.spawn("quorum dial", async move {
+            let connected = match writer.unless_closed(inner.rt.connect(at, &to, timeout)).await {
+                Ok((at, Ok(stream))) => Ok((at, stream)),
+                Ok((at, Err(error))) => Err((at, error.to_string())),
+                Err(ended) => Err((ended.at, ended.why)),
+            };
+            match connected {
+                Ok((at, stream)) => {
+                    inner.post(at, link, QuorumEvent::Connected { link });
+                    inner.serve(at, link, stream, writer, true).await;
+                }
+                Err((at, why)) => {
+                    inner.links.forget(link.0);
+                    inner.post(at, link, QuorumEvent::DialFailed { link, why });
+                }
+            }
+        });
+    }
+
+    /// Sends bytes as they are: one encoded packet, or a piece of a snapshot stream.
+    pub fn write(&self, at: Stamp, link: LinkId, bytes: Bytes, label: Label) {
+        self.inner.links.write(at, link.0, label, bytes);
+    }
+
+    /// Asks for a `Drained` when everything written is out, be it at once. Nothing comes if the
+    /// link has ended.
+    pub fn notify_drained(&self, at: Stamp, link: LinkId) {
+        if let Some(writer) = self.inner.links.get(link.0) {
+            writer.notify_drained(at);
+        }
+    }
+
+    /// Ends the link after what was written before; its `Lost` (or `DialFailed`) still comes.
+    pub fn close(&self, at: Stamp, link: LinkId) {
+        self.inner.links.close(at, link.0);
+    }
+}
+
+impl<R: Runtime> Inner<R> {
+    fn post(&self, at: Stamp, link: LinkId, event: QuorumEvent) {
+        (self.post)(at, link.0, event);
+    }
+
+    async fn accept(self: &Rc<Self>, on: &HostPort, listening: &Listening) {
+        match listening.unless_stopped(self.rt.listen(on)).await {
+            None => {}
+            Some(Ok(listener)) => {
+                info!(%on, "quorum port open");
+                listening.accept(&self.rt, listener, |at, stream| self.on_accept(at, stream)).await;
+            }
+            Some(Err(error)) => {
+                let why = error.to_string();
+                (self.post)(self.rt.stamp(), 0, QuorumEvent::BindFailed { why });
+            }
+        }
+    }
+
+    fn on_accept(self: &Rc<Self>, at: Stamp, stream: R::Stream) {
+        let link = LinkId(2 * self.accepted.get() + 1);
+        self.accepted.set(self.accepted.get() + 1);
+        let writer = self.links.open(link.0);
+        self.post(at, link, QuorumEvent::Accepted { link, peer: stream.peer() });
+        let inner = Rc::clone(self);
+        self.rt.spawn("quorum link", async move {
+            inner.serve(at, link, stream, writer, false).await;
+        });
+    }
+
+    /// Moves packets until the link ends, and tells that.
+    async fn serve(
+        &self,
+        at: Stamp,
+        link: LinkId,
+        stream: R::Stream,
+        writer: LinkWriter,
+        dialled: bool,
+    ) {
+        let inbound = QuorumInbound {
+            link,
+            dialled,
+            packet: PacketScanner::default(),
+            snapshot: None,
+            post: Rc::clone(&self.post),
+        };
+        let ended = link::run(&self.rt, at, stream, writer, inbound).await;
+        self.links.forget(link.0);
+        self.post(ended.at, link, QuorumEvent::Lost { link, why: ended.why });
+    }
+}
+
+struct QuorumInbound {
+    link: LinkId,
+    /// Then the other side is a leader, and may send a snapshot.
+    dialled: bool,
+    packet: PacketScanner,
+    /// Set while a snapshot stream arrives.
+    snapshot: Option<SnapshotScanner>,
+    post: Post<QuorumEvent>,
+}
+
+impl Inbound for QuorumInbound {
+    fn on_bytes(&mut self, at: Stamp, buf: &mut BytesMut) -> Result<Reading, String> {
+        loop {
+            let event = match &mut self.snapshot {
+                Some(scanner) => scanner.scan(buf)?.map(|len| {
+                    self.snapshot = None;
+                    let body = buf.split_to(len).freeze();
+                    // Or frames behind it would keep the whole snapshot in memory.
+                    *buf = BytesMut::from(&buf[..]);
+                    QuorumEvent::Snapshot { link: self.link, body }
+                }),
+                None => self.take_packet(buf)?,
+            };
+            match event {
+                Some(event) => (self.post)(at, self.link.0, event),
+                None => return Ok(Reading::On),
+            }
+        }
+    }
+
+    fn on_drained(&mut self, at: Stamp) {
+        (self.post)(at, self.link.0, QuorumEvent::Drained { link: self.link });
+    }
+}
+
+impl QuorumInbound {
+    fn take_packet(&mut self, buf: &mut BytesMut) -> Result<Option<QuorumEvent>, String> {
+        let Some(len) = self.packet.scan(buf)? else { return Ok(None) };
+        self.packet = PacketScanner::default();
+        let packet = QuorumPacket::decode(&mut Reader::new(link::take_frame(buf, len)))
+            .map_err(|error| format!("quorum packet: {error}"))?;
+        if packet.kind == kind::SNAP && self.dialled {
+            self.snapshot = Some(SnapshotScanner::default());
+        }
+        Ok(Some(QuorumEvent::Packet { link: self.link, packet }))
+    }
+}

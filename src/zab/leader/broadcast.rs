@@ -1,0 +1,247 @@
+//! Propose, count acks, commit in order.                       (Zab phase 3; Leader.propose, tryToCommit)
+//!
+//! - BR-1  commits leave in zxid order: a transaction with a quorum waits for those before it.
+//! - S-20  a commit needs a quorum of distinct voters; our own vote is our own durable log.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+
+use super::core::{Leader, Output, Stage, SyncOrigin};
+use super::handler::Phase;
+use crate::base::{LinkId, Museum, Note, Now, Zxid};
+use crate::database::Database;
+use crate::jute::txn::Proposal;
+use crate::quorum::AckSet;
+use crate::zab::packet::Packet;
+
+#[derive(Debug)]
+struct Outstanding {
+    proposal: Rc<Proposal>,
+    acks: AckSet,
+    /// Syncs that are answered right behind this commit.
+    syncs: VecDeque<SyncOrigin>,
+}
+
+/// Proposals that have no quorum yet.
+#[derive(Debug)]
+pub(super) struct Broadcast {
+    outstanding: BTreeMap<Zxid, Outstanding>,
+    last_proposed: Zxid,
+    museum: Museum,
+}
+
+impl Broadcast {
+    pub(super) fn new(museum: Museum) -> Broadcast {
+        Broadcast { outstanding: BTreeMap::new(), last_proposed: Zxid::ZERO, museum }
+    }
+
+    /// Zxids go on after `last`.
+    pub(super) fn begin(&mut self, last: Zxid) {
+        self.last_proposed = last;
+    }
+
+    pub(super) fn outstanding_proposals(&self) -> Vec<Rc<Proposal>> {
+        self.outstanding.values().map(|o| o.proposal.clone()).collect()
+    }
+
+    pub(super) fn last_proposed(&self) -> Zxid {
+        self.last_proposed
+    }
+}
+
+impl Leader {
+    /// The zxid of the next transaction; `None` when the counter is used up: then leadership
+    /// ends, and the next epoch counts from 1 (ZOOKEEPER-1277).
+    pub fn next_zxid(&self) -> Option<Zxid> {
+        let last = self.broadcast.last_proposed;
+        if last.counter() >= u32::MAX - 1 { None } else { Some(last.next()) }
+    }
+
+    pub fn outstanding_count(&self) -> usize {
+        self.broadcast.outstanding.len()
+    }
+
+    /// Proposes a prepared transaction: to the own log and to every follower.
+    pub fn propose(
+        &mut self,
+        now: Now,
+        proposal: Rc<Proposal>,
+        db: &mut Database,
+        out: &mut Vec<Output>,
+    ) {
+        let zxid = proposal.zxid();
+        assert_eq!(zxid, self.broadcast.last_proposed.next(), "S-14: proposals are contiguous");
+        self.broadcast.last_proposed = zxid;
+        out.push(Output::Note(Note::Proposed { zxid, hash: proposal.hash() }));
+        db.append(proposal.clone());
+        out.push(Output::Append(proposal.clone()));
+        self.broadcast.outstanding.insert(
+            zxid,
+            Outstanding {
+                proposal: proposal.clone(),
+                acks: AckSet::new(self.broadcast.museum),
+                syncs: VecDeque::new(),
+            },
+        );
+        for link in self.forwarding_links(false) {
+            self.send(link, Packet::Proposal(proposal.clone()), out);
+            self.note_unacked(now, link, zxid);
+        }
+    }
+
+    pub(super) fn on_own_log_durable(
+        &mut self,
+        now: Now,
+        zxid: Zxid,
+        db: &mut Database,
+        out: &mut Vec<Output>,
+    ) {
+        self.tally_acks(self.sid, zxid, out);
+        self.try_commit(now, db, out);
+    }
+
+    pub(super) fn on_ack(
+        &mut self,
+        now: Now,
+        link: LinkId,
+        zxid: Zxid,
+        db: &mut Database,
+        out: &mut Vec<Output>,
+    ) {
+        let Some(handler) = self.handlers.get_mut(&link) else { return };
+        let sid = handler.sid;
+        match handler.phase {
+            Phase::Syncing if zxid == Zxid::new(self.epoch, 0) => {
+                handler.phase = Phase::Synced;
+                handler.deadline = now.mono + self.sync_timeout;
+                self.on_newleader_ack(now, link, db, out);
+            }
+            Phase::Synced | Phase::Serving => {
+                handler.unacked.remove(&zxid);
+                // UPTODATE is acked too, with the epoch's zxid; it decides nothing.
+                if zxid.counter() != 0 && !handler.observer {
+                    self.tally_acks(sid, zxid, out);
+                    self.try_commit(now, db, out);
+                }
+            }
+            phase => {
+                let why = format!("I-12: server {sid} acked {zxid} in phase {phase:?}");
+                self.close(link, why, out);
+            }
+        }
+    }
+
+    /// Counts one server's ack of one proposal.
+    fn tally_acks(&mut self, from: crate::base::ServerId, zxid: Zxid, out: &mut Vec<Output>) {
+        let Some(outstanding) = self.broadcast.outstanding.get_mut(&zxid) else { return };
+        if outstanding.acks.add(from, &self.verifier) {
+            out.push(Output::Note(Note::AckCounted { zxid, from }));
+        }
+    }
+
+    /// Commits from the oldest proposal on, as long as each has its quorum.
+    fn try_commit(&mut self, now: Now, db: &mut Database, out: &mut Vec<Output>) {
+        if self.stage != Stage::Broadcast {
+            return;
+        }
+        let mut committed = false;
+        while let Some(first) = self.broadcast.outstanding.first_entry() {
+            if !first.get().acks.has_quorum(&self.verifier) {
+                break;
+            }
+            let (zxid, outstanding) = first.remove_entry();
+            let voters = outstanding.acks.to_vec();
+            out.push(Output::Note(Note::Committed { zxid, voters }));
+            for link in self.forwarding_links(false) {
+                self.send(link, Packet::Commit { zxid }, out);
+            }
+            for link in self.forwarding_links(true) {
+                self.send(link, Packet::Inform(outstanding.proposal.clone()), out);
+            }
+            db.commit_to(zxid);
+            committed = true;
+            for origin in outstanding.syncs {
+                self.answer_sync(origin, zxid, out);
+            }
+        }
+        if committed {
+            out.push(Output::Committed);
+        }
+        let _ = now;
+    }
+
+    /// A sync is answered behind the commit of everything proposed before it. With nothing
+    /// outstanding that is at once, without asking a quorum: as in Apache, not linearizable.
+    pub fn on_sync(&mut self, origin: SyncOrigin, db: &Database, out: &mut Vec<Output>) {
+        match self.broadcast.outstanding.last_entry() {
+            Some(mut last) => last.get_mut().syncs.push_back(origin),
+            None => self.answer_sync(origin, db.committed(), out),
+        }
+    }
+
+    fn answer_sync(&mut self, origin: SyncOrigin, zxid: Zxid, out: &mut Vec<Output>) {
+        match origin {
+            SyncOrigin::Learner(link) => self.send(link, Packet::Sync, out),
+            SyncOrigin::Local(conn) => out.push(Output::SyncDone { conn, zxid }),
+        }
+    }
+
+    fn on_newleader_ack(
+        &mut self,
+        now: Now,
+        link: LinkId,
+        db: &mut Database,
+        out: &mut Vec<Output>,
+    ) {
+        let Some(handler) = self.handlers.get(&link) else { return };
+        let sid = handler.sid;
+        if self.newleader_acks.add(sid, &self.verifier) {
+            let note = Note::NewLeaderAckCounted { epoch: self.epoch, from: sid };
+            out.push(Output::Note(note));
+        }
+        if self.stage == Stage::Broadcast {
+            self.send_uptodate(link, out);
+        } else {
+            self.try_establish(now, db, out);
+        }
+    }
+
+    /// A quorum holds our history durably: it is committed, and we serve.
+    pub(super) fn try_establish(&mut self, now: Now, db: &mut Database, out: &mut Vec<Output>) {
+        if self.stage != Stage::Synchronisation || !self.newleader_acks.has_quorum(&self.verifier) {
+            return;
+        }
+        self.stage = Stage::Broadcast;
+        out.push(Output::Note(Note::Established {
+            epoch: self.epoch,
+            voters: self.newleader_acks.to_vec(),
+            history_end: self.history_end,
+        }));
+        out.push(Output::Serve);
+        for link in self.links_in(Phase::Synced) {
+            self.send_uptodate(link, out);
+        }
+        self.try_commit(now, db, out);
+    }
+
+    fn send_uptodate(&mut self, link: LinkId, out: &mut Vec<Output>) {
+        if let Some(handler) = self.handlers.get_mut(&link) {
+            handler.phase = Phase::Serving;
+        }
+        self.send(link, Packet::UpToDate, out);
+    }
+
+    pub(super) fn note_unacked(&mut self, now: Now, link: LinkId, zxid: Zxid) {
+        if let Some(handler) = self.handlers.get_mut(&link) {
+            handler.unacked.insert(zxid, now.mono);
+        }
+    }
+
+    fn forwarding_links(&self, observers: bool) -> Vec<LinkId> {
+        self.handlers
+            .iter()
+            .filter(|(_, h)| h.is_forwarding() && h.observer == observers)
+            .map(|(link, _)| *link)
+            .collect()
+    }
+}

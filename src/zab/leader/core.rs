@@ -1,0 +1,330 @@
+//! The leader's state and its one entry point.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::broadcast::Broadcast;
+use super::handler::{Handler, Phase};
+use crate::base::{ConnId, Epoch, LinkId, Mono, Museum, Note, Now, ServerId, SessionId, Zxid};
+use crate::config::ServerConfig;
+use crate::database::Database;
+use crate::jute::data::Id;
+use crate::jute::txn::Proposal;
+use crate::quorum::{AckSet, QuorumVerifier};
+use crate::storage::EpochKind;
+use crate::zab::packet::Packet;
+
+/// What a quorum has reached.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Stage {
+    /// Waiting for a quorum of FOLLOWERINFO.
+    Discovery,
+    /// Our acceptedEpoch is on its way to the disk.
+    OfferingEpoch,
+    /// Waiting for a quorum of ACKEPOCH.
+    EpochAcks,
+    /// Our currentEpoch is on its way to the disk.
+    TakingEpoch,
+    /// Waiting for a quorum of ACK(NEWLEADER).
+    Synchronisation,
+    Broadcast,
+}
+
+/// Who asked for a sync.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SyncOrigin {
+    Learner(LinkId),
+    Local(ConnId),
+}
+
+#[derive(Debug)]
+pub enum Input {
+    Accepted(LinkId),
+    Packet(LinkId, Packet),
+    Lost(LinkId),
+    /// Everything queued to this link has left.
+    Drained(LinkId),
+    /// The own log is durable up to here.
+    Durable(Zxid),
+    EpochDurable(EpochKind, Epoch),
+    /// What the own log holds for a learner below the committed log; `None` if it is too much
+    /// or not there.
+    LogRead(LinkId, Option<Vec<Rc<Proposal>>>),
+    Timer,
+}
+
+#[derive(Debug)]
+pub enum Output {
+    Send(LinkId, Packet),
+    /// A slice of the inline snapshot behind SNAP.
+    SendSnapshot(LinkId, Bytes),
+    NotifyDrained(LinkId),
+    Close(LinkId, String),
+    WriteEpoch(EpochKind, Epoch),
+    Append(Rc<Proposal>),
+    ReadLog {
+        link: LinkId,
+        after: Zxid,
+        up_to: Zxid,
+    },
+    /// Established: serve clients from now on.
+    Serve,
+    /// Transactions were committed: they wait in the database to be applied.
+    Committed,
+    /// A learner forwards a client's operation.
+    Request {
+        link: LinkId,
+        session: SessionId,
+        cxid: i32,
+        op: i32,
+        body: Bytes,
+        auth: Vec<Id>,
+    },
+    Touch {
+        session: SessionId,
+        timeout_ms: i32,
+    },
+    Revalidate {
+        link: LinkId,
+        session: SessionId,
+        timeout_ms: i32,
+    },
+    /// A local sync is done once the tree has reached this zxid.
+    SyncDone {
+        conn: ConnId,
+        zxid: Zxid,
+    },
+    GiveUp(String),
+    Note(Note),
+}
+
+/// One leadership, from the end of an election to its own end.
+#[derive(Debug)]
+pub struct Leader {
+    pub(super) sid: ServerId,
+    pub(super) verifier: QuorumVerifier,
+    pub(super) museum: Museum,
+    pub(super) tick: Duration,
+    pub(super) init_timeout: Duration,
+    pub(super) sync_timeout: Duration,
+    pub(super) stage: Stage,
+    pub(super) epoch: Epoch,
+    /// The highest acceptedEpoch anybody reported, ours included.
+    pub(super) max_accepted: Epoch,
+    /// Where our own history ended when the leadership began.
+    pub(super) history_end: Zxid,
+    pub(super) connecting: AckSet,
+    pub(super) electing: AckSet,
+    pub(super) newleader_acks: AckSet,
+    pub(super) handlers: BTreeMap<LinkId, Handler>,
+    pub(super) broadcast: Broadcast,
+    /// Discovery and synchronisation must be over by then.
+    pub(super) deadline: Mono,
+    pub(super) epoch_deadline: Mono,
+    pub(super) next_ping: Mono,
+    pub(super) half_ticks: u64,
+    pub(super) standalone: bool,
+}
+
+impl Leader {
+    /// Takes up a leadership that an election decided. Everything logged is in the tree.
+    pub fn new(
+        now: Now,
+        config: &ServerConfig,
+        verifier: QuorumVerifier,
+        db: &Database,
+        out: &mut Vec<Output>,
+    ) -> Leader {
+        let mut leader = Leader::idle(now, config, verifier, db);
+        leader.deadline = now.mono + config.init_timeout();
+        let epoch_wait = config.epoch_wait_max.unwrap_or(config.init_timeout());
+        leader.epoch_deadline = now.mono + epoch_wait.min(config.init_timeout());
+        leader.next_ping = now.mono + leader.tick / 2;
+        leader.connecting.add(leader.sid, &leader.verifier);
+        leader.try_offer_epoch(out);
+        leader
+    }
+
+    /// A server without an ensemble: its own quorum, serving at once, zxids going on where the
+    /// log ends, no epochs.
+    pub fn standalone(now: Now, config: &ServerConfig, db: &Database) -> Leader {
+        let verifier = QuorumVerifier::alone(config.my_id);
+        let mut leader = Leader::idle(now, config, verifier, db);
+        leader.standalone = true;
+        leader.stage = Stage::Broadcast;
+        leader.epoch = db.last_logged().epoch();
+        leader.broadcast.begin(db.last_logged());
+        leader
+    }
+
+    fn idle(now: Now, config: &ServerConfig, verifier: QuorumVerifier, db: &Database) -> Leader {
+        Leader {
+            sid: config.my_id,
+            verifier,
+            museum: config.museum,
+            tick: config.tick_time,
+            init_timeout: config.init_timeout(),
+            sync_timeout: config.sync_timeout(),
+            stage: Stage::Discovery,
+            epoch: Epoch(-1),
+            max_accepted: db.accepted_epoch(),
+            history_end: db.last_logged(),
+            connecting: AckSet::new(config.museum),
+            electing: AckSet::new(config.museum),
+            newleader_acks: AckSet::new(config.museum),
+            handlers: BTreeMap::new(),
+            broadcast: Broadcast::new(config.museum),
+            deadline: Mono::FAR,
+            epoch_deadline: Mono::FAR,
+            next_ping: Mono::FAR,
+            half_ticks: 0,
+            standalone: false,
+        }
+        .check_start(now)
+    }
+
+    fn check_start(self, _now: Now) -> Leader {
+        assert!(
+            self.verifier.weight(self.sid) > 0,
+            "E-4: server {} leads without a vote",
+            self.sid
+        );
+        self
+    }
+
+    pub fn step(&mut self, now: Now, input: Input, db: &mut Database, out: &mut Vec<Output>) {
+        match input {
+            Input::Accepted(link) => {
+                let deadline = now.mono + self.init_timeout;
+                self.handlers.insert(link, Handler::new(deadline));
+            }
+            Input::Packet(link, packet) => self.on_packet(now, link, packet, db, out),
+            Input::Lost(link) => {
+                self.handlers.remove(&link);
+            }
+            Input::Drained(link) => self.send_snapshot_slice(link, db, out),
+            Input::Durable(zxid) => self.on_own_log_durable(now, zxid, db, out),
+            Input::EpochDurable(kind, epoch) => self.on_epoch_durable(now, kind, epoch, db, out),
+            Input::LogRead(link, records) => self.on_log_read(now, link, records, db, out),
+            Input::Timer => self.on_timer(now, out),
+        }
+    }
+
+    fn on_packet(
+        &mut self,
+        now: Now,
+        link: LinkId,
+        packet: Packet,
+        db: &mut Database,
+        out: &mut Vec<Output>,
+    ) {
+        let limit = self.liveness_limit(link);
+        let Some(handler) = self.handlers.get_mut(&link) else { return };
+        handler.deadline = now.mono + limit;
+        let phase = handler.phase;
+        match packet {
+            Packet::FollowerInfo { accepted_epoch, info, .. } if phase == Phase::Greeting => {
+                self.on_learner_info(now, link, accepted_epoch, info, db, out);
+            }
+            Packet::ObserverInfo { accepted_epoch, info, .. } if phase == Phase::Greeting => {
+                self.on_learner_info(now, link, accepted_epoch, info, db, out);
+            }
+            Packet::AckEpoch { last_zxid, current_epoch, .. } if phase == Phase::AwaitAckEpoch => {
+                self.on_ack_epoch(now, link, last_zxid, current_epoch, db, out);
+            }
+            Packet::Ack { zxid } => self.on_ack(now, link, zxid, db, out),
+            Packet::PingReply { touches, .. } => {
+                for touch in touches {
+                    out.push(Output::Touch { session: touch.session, timeout_ms: touch.timeout });
+                }
+            }
+            Packet::RevalidateRequest { session, timeout_ms } if phase >= Phase::Syncing => {
+                out.push(Output::Revalidate { link, session, timeout_ms });
+            }
+            Packet::Request { session, cxid, op, body, auth } if phase >= Phase::Syncing => {
+                let auth = auth.unwrap_or_default();
+                out.push(Output::Request { link, session, cxid, op, body, auth });
+            }
+            other => self.close(link, format!("{other} in phase {phase:?}"), out),
+        }
+    }
+
+    /// The epoch this leader was given; -1 before it has one.
+    pub fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    pub fn is_established(&self) -> bool {
+        self.stage == Stage::Broadcast
+    }
+
+    /// Answers a REVALIDATE.
+    pub fn revalidated(
+        &mut self,
+        link: LinkId,
+        session: SessionId,
+        valid: bool,
+        out: &mut Vec<Output>,
+    ) {
+        self.send(link, Packet::RevalidateReply { session, valid }, out);
+    }
+
+    /// Every connection of a learner.
+    pub fn links(&self) -> impl Iterator<Item = LinkId> + '_ {
+        self.handlers.keys().copied()
+    }
+
+    pub fn sid_of(&self, link: LinkId) -> Option<ServerId> {
+        self.handlers.get(&link).map(|handler| handler.sid)
+    }
+
+    /// Learners connected, synced followers and synced observers, for `mntr`.
+    pub fn learner_counts(&self) -> (usize, usize, usize) {
+        let synced = |observer: bool| {
+            let is = |h: &&Handler| h.phase >= Phase::Synced && h.observer == observer;
+            self.handlers.values().filter(is).count()
+        };
+        (self.handlers.len(), synced(false), synced(true))
+    }
+
+    /// When the leader wants to be woken.
+    pub fn next_deadline(&self) -> Mono {
+        if self.standalone {
+            return Mono::FAR;
+        }
+        let establishing = match self.stage {
+            Stage::Broadcast => Mono::FAR,
+            Stage::Discovery => self.epoch_deadline,
+            _ => self.deadline,
+        };
+        let learners = self.handlers.values().map(|h| h.deadline).min().unwrap_or(Mono::FAR);
+        establishing.min(self.next_ping).min(learners)
+    }
+
+    /// Sends a packet, behind a snapshot if one is on its way.
+    pub(super) fn send(&mut self, link: LinkId, packet: Packet, out: &mut Vec<Output>) {
+        let Some(handler) = self.handlers.get_mut(&link) else { return };
+        if handler.snapshot.is_some() {
+            handler.behind_snapshot.push_back(packet);
+        } else {
+            out.push(Output::Send(link, packet));
+        }
+    }
+
+    pub(super) fn close(&mut self, link: LinkId, why: String, out: &mut Vec<Output>) {
+        if self.handlers.remove(&link).is_some() {
+            out.push(Output::Close(link, why));
+        }
+    }
+
+    /// A learner in synchronisation has initLimit, a synced one syncLimit.
+    fn liveness_limit(&self, link: LinkId) -> Duration {
+        match self.handlers.get(&link) {
+            Some(handler) if handler.phase >= Phase::Synced => self.sync_timeout,
+            _ => self.init_timeout + self.sync_timeout,
+        }
+    }
+}

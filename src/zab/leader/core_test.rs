@@ -1,0 +1,266 @@
+//! The leader, input by input.
+
+use std::rc::Rc;
+
+use super::core::{Input, Leader, Output};
+use crate::base::{Epoch, LinkId, Mono, Note, Now, ServerId, SessionId, Zxid};
+use crate::config::{LearnerType, ServerConfig, ServerSpec};
+use crate::database::Database;
+use crate::jute::quorum::{LearnerInfo, PROTOCOL_VERSION};
+use crate::jute::txn::{ErrorTxn, Proposal, Txn, TxnHeader, kind};
+use crate::quorum::QuorumVerifier;
+use crate::runtime::HostPort;
+use crate::storage::EpochKind;
+use crate::zab::Packet;
+
+const A: LinkId = LinkId(1);
+const B: LinkId = LinkId(3);
+const OBSERVER: LinkId = LinkId(5);
+
+struct Bench {
+    leader: Leader,
+    db: Database,
+    now: Now,
+    out: Vec<Output>,
+}
+
+fn config() -> ServerConfig {
+    let mut config = ServerConfig::defaults(ServerId(3));
+    for sid in [1, 2, 3, 9] {
+        let address = HostPort::new("h", sid as u16);
+        let role = if sid == 9 { LearnerType::Observer } else { LearnerType::Participant };
+        let spec = ServerSpec {
+            quorum: address.clone(),
+            election: address,
+            client: None,
+            learner_type: role,
+            weight: 1,
+            group: None,
+        };
+        config.servers.insert(ServerId(sid), spec);
+    }
+    config
+}
+
+fn proposal(zxid: Zxid) -> Rc<Proposal> {
+    let header = TxnHeader { client_id: SessionId(1), cxid: 1, zxid, time: 0, kind: kind::ERROR };
+    Rc::new(Proposal::new(header, Txn::Error(ErrorTxn { err: -101 }), None))
+}
+
+impl Bench {
+    fn new() -> Bench {
+        let (config, now) = (config(), Now::default());
+        let db = Database::empty(500);
+        let mut out = Vec::new();
+        let leader = Leader::new(now, &config, QuorumVerifier::new(&config), &db, &mut out);
+        Bench { leader, db, now, out }
+    }
+
+    fn step(&mut self, input: Input) -> Vec<Output> {
+        self.leader.step(self.now, input, &mut self.db, &mut self.out);
+        std::mem::take(&mut self.out)
+    }
+
+    fn packet(&mut self, link: LinkId, packet: Packet) -> Vec<Output> {
+        self.step(Input::Packet(link, packet))
+    }
+
+    fn connect(&mut self, link: LinkId, sid: i64, accepted: i64) -> Vec<Output> {
+        self.step(Input::Accepted(link));
+        let info = LearnerInfo {
+            server_id: ServerId(sid),
+            protocol_version: PROTOCOL_VERSION,
+            config_version: 0,
+        };
+        let accepted_epoch = Epoch(accepted);
+        self.packet(
+            link,
+            if sid == 9 {
+                Packet::ObserverInfo { accepted_epoch, info }
+            } else {
+                Packet::FollowerInfo { accepted_epoch, info }
+            },
+        )
+    }
+
+    fn durable(&mut self, kind: EpochKind, epoch: i64) -> Vec<Output> {
+        self.db.set_epoch(kind, Epoch(epoch));
+        self.step(Input::EpochDurable(kind, Epoch(epoch)))
+    }
+
+    /// Leads epoch 1 with server 1 synced over link A.
+    fn established() -> Bench {
+        let mut bench = Bench::new();
+        bench.connect(A, 1, 0);
+        bench.durable(EpochKind::Accepted, 1);
+        bench.packet(A, ack_epoch(0, Some(0)));
+        bench.durable(EpochKind::Current, 1);
+        bench.packet(A, Packet::Ack { zxid: Zxid::new(Epoch(1), 0) });
+        assert!(bench.leader.is_established(), "server 1 and the leader are two of three");
+        bench
+    }
+
+    fn propose(&mut self, zxid: Zxid) -> Vec<Output> {
+        self.leader.propose(self.now, proposal(zxid), &mut self.db, &mut self.out);
+        std::mem::take(&mut self.out)
+    }
+}
+
+fn ack_epoch(last: i64, current: Option<i64>) -> Packet {
+    Packet::AckEpoch { last_zxid: Zxid(last), current_epoch: current.map(Epoch) }
+}
+
+fn sent(out: &[Output], link: LinkId) -> Vec<String> {
+    let text = |o: &Output| match o {
+        Output::Send(to, packet) if *to == link => Some(packet.to_string()),
+        _ => None,
+    };
+    out.iter().filter_map(text).collect()
+}
+
+fn committed(out: &[Output]) -> Vec<Zxid> {
+    let zxid = |o: &Output| match o {
+        Output::Note(Note::Committed { zxid, .. }) => Some(*zxid),
+        _ => None,
+    };
+    out.iter().filter_map(zxid).collect()
+}
+
+fn gave_up(out: &[Output]) -> bool {
+    out.iter().any(|o| matches!(o, Output::GiveUp(_)))
+}
+
+#[test]
+fn no_epoch_is_offered_before_our_own_promise_is_durable() {
+    let mut bench = Bench::new();
+    let out = bench.connect(A, 1, 4);
+    assert!(matches!(out[..], [Output::WriteEpoch(EpochKind::Accepted, Epoch(5))]), "{out:?}");
+    let out = bench.durable(EpochKind::Accepted, 5);
+    assert_eq!(sent(&out, A).len(), 1, "LEADERINFO leaves now: {out:?}");
+}
+
+#[test]
+fn an_observer_makes_no_quorum_for_an_epoch() {
+    let mut bench = Bench::new();
+    let out = bench.connect(OBSERVER, 9, 7);
+    assert!(out.is_empty(), "{out:?}");
+}
+
+#[test]
+fn a_follower_that_is_ahead_ends_the_leadership() {
+    let mut bench = Bench::new();
+    bench.connect(A, 1, 0);
+    bench.durable(EpochKind::Accepted, 1);
+    let out = bench.packet(A, ack_epoch(0x1, Some(0)));
+    assert!(gave_up(&out), "{out:?}");
+}
+
+#[test]
+fn a_follower_that_acked_the_epoch_before_is_not_counted() {
+    let mut bench = Bench::new();
+    bench.connect(A, 1, 0);
+    bench.durable(EpochKind::Accepted, 1);
+    let out = bench.packet(A, ack_epoch(0, None));
+    assert!(out.is_empty(), "{out:?}");
+}
+
+#[test]
+fn nothing_is_synchronised_before_our_current_epoch_is_durable() {
+    let mut bench = Bench::new();
+    bench.connect(A, 1, 0);
+    bench.durable(EpochKind::Accepted, 1);
+    let out = bench.packet(A, ack_epoch(0, Some(0)));
+    assert!(sent(&out, A).is_empty(), "{out:?}");
+    let out = bench.durable(EpochKind::Current, 1);
+    assert_eq!(sent(&out, A).len(), 2, "DIFF and NEWLEADER: {out:?}");
+}
+
+#[test]
+fn a_proposal_acked_before_newleader_ends_the_link() {
+    let mut bench = Bench::established();
+    bench.connect(B, 2, 1);
+    bench.packet(B, ack_epoch(0, Some(0)));
+    let out = bench.packet(B, Packet::Ack { zxid: Zxid::new(Epoch(1), 1) });
+    assert!(matches!(&out[..], [Output::Close(B, why)] if why.starts_with("I-12")), "{out:?}");
+}
+
+#[test]
+fn a_proposal_commits_with_our_log_and_one_follower() {
+    let mut bench = Bench::established();
+    let zxid = Zxid::new(Epoch(1), 1);
+    let out = bench.propose(zxid);
+    assert_eq!(sent(&out, A).len(), 1);
+    assert!(committed(&bench.packet(A, Packet::Ack { zxid })).is_empty(), "one of three");
+    let out = bench.step(Input::Durable(zxid));
+    assert_eq!(committed(&out), [zxid]);
+    assert_eq!(bench.db.committed(), zxid);
+}
+
+#[test]
+fn the_same_ack_twice_counts_once() {
+    let mut bench = Bench::established();
+    let zxid = Zxid::new(Epoch(1), 1);
+    bench.propose(zxid);
+    bench.packet(A, Packet::Ack { zxid });
+    assert!(committed(&bench.packet(A, Packet::Ack { zxid })).is_empty());
+}
+
+#[test]
+fn commits_leave_in_order_whatever_order_acks_come_in() {
+    let mut bench = Bench::established();
+    let (first, second) = (Zxid::new(Epoch(1), 1), Zxid::new(Epoch(1), 2));
+    bench.propose(first);
+    bench.propose(second);
+    bench.packet(A, Packet::Ack { zxid: second });
+    assert!(committed(&bench.step(Input::Durable(second))).is_empty(), "the first has no quorum");
+    bench.step(Input::Durable(first));
+    assert_eq!(committed(&bench.packet(A, Packet::Ack { zxid: first })), [first, second]);
+}
+
+#[test]
+fn a_learner_that_joins_gets_outstanding_proposals_and_everything_after() {
+    let mut bench = Bench::established();
+    let (first, second) = (Zxid::new(Epoch(1), 1), Zxid::new(Epoch(1), 2));
+    bench.propose(first);
+    bench.connect(B, 2, 1);
+    let out = bench.packet(B, ack_epoch(0, Some(0)));
+    assert_eq!(sent(&out, B).len(), 3, "DIFF, the outstanding proposal, NEWLEADER: {out:?}");
+    let out = bench.propose(second);
+    assert_eq!(sent(&out, B).len(), 1, "it is registered: {out:?}");
+}
+
+#[test]
+fn a_leader_without_a_quorum_steps_down_although_an_observer_is_there() {
+    let mut bench = Bench::established();
+    bench.connect(OBSERVER, 9, 0);
+    bench.packet(OBSERVER, ack_epoch(0, Some(0)));
+    bench.packet(OBSERVER, Packet::Ack { zxid: Zxid::new(Epoch(1), 0) });
+    bench.step(Input::Lost(A));
+    let mut down = false;
+    for _ in 0..2 {
+        let at = bench.leader.next_ping.0;
+        bench.now.mono = Mono(at);
+        down |= gave_up(&bench.step(Input::Timer));
+    }
+    assert!(down, "one voter of three is no quorum");
+}
+
+#[test]
+fn a_sync_waits_for_what_was_proposed_before_it() {
+    let mut bench = Bench::established();
+    let zxid = Zxid::new(Epoch(1), 1);
+    bench.propose(zxid);
+    bench.leader.on_sync(super::SyncOrigin::Learner(A), &bench.db, &mut bench.out);
+    assert!(bench.out.is_empty(), "{:?}", bench.out);
+    bench.step(Input::Durable(zxid));
+    let out = bench.packet(A, Packet::Ack { zxid });
+    let to_a = sent(&out, A);
+    assert!(to_a.len() == 2 && to_a[1].starts_with("SYNC"), "COMMIT, then SYNC: {to_a:?}");
+}
+
+#[test]
+fn the_counter_of_an_epoch_does_not_run_into_the_next() {
+    let mut bench = Bench::established();
+    bench.leader.broadcast.begin(Zxid::new(Epoch(1), u32::MAX - 1));
+    assert_eq!(bench.leader.next_zxid(), None);
+}

@@ -1,0 +1,169 @@
+//! Which epoch this is, and whether we may lead it.      (Leader.getEpochToPropose, waitForEpochAck)
+
+use super::core::{Leader, Output, Stage};
+use super::handler::Phase;
+use crate::base::{Epoch, LinkId, Note, Now, Zxid};
+use crate::database::Database;
+use crate::jute::quorum::LearnerInfo;
+use crate::storage::EpochKind;
+use crate::zab::packet::Packet;
+
+impl Leader {
+    pub(super) fn on_learner_info(
+        &mut self,
+        now: Now,
+        link: LinkId,
+        accepted_epoch: Epoch,
+        info: LearnerInfo,
+        db: &mut Database,
+        out: &mut Vec<Output>,
+    ) {
+        let sid = info.server_id;
+        if info.config_version > self.verifier.version() {
+            let why = format!(
+                "server {sid} has configuration version {:x}, ours is {:x}",
+                info.config_version,
+                self.verifier.version()
+            );
+            return self.close(link, why, out);
+        }
+        // A server that comes back has lost its old connection, whether we noticed or not.
+        let stale: Vec<LinkId> = self
+            .handlers
+            .iter()
+            .filter(|(other, handler)| **other != link && handler.sid == sid)
+            .map(|(other, _)| *other)
+            .collect();
+        for other in stale {
+            self.close(other, format!("server {sid} connected again"), out);
+        }
+        let Some(handler) = self.handlers.get_mut(&link) else { return };
+        handler.sid = sid;
+        handler.observer = !self.verifier.is_voter(sid);
+        handler.phase = Phase::AwaitEpoch;
+        if self.epoch >= Epoch(0) && self.stage != Stage::OfferingEpoch {
+            return self.offer_epoch_to(link, out);
+        }
+        if self.stage == Stage::Discovery {
+            // An observer's accepted epoch is no promise to anybody (ZOOKEEPER-2959).
+            if self.connecting.add(sid, &self.verifier) {
+                self.max_accepted = self.max_accepted.max(accepted_epoch);
+            }
+            self.try_offer_epoch(out);
+        }
+        let _ = (now, db);
+    }
+
+    /// Chooses the epoch once a quorum, ourselves included, reported its accepted one.
+    pub(super) fn try_offer_epoch(&mut self, out: &mut Vec<Output>) {
+        if self.stage != Stage::Discovery || !self.connecting.has_quorum(&self.verifier) {
+            return;
+        }
+        self.epoch = self.max_accepted.next();
+        self.stage = Stage::OfferingEpoch;
+        // The promise is ours first: LEADERINFO leaves only when it is durable (ZOOKEEPER-1291).
+        out.push(Output::WriteEpoch(EpochKind::Accepted, self.epoch));
+    }
+
+    pub(super) fn on_epoch_durable(
+        &mut self,
+        now: Now,
+        kind: EpochKind,
+        epoch: Epoch,
+        db: &mut Database,
+        out: &mut Vec<Output>,
+    ) {
+        if epoch != self.epoch {
+            return;
+        }
+        match (kind, self.stage) {
+            (EpochKind::Accepted, Stage::OfferingEpoch) => self.offer_epoch(now, db, out),
+            (EpochKind::Current, Stage::TakingEpoch) => self.begin_synchronisation(now, db, out),
+            _ => {}
+        }
+    }
+
+    fn offer_epoch(&mut self, now: Now, db: &mut Database, out: &mut Vec<Output>) {
+        self.stage = Stage::EpochAcks;
+        let voters = self.connecting.to_vec();
+        out.push(Output::Note(Note::EpochOffered { epoch: self.epoch, voters }));
+        let waiting: Vec<LinkId> = self.links_in(Phase::AwaitEpoch);
+        for link in waiting {
+            self.offer_epoch_to(link, out);
+        }
+        self.electing.add(self.sid, &self.verifier);
+        self.try_take_epoch(now, db, out);
+    }
+
+    fn offer_epoch_to(&mut self, link: LinkId, out: &mut Vec<Output>) {
+        if let Some(handler) = self.handlers.get_mut(&link) {
+            handler.phase = Phase::AwaitAckEpoch;
+        }
+        self.send(link, Packet::LeaderInfo { epoch: self.epoch }, out);
+    }
+
+    pub(super) fn on_ack_epoch(
+        &mut self,
+        now: Now,
+        link: LinkId,
+        last_zxid: Zxid,
+        current_epoch: Option<Epoch>,
+        db: &mut Database,
+        out: &mut Vec<Output>,
+    ) {
+        let Some(handler) = self.handlers.get_mut(&link) else { return };
+        handler.last_zxid = last_zxid;
+        handler.current_epoch = current_epoch;
+        handler.phase = Phase::AwaitElection;
+        let (sid, observer) = (handler.sid, handler.observer);
+        if self.stage == Stage::EpochAcks && !observer {
+            // None: it has acked this epoch before, to somebody. It is synced, but not counted.
+            if let Some(current) = current_epoch
+                && last_zxid != Zxid::UNINITIALISED
+            {
+                if (current, last_zxid) > (db.current_epoch(), db.last_logged()) {
+                    let why = format!(
+                        "server {sid} is ahead: epoch {current} zxid {last_zxid}, ours {} {}",
+                        db.current_epoch(),
+                        db.last_logged()
+                    );
+                    return out.push(Output::GiveUp(why));
+                }
+                if self.electing.add(sid, &self.verifier) {
+                    out.push(Output::Note(Note::EpochAckCounted {
+                        epoch: self.epoch,
+                        from: sid,
+                        current,
+                        zxid: last_zxid,
+                    }));
+                }
+            }
+            self.try_take_epoch(now, db, out);
+        } else if matches!(self.stage, Stage::Synchronisation | Stage::Broadcast) {
+            self.synchronise(now, link, db, out);
+        }
+    }
+
+    fn try_take_epoch(&mut self, now: Now, db: &mut Database, out: &mut Vec<Output>) {
+        if self.stage == Stage::EpochAcks && self.electing.has_quorum(&self.verifier) {
+            self.stage = Stage::TakingEpoch;
+            out.push(Output::WriteEpoch(EpochKind::Current, self.epoch));
+        }
+        let _ = (now, db);
+    }
+
+    /// A quorum acked the epoch and our currentEpoch holds it: learners may get our history.
+    fn begin_synchronisation(&mut self, now: Now, db: &mut Database, out: &mut Vec<Output>) {
+        self.stage = Stage::Synchronisation;
+        self.broadcast.begin(Zxid::new(self.epoch, 0));
+        self.newleader_acks.add(self.sid, &self.verifier);
+        for link in self.links_in(Phase::AwaitElection) {
+            self.synchronise(now, link, db, out);
+        }
+        self.try_establish(now, db, out);
+    }
+
+    pub(super) fn links_in(&self, phase: Phase) -> Vec<LinkId> {
+        self.handlers.iter().filter(|(_, h)| h.phase == phase).map(|(link, _)| *link).collect()
+    }
+}

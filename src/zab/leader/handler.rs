@@ -1,0 +1,63 @@
+//! What the leader knows of one learner's connection.       (LearnerHandler.java)
+//!
+//!     Greeting --FOLLOWERINFO--> AwaitEpoch --LEADERINFO--> AwaitAckEpoch --ACKEPOCH-->
+//!     AwaitElection --epoch quorum--> [ReadingLog] --history, NEWLEADER--> Syncing
+//!     --ACK(NEWLEADER)--> Synced --UPTODATE--> Serving
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::base::{Epoch, Mono, ServerId, Zxid};
+use crate::tree::SnapshotCursor;
+use crate::zab::packet::Packet;
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Phase {
+    Greeting,
+    AwaitEpoch,
+    AwaitAckEpoch,
+    AwaitElection,
+    ReadingLog,
+    /// History and NEWLEADER are queued; from here on the learner gets every packet.
+    Syncing,
+    /// NEWLEADER was acked, the leader is not established yet.
+    Synced,
+    Serving,
+}
+
+#[derive(Debug)]
+pub(super) struct Handler {
+    pub(super) sid: ServerId,
+    pub(super) observer: bool,
+    pub(super) phase: Phase,
+    /// The link is given up when nothing was heard by then.
+    pub(super) deadline: Mono,
+    /// What ACKEPOCH said: where its log ends, and its currentEpoch unless it had acked before.
+    pub(super) last_zxid: Zxid,
+    pub(super) current_epoch: Option<Epoch>,
+    /// When each proposal it has not acked yet was sent.
+    pub(super) unacked: BTreeMap<Zxid, Mono>,
+    /// A snapshot on its way; packets wait behind it.
+    pub(super) snapshot: Option<SnapshotCursor>,
+    pub(super) behind_snapshot: VecDeque<Packet>,
+}
+
+impl Handler {
+    pub(super) fn new(deadline: Mono) -> Handler {
+        Handler {
+            sid: ServerId::NOBODY,
+            observer: false,
+            phase: Phase::Greeting,
+            deadline,
+            last_zxid: Zxid::ZERO,
+            current_epoch: None,
+            unacked: BTreeMap::new(),
+            snapshot: None,
+            behind_snapshot: VecDeque::new(),
+        }
+    }
+
+    /// Whether broadcast packets go to this learner.
+    pub(super) fn is_forwarding(&self) -> bool {
+        self.phase >= Phase::Syncing
+    }
+}

@@ -1,0 +1,86 @@
+//! Who is still there: pings every half tick, a quorum check every tick.    (Leader.lead's loop)
+//!
+//! - L-3   a leader without a quorum of live voters steps down within syncLimit ticks.
+//! - S-20  observers do not count towards that quorum (ZOOKEEPER-1294).
+
+use super::core::{Leader, Output, Stage};
+use super::handler::Phase;
+use crate::base::{LinkId, Mono, Note, Now};
+use crate::quorum::AckSet;
+use crate::zab::packet::Packet;
+
+impl Leader {
+    pub(super) fn on_timer(&mut self, now: Now, out: &mut Vec<Output>) {
+        self.check_establishment(now, out);
+        self.drop_silent_learners(now, out);
+        if now.mono >= self.next_ping {
+            self.next_ping = now.mono + self.tick / 2;
+            self.half_ticks += 1;
+            self.ping_learners(out);
+            if self.stage == Stage::Broadcast && self.half_ticks.is_multiple_of(2) {
+                self.check_quorum(now, out);
+            }
+        }
+    }
+
+    fn check_establishment(&mut self, now: Now, out: &mut Vec<Output>) {
+        if self.stage == Stage::Discovery && now.mono >= self.epoch_deadline {
+            let have = self.connecting.to_vec();
+            out.push(Output::GiveUp(format!(
+                "no quorum of followers within initLimit; connected: {have:?}"
+            )));
+        } else if self.stage != Stage::Broadcast && now.mono >= self.deadline {
+            let (acked, synced) = (self.electing.to_vec(), self.newleader_acks.to_vec());
+            out.push(Output::GiveUp(format!(
+                "not established within initLimit; acked the epoch: {acked:?}, synced: {synced:?}"
+            )));
+        }
+    }
+
+    fn drop_silent_learners(&mut self, now: Now, out: &mut Vec<Output>) {
+        let oldest_allowed = Mono(now.mono.0.saturating_sub(self.sync_timeout.as_nanos() as u64));
+        let silent: Vec<(LinkId, String)> = self
+            .handlers
+            .iter()
+            .filter_map(|(link, h)| {
+                let stuck = h.phase >= Phase::Synced
+                    && h.unacked.values().next().is_some_and(|sent| *sent < oldest_allowed);
+                if now.mono >= h.deadline {
+                    Some((*link, format!("server {} was not heard in time", h.sid)))
+                } else if stuck {
+                    Some((*link, format!("server {} did not ack in time", h.sid)))
+                } else {
+                    None
+                }
+            })
+            .collect();
+        for (link, why) in silent {
+            self.close(link, why, out);
+        }
+    }
+
+    fn ping_learners(&mut self, out: &mut Vec<Output>) {
+        let zxid = self.broadcast.last_proposed();
+        let links: Vec<LinkId> =
+            self.handlers.iter().filter(|(_, h)| h.is_forwarding()).map(|(l, _)| *l).collect();
+        for link in links {
+            self.send(link, Packet::Ping { zxid }, out);
+        }
+    }
+
+    fn check_quorum(&mut self, now: Now, out: &mut Vec<Output>) {
+        let mut alive = AckSet::new(self.museum);
+        alive.add(self.sid, &self.verifier);
+        for handler in self.handlers.values() {
+            if handler.phase >= Phase::Synced && now.mono < handler.deadline {
+                alive.add(handler.sid, &self.verifier);
+            }
+        }
+        let voters = alive.to_vec();
+        if alive.has_quorum(&self.verifier) {
+            out.push(Output::Note(Note::QuorumAlive { voters }));
+        } else {
+            out.push(Output::GiveUp(format!("only {voters:?} are still there: no quorum")));
+        }
+    }
+}

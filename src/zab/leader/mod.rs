@@ -1,0 +1,31 @@
+//! The leader: discovery, synchronisation, broadcast.       (Zab 1.0; Leader.java, LearnerHandler.java)
+//!
+//!     Discovery --quorum of FOLLOWERINFO--> (acceptedEpoch durable) --LEADERINFO-->
+//!     EpochAcks --quorum of ACKEPOCH--> (currentEpoch durable) -->
+//!     Synchronisation --quorum of ACK(NEWLEADER)--> Broadcast
+//!
+//! Every learner has a [`handler::Handler`] with its own phase; the leader's phase is what a
+//! quorum of them has reached.
+//!
+//! - I-1   an epoch is offered only when a quorum reported its accepted epoch, and only after
+//!   our own acceptedEpoch file holds it (ZOOKEEPER-1291).
+//! - I-12  a learner's first ACK is that of NEWLEADER; a proposal acked before it ends the link.
+//! - S-14  a learner is registered for forwarding in the very step in which its history is
+//!   queued: nothing fits in between (ZOOKEEPER-962).
+//! - S-20  observers and strangers are counted nowhere: all counting is `quorum::AckSet`.
+//!
+//! Not here: preparing transactions (`pipeline`), bytes and sockets (`zab::driver`).
+
+mod broadcast;
+mod core;
+#[cfg(test)]
+mod core_test;
+mod discovery;
+mod handler;
+mod keepalive;
+mod sync;
+#[cfg(test)]
+mod sync_test;
+
+pub use core::{Input, Leader, Output, SyncOrigin};
+pub use sync::{SyncPlan, choose_sync};

@@ -1,0 +1,216 @@
+//! Bring one learner to our history before its acks count.    (Zab phase 2; LearnerHandler.syncFollower)
+//!
+//!     peer = where the learner's log ends; min..max = committed log; last = our last commit
+//!
+//!     last == peer                   DIFF, nothing else
+//!     peer > max                     TRUNC(max)
+//!     min <= peer <= max             DIFF from peer, or TRUNC to where its history leaves ours
+//!     peer < min                     the log on disk, if it is not too much, else SNAP
+//!
+//! - SY-3  nothing at or below our last commit is missing before NEWLEADER goes out.
+//! - SY-4  a learner keeps no transaction that our history lacks (ZOOKEEPER-1154).
+//!
+//! Not here: reading the log (storage), the socket (driver.rs).
+
+use std::rc::Rc;
+
+use bytes::Bytes;
+
+use super::core::{Leader, Output};
+use super::handler::Phase;
+use crate::base::limits::SNAPSHOT_SLICE_NODES;
+use crate::base::{Exhibit, LinkId, Museum, Note, Now, SyncMode, Zxid};
+use crate::database::Database;
+use crate::jute::txn::Proposal;
+use crate::tree::SnapshotCursor;
+use crate::zab::packet::Packet;
+
+/// What the learner gets. `after`: the committed transactions above it follow.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SyncPlan {
+    Diff {
+        to: Zxid,
+        after: Zxid,
+    },
+    Trunc {
+        to: Zxid,
+        after: Zxid,
+    },
+    Snap,
+    /// The committed log begins too late: ask the log on disk.
+    ReadLog,
+}
+
+/// The decision table of LearnerHandler.syncFollower. `history` is the committed log in order,
+/// `last` the last committed zxid.
+pub fn choose_sync(peer: Zxid, last: Zxid, history: &[Zxid], museum: Museum) -> SyncPlan {
+    let min = history.first().copied().unwrap_or(last);
+    let max = history.last().copied().unwrap_or(last);
+    if peer == last {
+        return SyncPlan::Diff { to: peer, after: peer };
+    }
+    if peer > max && peer.counter() != 0 {
+        if museum.on(Exhibit::DiffWithoutTrunc) {
+            return SyncPlan::Diff { to: max, after: peer };
+        }
+        return SyncPlan::Trunc { to: max, after: max };
+    }
+    if peer < min {
+        return SyncPlan::ReadLog;
+    }
+    if peer > max {
+        return SyncPlan::Snap;
+    }
+    match walk_history(peer, max, history) {
+        SyncPlan::Trunc { .. } if museum.on(Exhibit::DiffWithoutTrunc) => {
+            SyncPlan::Diff { to: max, after: peer }
+        }
+        plan => plan,
+    }
+}
+
+/// Finds where the learner's history leaves ours (LearnerHandler.queueCommittedProposals).
+fn walk_history(peer: Zxid, max: Zxid, history: &[Zxid]) -> SyncPlan {
+    let at = history.partition_point(|zxid| *zxid < peer);
+    match history.get(at) {
+        Some(first) if *first == peer => SyncPlan::Diff { to: max, after: peer },
+        // The learner knows an epoch's beginning and nothing of it.
+        _ if peer.counter() == 0 => SyncPlan::Diff { to: max, after: peer },
+        Some(first) if at > 0 && first.epoch() == peer.epoch() => {
+            SyncPlan::Trunc { to: history[at - 1], after: history[at - 1] }
+        }
+        // It went another way in an older epoch: a log cannot be cut across that.
+        _ => SyncPlan::Snap,
+    }
+}
+
+impl Leader {
+    pub(super) fn synchronise(
+        &mut self,
+        now: Now,
+        link: LinkId,
+        db: &mut Database,
+        out: &mut Vec<Output>,
+    ) {
+        let Some(handler) = self.handlers.get_mut(&link) else { return };
+        let peer = handler.last_zxid;
+        let history: Vec<Zxid> = db.committed_log().map(|p| p.zxid()).collect();
+        let plan = choose_sync(peer, db.committed(), &history, self.museum);
+        if plan == SyncPlan::ReadLog {
+            handler.phase = Phase::ReadingLog;
+            let up_to = db.committed();
+            return out.push(Output::ReadLog { link, after: peer, up_to });
+        }
+        self.send_history(now, link, plan, &[], db, out);
+    }
+
+    /// The log on disk, from the learner's own last transaction on, joined to the committed log.
+    pub(super) fn on_log_read(
+        &mut self,
+        now: Now,
+        link: LinkId,
+        records: Option<Vec<Rc<Proposal>>>,
+        db: &mut Database,
+        out: &mut Vec<Output>,
+    ) {
+        let Some(handler) = self.handlers.get(&link) else { return };
+        if handler.phase != Phase::ReadingLog {
+            return;
+        }
+        let peer = handler.last_zxid;
+        let records = records.unwrap_or_default();
+        let min = db.committed_log().next().map_or(db.committed(), |p| p.zxid());
+        // Both ends must meet: the learner's last transaction is in our log, and the log reaches
+        // the committed log (ZOOKEEPER-2418).
+        let starts_there = records.first().is_some_and(|p| p.zxid() == peer);
+        let reaches = records.last().is_some_and(|p| p.zxid() >= min);
+        let plan = if starts_there && reaches {
+            SyncPlan::Diff { to: db.committed(), after: peer }
+        } else {
+            SyncPlan::Snap
+        };
+        self.send_history(now, link, plan, &records, db, out);
+    }
+
+    /// Queues the learner's whole history and registers it for what follows, in one step.
+    fn send_history(
+        &mut self,
+        now: Now,
+        link: LinkId,
+        plan: SyncPlan,
+        from_disk: &[Rc<Proposal>],
+        db: &mut Database,
+        out: &mut Vec<Output>,
+    ) {
+        let Some(handler) = self.handlers.get_mut(&link) else { return };
+        handler.phase = Phase::Syncing;
+        handler.deadline = now.mono + self.init_timeout + self.sync_timeout;
+        let (sid, observer, peer) = (handler.sid, handler.observer, handler.last_zxid);
+        let (mode, to, after) = match plan {
+            SyncPlan::Diff { to, after } => (SyncMode::Diff, to, after),
+            SyncPlan::Trunc { to, after } => (SyncMode::Trunc, to, after),
+            SyncPlan::Snap | SyncPlan::ReadLog => {
+                (SyncMode::Snap, db.last_applied(), db.last_applied())
+            }
+        };
+        out.push(Output::Note(Note::SyncChosen { learner: sid, mode, peer, to }));
+        match mode {
+            SyncMode::Diff => self.send(link, Packet::Diff { zxid: to }, out),
+            SyncMode::Trunc => self.send(link, Packet::Trunc { zxid: to }, out),
+            SyncMode::Snap => self.begin_snapshot(link, db, out),
+        }
+        let first_in_memory = db.committed_log().next().map_or(Zxid::MAX, |p| p.zxid());
+        let missing: Vec<Rc<Proposal>> = from_disk
+            .iter()
+            .filter(|p| p.zxid() < first_in_memory)
+            .chain(db.committed_log())
+            .filter(|p| p.zxid() > after)
+            .cloned()
+            .collect();
+        for proposal in missing {
+            let zxid = proposal.zxid();
+            self.send(link, Packet::Proposal(proposal), out);
+            self.send(link, Packet::Commit { zxid }, out);
+        }
+        if !observer {
+            for proposal in self.broadcast.outstanding_proposals() {
+                let zxid = proposal.zxid();
+                self.send(link, Packet::Proposal(proposal), out);
+                self.note_unacked(now, link, zxid);
+            }
+        }
+        let config = Some(Bytes::from(self.verifier.config_text()));
+        let newleader = Packet::NewLeader { zxid: Zxid::new(self.epoch, 0), config };
+        self.send(link, newleader, out);
+    }
+
+    fn begin_snapshot(&mut self, link: LinkId, db: &mut Database, out: &mut Vec<Output>) {
+        out.push(Output::Send(link, Packet::Snap { zxid: db.last_applied() }));
+        out.push(Output::SendSnapshot(link, db.snapshot_head()));
+        if let Some(handler) = self.handlers.get_mut(&link) {
+            handler.snapshot = Some(SnapshotCursor::new());
+        }
+        self.send_snapshot_slice(link, db, out);
+    }
+
+    /// One slice of the snapshot; what was queued behind it follows the last one. The tree goes
+    /// on changing meanwhile: the queued transactions bring the learner level again.
+    pub(super) fn send_snapshot_slice(
+        &mut self,
+        link: LinkId,
+        db: &mut Database,
+        out: &mut Vec<Output>,
+    ) {
+        let Some(handler) = self.handlers.get_mut(&link) else { return };
+        let Some(cursor) = handler.snapshot.as_mut() else { return };
+        let (slice, done) = db.snapshot_slice(cursor, SNAPSHOT_SLICE_NODES);
+        out.push(Output::SendSnapshot(link, slice));
+        if !done {
+            return out.push(Output::NotifyDrained(link));
+        }
+        handler.snapshot = None;
+        for packet in std::mem::take(&mut handler.behind_snapshot) {
+            out.push(Output::Send(link, packet));
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Log, ack, commit.                                    (Follower.processPacket, Observer.processPacket)
+
+use std::rc::Rc;
+
+use super::core::{Learner, Output, Phase};
+use super::sync::follows;
+use crate::base::{AckKind, Note, Now, Zxid};
+use crate::database::Database;
+use crate::jute::txn::Proposal;
+use crate::zab::packet::Packet;
+
+impl Learner {
+    pub(super) fn on_broadcast_packet(
+        &mut self,
+        _now: Now,
+        packet: Packet,
+        db: &mut Database,
+        out: &mut Vec<Output>,
+    ) {
+        match packet {
+            Packet::Proposal(proposal) => self.log_proposal(proposal, db, out),
+            Packet::Commit { zxid } => self.on_commit(zxid, db, out),
+            Packet::Inform(proposal) => {
+                let zxid = proposal.zxid();
+                self.log_proposal(proposal, db, out);
+                self.on_commit(zxid, db, out);
+            }
+            Packet::UpToDate if self.phase == Phase::AwaitUpToDate => self.on_uptodate(db, out),
+            Packet::Ping { zxid } => out.push(Output::Pinged { zxid }),
+            Packet::Sync => {
+                if let Some(conn) = self.syncs.pop_front() {
+                    out.push(Output::SyncDone { conn, zxid: db.committed() });
+                }
+            }
+            Packet::RevalidateReply { session, valid } => {
+                out.push(Output::Revalidated { session, valid });
+            }
+            other => self.misbehaved(&other, out),
+        }
+    }
+
+    /// To the log; the ack follows when it is durable (`on_durable`).
+    pub(super) fn log_proposal(
+        &mut self,
+        proposal: Rc<Proposal>,
+        db: &mut Database,
+        out: &mut Vec<Output>,
+    ) {
+        let zxid = proposal.zxid();
+        if !follows(db.last_logged(), zxid) {
+            return out.push(Output::GiveUp(format!(
+                "S-14: leader {} sent {zxid} behind {}",
+                self.leader,
+                db.last_logged()
+            )));
+        }
+        db.append(proposal.clone());
+        out.push(Output::Append(proposal));
+        if self.acks_too_early() && !self.observer {
+            self.send_ack(zxid, out);
+        }
+    }
+
+    /// The only place where an ACK of a proposal is sent.
+    pub(super) fn on_durable(
+        &mut self,
+        _now: Now,
+        zxid: Zxid,
+        _db: &mut Database,
+        out: &mut Vec<Output>,
+    ) {
+        self.durable = self.durable.max(zxid);
+        self.try_take_epoch(out);
+        let is_of_broadcast = self.phase >= Phase::AwaitUpToDate && zxid > self.history_end;
+        if is_of_broadcast && !self.observer && !self.acks_too_early() {
+            self.send_ack(zxid, out);
+        }
+    }
+
+    fn send_ack(&mut self, zxid: Zxid, out: &mut Vec<Output>) {
+        out.push(Output::Note(Note::AckSent { kind: AckKind::Proposal, zxid }));
+        out.push(Output::Send(self.link, Packet::Ack { zxid }));
+    }
+
+    fn on_commit(&mut self, zxid: Zxid, db: &mut Database, out: &mut Vec<Output>) {
+        match db.oldest_uncommitted() {
+            Some(oldest) if oldest == zxid => {
+                db.commit_to(zxid);
+                out.push(Output::Committed);
+            }
+            oldest => out.push(Output::GiveUp(format!(
+                "I-14: COMMIT {zxid} while the oldest proposal is {oldest:?}"
+            ))),
+        }
+    }
+
+    fn on_uptodate(&mut self, db: &Database, out: &mut Vec<Output>) {
+        self.phase = Phase::Broadcast;
+        out.push(Output::Send(self.link, Packet::Ack { zxid: Zxid::new(self.epoch, 0) }));
+        // What is committed here and now; proposals logged since NEWLEADER may still wait.
+        out.push(Output::Note(Note::Serving { epoch: self.epoch, zxid: db.committed() }));
+        out.push(Output::Serve);
+    }
+}

@@ -1,0 +1,301 @@
+//! The learner's state and its one entry point.
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::base::SessionId;
+use crate::base::{ConnId, Epoch, Exhibit, LinkId, Mono, Museum, Note, Now, ServerId, Zxid};
+use crate::config::ServerConfig;
+use crate::database::Database;
+use crate::jute::data::Id;
+use crate::jute::quorum::{LearnerInfo, PROTOCOL_VERSION, Touch};
+use crate::jute::txn::Proposal;
+use crate::storage::EpochKind;
+use crate::zab::packet::Packet;
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Phase {
+    Connecting,
+    AwaitLeaderInfo,
+    /// acceptedEpoch is on its way to the disk.
+    AcceptingEpoch,
+    AwaitSync,
+    /// The log is being cut, or a snapshot received and made durable: packets wait.
+    Replacing,
+    Syncing,
+    /// NEWLEADER came: history, then currentEpoch, are on their way to the disk.
+    PersistingHistory,
+    PersistingEpoch,
+    AwaitUpToDate,
+    Broadcast,
+}
+
+#[derive(Debug)]
+pub enum Input {
+    Connected,
+    DialFailed(String),
+    Packet(Packet),
+    /// The inline snapshot behind SNAP.
+    Snapshot(Bytes),
+    Lost(String),
+    /// The own log is durable up to here.
+    Durable(Zxid),
+    EpochDurable(EpochKind, Epoch),
+    /// The log was cut and the database read anew, or the leader's snapshot is in the database
+    /// and durable.
+    Replaced,
+    Timer,
+}
+
+#[derive(Debug)]
+pub enum Output {
+    /// Connect to the leader's quorum address.
+    Dial(LinkId, ServerId),
+    Send(LinkId, Packet),
+    Close(LinkId),
+    WriteEpoch(EpochKind, Epoch),
+    Append(Rc<Proposal>),
+    /// Cut the log behind `to` and read the database anew.
+    Truncate {
+        to: Zxid,
+    },
+    /// Replace the database by this snapshot, make it durable and begin a new log.
+    InstallSnapshot {
+        zxid: Zxid,
+        body: Bytes,
+    },
+    /// UPTODATE: serve clients from now on.
+    Serve,
+    /// Transactions were committed: they wait in the database to be applied.
+    Committed,
+    /// A local sync is done once the tree has reached this zxid.
+    SyncDone {
+        conn: ConnId,
+        zxid: Zxid,
+    },
+    Revalidated {
+        session: SessionId,
+        valid: bool,
+    },
+    /// The leader wants to know whom we heard of: answer with [`Learner::ping_reply`].
+    Pinged {
+        zxid: Zxid,
+    },
+    GiveUp(String),
+    Note(Note),
+}
+
+/// One following or observing, from the end of an election to its own end.
+#[derive(Debug)]
+pub struct Learner {
+    pub(super) sid: ServerId,
+    pub(super) leader: ServerId,
+    pub(super) observer: bool,
+    pub(super) museum: Museum,
+    pub(super) init_timeout: Duration,
+    pub(super) sync_timeout: Duration,
+    pub(super) phase: Phase,
+    pub(super) link: LinkId,
+    /// The epoch of LEADERINFO.
+    pub(super) epoch: Epoch,
+    pub(super) dials: u32,
+    pub(super) dial_at: Mono,
+    /// Everything up to NEWLEADER must have happened by then; later: the leader must be heard.
+    pub(super) deadline: Mono,
+    /// Proposals of the synchronisation, not logged yet; the committed ones come first.
+    pub(super) to_log: VecDeque<Rc<Proposal>>,
+    pub(super) committed_in_sync: usize,
+    /// Packets that wait until the database was replaced or NEWLEADER is acked.
+    pub(super) waiting: VecDeque<Packet>,
+    /// The last transaction that must be durable before currentEpoch may be written.
+    pub(super) history_end: Zxid,
+    pub(super) durable: Zxid,
+    /// Local syncs on their way to the leader, oldest first: SYNC answers carry no name.
+    pub(super) syncs: VecDeque<ConnId>,
+}
+
+/// Attempts to reach a leader that may not listen yet, and the pause between them
+/// (Learner.connectToLeader; `leaderConnectDelayDuringRetryMs`).
+pub(super) const DIALS_MAX: u32 = 5;
+pub(super) const DIAL_PAUSE: Duration = Duration::from_millis(100);
+
+impl Learner {
+    /// Follows or observes `leader`. `link` is the number of the first connection.
+    pub fn new(
+        now: Now,
+        config: &ServerConfig,
+        leader: ServerId,
+        observer: bool,
+        link: LinkId,
+        db: &Database,
+        out: &mut Vec<Output>,
+    ) -> Learner {
+        out.push(Output::Dial(link, leader));
+        Learner {
+            sid: config.my_id,
+            leader,
+            observer,
+            museum: config.museum,
+            init_timeout: config.init_timeout(),
+            sync_timeout: config.sync_timeout(),
+            phase: Phase::Connecting,
+            link,
+            epoch: Epoch(-1),
+            dials: 1,
+            dial_at: Mono::FAR,
+            deadline: now.mono + config.init_timeout(),
+            to_log: VecDeque::new(),
+            committed_in_sync: 0,
+            waiting: VecDeque::new(),
+            history_end: Zxid::ZERO,
+            durable: db.last_logged(),
+            syncs: VecDeque::new(),
+        }
+    }
+
+    pub fn step(&mut self, now: Now, input: Input, db: &mut Database, out: &mut Vec<Output>) {
+        match input {
+            Input::Connected => self.on_connected(now, db, out),
+            Input::DialFailed(why) => self.on_dial_failed(now, why, out),
+            Input::Packet(packet) => {
+                self.hear(now);
+                self.on_packet(now, packet, db, out);
+            }
+            Input::Snapshot(body) => self.on_snapshot(body, out),
+            Input::Lost(why) => out.push(Output::GiveUp(format!("leader lost: {why}"))),
+            Input::Durable(zxid) => self.on_durable(now, zxid, db, out),
+            Input::EpochDurable(kind, epoch) => self.on_epoch_durable(now, kind, epoch, db, out),
+            Input::Replaced => self.on_replaced(now, db, out),
+            Input::Timer => self.on_timer(now, out),
+        }
+    }
+
+    /// After NEWLEADER the leader must be heard every syncLimit ticks; before it, initLimit runs.
+    fn hear(&mut self, now: Now) {
+        if self.phase >= Phase::AwaitUpToDate {
+            self.deadline = now.mono + self.sync_timeout;
+        }
+    }
+
+    pub(super) fn on_packet(
+        &mut self,
+        now: Now,
+        packet: Packet,
+        db: &mut Database,
+        out: &mut Vec<Output>,
+    ) {
+        match self.phase {
+            Phase::AwaitLeaderInfo => self.on_leader_info(packet, db, out),
+            Phase::AwaitSync => self.on_sync_header(packet, out),
+            Phase::Syncing => self.on_sync_packet(packet, db, out),
+            Phase::Replacing | Phase::PersistingHistory | Phase::PersistingEpoch => {
+                self.waiting.push_back(packet);
+            }
+            Phase::AwaitUpToDate | Phase::Broadcast => {
+                self.on_broadcast_packet(now, packet, db, out);
+            }
+            Phase::Connecting | Phase::AcceptingEpoch => self.misbehaved(&packet, out),
+        }
+    }
+
+    pub(super) fn misbehaved(&mut self, packet: &Packet, out: &mut Vec<Output>) {
+        out.push(Output::GiveUp(format!(
+            "I-14: leader {} sent {packet} in phase {:?}",
+            self.leader, self.phase
+        )));
+    }
+
+    fn on_timer(&mut self, now: Now, out: &mut Vec<Output>) {
+        if now.mono >= self.dial_at {
+            self.dial_at = Mono::FAR;
+            self.dials += 1;
+            self.link = LinkId(self.link.0 + 2);
+            out.push(Output::Dial(self.link, self.leader));
+        }
+        if now.mono >= self.deadline {
+            let limit = if self.phase < Phase::AwaitUpToDate { "initLimit" } else { "syncLimit" };
+            out.push(Output::GiveUp(format!(
+                "leader {} did not do its part within {limit} (phase {:?})",
+                self.leader, self.phase
+            )));
+        }
+    }
+
+    pub fn next_deadline(&self) -> Mono {
+        self.dial_at.min(self.deadline)
+    }
+
+    pub fn leader(&self) -> ServerId {
+        self.leader
+    }
+
+    pub fn link(&self) -> LinkId {
+        self.link
+    }
+
+    pub fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    pub fn is_serving(&self) -> bool {
+        self.phase == Phase::Broadcast
+    }
+
+    /// The inline snapshot is being made durable, or the log cut: the database is in between.
+    pub fn is_replacing(&self) -> bool {
+        self.phase == Phase::Replacing
+    }
+
+    /// Forwards a client's write to the leader.
+    pub fn forward(
+        &self,
+        session: SessionId,
+        cxid: i32,
+        op: i32,
+        body: Bytes,
+        auth: Option<Vec<Id>>,
+    ) -> Output {
+        Output::Send(self.link, Packet::Request { session, cxid, op, body, auth })
+    }
+
+    /// Forwards a client's sync; the answers come back in this order.
+    pub fn forward_sync(
+        &mut self,
+        conn: ConnId,
+        session: SessionId,
+        cxid: i32,
+        body: Bytes,
+    ) -> Output {
+        self.syncs.push_back(conn);
+        self.forward(session, cxid, crate::jute::client::op::SYNC, body, Some(Vec::new()))
+    }
+
+    pub fn ask_revalidate(&self, session: SessionId, timeout_ms: i32) -> Output {
+        Output::Send(self.link, Packet::RevalidateRequest { session, timeout_ms })
+    }
+
+    pub fn ping_reply(&self, zxid: Zxid, touches: Vec<Touch>) -> Output {
+        Output::Send(self.link, Packet::PingReply { zxid, touches })
+    }
+
+    pub(super) fn info_packet(&self, db: &Database) -> Packet {
+        let accepted_epoch = db.accepted_epoch();
+        let info = LearnerInfo {
+            server_id: self.sid,
+            protocol_version: PROTOCOL_VERSION,
+            config_version: 0,
+        };
+        if self.observer {
+            Packet::ObserverInfo { accepted_epoch, info }
+        } else {
+            Packet::FollowerInfo { accepted_epoch, info }
+        }
+    }
+
+    pub(super) fn acks_too_early(&self) -> bool {
+        self.museum.on(Exhibit::AckBeforeFlush)
+    }
+}

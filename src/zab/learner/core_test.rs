@@ -1,0 +1,214 @@
+//! The learner, input by input.
+
+use std::rc::Rc;
+
+use bytes::Bytes;
+
+use super::core::{Input, Learner, Output};
+use crate::base::{Epoch, LinkId, Mono, Now, ServerId, SessionId, Zxid};
+use crate::config::ServerConfig;
+use crate::database::Database;
+use crate::jute::txn::{ErrorTxn, Proposal, Txn, TxnHeader, kind};
+use crate::storage::EpochKind;
+use crate::zab::Packet;
+
+struct Bench {
+    learner: Learner,
+    db: Database,
+    now: Now,
+    out: Vec<Output>,
+}
+
+fn z(counter: u32) -> Zxid {
+    Zxid::new(Epoch(1), counter)
+}
+
+fn proposal(zxid: Zxid) -> Rc<Proposal> {
+    let header = TxnHeader { client_id: SessionId(1), cxid: 1, zxid, time: 0, kind: kind::ERROR };
+    Rc::new(Proposal::new(header, Txn::Error(ErrorTxn { err: -101 }), None))
+}
+
+impl Bench {
+    fn new() -> Bench {
+        let (config, now) = (ServerConfig::defaults(ServerId(1)), Now::default());
+        let db = Database::empty(500);
+        let mut out = Vec::new();
+        let learner = Learner::new(now, &config, ServerId(3), false, LinkId(2), &db, &mut out);
+        assert!(matches!(out[..], [Output::Dial(LinkId(2), ServerId(3))]));
+        Bench { learner, db, now, out: Vec::new() }
+    }
+
+    fn step(&mut self, input: Input) -> Vec<Output> {
+        self.learner.step(self.now, input, &mut self.db, &mut self.out);
+        std::mem::take(&mut self.out)
+    }
+
+    fn packet(&mut self, packet: Packet) -> Vec<Output> {
+        self.step(Input::Packet(packet))
+    }
+
+    fn durable(&mut self, kind: EpochKind, epoch: i64) -> Vec<Output> {
+        self.db.set_epoch(kind, Epoch(epoch));
+        self.step(Input::EpochDurable(kind, Epoch(epoch)))
+    }
+
+    /// Has promised epoch 1 and waits for the leader's history.
+    fn awaiting_sync() -> Bench {
+        let mut bench = Bench::new();
+        bench.step(Input::Connected);
+        bench.packet(Packet::LeaderInfo { epoch: Epoch(1) });
+        bench.durable(EpochKind::Accepted, 1);
+        bench
+    }
+
+    /// Follows in epoch 1 with an empty history.
+    fn following() -> Bench {
+        let mut bench = Bench::awaiting_sync();
+        bench.packet(Packet::Diff { zxid: Zxid::ZERO });
+        bench.packet(newleader());
+        bench.durable(EpochKind::Current, 1);
+        bench.packet(Packet::UpToDate);
+        assert!(bench.learner.is_serving());
+        bench
+    }
+}
+
+fn newleader() -> Packet {
+    Packet::NewLeader { zxid: z(0), config: Some(Bytes::new()) }
+}
+
+fn acks(out: &[Output]) -> Vec<Zxid> {
+    let ack = |o: &Output| match o {
+        Output::Send(_, Packet::Ack { zxid }) => Some(*zxid),
+        _ => None,
+    };
+    out.iter().filter_map(ack).collect()
+}
+
+fn appended(out: &[Output]) -> Vec<Zxid> {
+    let zxid = |o: &Output| match o {
+        Output::Append(proposal) => Some(proposal.zxid()),
+        _ => None,
+    };
+    out.iter().filter_map(zxid).collect()
+}
+
+fn gave_up(out: &[Output]) -> bool {
+    out.iter().any(|o| matches!(o, Output::GiveUp(_)))
+}
+
+#[test]
+fn the_epoch_is_acked_only_when_the_promise_is_durable() {
+    let mut bench = Bench::new();
+    bench.step(Input::Connected);
+    let out = bench.packet(Packet::LeaderInfo { epoch: Epoch(1) });
+    assert!(matches!(out[..], [Output::WriteEpoch(EpochKind::Accepted, Epoch(1))]), "{out:?}");
+    let out = bench.durable(EpochKind::Accepted, 1);
+    assert!(out.iter().any(|o| matches!(o, Output::Send(_, Packet::AckEpoch { .. }))), "{out:?}");
+}
+
+#[test]
+fn an_epoch_promised_before_is_acked_without_a_vote() {
+    let mut bench = Bench::new();
+    bench.db.set_epoch(EpochKind::Accepted, Epoch(1));
+    bench.step(Input::Connected);
+    let out = bench.packet(Packet::LeaderInfo { epoch: Epoch(1) });
+    let counted =
+        |o: &Output| matches!(o, Output::Send(_, Packet::AckEpoch { current_epoch: None, .. }));
+    assert!(out.iter().any(counted), "{out:?}");
+}
+
+#[test]
+fn an_epoch_below_the_promise_is_refused() {
+    let mut bench = Bench::new();
+    bench.db.set_epoch(EpochKind::Accepted, Epoch(7));
+    bench.step(Input::Connected);
+    assert!(gave_up(&bench.packet(Packet::LeaderInfo { epoch: Epoch(1) })));
+}
+
+#[test]
+fn newleader_is_acked_after_history_then_epoch_are_durable() {
+    let mut bench = Bench::awaiting_sync();
+    bench.packet(Packet::Diff { zxid: z(1) });
+    bench.packet(Packet::Proposal(proposal(z(1))));
+    bench.packet(Packet::Commit { zxid: z(1) });
+    let out = bench.packet(newleader());
+    assert_eq!(appended(&out), [z(1)]);
+    assert!(acks(&out).is_empty());
+    let out = bench.step(Input::Durable(z(1)));
+    assert!(matches!(out[..], [Output::WriteEpoch(EpochKind::Current, Epoch(1))]), "{out:?}");
+    assert_eq!(acks(&bench.durable(EpochKind::Current, 1)), [z(0)]);
+}
+
+#[test]
+fn a_diff_moves_nothing_before_its_proposals_come() {
+    let mut bench = Bench::awaiting_sync();
+    bench.packet(Packet::Diff { zxid: z(9) });
+    assert_eq!((bench.db.last_logged(), bench.db.committed()), (Zxid::ZERO, Zxid::ZERO));
+}
+
+#[test]
+fn a_commit_between_newleader_and_uptodate_finds_its_proposal() {
+    let mut bench = Bench::awaiting_sync();
+    bench.packet(Packet::Diff { zxid: Zxid::ZERO });
+    bench.packet(Packet::Proposal(proposal(z(1))));
+    bench.packet(newleader());
+    assert!(!gave_up(&bench.packet(Packet::Commit { zxid: z(1) })), "it waits for our ack");
+    let out = bench.durable(EpochKind::Current, 1);
+    assert!(!gave_up(&out), "{out:?}");
+    assert_eq!(acks(&out), [z(0)], "NEWLEADER is acked first");
+    assert_eq!(bench.db.committed(), z(1));
+}
+
+#[test]
+fn no_ack_before_the_log_is_durable() {
+    let mut bench = Bench::following();
+    let out = bench.packet(Packet::Proposal(proposal(z(1))));
+    assert_eq!((appended(&out), acks(&out)), (vec![z(1)], vec![]));
+    assert_eq!(acks(&bench.step(Input::Durable(z(1)))), [z(1)]);
+}
+
+#[test]
+fn a_commit_of_something_else_ends_the_link() {
+    let mut bench = Bench::following();
+    bench.packet(Packet::Proposal(proposal(z(1))));
+    assert!(gave_up(&bench.packet(Packet::Commit { zxid: z(2) })));
+}
+
+#[test]
+fn a_hole_in_the_broadcast_ends_the_link() {
+    let mut bench = Bench::following();
+    bench.packet(Packet::Proposal(proposal(z(1))));
+    assert!(gave_up(&bench.packet(Packet::Proposal(proposal(z(3))))));
+}
+
+#[test]
+fn packets_wait_while_the_log_is_cut() {
+    let mut bench = Bench::awaiting_sync();
+    let out = bench.packet(Packet::Trunc { zxid: Zxid::ZERO });
+    assert!(matches!(out[..], [Output::Truncate { to: Zxid::ZERO }]), "{out:?}");
+    assert!(bench.packet(newleader()).is_empty());
+    let out = bench.step(Input::Replaced);
+    assert!(matches!(out[..], [Output::WriteEpoch(EpochKind::Current, Epoch(1))]), "{out:?}");
+}
+
+#[test]
+fn an_unreachable_leader_is_dialled_five_times() {
+    let mut bench = Bench::new();
+    let mut dials = 1;
+    for _ in 0..10 {
+        if gave_up(&bench.step(Input::DialFailed("refused".into()))) {
+            break;
+        }
+        bench.now.mono = bench.learner.next_deadline();
+        dials += bench.step(Input::Timer).len();
+    }
+    assert_eq!(dials, 5);
+}
+
+#[test]
+fn a_silent_leader_is_left_after_sync_limit() {
+    let mut bench = Bench::following();
+    bench.now.mono = bench.learner.next_deadline();
+    assert!(bench.now.mono > Mono(0) && gave_up(&bench.step(Input::Timer)));
+}

@@ -1,0 +1,69 @@
+//! Reach the leader, promise its epoch.           (Learner.connectToLeader, registerWithLeader)
+
+use super::core::{DIAL_PAUSE, DIALS_MAX, Learner, Output, Phase};
+use crate::base::{AckKind, Epoch, Note, Now};
+use crate::database::Database;
+use crate::storage::EpochKind;
+use crate::zab::packet::Packet;
+
+impl Learner {
+    pub(super) fn on_connected(&mut self, _now: Now, db: &Database, out: &mut Vec<Output>) {
+        self.phase = Phase::AwaitLeaderInfo;
+        out.push(Output::Send(self.link, self.info_packet(db)));
+    }
+
+    /// The leader may not listen yet: a few attempts, then back to the election.
+    pub(super) fn on_dial_failed(&mut self, now: Now, why: String, out: &mut Vec<Output>) {
+        if self.dials >= DIALS_MAX {
+            let leader = self.leader;
+            return out.push(Output::GiveUp(format!("cannot reach leader {leader}: {why}")));
+        }
+        self.dial_at = now.mono + DIAL_PAUSE;
+    }
+
+    pub(super) fn on_leader_info(&mut self, packet: Packet, db: &Database, out: &mut Vec<Output>) {
+        let Packet::LeaderInfo { epoch } = packet else { return self.misbehaved(&packet, out) };
+        let accepted = db.accepted_epoch();
+        self.epoch = epoch;
+        if epoch > accepted {
+            self.phase = Phase::AcceptingEpoch;
+            out.push(Output::WriteEpoch(EpochKind::Accepted, epoch));
+        } else if epoch == accepted {
+            // Promised before, perhaps to another leader: sync us, but do not count us.
+            self.send_ack_epoch(None, db, out);
+        } else {
+            out.push(Output::GiveUp(format!(
+                "leader {} offers epoch {epoch}, we promised {accepted}",
+                self.leader
+            )));
+        }
+    }
+
+    pub(super) fn on_epoch_durable(
+        &mut self,
+        now: Now,
+        kind: EpochKind,
+        epoch: Epoch,
+        db: &mut Database,
+        out: &mut Vec<Output>,
+    ) {
+        if epoch != self.epoch {
+            return;
+        }
+        match (kind, self.phase) {
+            (EpochKind::Accepted, Phase::AcceptingEpoch) => {
+                self.send_ack_epoch(Some(db.current_epoch()), db, out);
+            }
+            (EpochKind::Current, Phase::PersistingEpoch) => self.ack_newleader(now, db, out),
+            _ => {}
+        }
+    }
+
+    fn send_ack_epoch(&mut self, current: Option<Epoch>, db: &Database, out: &mut Vec<Output>) {
+        self.phase = Phase::AwaitSync;
+        // -1 from a server that may not vote: it gets a snapshot, and is counted nowhere (E-4).
+        let last_zxid = db.vote_zxid();
+        out.push(Output::Note(Note::AckSent { kind: AckKind::Epoch, zxid: last_zxid }));
+        out.push(Output::Send(self.link, Packet::AckEpoch { last_zxid, current_epoch: current }));
+    }
+}

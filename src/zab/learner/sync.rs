@@ -1,0 +1,134 @@
+//! Come level with the leader's history.                           (Learner.syncWithLeader)
+//!
+//! Committed proposals of the synchronisation are held until NEWLEADER, then logged in one go;
+//! proposals without a commit are logged after our ack of NEWLEADER, like any of the broadcast.
+
+use std::rc::Rc;
+
+use bytes::Bytes;
+
+use super::core::{Learner, Output, Phase};
+use crate::base::{AckKind, Note, Now, Zxid};
+use crate::database::Database;
+use crate::jute::txn::Proposal;
+use crate::storage::EpochKind;
+use crate::zab::packet::Packet;
+
+impl Learner {
+    pub(super) fn on_sync_header(&mut self, packet: Packet, out: &mut Vec<Output>) {
+        match packet {
+            // DIFF's zxid is the leader's last commit, not ours: nothing moves (ZOOKEEPER-2355).
+            Packet::Diff { .. } => self.phase = Phase::Syncing,
+            Packet::Trunc { zxid } => {
+                self.phase = Phase::Replacing;
+                out.push(Output::Truncate { to: zxid });
+            }
+            Packet::Snap { zxid } => {
+                self.phase = Phase::Replacing;
+                self.history_end = zxid;
+            }
+            other => self.misbehaved(&other, out),
+        }
+    }
+
+    pub(super) fn on_snapshot(&mut self, body: Bytes, out: &mut Vec<Output>) {
+        out.push(Output::InstallSnapshot { zxid: self.history_end, body });
+    }
+
+    /// The database stands where the leader wants it; what came meanwhile goes on.
+    pub(super) fn on_replaced(&mut self, now: Now, db: &mut Database, out: &mut Vec<Output>) {
+        if self.phase != Phase::Replacing {
+            return;
+        }
+        self.phase = Phase::Syncing;
+        self.durable = db.last_logged();
+        self.replay_waiting(now, db, out);
+    }
+
+    fn replay_waiting(&mut self, now: Now, db: &mut Database, out: &mut Vec<Output>) {
+        let waiting = std::mem::take(&mut self.waiting);
+        for packet in waiting {
+            self.on_packet(now, packet, db, out);
+        }
+    }
+
+    pub(super) fn on_sync_packet(
+        &mut self,
+        packet: Packet,
+        db: &mut Database,
+        out: &mut Vec<Output>,
+    ) {
+        match packet {
+            Packet::Proposal(proposal) => self.hold(proposal, db, out),
+            Packet::Commit { zxid } => match self.to_log.get(self.committed_in_sync) {
+                Some(oldest) if oldest.zxid() == zxid => self.committed_in_sync += 1,
+                _ => self.misbehaved(&Packet::Commit { zxid }, out),
+            },
+            Packet::Inform(proposal) => {
+                self.hold(proposal, db, out);
+                self.committed_in_sync += 1;
+            }
+            Packet::NewLeader { zxid, .. } => self.on_newleader(zxid, db, out),
+            Packet::Ping { zxid } => out.push(Output::Pinged { zxid }),
+            other => self.misbehaved(&other, out),
+        }
+    }
+
+    fn hold(&mut self, proposal: Rc<Proposal>, db: &Database, out: &mut Vec<Output>) {
+        let last = self.to_log.back().map_or(db.last_logged(), |p| p.zxid());
+        if follows(last, proposal.zxid()) {
+            self.to_log.push_back(proposal);
+        } else {
+            out.push(Output::GiveUp(format!(
+                "S-14: leader {} sent {} behind {last}",
+                self.leader,
+                proposal.zxid()
+            )));
+        }
+    }
+
+    /// History first: log the committed proposals, wait until they are durable.
+    fn on_newleader(&mut self, zxid: Zxid, db: &mut Database, out: &mut Vec<Output>) {
+        if zxid != Zxid::new(self.epoch, 0) {
+            return self.misbehaved(&Packet::NewLeader { zxid, config: None }, out);
+        }
+        let rest = self.to_log.split_off(self.committed_in_sync);
+        for proposal in std::mem::replace(&mut self.to_log, rest) {
+            db.append(proposal.clone());
+            out.push(Output::Append(proposal));
+        }
+        self.committed_in_sync = 0;
+        self.phase = Phase::PersistingHistory;
+        self.history_end = db.last_logged();
+        self.try_take_epoch(out);
+    }
+
+    /// Then the epoch.
+    pub(super) fn try_take_epoch(&mut self, out: &mut Vec<Output>) {
+        if self.phase == Phase::PersistingHistory && self.durable >= self.history_end {
+            self.phase = Phase::PersistingEpoch;
+            out.push(Output::WriteEpoch(EpochKind::Current, self.epoch));
+        }
+    }
+
+    /// Then the tree, so that whoever counts us finds the history applied (I-11, ZOOKEEPER-3023),
+    /// and only then the ack.
+    pub(super) fn ack_newleader(&mut self, now: Now, db: &mut Database, out: &mut Vec<Output>) {
+        db.commit_to(self.history_end);
+        out.push(Output::Committed);
+        let zxid = Zxid::new(self.epoch, 0);
+        out.push(Output::Note(Note::AckSent { kind: AckKind::NewLeader, zxid }));
+        out.push(Output::Send(self.link, Packet::Ack { zxid }));
+        self.phase = Phase::AwaitUpToDate;
+        self.deadline = now.mono + self.init_timeout;
+        for proposal in std::mem::take(&mut self.to_log) {
+            self.log_proposal(proposal, db, out);
+        }
+        self.replay_waiting(now, db, out);
+    }
+}
+
+/// S-14: the next transaction of the epoch, or the first of a later one.
+pub(super) fn follows(last: Zxid, next: Zxid) -> bool {
+    next == last.next() || (next.epoch() > last.epoch() && next.counter() == 1)
+}

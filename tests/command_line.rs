@@ -1,0 +1,120 @@
+//! The command as scripts use it: exit codes, and lines of zkServer.sh.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn quorate(args: &[&str], dir: &Path) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_quorate"));
+    for name in ["ZOOCFGDIR", "ZOOCFG", "ZOO_LOG_DIR", "ZOOPIDFILE", "SERVER_JVMFLAGS"] {
+        command.env_remove(name);
+    }
+    command.args(args).current_dir(dir).output().expect("the binary was built for this test")
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// A directory with the zoo.cfg of a standalone server at this port.
+fn standalone(port: u16) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().expect("a directory for temporary files");
+    let text = format!("dataDir=.\nclientPort={port}\nclientPortAddress=127.0.0.1\n");
+    fs::write(dir.path().join("zoo.cfg"), text).expect("a writable directory");
+    dir
+}
+
+/// Exit code and standard output of `zkServer.sh status` of Apache, with this port in it.
+fn golden_status(name: &str, port: u16) -> (i32, String) {
+    let path = format!("{}/tests/golden/texts/3.8.0/status-{name}.txt", env!("CARGO_MANIFEST_DIR"));
+    let text = fs::read_to_string(path).expect("a golden file");
+    let (head, rest) = text.split_once("\n-- stdout\n").expect("the golden form");
+    let (out, _) = rest.split_once("-- stderr").expect("the golden form");
+    let exit = head.trim_start_matches("exit ").parse().expect("a number");
+    let theirs = out.split_once("found: ").and_then(|(_, rest)| rest.split('.').next());
+    let theirs = theirs.expect("the line with the port");
+    (exit, out.replace(theirs, &port.to_string()))
+}
+
+#[test]
+fn check_says_good_or_what_is_wrong_and_where() {
+    let dir = standalone(2181);
+    let good = quorate(&["check", "zoo.cfg"], dir.path());
+    assert_eq!(good.status.code(), Some(0));
+    assert!(stdout(&good).contains("zoo.cfg: good: a standalone server"), "{}", stdout(&good));
+    fs::write(dir.path().join("bad.cfg"), "dataDir=.\nclientport=1\n").expect("writable");
+    let bad = quorate(&["check", "bad.cfg"], dir.path());
+    assert_eq!(bad.status.code(), Some(2));
+    assert!(stderr(&bad).contains("bad.cfg:2:1: unknown key"), "{}", stderr(&bad));
+}
+
+#[test]
+fn a_server_does_not_start_on_a_bad_file() {
+    let dir = standalone(2181);
+    fs::write(dir.path().join("zoo.cfg"), "dataDir=.\nsslQuorum=true\n").expect("writable");
+    let output = quorate(&["server", "start-foreground", "./zoo.cfg"], dir.path());
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("sslQuorum"), "{}", stderr(&output));
+}
+
+#[test]
+fn status_of_a_running_server_prints_its_mode() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = listener.local_addr().expect("it is bound").port();
+    let dir = standalone(port);
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept()?;
+        stream.read_exact(&mut [0; 4])?;
+        stream.write_all(b"Zxid: 0x0\nMode: follower\n")
+    });
+    let output = quorate(&["server", "--config", ".", "status"], dir.path());
+    server.join().expect("it asserts nothing").expect("the command connects");
+    let (exit, text) = golden_status("follower", port);
+    assert_eq!((output.status.code(), stdout(&output)), (Some(exit), text));
+    assert!(stderr(&output).contains("Using config: ./zoo.cfg\n"), "{}", stderr(&output));
+}
+
+#[test]
+fn status_of_a_stopped_server_fails() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = listener.local_addr().expect("it is bound").port();
+    drop(listener);
+    let dir = standalone(port);
+    let output = quorate(&["server", "status", "./zoo.cfg"], dir.path());
+    let (exit, text) = golden_status("stopped", port);
+    assert_eq!((output.status.code(), stdout(&output)), (Some(exit), text));
+}
+
+#[test]
+fn stop_goes_by_the_pid_file_alone() {
+    let dir = standalone(2181);
+    let none = quorate(&["server", "stop", "./zoo.cfg"], dir.path());
+    assert_eq!(none.status.code(), Some(0));
+    assert!(stdout(&none).starts_with("Stopping zookeeper ... no zookeeper to stop"));
+    // After a reboot the number may be that of a stranger, who must live on.
+    let mut stranger = Command::new("sleep").arg("600").spawn().expect("a POSIX system");
+    let pid_file = dir.path().join("zookeeper_server.pid");
+    fs::write(&pid_file, stranger.id().to_string()).expect("a writable directory");
+    let stale = quorate(&["server", "stop", "./zoo.cfg"], dir.path());
+    let lives = stranger.try_wait().expect("a child of this test").is_none();
+    stranger.kill().expect("a child of this test");
+    stranger.wait().expect("a child of this test");
+    assert!(lives, "stop ended a process that is no server");
+    assert_eq!(stdout(&stale), "Stopping zookeeper ... STOPPED\n");
+    assert!(!pid_file.exists());
+}
+
+#[test]
+fn print_cmd_names_a_command_that_finds_the_same_file() {
+    let dir = standalone(2181);
+    let output = quorate(&["server", "print-cmd", "./zoo.cfg"], dir.path());
+    let line = stdout(&output);
+    let (_, path) = line.trim_end().split_once(" server start-foreground ").expect("the verb");
+    assert!(Path::new(path).is_absolute() && Path::new(path).ends_with("zoo.cfg"), "{line}");
+}

@@ -1,0 +1,233 @@
+"""An ensemble on loopback for the interop tests.
+
+As a module: Ensemble (start, kill, wait) and Checks (claims, counted). As a program it runs a command beside an ensemble:
+
+    ensemble.py [--servers N] -- COMMAND ...
+
+with CONNECT=host:port,... and ENSEMBLE_DIR (a folder a server: zoo.cfg, server.pid, server.log) in its environment.
+
+SERVER_CMD starts one server in the foreground; the path of its zoo.cfg is appended. So the same tests run against
+Quorate and against Apache ZooKeeper (SERVER_CMD="/usr/share/zookeeper/bin/zkServer.sh start-foreground").
+Only processes that were started here are ended here.
+"""
+
+import atexit
+import contextlib
+import os
+import pathlib
+import random
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+SERVER_CMD = shlex.split(
+    os.environ.get("SERVER_CMD") or f"{ROOT}/target/release/quorate server start-foreground"
+)
+SHORT = os.environ.get("SHORT", "0") not in ("", "0")
+WAIT_S = 90
+
+
+def free_ports(count):
+    """Ports below the range that outgoing connections use, so that a server that restarts finds its own free."""
+    ports = []
+    while len(ports) < count:
+        port = random.randrange(15000, 32000)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        if port not in ports:
+            ports.append(port)
+    return ports
+
+
+def wait_for(what, condition, seconds=WAIT_S):
+    """The first true value of `condition()`."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"waited {seconds} s for {what}")
+        time.sleep(0.05)
+
+
+class Ensemble:
+    def __init__(self, servers=3, extra=(), tick_ms=500):
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="quorate-interop-"))
+        self.ids = list(range(1, servers + 1))
+        self.client_port = dict(zip(self.ids, free_ports(servers)))
+        self.processes = {}
+        ports = free_ports(2 * servers)
+        members = [
+            f"server.{sid}=127.0.0.1:{ports[2 * i]}:{ports[2 * i + 1]}" for i, sid in enumerate(self.ids)
+        ]
+        for sid in self.ids:
+            home = self.home(sid)
+            (home / "data").mkdir(parents=True)
+            (home / "data" / "myid").write_text(f"{sid}\n")
+            lines = [
+                f"tickTime={tick_ms}",
+                "initLimit=20",
+                "syncLimit=10",
+                f"dataDir={home}/data",
+                f"clientPort={self.client_port[sid]}",
+                "maxClientCnxns=0",
+                "admin.enableServer=false",
+                *extra,
+                *members,
+            ]
+            (home / "zoo.cfg").write_text("\n".join(lines) + "\n")
+        atexit.register(self.close)
+        # So that `atexit` runs when the test is told to end.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+
+    def home(self, sid):
+        return self.dir / str(sid)
+
+    def hosts(self, ids=None):
+        return ",".join(f"127.0.0.1:{self.client_port[sid]}" for sid in ids or self.ids)
+
+    def start(self, *ids):
+        for sid in ids or self.ids:
+            log = open(self.home(sid) / "server.log", "ab")
+            process = subprocess.Popen(
+                [*SERVER_CMD, str(self.home(sid) / "zoo.cfg")],
+                cwd=self.home(sid),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+            log.close()
+            self.processes[sid] = process
+            (self.home(sid) / "server.pid").write_text(str(process.pid))
+
+    def kill(self, sid):
+        """SIGKILL, and the end of the process."""
+        process = self.processes.pop(sid)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+    def close(self):
+        for sid in list(self.processes):
+            self.kill(sid)
+        self._end_those_a_script_restarted()
+        atexit.unregister(self.close)
+        if os.environ.get("KEEP") or Checks.failures:
+            print(f"kept: {self.dir}", file=sys.stderr)
+        else:
+            shutil.rmtree(self.dir, ignore_errors=True)
+
+    def _end_those_a_script_restarted(self):
+        """A shell script that restarts a server writes its pid; it is ended if it still is that server."""
+        for sid in self.ids:
+            config = str(self.home(sid) / "zoo.cfg")
+            with contextlib.suppress(OSError, ValueError):
+                pid = int((self.home(sid) / "server.pid").read_text())
+                if config in pathlib.Path(f"/proc/{pid}/cmdline").read_text():
+                    os.kill(pid, signal.SIGKILL)
+
+    def word(self, sid, word="srvr"):
+        """The answer to a four-letter word; empty if there is none."""
+        try:
+            with socket.create_connection(("127.0.0.1", self.client_port[sid]), timeout=2) as link:
+                link.sendall(word.encode())
+                answer = b""
+                while chunk := link.recv(65536):
+                    answer += chunk
+                return answer.decode()
+        except OSError:
+            return ""
+
+    def field(self, sid, name):
+        """A field of `srvr`, such as Mode or Zxid."""
+        for line in self.word(sid).splitlines():
+            if line.startswith(f"{name}: "):
+                return line.split(": ", 1)[1]
+        return None
+
+    def leader(self):
+        leaders = [sid for sid in self.processes if self.field(sid, "Mode") == "leader"]
+        return leaders[0] if len(leaders) == 1 else None
+
+    def wait_serving(self, ids=None, seconds=WAIT_S):
+        """Until all of these serve and one leads. Returns the leader's id."""
+        ids = list(ids or self.ids)
+
+        def serving():
+            for sid in ids:
+                process = self.processes.get(sid)
+                if process and process.poll() is not None:
+                    raise RuntimeError(f"server {sid} ended with {process.returncode}:\n{self.log_tail(sid)}")
+            modes = {sid: self.field(sid, "Mode") for sid in ids}
+            if sorted(modes.values(), key=str) == ["follower"] * (len(ids) - 1) + ["leader"]:
+                return next(sid for sid, mode in modes.items() if mode == "leader")
+            return None
+
+        return wait_for(f"servers {ids} to serve", serving, seconds)
+
+    def log_tail(self, sid, lines=15):
+        text = (self.home(sid) / "server.log").read_text(errors="replace")
+        return "\n".join(text.splitlines()[-lines:])
+
+
+class Checks:
+    """Claims that hold or fail, a line each, and the sum at the end."""
+
+    failures = 0
+
+    def __init__(self, name):
+        self.name = name
+        self.passed = 0
+        self.failed = 0
+
+    @contextlib.contextmanager
+    def claim(self, text):
+        try:
+            yield
+        except Exception:
+            self.failed += 1
+            Checks.failures += 1
+            print(f"FAIL {self.name}: {text}", flush=True)
+            traceback.print_exc()
+        else:
+            self.passed += 1
+            print(f"ok   {self.name}: {text}", flush=True)
+
+    def finish(self):
+        print(f"{self.name}: {self.passed} passed, {self.failed} failed", flush=True)
+        sys.exit(1 if self.failed else 0)
+
+
+def main():
+    arguments = sys.argv[1:]
+    servers = 3
+    if arguments[:1] == ["--servers"]:
+        servers = int(arguments[1])
+        arguments = arguments[2:]
+    if arguments[:1] != ["--"] or not arguments[1:]:
+        sys.exit(__doc__)
+    ensemble = Ensemble(servers)
+    ensemble.start()
+    ensemble.wait_serving()
+    environment = {**os.environ, "CONNECT": ensemble.hosts(), "ENSEMBLE_DIR": str(ensemble.dir)}
+    environment["SERVER_CMD"] = shlex.join(SERVER_CMD)
+    code = subprocess.call(arguments[1:], env=environment)
+    Checks.failures += code != 0
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

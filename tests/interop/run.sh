@@ -1,0 +1,90 @@
+#!/usr/bin/env bash
+# Real clients against real servers on loopback.
+#
+#   run.sh                    kazoo, zkcli, kill_leader, observer
+#   run.sh NAME...            some of: kazoo zkcli kill_leader observer torture torture_short
+#
+# SHORT=1        fewer rounds, for CI
+# SERVER_CMD     another server in place of target/release/quorate, its zoo.cfg is appended:
+#                SERVER_CMD="/usr/share/zookeeper/bin/zkServer.sh start-foreground"
+# KEEP=1         keep data and logs; they are kept after a failure anyhow
+#
+# Installs what it needs: kazoo into target/interop/venv, Debian's zookeeper package (zkCli.sh).
+set -uo pipefail
+
+root=$(cd "$(dirname "$0")/../.." && pwd)
+here="$root/tests/interop"
+venv="$root/target/interop/venv"
+export ZKCLI=${ZKCLI:-/usr/share/zookeeper/bin/zkCli.sh}
+export PYTHONDONTWRITEBYTECODE=1
+logs=$(mktemp -d)
+child=0
+# A test that is told to end ends its own servers.
+trap 'rm -rf "$logs"' EXIT
+trap '((child)) && kill "$child" 2>/dev/null && wait "$child"; exit 130' INT TERM
+
+die() {
+    echo "interop: $*" >&2
+    echo "interop: 0 passed, 1 failed"
+    exit 1
+}
+
+need_kazoo() {
+    [[ -x $venv/bin/python ]] || python3 -m venv "$venv" || die "python3 -m venv failed (apt-get install python3-venv)"
+    "$venv/bin/python" -c 'import kazoo' 2>/dev/null ||
+        "$venv/bin/pip" install --quiet 'kazoo==2.10.0' || die "pip could not install kazoo"
+}
+
+need_zkcli() {
+    [[ -x $ZKCLI ]] && return
+    local sudo=
+    ((EUID == 0)) || sudo=sudo
+    $sudo apt-get update -qq &&
+        $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends zookeeper >"$logs/apt" 2>&1
+    [[ -x $ZKCLI ]] || die "no $ZKCLI: install Debian's package zookeeper, or set ZKCLI"
+}
+
+need_server() {
+    [[ -n ${SERVER_CMD:-} ]] && return
+    (cd "$root" && cargo build --release --quiet -p quorate) || die "the server does not build"
+    export SERVER_CMD="$root/target/release/quorate server start-foreground"
+}
+
+# In the background and waited for, so that a signal reaches the traps at once.
+run() {
+    local name=$1 code
+    shift
+    (cd "$here" && exec "$@") > >(tee "$logs/$name.out") 2>&1 &
+    child=$!
+    wait "$child"
+    code=$?
+    child=0
+    # `tee` may be a moment behind.
+    sleep 0.2
+    local ok bad
+    ok=$(grep -c "^ok   " "$logs/$name.out")
+    bad=$(grep -c "^FAIL " "$logs/$name.out")
+    # It ended badly without a claim that failed: that is a failure too.
+    ((code != 0 && bad == 0)) && bad=1 && echo "FAIL $name: ended with $code"
+    ((code == 0 && ok == 0)) && bad=1 && echo "FAIL $name: claims nothing"
+    passed=$((passed + ok)) failed=$((failed + bad))
+}
+
+passed=0 failed=0
+tests=("$@")
+((${#tests[@]})) || tests=(kazoo zkcli kill_leader observer)
+need_kazoo
+need_server
+for name in "${tests[@]}"; do
+    case $name in
+    kazoo) run kazoo "$venv/bin/python" kazoo_tour.py ;;
+    zkcli) need_zkcli && run zkcli "$venv/bin/python" ensemble.py -- ./zkcli_tour.sh ;;
+    kill_leader) run kill_leader "$venv/bin/python" kill_leader.py ;;
+    observer) run observer ./observer_same_host.sh ;;
+    torture) run torture "$venv/bin/python" torture.py ;;
+    torture_short) run torture "$venv/bin/python" torture.py --short ;;
+    *) die "no test named $name" ;;
+    esac
+done
+echo "interop: $passed passed, $failed failed"
+((failed == 0))
