@@ -9,9 +9,12 @@
 //! | `checkers`  | the properties, each on ghost state fed by what servers say of themselves |
 //! | `workload`  | simulated ZooKeeper clients and the history they see                      |
 //! | `lab`       | one run, its verdict and trace hash; hunts over many seeds                |
+//! | `cli`       | `quorate-sim run`, `quorate-sim hunt`                                     |
 
 pub mod checkers;
+pub mod cli;
 pub mod draw;
+pub mod lab;
 pub mod scenario;
 pub mod workload;
 pub mod world;

@@ -63,7 +63,7 @@ fn still_held(ghost: &Ghost, fact: &Fact, kept: Zxid, out: &mut Findings) {
 #[cfg(test)]
 mod tests {
     use crate::checkers::Event;
-    use crate::checkers::testing::{Story, h, s, z};
+    use crate::checkers::testing::{Story, digest, h, s, z};
     use quorate::base::{Epoch, Note};
 
     fn recovered(last_logged: quorate::base::Zxid) -> Note {
@@ -73,7 +73,7 @@ mod tests {
             last_applied: last_logged,
             accepted,
             current,
-            tree_digest: 1,
+            tree_digest: digest(z(1, 2)),
         }
     }
 

@@ -53,7 +53,7 @@ impl Checker for EpochSanity {
 #[cfg(test)]
 mod tests {
     use crate::checkers::Event;
-    use crate::checkers::testing::{Story, z};
+    use crate::checkers::testing::{Story, digest, z};
     use quorate::base::{Epoch, Note};
 
     #[test]
@@ -84,7 +84,7 @@ mod tests {
                 last_applied: z(1, 2),
                 accepted: Epoch(1),
                 current: Epoch(1),
-                tree_digest: 1,
+                tree_digest: digest(z(1, 2)),
             },
         );
         story.assert_violates("S-13");

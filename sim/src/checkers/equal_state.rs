@@ -12,25 +12,21 @@ type Seen = BTreeMap<(Zxid, Chain), (u64, ServerId)>;
 
 #[derive(Debug, Default)]
 pub(super) struct EqualState {
-    /// Digests of tree and sessions.
     states: Seen,
-    /// Digests of the tree alone.
-    trees: Seen,
 }
 
 impl Checker for EqualState {
     fn after(&mut self, ghost: &Ghost, fact: &Fact, out: &mut Findings) {
-        match note(fact) {
-            Some(
-                Note::Applied { zxid, state_digest, .. }
-                | Note::FastForwarded { to: zxid, state_digest },
-            ) => compare(&mut self.states, ghost, fact, *zxid, *state_digest, out),
-            Some(
-                Note::SnapshotInstalled { zxid, tree_digest }
-                | Note::Recovered { last_applied: zxid, tree_digest, .. },
-            ) => compare(&mut self.trees, ghost, fact, *zxid, *tree_digest, out),
-            _ => {}
-        }
+        let (zxid, digest) = match note(fact) {
+            Some(Note::Applied { zxid, state_digest, .. }) => (*zxid, *state_digest),
+            Some(Note::FastForwarded { to, state_digest }) => (*to, *state_digest),
+            Some(Note::SnapshotInstalled { zxid, tree_digest }) => (*zxid, *tree_digest),
+            Some(Note::Recovered { last_applied, tree_digest, .. }) => {
+                (*last_applied, *tree_digest)
+            }
+            _ => return,
+        };
+        compare(&mut self.states, ghost, fact, zxid, digest, out);
     }
 }
 

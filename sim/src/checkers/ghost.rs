@@ -312,7 +312,7 @@ impl Ghost {
         }
         server.durable = server.log.last();
         server.snapshot = server.snapshot.min(server.durable);
-        server.uninitialised = last_logged == Zxid::UNINITIALISED;
+        server.uninitialised &= last_logged <= Zxid::ZERO;
         server.installed = None;
     }
 

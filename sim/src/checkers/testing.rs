@@ -29,7 +29,7 @@ pub(crate) fn h(zxid: Zxid) -> u64 {
     zxid.0 as u64 ^ 0xabcd
 }
 
-fn digest(zxid: Zxid) -> u64 {
+pub(crate) fn digest(zxid: Zxid) -> u64 {
     zxid.0 as u64 ^ 0x1234
 }
 
@@ -61,7 +61,7 @@ impl Story {
                     last_applied: disk.last(),
                     accepted: disk.accepted_epoch,
                     current: disk.current_epoch,
-                    tree_digest: 7 + disk.last().0 as u64,
+                    tree_digest: digest(disk.last()),
                 },
             );
         }
@@ -210,7 +210,7 @@ fn a_healthy_story_violates_nothing() {
             last_applied: z(1, 2),
             accepted: Epoch(1),
             current: Epoch(1),
-            tree_digest: 1,
+            tree_digest: digest(z(1, 2)),
         },
     );
     story.note(3, Note::Role { role: RoleName::Looking, epoch: Epoch(0) });

@@ -52,6 +52,12 @@ impl Compiler<'_> {
             about: frame.about.into_inner().trim().to_owned(),
             source: frame.source.map(Spanned::into_inner).unwrap_or_default(),
             museum: self.museum(frame.museum.as_deref().unwrap_or(&[]))?,
+            violates: frame
+                .violates
+                .unwrap_or_default()
+                .into_iter()
+                .map(Spanned::into_inner)
+                .collect(),
             liveness: self.liveness(frame.liveness.as_ref())?,
             ensemble,
             latency,

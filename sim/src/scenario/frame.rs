@@ -15,6 +15,7 @@ pub(super) struct Frame {
     pub(super) duration: Option<Text>,
     pub(super) liveness: Option<Text>,
     pub(super) museum: Option<Vec<Text>>,
+    pub(super) violates: Option<Vec<Text>>,
     pub(super) ensemble: Ensemble,
     #[serde(default)]
     pub(super) network: Network,

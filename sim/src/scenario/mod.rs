@@ -40,6 +40,8 @@ pub struct Scenario {
     pub workload: Option<Workload>,
     pub chaos: Option<chaos::Chaos>,
     pub museum: Vec<Exhibit>,
+    /// Properties of which one must fail: the file shows a bug, and that it is caught.
+    pub violates: Vec<String>,
     /// False where the ensemble cannot be available: the file says so, and the liveness
     /// deadlines do not run.
     pub liveness: bool,

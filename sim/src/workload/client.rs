@@ -60,7 +60,7 @@ pub struct Client {
     pub name: String,
     /// The key of its draws.
     pub number: u64,
-    /// Tried in turn, from a drawn one on.
+    /// Tried in turn: from the first one on if told what to do, else from a drawn one.
     pub servers: Vec<ServerId>,
     pub session_timeout: Duration,
     pub source: Source,
@@ -143,7 +143,12 @@ impl<R: Runtime> Running<R> {
 
     fn server(&self) -> ServerId {
         let count = self.spec.servers.len() as u64;
-        let first = self.spec.draws.below("client server", self.spec.number, 0, count);
+        let first = match &self.spec.source {
+            Source::Told(_) => 0,
+            Source::Drawn { .. } => {
+                self.spec.draws.below("client server", self.spec.number, 0, count)
+            }
+        };
         self.spec.servers[((first + self.attempts) % count) as usize]
     }
 
