@@ -185,7 +185,7 @@ impl<R: Runtime> Running<R> {
         server: ServerId,
         at: Stamp,
     ) -> Result<Stamp, Stamp> {
-        link.write(at, &self.connect_request().to_vec()).await.map_err(|()| at)?;
+        link.write(at, &self.connect_request().to_jute()).await.map_err(|()| at)?;
         let deadline = at + HANDSHAKE_TIMEOUT;
         let (at, frame) = match link.next(&self.rt, deadline).await {
             Next::Frame(at, frame) => (at, frame),
@@ -252,7 +252,7 @@ impl<R: Runtime> Running<R> {
                     (now, sent) = (due, due);
                     let frame = match op_at == Some(due) {
                         true => self.next_op(due, server),
-                        false => RequestHeader { xid: xid::PING, op: op::PING }.to_vec(),
+                        false => RequestHeader { xid: xid::PING, op: op::PING }.to_jute(),
                     };
                     if link.write(due, &frame).await.is_err() {
                         return Ended::Lost(due);
