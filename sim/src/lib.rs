@@ -1,4 +1,20 @@
 //! The laboratory: Quorate's election and Zab, unchanged, in a seeded world of simulated
 //! networks, disks and clocks.
+//!
+//! | module      | what it is                                                                |
+//! |-------------|---------------------------------------------------------------------------|
+//! | `world`     | SimNet, SimDisk, SimClock and the lives of processes, on madsim's executor |
+//! | `draw`      | random numbers for faults and clients, keyed by purpose                   |
+//! | `scenario`  | scenario files: grammar, cases, drawn faults                              |
+//! | `checkers`  | the properties, each on ghost state fed by what servers say of themselves |
+//! | `workload`  | simulated ZooKeeper clients and the history they see                      |
+//! | `lab`       | one run, its verdict and trace hash; hunts over many seeds                |
+//! | `cli`       | `quorate-sim run`, `quorate-sim hunt`                                     |
 
+pub mod checkers;
+pub mod cli;
+pub mod draw;
+pub mod lab;
+pub mod scenario;
+pub mod workload;
 pub mod world;

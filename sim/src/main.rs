@@ -1,1 +1,7 @@
-fn main() {}
+//! The `quorate-sim` command. What it does stands in `cli.rs`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    quorate_sim::cli::main()
+}

@@ -1,0 +1,68 @@
+//! I-3  Agreement: what any server delivers at a place in the order, every server delivers there.
+
+use quorate::base::{Note, Zxid};
+
+use super::{Checker, Fact, Findings, Ghost, note};
+
+#[derive(Debug)]
+pub(super) struct Agreement;
+
+impl Checker for Agreement {
+    fn before(&mut self, ghost: &Ghost, fact: &Fact, out: &mut Findings) {
+        let Some(Note::Applied { zxid, hash, .. }) = note(fact) else { return };
+        let committed = &ghost.committed;
+        if !ghost.server(fact.server).delivers() || *zxid > committed.last() {
+            return;
+        }
+        match committed.entry(*zxid) {
+            Some(entry) if entry.hash == *hash => {}
+            Some(_) => {
+                let words = format!("delivered another transaction as {zxid} than was committed");
+                out.add("I-3", fact, &[], words);
+            }
+            None => {
+                out.add("I-3", fact, &[], format!("delivered {zxid}, which others passed over"))
+            }
+        }
+    }
+
+    /// What serves has delivered its whole history at once.
+    fn after(&mut self, ghost: &Ghost, fact: &Fact, out: &mut Findings) {
+        let upto: Zxid = match note(fact) {
+            Some(Note::Serving { zxid, .. }) => *zxid,
+            Some(Note::Established { history_end, .. }) => *history_end,
+            _ => return,
+        };
+        let mine = ghost.server(fact.server).log.chain_upto(upto);
+        let committed = ghost.committed.chain_upto(upto);
+        if mine.is_some() && mine != committed {
+            let words = format!("serves a history up to {upto} that is not the committed one");
+            out.add("I-3", fact, &[], words);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::checkers::testing::{Story, z};
+    use quorate::base::{Epoch, Note};
+
+    #[test]
+    fn two_transactions_delivered_at_one_zxid_are_caught() {
+        let mut story = Story::healthy();
+        story.note(1, Note::Applied { zxid: z(1, 2), hash: 9, state_digest: 1 });
+        story.assert_violates("I-3");
+    }
+
+    #[test]
+    fn serving_another_history_is_caught() {
+        let mut story = Story::of(
+            "[ensemble]\nvoters = [1, 2, 3]\n\
+             disk.1 = { log = [\"0x100000001\"] }\n\
+             disk.2 = { log = [\"0x100000001\"] }\n\
+             disk.3 = { log = [\"0x100000002\"] }\n",
+        );
+        story.note(3, Note::Serving { epoch: Epoch(1), zxid: z(1, 2) });
+        story.assert_violates("I-3");
+    }
+}

@@ -1,0 +1,59 @@
+//! I-9  Commit consistency: a server that delivers in an epoch has delivered the history its
+//! leader was established on.
+
+use quorate::base::Note;
+
+use super::{Checker, Fact, Findings, Ghost, note};
+
+#[derive(Debug)]
+pub(super) struct CommitConsistency;
+
+impl Checker for CommitConsistency {
+    fn before(&mut self, ghost: &Ghost, fact: &Fact, out: &mut Findings) {
+        let Some(Note::Applied { zxid, .. }) = note(fact) else { return };
+        let server = ghost.server(fact.server);
+        if !server.delivers() || server.applied.epoch() == zxid.epoch() {
+            return;
+        }
+        let epoch = zxid.epoch();
+        let Some(leadership) = ghost.leaders.get(&epoch) else {
+            let words = format!("delivered {zxid} of an epoch without an established leader");
+            return out.add("I-9", fact, &[], words);
+        };
+        let held = server.log.chain_upto(leadership.history_end);
+        let lacks = held.is_some() && leadership.chain.is_some() && held != leadership.chain;
+        if lacks || server.applied < leadership.history_end {
+            let words = format!(
+                "delivered {zxid} without the initial history of epoch {epoch}, up to {}",
+                leadership.history_end
+            );
+            out.add("I-9", fact, &[leadership.leader], words);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::checkers::testing::{Story, z};
+
+    #[test]
+    fn a_delivery_without_the_initial_history_is_caught() {
+        let mut story = Story::healthy();
+        story.write(3, &[1], z(1, 3));
+        story.elect(3, &[1, 3], 2);
+        story.establish(3, &[1], 2);
+        story.write(3, &[1], z(2, 1));
+        story.assert_holds();
+        // 2 never got (1,3).
+        story.log(2, z(2, 1));
+        story.apply(2, z(2, 1));
+        story.assert_violates("I-9");
+    }
+
+    #[test]
+    fn a_delivery_in_an_epoch_without_a_leader_is_caught() {
+        let mut story = Story::healthy();
+        story.apply(2, z(5, 1));
+        story.assert_violates("I-9");
+    }
+}

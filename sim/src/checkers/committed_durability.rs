@@ -1,0 +1,120 @@
+//! S-12  Committed durability: a quorum's disks hold every committed transaction, at the commit and
+//! after every truncation and restart; and a restart finds what was durable before.
+//!
+//! A scenario that wipes a disk breaks the crash model itself; that is not reported here, what
+//! comes of it is (S-11).
+
+use quorate::base::{Note, Zxid};
+
+use super::{Checker, Fact, Findings, Ghost, note};
+
+#[derive(Debug)]
+pub(super) struct CommittedDurability;
+
+impl Checker for CommittedDurability {
+    fn before(&mut self, ghost: &Ghost, fact: &Fact, out: &mut Findings) {
+        match note(fact) {
+            Some(Note::Recovered { last_logged, .. }) => {
+                let server = ghost.server(fact.server);
+                let durable = server.durable_upto();
+                if (*last_logged).max(Zxid::ZERO) < durable {
+                    let words = format!("found its log up to {last_logged}, {durable} was durable");
+                    out.add("S-12", fact, &[], words);
+                } else if *last_logged > server.log.last().max(durable) {
+                    let words = format!(
+                        "found its log up to {last_logged}, it had written {} at most",
+                        server.log.last()
+                    );
+                    out.add("S-12", fact, &[], words);
+                }
+                still_held(ghost, fact, *last_logged, out);
+            }
+            Some(Note::Truncated { to }) => still_held(ghost, fact, *to, out),
+            Some(Note::Committed { zxid, .. }) => {
+                let holders = ghost.holders(*zxid);
+                if !ghost.ensemble.is_quorum(holders.iter()) {
+                    let words = format!("committed {zxid}, which only {holders:?} hold durably");
+                    out.add("S-12", fact, &holders, words);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// After this server has lost everything beyond `kept`, does a quorum hold what was committed?
+fn still_held(ghost: &Ghost, fact: &Fact, kept: Zxid, out: &mut Findings) {
+    let server = ghost.server(fact.server);
+    let last = ghost.committed.last().min(server.durable_upto());
+    let loses_committed = last > kept
+        && ghost.committed.covers(last)
+        && server.log.chain_upto(last) == ghost.committed.chain_upto(last);
+    if !loses_committed {
+        return;
+    }
+    let mut holders = ghost.holders(last);
+    holders.retain(|holder| *holder != fact.server);
+    if !ghost.ensemble.is_quorum(holders.iter()) {
+        let words = format!("cut its log at {kept}: only {holders:?} still hold committed {last}");
+        out.add("S-12", fact, &holders, words);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::checkers::Event;
+    use crate::checkers::testing::{Story, digest, h, s, z};
+    use quorate::base::{Epoch, Note};
+
+    fn recovered(last_logged: quorate::base::Zxid) -> Note {
+        let (accepted, current) = (Epoch(1), Epoch(1));
+        Note::Recovered {
+            last_logged,
+            last_applied: last_logged,
+            accepted,
+            current,
+            tree_digest: digest(z(1, 2)),
+        }
+    }
+
+    #[test]
+    fn a_truncation_that_leaves_no_quorum_is_caught() {
+        let mut story = Story::healthy();
+        story.note(1, Note::Truncated { to: z(1, 1) });
+        story.assert_holds();
+        story.note(2, Note::Truncated { to: z(1, 1) });
+        story.assert_violates("S-12");
+    }
+
+    #[test]
+    fn a_restart_without_what_was_durable_is_caught() {
+        let mut story = Story::healthy();
+        story.event(1, Event::Died);
+        story.event(1, Event::Started);
+        story.note(1, recovered(z(1, 2)));
+        story.assert_holds();
+        story.event(1, Event::Died);
+        story.note(1, recovered(z(1, 1)));
+        story.assert_violates("S-12");
+    }
+
+    #[test]
+    fn a_restart_may_lose_what_was_not_durable() {
+        let mut story = Story::healthy();
+        story.note(3, Note::Proposed { zxid: z(1, 3), hash: h(z(1, 3)) });
+        story.note(1, Note::Appended { zxid: z(1, 3), hash: h(z(1, 3)) });
+        story.event(1, Event::Died);
+        story.note(1, recovered(z(1, 2)));
+        story.assert_holds();
+    }
+
+    #[test]
+    fn a_commit_that_disks_do_not_back_is_caught() {
+        let mut story = Story::healthy();
+        story.note(3, Note::Proposed { zxid: z(1, 3), hash: h(z(1, 3)) });
+        story.log(3, z(1, 3));
+        story.note(1, Note::Appended { zxid: z(1, 3), hash: h(z(1, 3)) });
+        story.note(3, Note::Committed { zxid: z(1, 3), voters: vec![s(1), s(3)] });
+        story.assert_violates("S-12");
+    }
+}

@@ -1,0 +1,58 @@
+//! S-14  Contiguity: a log grows by the next transaction of its epoch, or by the first one of a
+//! later epoch right behind the history that epoch's leader was established on.
+
+use quorate::base::Note;
+
+use super::{Checker, Fact, Findings, Ghost, note};
+
+#[derive(Debug)]
+pub(super) struct Contiguity;
+
+impl Checker for Contiguity {
+    fn before(&mut self, ghost: &Ghost, fact: &Fact, out: &mut Findings) {
+        let Some(Note::Appended { zxid, .. }) = note(fact) else { return };
+        let server = ghost.server(fact.server);
+        let last = server.installed.unwrap_or(server.log.last());
+        let next = last.next() == *zxid && last.epoch() == zxid.epoch();
+        let first = zxid.epoch() > last.epoch() && zxid.counter() == 1;
+        if !next && !first {
+            return out.add("S-14", fact, &[], format!("logged {zxid} behind {last}"));
+        }
+        let Some(leadership) = ghost.leaders.get(&zxid.epoch()).filter(|_| first) else { return };
+        let end = leadership.history_end;
+        if end.counter() != 0 && last != end {
+            let words = format!(
+                "logged {zxid} behind {last}; the history of epoch {} ends at {end}",
+                zxid.epoch()
+            );
+            out.add("S-14", fact, &[leadership.leader], words);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::checkers::testing::{Story, z};
+
+    #[test]
+    fn a_gap_in_a_log_is_caught() {
+        let mut story = Story::healthy();
+        story.write(3, &[1], z(1, 3));
+        story.write(3, &[1], z(1, 4));
+        story.assert_holds();
+        story.log(2, z(1, 4));
+        story.assert_violates("S-14");
+    }
+
+    #[test]
+    fn a_later_epoch_behind_half_a_history_is_caught() {
+        let mut story = Story::healthy();
+        story.write(3, &[1], z(1, 3));
+        story.elect(3, &[1, 3], 2);
+        story.establish(3, &[1], 2);
+        story.write(3, &[1], z(2, 1));
+        story.assert_holds();
+        story.log(2, z(2, 1));
+        story.assert_violates("S-14");
+    }
+}

@@ -1,0 +1,92 @@
+//! S-13  Epoch sanity: on one disk neither epoch goes back, the current one never passes the
+//! accepted one, and no log reaches into an epoch beyond the current one.
+
+use quorate::base::Note;
+
+use super::{Checker, Fact, Findings, Ghost, note};
+
+#[derive(Debug)]
+pub(super) struct EpochSanity;
+
+impl Checker for EpochSanity {
+    fn before(&mut self, ghost: &Ghost, fact: &Fact, out: &mut Findings) {
+        let server = ghost.server(fact.server);
+        let (accepted, current) = (server.accepted, server.current);
+        match note(fact) {
+            Some(Note::AcceptedEpochDurable { epoch }) if *epoch < accepted => {
+                let words = format!("acceptedEpoch went from {accepted} to {epoch}");
+                out.add("S-13", fact, &[], words);
+            }
+            Some(Note::CurrentEpochDurable { epoch }) => {
+                if *epoch < current {
+                    let words = format!("currentEpoch went from {current} to {epoch}");
+                    out.add("S-13", fact, &[], words);
+                }
+                if *epoch > accepted {
+                    let words = format!("currentEpoch {epoch} is beyond acceptedEpoch {accepted}");
+                    out.add("S-13", fact, &[], words);
+                }
+                if server.log.last().epoch() > *epoch {
+                    let words =
+                        format!("currentEpoch {epoch}, but the log ends at {}", server.log.last());
+                    out.add("S-13", fact, &[], words);
+                }
+            }
+            Some(Note::Recovered { accepted: a, current: c, .. }) => {
+                if *a < accepted || *c < current {
+                    let words = format!(
+                        "found acceptedEpoch {a} and currentEpoch {c}, {accepted} and {current} \
+                         were durable"
+                    );
+                    out.add("S-13", fact, &[], words);
+                }
+                if *c > *a {
+                    let words = format!("found currentEpoch {c} beyond acceptedEpoch {a}");
+                    out.add("S-13", fact, &[], words);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::checkers::Event;
+    use crate::checkers::testing::{Story, digest, z};
+    use quorate::base::{Epoch, Note};
+
+    #[test]
+    fn an_epoch_that_goes_back_is_caught() {
+        let mut story = Story::healthy();
+        story.note(1, Note::AcceptedEpochDurable { epoch: Epoch(4) });
+        story.assert_holds();
+        story.note(1, Note::AcceptedEpochDurable { epoch: Epoch(3) });
+        story.assert_violates("S-13");
+    }
+
+    #[test]
+    fn a_current_epoch_nobody_accepted_is_caught() {
+        let mut story = Story::healthy();
+        story.note(1, Note::CurrentEpochDurable { epoch: Epoch(2) });
+        story.assert_violates("S-13");
+    }
+
+    #[test]
+    fn a_promise_lost_over_a_restart_is_caught() {
+        let mut story = Story::healthy();
+        story.note(1, Note::AcceptedEpochDurable { epoch: Epoch(2) });
+        story.event(1, Event::Died);
+        story.note(
+            1,
+            Note::Recovered {
+                last_logged: z(1, 2),
+                last_applied: z(1, 2),
+                accepted: Epoch(1),
+                current: Epoch(1),
+                tree_digest: digest(z(1, 2)),
+            },
+        );
+        story.assert_violates("S-13");
+    }
+}

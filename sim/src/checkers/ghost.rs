@@ -1,0 +1,393 @@
+//! The ghost state: what only somebody who sees every server can know.       (bug_museum 2.2)
+//!
+//! Built from notes alone, one by one, at a cost that does not grow with the run. Checkers look
+//! at it before and after each fact.
+//!
+//! - `committed`   the one committed history. A transaction enters it when a quorum holds it
+//!                 durably in its own epoch, when a leader is established on it, or when anybody
+//!                 delivers it, whichever comes first.
+//! - `leaders`     per epoch: who was established, on which history.
+//! - `servers`     per server: its log (hash-chained), what of it is durable, its epoch files.
+//!
+//! A crash loses what was not durable; `Recovered` says what was left.
+
+use std::collections::BTreeMap;
+
+use quorate::base::{Epoch, Mono, Note, RoleName, ServerId, Stamp, SyncMode, Zxid};
+
+use super::log::{Chain, ChainLog, EMPTY};
+use crate::scenario::Ensemble;
+
+/// One thing that happened, in the order of the world's clock.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fact {
+    pub at: Stamp,
+    /// The server's own monotonic clock then.
+    pub mono: Mono,
+    pub server: ServerId,
+    pub event: Event,
+}
+
+/// What happened: a server's own words, or what the laboratory did to it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    Note(Note),
+    Started,
+    /// The process is gone, by a kill, a power loss or its own halt.
+    Died,
+    Wiped,
+    Paused,
+    Resumed,
+}
+
+/// An established leadership.
+#[derive(Clone, Debug)]
+pub struct Leadership {
+    pub leader: ServerId,
+    pub history_end: Zxid,
+    /// Of the leader's log up to `history_end`: the initial history I[e].
+    pub chain: Chain,
+    pub at: Stamp,
+}
+
+/// What is known of one server.
+#[derive(Clone, Debug)]
+pub struct ServerGhost {
+    pub running: bool,
+    pub paused: bool,
+    pub role: RoleName,
+    /// The epoch this server leads as an established leader.
+    pub established: Option<Epoch>,
+    /// The epoch in which this learner serves.
+    pub serving: Option<Epoch>,
+    pub log: ChainLog,
+    /// Everything in the log up to here is durable.
+    pub durable: Zxid,
+    /// A durable snapshot covers everything up to here.
+    pub snapshot: Zxid,
+    /// A leader's snapshot is in memory and not yet durable.
+    pub installed: Option<Zxid>,
+    /// What the tree holds.
+    pub applied: Zxid,
+    /// The epoch files, as far as they are known to be durable.
+    pub accepted: Epoch,
+    pub current: Epoch,
+    /// No consent to vote: nothing on disk, zxid -1.
+    pub uninitialised: bool,
+    pub truncated_to: Vec<Zxid>,
+    pub synced_by: Option<SyncMode>,
+    /// Entries of the log that were there before `installed`.
+    entries_before_install: usize,
+}
+
+impl Default for ServerGhost {
+    fn default() -> ServerGhost {
+        ServerGhost {
+            running: false,
+            paused: false,
+            role: RoleName::Looking,
+            established: None,
+            serving: None,
+            log: ChainLog::default(),
+            durable: Zxid::ZERO,
+            snapshot: Zxid::ZERO,
+            installed: None,
+            applied: Zxid::ZERO,
+            accepted: Epoch(0),
+            current: Epoch(0),
+            uninitialised: false,
+            truncated_to: Vec::new(),
+            synced_by: None,
+            entries_before_install: 0,
+        }
+    }
+}
+
+impl ServerGhost {
+    /// What this server would still know after a power loss.
+    pub fn durable_upto(&self) -> Zxid {
+        self.durable.max(self.snapshot)
+    }
+
+    /// Whether the durable part of log and snapshot holds the transaction.
+    pub fn holds_durably(&self, zxid: Zxid) -> bool {
+        zxid <= self.durable_upto() && self.log.covers(zxid)
+    }
+
+    /// Whether what this server applies is delivered: clients may see it.
+    pub fn delivers(&self) -> bool {
+        self.established.is_some() || self.serving.is_some()
+    }
+
+    /// Neither dead nor stopped by the scenario.
+    pub fn is_up(&self) -> bool {
+        self.running && !self.paused
+    }
+}
+
+/// Everything the checkers know.
+#[derive(Clone, Debug)]
+pub struct Ghost {
+    pub ensemble: Ensemble,
+    pub servers: BTreeMap<ServerId, ServerGhost>,
+    pub leaders: BTreeMap<Epoch, Leadership>,
+    /// Who proposed which transaction, by its hash.
+    pub proposed: BTreeMap<Zxid, (u64, ServerId)>,
+    /// The history that ends in this transaction, as first logged by anybody.
+    pub known: BTreeMap<Zxid, Chain>,
+    pub committed: ChainLog,
+    /// Per epoch: how far each voter's log was durable while that was its only epoch.
+    held: BTreeMap<Epoch, BTreeMap<ServerId, Zxid>>,
+}
+
+impl Ghost {
+    /// `disks` are the logs that servers have before their first start: zxids and hashes.
+    pub fn new(ensemble: &Ensemble, disks: &BTreeMap<ServerId, Vec<(Zxid, u64)>>) -> Ghost {
+        let mut ghost = Ghost {
+            ensemble: ensemble.clone(),
+            servers: BTreeMap::new(),
+            leaders: BTreeMap::new(),
+            proposed: BTreeMap::new(),
+            known: BTreeMap::new(),
+            committed: ChainLog::default(),
+            held: BTreeMap::new(),
+        };
+        for server in ensemble.servers() {
+            ghost.servers.insert(server, ServerGhost::default());
+        }
+        for (server, log) in disks {
+            ghost.set_disk(*server, log);
+        }
+        let holder = ghost.servers.iter().find(|(_, s)| s.log.last() >= ensemble.committed);
+        if let Some(holder) = holder.map(|(server, _)| *server) {
+            ghost.commit_upto(holder, ensemble.committed);
+        }
+        ghost
+    }
+
+    fn set_disk(&mut self, server: ServerId, log: &[(Zxid, u64)]) {
+        let Some(ghost) = self.servers.get_mut(&server) else { return };
+        for (zxid, hash) in log {
+            ghost.log.push(*zxid, *hash);
+            self.known.entry(*zxid).or_insert(ghost.log.chain());
+            self.proposed.entry(*zxid).or_insert((*hash, server));
+        }
+        ghost.durable = ghost.log.last();
+        if let Some(disk) = self.ensemble.disks.get(&server) {
+            ghost.accepted = disk.accepted_epoch;
+            ghost.current = disk.current_epoch;
+            ghost.uninitialised = disk.uninitialised;
+        }
+    }
+
+    pub fn server(&self, server: ServerId) -> &ServerGhost {
+        self.servers.get(&server).expect("every fact is of a server of the ensemble")
+    }
+
+    /// The established leader of the highest epoch that still leads.
+    pub fn leader(&self) -> Option<(Epoch, ServerId)> {
+        self.servers
+            .iter()
+            .filter(|(_, s)| s.running)
+            .filter_map(|(id, s)| s.established.map(|epoch| (epoch, *id)))
+            .max()
+    }
+
+    /// The voters whose durable state holds this transaction.
+    pub fn holders(&self, zxid: Zxid) -> Vec<ServerId> {
+        let voters = self.ensemble.voters.iter();
+        voters.filter(|id| self.server(**id).holds_durably(zxid)).copied().collect()
+    }
+
+    /// Takes in one fact. Checkers' `before` have seen it, their `after` will.
+    pub fn advance(&mut self, fact: &Fact) {
+        let Some(server) = self.servers.get_mut(&fact.server) else { return };
+        match &fact.event {
+            Event::Note(note) => self.advance_note(fact.at, fact.server, note),
+            Event::Started => server.running = true,
+            Event::Died => {
+                server.running = false;
+                server.paused = false;
+                server.role = RoleName::Looking;
+                server.established = None;
+                server.serving = None;
+                server.installed = None;
+            }
+            Event::Wiped => {
+                let uninitialised = !self.ensemble.autocreate;
+                *server = ServerGhost { uninitialised, ..ServerGhost::default() };
+                for held in self.held.values_mut() {
+                    held.remove(&fact.server);
+                }
+            }
+            Event::Paused => server.paused = true,
+            Event::Resumed => server.paused = false,
+        }
+    }
+
+    fn advance_note(&mut self, at: Stamp, id: ServerId, note: &Note) {
+        let server = self.servers.get_mut(&id).expect("looked up by advance");
+        match note {
+            Note::Recovered { last_logged, last_applied, accepted, current, .. } => {
+                self.recover(id, *last_logged);
+                let server = self.servers.get_mut(&id).expect("looked up by advance");
+                (server.applied, server.accepted, server.current) =
+                    (*last_applied, *accepted, *current);
+                self.count_durable(id);
+            }
+            Note::Role { role, .. } => {
+                if server.role != *role || *role == RoleName::Looking {
+                    server.established = None;
+                    server.serving = None;
+                }
+                server.role = *role;
+            }
+            Note::Established { epoch, history_end, .. } => {
+                server.established = Some(*epoch);
+                server.applied = server.applied.max(*history_end);
+                let chain = server.log.chain_upto(*history_end);
+                let leadership = Leadership { leader: id, history_end: *history_end, chain, at };
+                self.leaders.entry(*epoch).or_insert(leadership);
+                self.commit_upto(id, *history_end);
+            }
+            Note::Serving { epoch, zxid } => {
+                server.serving = Some(*epoch);
+                server.uninitialised = false;
+                server.applied = server.applied.max(*zxid);
+                self.commit_upto(id, *zxid);
+            }
+            Note::Proposed { zxid, hash } => {
+                self.proposed.entry(*zxid).or_insert((*hash, id));
+            }
+            Note::Appended { zxid, hash } => {
+                server.log.push(*zxid, *hash);
+                self.known.entry(*zxid).or_insert(server.log.chain());
+            }
+            Note::Durable { zxid } => {
+                server.durable = server.durable.max(*zxid).min(server.log.last());
+                self.count_durable(id);
+            }
+            Note::Truncated { to } => self.truncate(id, *to),
+            Note::SnapshotInstalled { zxid, .. } => {
+                server.applied = *zxid;
+                server.installed = Some(*zxid);
+                server.entries_before_install = server.log.len();
+            }
+            Note::SnapshotDurable { zxid } => self.snapshot(id, *zxid),
+            Note::Applied { zxid, .. } => {
+                server.applied = *zxid;
+                // Before it serves, a learner fills its tree with a history that is committed
+                // only when its leader is established.
+                if server.delivers() {
+                    self.commit_upto(id, *zxid);
+                }
+            }
+            Note::FastForwarded { to, .. } => server.applied = *to,
+            Note::AcceptedEpochDurable { epoch } => server.accepted = *epoch,
+            Note::CurrentEpochDurable { epoch } => {
+                server.current = *epoch;
+                self.count_durable(id);
+            }
+            Note::SyncChosen { learner, mode, .. } => {
+                if let Some(learner) = self.servers.get_mut(learner) {
+                    learner.synced_by = Some(*mode);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A process has read its disk: what was not durable may be gone.
+    fn recover(&mut self, id: ServerId, last_logged: Zxid) {
+        let known = self.known.get(&last_logged).copied().flatten();
+        let server = self.servers.get_mut(&id).expect("looked up by advance");
+        // Everything a process finds on its disk is durable from then on.
+        if last_logged > server.log.last() {
+            server.log = ChainLog::from_base(last_logged, known);
+        } else if last_logged >= server.log.base() {
+            server.log.truncate(last_logged);
+        } else {
+            let base = last_logged.max(Zxid::ZERO);
+            server.log = ChainLog::from_base(base, if base == Zxid::ZERO { EMPTY } else { known });
+        }
+        server.durable = server.log.last();
+        server.snapshot = server.snapshot.min(server.durable);
+        server.uninitialised &= last_logged <= Zxid::ZERO;
+        server.installed = None;
+    }
+
+    fn truncate(&mut self, id: ServerId, to: Zxid) {
+        let server = self.servers.get_mut(&id).expect("looked up by advance");
+        server.log.truncate(to);
+        server.durable = server.durable.min(server.log.last());
+        server.applied = server.applied.min(to);
+        server.truncated_to.push(to);
+        for held in self.held.values_mut() {
+            if let Some(upto) = held.get_mut(&id) {
+                *upto = (*upto).min(to);
+            }
+        }
+    }
+
+    fn snapshot(&mut self, id: ServerId, zxid: Zxid) {
+        let chain = match self.committed.chain_upto(zxid) {
+            chain if self.committed.last() >= zxid => chain,
+            _ => self.known.get(&zxid).copied().flatten(),
+        };
+        let server = self.servers.get_mut(&id).expect("looked up by advance");
+        server.snapshot = server.snapshot.max(zxid);
+        let installed = server.installed.take().is_some();
+        if installed || zxid > server.log.last() {
+            let kept = if installed { server.entries_before_install } else { server.log.len() };
+            let later: Vec<_> = server.log.entries()[kept.min(server.log.len())..].to_vec();
+            server.log = ChainLog::from_base(zxid, chain);
+            for entry in later.iter().filter(|entry| entry.zxid > zxid) {
+                server.log.push(entry.zxid, entry.hash);
+            }
+            server.durable = server.durable.min(server.log.last()).max(zxid);
+            server.snapshot = zxid;
+        }
+        self.count_durable(id);
+    }
+
+    /// Notes how far this voter holds its epoch's history, and commits what a quorum holds so.
+    ///
+    /// Only while accepted and current epoch agree: a server that has promised itself to a later
+    /// leader may take nothing more from an earlier one.
+    fn count_durable(&mut self, id: ServerId) {
+        let server = self.server(id);
+        let (epoch, upto) = (server.current, server.durable);
+        if !self.ensemble.voters.contains(&id) || server.accepted != epoch || upto.epoch() != epoch
+        {
+            return;
+        }
+        self.held.entry(epoch).or_default().insert(id, upto);
+        let held = &self.held[&epoch];
+        let mut ends: Vec<Zxid> = held.values().copied().filter(|end| *end <= upto).collect();
+        ends.sort_unstable();
+        let quorum_holds = |end: &Zxid| {
+            let having: Vec<ServerId> =
+                held.iter().filter(|(_, upto)| *upto >= end).map(|(id, _)| *id).collect();
+            self.ensemble.is_quorum(&having)
+        };
+        if let Some(end) = ends.into_iter().rev().find(quorum_holds) {
+            self.commit_upto(id, end);
+        }
+    }
+
+    /// The committed history now contains this server's log up to `zxid`.
+    fn commit_upto(&mut self, id: ServerId, zxid: Zxid) {
+        let log = &self.server(id).log;
+        let last = self.committed.last();
+        if zxid <= last || log.base() > last || log.chain_upto(last) != self.committed.chain() {
+            return;
+        }
+        let new: Vec<(Zxid, u64)> = log.entries()[log.count_upto(last)..log.count_upto(zxid)]
+            .iter()
+            .map(|entry| (entry.zxid, entry.hash))
+            .collect();
+        for (zxid, hash) in new {
+            self.committed.push(zxid, hash);
+        }
+    }
+}

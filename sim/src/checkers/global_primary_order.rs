@@ -1,0 +1,39 @@
+//! I-6  Global primary order: the zxids a server applies rise, across epochs too.
+
+use quorate::base::Note;
+
+use super::{Checker, Fact, Findings, Ghost, note};
+
+#[derive(Debug)]
+pub(super) struct GlobalPrimaryOrder;
+
+impl Checker for GlobalPrimaryOrder {
+    fn before(&mut self, ghost: &Ghost, fact: &Fact, out: &mut Findings) {
+        let Some(Note::Applied { zxid, .. }) = note(fact) else { return };
+        let applied = ghost.server(fact.server).applied;
+        if *zxid <= applied {
+            out.add("I-6", fact, &[], format!("applied {zxid} after {applied}"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::checkers::testing::{Story, z};
+
+    #[test]
+    fn an_older_epoch_after_a_newer_one_is_caught() {
+        let mut story = Story::new();
+        story.apply(1, z(2, 1));
+        story.assert_quiet("I-6");
+        story.apply(1, z(1, 1));
+        story.assert_violates("I-6");
+    }
+
+    #[test]
+    fn one_transaction_twice_is_caught() {
+        let mut story = Story::healthy();
+        story.apply(1, z(1, 2));
+        story.assert_violates("I-6");
+    }
+}

@@ -1,0 +1,57 @@
+//! I-10  History consistency: two logs that hold one zxid are equal up to it.
+//!
+//! Checked against the history as it was logged first, by its leader or by a disk of the file.
+
+use quorate::base::Note;
+
+use super::log::extend;
+use super::{Checker, Fact, Findings, Ghost, note};
+
+#[derive(Debug)]
+pub(super) struct HistoryConsistency;
+
+impl Checker for HistoryConsistency {
+    fn before(&mut self, ghost: &Ghost, fact: &Fact, out: &mut Findings) {
+        let Some(Note::Appended { zxid, hash }) = note(fact) else { return };
+        let log = &ghost.server(fact.server).log;
+        let Some(known) = ghost.known.get(zxid).copied().flatten() else { return };
+        let mine = extend(log.chain(), *zxid, *hash);
+        if mine.is_some_and(|mine| mine != known) {
+            let words = format!("logged {zxid} behind another history than its leader's");
+            out.add("I-10", fact, &[], words);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::checkers::testing::{Story, h, z};
+    use quorate::base::Note;
+
+    #[test]
+    fn a_log_that_keeps_what_its_leader_never_had_is_caught() {
+        let mut story = Story::healthy();
+        // 3 logs (1,3) alone; 2 leads epoch 2 without it; 3 is not truncated.
+        story.note(3, Note::Proposed { zxid: z(1, 3), hash: h(z(1, 3)) });
+        story.log(3, z(1, 3));
+        story.elect(2, &[1, 2], 2);
+        story.establish(2, &[1], 2);
+        story.write(2, &[1], z(2, 1));
+        story.assert_holds();
+        story.log(3, z(2, 1));
+        story.assert_violates("I-10");
+    }
+
+    #[test]
+    fn a_truncated_log_may_go_on() {
+        let mut story = Story::healthy();
+        story.note(3, Note::Proposed { zxid: z(1, 3), hash: h(z(1, 3)) });
+        story.log(3, z(1, 3));
+        story.elect(2, &[1, 2], 2);
+        story.establish(2, &[1], 2);
+        story.write(2, &[1], z(2, 1));
+        story.note(3, Note::Truncated { to: z(1, 2) });
+        story.log(3, z(2, 1));
+        story.assert_holds();
+    }
+}

@@ -1,0 +1,54 @@
+//! S-11  Leader completeness: a leader is established on a history that contains every committed
+//! transaction. Stronger than I-8: what a quorum held durably counts, whether anybody knew or not.
+
+use quorate::base::Note;
+
+use super::{Checker, Fact, Findings, Ghost, note};
+
+#[derive(Debug)]
+pub(super) struct LeaderCompleteness;
+
+impl Checker for LeaderCompleteness {
+    fn before(&mut self, ghost: &Ghost, fact: &Fact, out: &mut Findings) {
+        let Some(Note::Established { epoch, history_end, .. }) = note(fact) else { return };
+        let committed = &ghost.committed;
+        let held = ghost.server(fact.server).log.chain_upto(committed.last());
+        if *history_end < committed.last() || (held.is_some() && held != committed.chain()) {
+            let words = format!(
+                "leads epoch {epoch} with a history up to {history_end}, without all of what was \
+                 committed up to {}",
+                committed.last()
+            );
+            out.add("S-11", fact, &[], words);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::checkers::testing::{Story, h, z};
+    use quorate::base::Note;
+
+    #[test]
+    fn what_a_quorum_held_without_knowing_must_survive() {
+        let mut story = Story::healthy();
+        // Logged by 3 and 1, acked to nobody; 2 leads without it.
+        story.note(3, Note::Proposed { zxid: z(1, 3), hash: h(z(1, 3)) });
+        story.log(3, z(1, 3));
+        story.log(1, z(1, 3));
+        story.elect(2, &[1, 2], 2);
+        story.assert_quiet("S-11");
+        story.establish(2, &[1], 2);
+        story.assert_violates("S-11");
+    }
+
+    #[test]
+    fn what_one_server_held_may_be_lost() {
+        let mut story = Story::healthy();
+        story.note(3, Note::Proposed { zxid: z(1, 3), hash: h(z(1, 3)) });
+        story.log(3, z(1, 3));
+        story.elect(2, &[1, 2], 2);
+        story.establish(2, &[1], 2);
+        story.assert_holds();
+    }
+}

@@ -1,0 +1,160 @@
+//! L-1 .. L-4  What must happen once nothing goes wrong any more.
+//!
+//! - L-1  with a quorum up, a leader is established within finalizeWait, the longest silence
+//!   between notifications, and initLimit
+//! - L-2  every server that is up is led by it and serves, one such span later; except a server
+//!   whose acceptedEpoch is beyond the leader's
+//! - L-3  clients' writes complete (asked by the lab, which has the clients)
+//! - L-4  then all logs end alike and all trees hold the same
+//!
+//! The lab asks again and again after the last fault, and gives up at the deadline.
+
+use std::time::Duration;
+
+use quorate::base::{Epoch, RoleName, ServerId, Stamp};
+
+use super::{Ghost, Violation};
+use crate::scenario::Ensemble;
+
+/// When each must have happened, counted from the last fault.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadlines {
+    pub leader: Duration,
+    pub learners: Duration,
+    pub writes: Duration,
+    pub equal: Duration,
+}
+
+impl Deadlines {
+    pub fn of(ensemble: &Ensemble) -> Deadlines {
+        // A vote may wait for the longest silence, then an election may have to be repeated: a
+        // leader that cannot be reached costs initLimit first.
+        let election = ensemble.finalize_wait + ensemble.notification_interval_max;
+        let leader = election + ensemble.init_timeout() * 2 + ensemble.sync_timeout();
+        let learners = leader + election + ensemble.init_timeout();
+        let writes = learners + ensemble.sync_timeout() * 2;
+        Deadlines { leader, learners, writes, equal: writes + ensemble.sync_timeout() }
+    }
+}
+
+/// What is still missing, `None` if nothing is.
+pub fn missing_leader(ghost: &Ghost) -> Option<String> {
+    let up: Vec<ServerId> = up(ghost);
+    if !ghost.ensemble.is_quorum(&up) || ghost.leader().is_some() {
+        return None;
+    }
+    Some(format!("no leader is established, though {up:?} are up and connected"))
+}
+
+/// Whether enough voters with a say are up for anything to be promised.
+pub fn is_available(ghost: &Ghost) -> bool {
+    ghost.ensemble.is_quorum(&up(ghost))
+}
+
+fn up(ghost: &Ghost) -> Vec<ServerId> {
+    let up = ghost.servers.iter().filter(|(_, s)| s.is_up() && !s.uninitialised);
+    up.map(|(id, _)| *id).collect()
+}
+
+pub fn missing_learners(ghost: &Ghost) -> Option<String> {
+    let (epoch, leader) = ghost.leader()?;
+    for (id, server) in ghost.servers.iter().filter(|(_, server)| server.is_up()) {
+        let declared = server.accepted > epoch;
+        if *id == leader || declared || serves(ghost, *id, epoch) {
+            continue;
+        }
+        return Some(format!("server {id} is up and does not serve in epoch {epoch} of {leader}"));
+    }
+    None
+}
+
+fn serves(ghost: &Ghost, id: ServerId, epoch: Epoch) -> bool {
+    let server = ghost.server(id);
+    let role = match ghost.ensemble.voters.contains(&id) {
+        true => RoleName::Following,
+        false => RoleName::Observing,
+    };
+    server.role == role && server.serving == Some(epoch)
+}
+
+pub fn missing_equality(ghost: &Ghost) -> Option<String> {
+    let (epoch, leader) = ghost.leader()?;
+    let reference = ghost.server(leader);
+    if reference.log.last() != ghost.committed.last() {
+        let (last, committed) = (reference.log.last(), ghost.committed.last());
+        return Some(format!("leader {leader} logged {last}, committed is {committed}"));
+    }
+    for (id, server) in &ghost.servers {
+        if !server.is_up() || server.accepted > epoch {
+            continue;
+        }
+        let same_log = server.log.last() == reference.log.last()
+            && server.log.chain() == reference.log.chain();
+        if !same_log {
+            return Some(format!(
+                "the log of {id} ends at {}, that of leader {leader} at {}",
+                server.log.last(),
+                reference.log.last()
+            ));
+        }
+        if server.applied < reference.log.last() {
+            let last = reference.log.last();
+            return Some(format!("{id} has applied {} of {last}", server.applied));
+        }
+    }
+    None
+}
+
+/// A deadline that passed.
+pub fn missed(id: &str, what: String, at: Stamp, within: Duration) -> Violation {
+    let words = format!("{what}, {within:?} after the last fault");
+    Violation { id: id.to_owned(), words, at, servers: Vec::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checkers::Event;
+    use crate::checkers::testing::{Story, s, z};
+    use quorate::base::Note;
+
+    #[test]
+    fn an_ensemble_without_a_leader_is_told_apart_from_one_without_a_quorum() {
+        let mut story = Story::new();
+        assert!(missing_leader(&story.checkers.ghost).is_some());
+        story.event(1, Event::Died);
+        story.event(2, Event::Died);
+        assert!(missing_leader(&story.checkers.ghost).is_none());
+        let story = Story::healthy();
+        assert!(missing_leader(&story.checkers.ghost).is_none());
+    }
+
+    #[test]
+    fn a_learner_that_stays_away_is_missed() {
+        let mut story = Story::healthy();
+        assert!(missing_learners(&story.checkers.ghost).is_some_and(|w| w.contains("server 9")));
+        story.event(9, Event::Died);
+        assert_eq!(missing_learners(&story.checkers.ghost), None);
+        story.note(2, Note::Role { role: RoleName::Looking, epoch: Epoch(1) });
+        assert!(missing_learners(&story.checkers.ghost).is_some_and(|w| w.contains("server 2")));
+        // Its promise to a later epoch is a declared exception.
+        story.note(2, Note::AcceptedEpochDurable { epoch: Epoch(7) });
+        assert_eq!(missing_learners(&story.checkers.ghost), None);
+    }
+
+    #[test]
+    fn unequal_logs_are_missed() {
+        let mut story = Story::healthy();
+        story.event(9, Event::Died);
+        assert_eq!(missing_equality(&story.checkers.ghost), None);
+        story.write(3, &[1], z(1, 3));
+        assert!(missing_equality(&story.checkers.ghost).is_some_and(|w| w.contains("log of 2")));
+        story.log(2, z(1, 3));
+        assert!(
+            missing_equality(&story.checkers.ghost).is_some_and(|w| w.contains("2 has applied"))
+        );
+        story.apply(2, z(1, 3));
+        assert_eq!(missing_equality(&story.checkers.ghost), None);
+        assert_eq!(story.checkers.ghost.leader(), Some((Epoch(1), s(3))));
+    }
+}

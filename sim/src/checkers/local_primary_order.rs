@@ -1,0 +1,35 @@
+//! I-5  Local primary order: of one epoch, a server applies number k only after number k-1.
+//!
+//! For every pair, not for some pair: a transaction paired with itself proves nothing.
+
+use quorate::base::Note;
+
+use super::{Checker, Fact, Findings, Ghost, note};
+
+#[derive(Debug)]
+pub(super) struct LocalPrimaryOrder;
+
+impl Checker for LocalPrimaryOrder {
+    fn before(&mut self, ghost: &Ghost, fact: &Fact, out: &mut Findings) {
+        let Some(Note::Applied { zxid, .. }) = note(fact) else { return };
+        let applied = ghost.server(fact.server).applied;
+        if zxid.counter() > 1 && applied.next() != *zxid {
+            let words = format!("applied {zxid} after {applied}, not after its predecessor");
+            out.add("I-5", fact, &[], words);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::checkers::testing::{Story, z};
+
+    #[test]
+    fn the_third_without_the_second_is_caught() {
+        let mut story = Story::new();
+        story.apply(1, z(1, 1));
+        story.assert_quiet("I-5");
+        story.apply(1, z(1, 3));
+        story.assert_violates("I-5");
+    }
+}

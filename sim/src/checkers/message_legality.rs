@@ -1,0 +1,138 @@
+//! I-11 .. I-14  Message legality: what a leader does fits its state.
+//!
+//! - I-11  only an established leader proposes and commits, and only in its own epoch
+//! - I-12  it counts acks of proposals it made, from learners that acked NEWLEADER first
+//! - I-13  its proposals follow one another without a gap
+//! - I-14  its commits do too, and nobody delivers what no quorum holds
+//!
+//! The servers assert the same of the packets they get; those come as `Broken` notes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use quorate::base::{Epoch, Note, ServerId, Zxid};
+
+use super::{Checker, Fact, Findings, Ghost, note};
+
+#[derive(Debug, Default)]
+pub(super) struct MessageLegality {
+    proposed: BTreeMap<(ServerId, Epoch), Zxid>,
+    committed: BTreeMap<(ServerId, Epoch), Zxid>,
+    synced: BTreeMap<(ServerId, Epoch), BTreeSet<ServerId>>,
+}
+
+impl MessageLegality {
+    fn ack_counted(
+        &self,
+        ghost: &Ghost,
+        fact: &Fact,
+        zxid: Zxid,
+        from: ServerId,
+        out: &mut Findings,
+    ) {
+        match ghost.proposed.get(&zxid) {
+            Some((_, by)) if *by == fact.server => {}
+            _ => {
+                let words = format!("counted an ack of {zxid}, which it did not propose");
+                out.add("I-12", fact, &[from], words);
+            }
+        }
+        let synced = self.synced.get(&(fact.server, zxid.epoch()));
+        if from != fact.server && !synced.is_some_and(|synced| synced.contains(&from)) {
+            let words = format!("counted an ack of {from}, which never acked NEWLEADER");
+            out.add("I-12", fact, &[from], words);
+        }
+    }
+}
+
+impl Checker for MessageLegality {
+    fn before(&mut self, ghost: &Ghost, fact: &Fact, out: &mut Findings) {
+        let server = ghost.server(fact.server);
+        match note(fact) {
+            Some(Note::Proposed { zxid, .. }) => {
+                in_its_epoch(ghost, fact, *zxid, "proposed", out);
+                let last = self.proposed.insert((fact.server, zxid.epoch()), *zxid);
+                let last = last.unwrap_or(Zxid::new(zxid.epoch(), 0));
+                if last.next() != *zxid {
+                    out.add("I-13", fact, &[], format!("proposed {zxid} after {last}"));
+                }
+            }
+            Some(Note::Committed { zxid, .. }) => {
+                in_its_epoch(ghost, fact, *zxid, "committed", out);
+                let last = self.committed.insert((fact.server, zxid.epoch()), *zxid);
+                let last = last.unwrap_or(Zxid::new(zxid.epoch(), 0));
+                if last.next() != *zxid {
+                    out.add("I-14", fact, &[], format!("committed {zxid} after {last}"));
+                }
+            }
+            Some(Note::NewLeaderAckCounted { epoch, from }) => {
+                self.synced.entry((fact.server, *epoch)).or_default().insert(*from);
+            }
+            Some(Note::AckCounted { zxid, from }) => {
+                self.ack_counted(ghost, fact, *zxid, *from, out);
+            }
+            Some(Note::Applied { zxid, .. })
+                if server.delivers() && *zxid > ghost.committed.last() =>
+            {
+                out.add("I-14", fact, &[], format!("delivered {zxid}, which no quorum holds"));
+            }
+            _ => {}
+        }
+    }
+}
+
+fn in_its_epoch(ghost: &Ghost, fact: &Fact, zxid: Zxid, did: &str, out: &mut Findings) {
+    if ghost.server(fact.server).established != Some(zxid.epoch()) {
+        let words = format!("{did} {zxid} without being the established leader of its epoch");
+        out.add("I-11", fact, &[], words);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::checkers::testing::{Story, h, s, z};
+    use quorate::base::Note;
+
+    #[test]
+    fn a_proposal_of_a_server_that_does_not_lead_is_caught() {
+        let mut story = Story::healthy();
+        story.note(2, Note::Proposed { zxid: z(1, 3), hash: h(z(1, 3)) });
+        story.assert_violates("I-11");
+    }
+
+    #[test]
+    fn an_ack_of_nothing_and_one_before_newleader_are_caught() {
+        let mut story = Story::healthy();
+        story.note(3, Note::AckCounted { zxid: z(1, 7), from: s(1) });
+        story.assert_violates("I-12");
+
+        let mut story = Story::new();
+        story.elect(3, &[1, 2, 3], 1);
+        story.establish(3, &[1], 1);
+        story.note(3, Note::Proposed { zxid: z(1, 1), hash: h(z(1, 1)) });
+        story.assert_holds();
+        story.log(2, z(1, 1));
+        story.note(3, Note::AckCounted { zxid: z(1, 1), from: s(2) });
+        story.assert_violates("I-12");
+    }
+
+    #[test]
+    fn gaps_in_proposals_and_commits_are_caught() {
+        let mut story = Story::healthy();
+        story.note(3, Note::Proposed { zxid: z(1, 4), hash: h(z(1, 4)) });
+        story.assert_violates("I-13");
+        let mut story = Story::healthy();
+        story.note(3, Note::Committed { zxid: z(1, 4), voters: vec![s(1), s(3)] });
+        story.assert_violates("I-14");
+    }
+
+    #[test]
+    fn a_delivery_before_a_quorum_holds_it_is_caught() {
+        let mut story = Story::healthy();
+        story.note(3, Note::Proposed { zxid: z(1, 3), hash: h(z(1, 3)) });
+        story.log(3, z(1, 3));
+        story.note(1, Note::Appended { zxid: z(1, 3), hash: h(z(1, 3)) });
+        story.assert_holds();
+        story.apply(1, z(1, 3));
+        story.assert_violates("I-14");
+    }
+}

@@ -1,0 +1,181 @@
+//! The properties that must hold in every run, whatever the scenario says.
+//!
+//! Facts come in one by one, sorted by (stamp, server, n). Each checker sees the ghost state
+//! before and after a fact and says what it violates; each costs no more per fact when the run
+//! gets longer. One file a property, its id in the head (bug_museum part 2).
+//!
+//! The forms are those that mean something: no pair of equal transactions satisfies an order, and
+//! followers are not the only servers that must agree.
+//!
+//! Not here: what clients see (`workload::judge`: C-1, C-2, C-5), and liveness deadlines, which
+//! need a clock that goes on when nothing happens (`liveness.rs`, asked by the lab).
+
+mod agreement;
+mod commit_consistency;
+mod committed_durability;
+mod contiguity;
+mod election_agreement;
+mod epoch_sanity;
+mod equal_state;
+pub mod ghost;
+mod global_primary_order;
+mod history_consistency;
+mod initial_history;
+mod integrity;
+mod leader_completeness;
+pub mod liveness;
+mod local_primary_order;
+pub mod log;
+mod memory_behind_log;
+mod message_legality;
+mod primary_integrity;
+mod primary_uniqueness;
+mod quorum_evidence;
+mod session_expiry;
+mod step_down;
+#[cfg(test)]
+mod testing;
+mod total_order;
+mod truthful_ack;
+mod vote_monotone;
+mod vote_order;
+mod voters_only;
+mod winner_dominance;
+
+pub use ghost::{Event, Fact, Ghost};
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use quorate::base::{Note, ServerId, Stamp, Zxid};
+
+use crate::scenario::Ensemble;
+
+/// A property that does not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    pub id: String,
+    pub words: String,
+    pub at: Stamp,
+    pub servers: Vec<ServerId>,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} (at {}", self.id, self.words, self.at)?;
+        for (n, server) in self.servers.iter().enumerate() {
+            write!(f, "{}{server}", if n == 0 { ", server " } else { " and " })?;
+        }
+        f.write_str(")")
+    }
+}
+
+/// Where checkers put what they find.
+#[derive(Debug, Default)]
+pub struct Findings {
+    found: Vec<Violation>,
+}
+
+/// Violations kept of one run; the first ones tell the story.
+const FINDINGS_MAX: usize = 50;
+
+impl Findings {
+    pub fn add(&mut self, id: &str, fact: &Fact, others: &[ServerId], words: String) {
+        let mut servers = vec![fact.server];
+        servers.extend(others.iter().filter(|other| **other != fact.server));
+        self.push(Violation { id: id.to_owned(), words, at: fact.at, servers });
+    }
+
+    pub fn push(&mut self, violation: Violation) {
+        if self.found.len() < FINDINGS_MAX {
+            self.found.push(violation);
+        }
+    }
+}
+
+/// One property.
+pub trait Checker {
+    /// The ghost state does not yet know the fact.
+    fn before(&mut self, ghost: &Ghost, fact: &Fact, out: &mut Findings) {
+        let _ = (ghost, fact, out);
+    }
+
+    /// The ghost state knows the fact.
+    fn after(&mut self, ghost: &Ghost, fact: &Fact, out: &mut Findings) {
+        let _ = (ghost, fact, out);
+    }
+}
+
+/// All of them, on one ghost state.
+pub struct Checkers {
+    pub ghost: Ghost,
+    checkers: Vec<Box<dyn Checker>>,
+    findings: Findings,
+}
+
+impl fmt::Debug for Checkers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Checkers").field("findings", &self.findings).finish_non_exhaustive()
+    }
+}
+
+impl Checkers {
+    /// `disks` as [`Ghost::new`] takes them.
+    pub fn new(ensemble: &Ensemble, disks: &BTreeMap<ServerId, Vec<(Zxid, u64)>>) -> Checkers {
+        let checkers: Vec<Box<dyn Checker>> = vec![
+            Box::new(primary_uniqueness::PrimaryUniqueness::default()),
+            Box::new(integrity::Integrity),
+            Box::new(agreement::Agreement),
+            Box::new(total_order::TotalOrder),
+            Box::new(local_primary_order::LocalPrimaryOrder),
+            Box::new(global_primary_order::GlobalPrimaryOrder),
+            Box::new(primary_integrity::PrimaryIntegrity::default()),
+            Box::new(initial_history::InitialHistory),
+            Box::new(commit_consistency::CommitConsistency),
+            Box::new(history_consistency::HistoryConsistency),
+            Box::new(message_legality::MessageLegality::default()),
+            Box::new(leader_completeness::LeaderCompleteness),
+            Box::new(committed_durability::CommittedDurability),
+            Box::new(epoch_sanity::EpochSanity),
+            Box::new(contiguity::Contiguity),
+            Box::new(memory_behind_log::MemoryBehindLog),
+            Box::new(equal_state::EqualState::default()),
+            Box::new(truthful_ack::TruthfulAck),
+            Box::new(quorum_evidence::QuorumEvidence),
+            Box::new(election_agreement::ElectionAgreement::default()),
+            Box::new(vote_order::VoteOrder::default()),
+            Box::new(winner_dominance::WinnerDominance),
+            Box::new(voters_only::VotersOnly),
+            Box::new(vote_monotone::VoteMonotone::default()),
+            Box::new(step_down::StepDown::default()),
+            Box::new(session_expiry::SessionExpiry::default()),
+        ];
+        Checkers { ghost: Ghost::new(ensemble, disks), checkers, findings: Findings::default() }
+    }
+
+    /// Takes in the next fact; stamps never go back.
+    pub fn take(&mut self, fact: &Fact) {
+        if let Event::Note(Note::Broken { id, what }) = &fact.event {
+            self.findings.add(id, fact, &[], format!("the server's own assertion: {what}"));
+        }
+        for checker in &mut self.checkers {
+            checker.before(&self.ghost, fact, &mut self.findings);
+        }
+        self.ghost.advance(fact);
+        for checker in &mut self.checkers {
+            checker.after(&self.ghost, fact, &mut self.findings);
+        }
+    }
+
+    pub fn violations(&self) -> &[Violation] {
+        &self.findings.found
+    }
+}
+
+/// The note of a fact, if it is one.
+fn note(fact: &Fact) -> Option<&Note> {
+    match &fact.event {
+        Event::Note(note) => Some(note),
+        _ => None,
+    }
+}

@@ -1,0 +1,84 @@
+//! I-1  Primary uniqueness: an epoch has at most one established leader, and at most one server
+//! has a quorum's promise for it.
+//!
+//! Two servers may *offer* one epoch, if the first died before anybody promised; a voter promises
+//! an epoch once, so only one of them can get a quorum of promises.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use quorate::base::{Epoch, Note, ServerId};
+
+use super::{Checker, Fact, Findings, Ghost, note};
+
+#[derive(Debug, Default)]
+pub(super) struct PrimaryUniqueness {
+    /// Whose promises each candidate counted for each epoch.
+    promises: BTreeMap<(Epoch, ServerId), BTreeSet<ServerId>>,
+    /// The candidate with a quorum of promises.
+    granted: BTreeMap<Epoch, ServerId>,
+}
+
+impl Checker for PrimaryUniqueness {
+    fn before(&mut self, ghost: &Ghost, fact: &Fact, out: &mut Findings) {
+        match note(fact) {
+            Some(Note::Established { epoch, .. }) => {
+                if let Some(first) = ghost.leaders.get(epoch).filter(|l| l.leader != fact.server) {
+                    let words = format!(
+                        "epoch {epoch} has two leaders, {} and {}",
+                        first.leader, fact.server
+                    );
+                    out.add("I-1", fact, &[first.leader], words);
+                }
+            }
+            Some(Note::EpochAckCounted { epoch, from, .. }) => {
+                let promises = self.promises.entry((*epoch, fact.server)).or_default();
+                promises.insert(fact.server);
+                promises.insert(*from);
+                if !ghost.ensemble.is_quorum(promises.iter()) {
+                    return;
+                }
+                let first = *self.granted.entry(*epoch).or_insert(fact.server);
+                if first != fact.server {
+                    let words = format!(
+                        "{first} and {} both have a quorum's promise for epoch {epoch}",
+                        fact.server
+                    );
+                    out.add("I-1", fact, &[first], words);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::checkers::testing::{Story, s, z};
+    use quorate::base::{Epoch, Note};
+
+    #[test]
+    fn two_leaders_of_one_epoch_are_caught() {
+        let mut story = Story::healthy();
+        let voters = vec![s(1), s(2)];
+        story.note(2, Note::Established { epoch: Epoch(1), voters, history_end: z(1, 2) });
+        story.assert_violates("I-1");
+    }
+
+    #[test]
+    fn two_quorums_of_promises_for_one_epoch_are_caught() {
+        let mut story = Story::new();
+        let (epoch, current, zxid) = (Epoch(1), Epoch(0), z(0, 0));
+        story.note(3, Note::EpochAckCounted { epoch, from: s(1), current, zxid });
+        story.assert_quiet("I-1");
+        story.note(2, Note::EpochAckCounted { epoch, from: s(1), current, zxid });
+        story.assert_violates("I-1");
+    }
+
+    #[test]
+    fn one_leader_after_the_other_is_legal() {
+        let mut story = Story::healthy();
+        story.elect(2, &[1, 2], 2);
+        story.establish(2, &[1], 2);
+        story.assert_holds();
+    }
+}

@@ -1,0 +1,63 @@
+//! C-5 (first half)  A session expires only if its leader did not hear of it for its timeout, on
+//! the leader's own monotonic clock, since the later of the last touch and its establishment.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use quorate::base::{Mono, Note, ServerId, SessionId};
+
+use super::{Checker, Fact, Findings, Ghost, note};
+
+#[derive(Debug, Default)]
+pub(super) struct SessionExpiry {
+    touched: BTreeMap<(ServerId, SessionId), Mono>,
+    since: BTreeMap<ServerId, Mono>,
+}
+
+impl Checker for SessionExpiry {
+    fn before(&mut self, _: &Ghost, fact: &Fact, out: &mut Findings) {
+        match note(fact) {
+            Some(Note::Established { .. }) => {
+                self.since.insert(fact.server, fact.mono);
+                self.touched.retain(|(server, _), _| *server != fact.server);
+            }
+            Some(Note::SessionTouched { session }) => {
+                self.touched.insert((fact.server, *session), fact.mono);
+            }
+            Some(Note::SessionExpired { session, timeout_ms }) => {
+                let key = (fact.server, *session);
+                let since = self.since.get(&fact.server).copied().unwrap_or_default();
+                let last = self.touched.get(&key).copied().unwrap_or_default().max(since);
+                let silent = fact.mono.since(last);
+                if silent < Duration::from_millis(u64::from(*timeout_ms)) {
+                    let words = format!(
+                        "session {session} expired {silent:?} after its last sign of life, its \
+                         timeout is {timeout_ms} ms"
+                    );
+                    out.add("C-5", fact, &[], words);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use crate::checkers::testing::Story;
+    use quorate::base::{Note, SessionId};
+
+    #[test]
+    fn an_early_expiry_is_caught_and_a_late_one_is_not() {
+        let session = SessionId(5);
+        for (wait, caught) in [(3, true), (5, false)] {
+            let mut story = Story::healthy();
+            story.note(3, Note::SessionTouched { session });
+            story.wait(Duration::from_secs(wait));
+            story.note(3, Note::SessionExpired { session, timeout_ms: 4000 });
+            assert_eq!(story.ids().contains(&"C-5".to_owned()), caught);
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! L-3 (first half)  A leader without a quorum steps down within syncLimit ticks and some, on its
+//! own clock.
+//!
+//! Measured from when fewer than a quorum were in its epoch: dead, paused or gone elsewhere.
+//! Whether the network hides some of the others is for their own timers to find out first.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use quorate::base::{Epoch, Mono, Note, RoleName, ServerId};
+
+use super::{Checker, Event, Fact, Findings, Ghost};
+
+#[derive(Debug, Default)]
+pub(super) struct StepDown {
+    /// Per leader: since when, on its clock, it has no quorum.
+    alone_since: BTreeMap<ServerId, Mono>,
+    /// Per leader: when it last found a quorum alive.
+    last_alive: BTreeMap<ServerId, Mono>,
+}
+
+/// Beyond the 1.5 ticks of the protocol: what was on its way when a follower went.
+const SLACK_TICKS: u32 = 2;
+
+impl Checker for StepDown {
+    fn after(&mut self, ghost: &Ghost, fact: &Fact, out: &mut Findings) {
+        let tick = ghost.ensemble.tick_time;
+        if matches!(fact.event, Event::Resumed) {
+            // What it missed it learns now.
+            self.last_alive.insert(fact.server, fact.mono);
+            self.alone_since.insert(fact.server, fact.mono);
+        }
+        let Some(epoch) = ghost.server(fact.server).established else {
+            self.alone_since.remove(&fact.server);
+            self.last_alive.remove(&fact.server);
+            return;
+        };
+        if has_quorum(ghost, fact.server, epoch) {
+            self.alone_since.insert(fact.server, fact.mono);
+        }
+        let alone = fact.mono.since(*self.alone_since.entry(fact.server).or_insert(fact.mono));
+        let bound = ghost.ensemble.sync_timeout() + tick * 3 / 2 + tick * SLACK_TICKS;
+        let checks = matches!(fact.event, Event::Note(Note::QuorumAlive { .. }));
+        if checks && alone > bound {
+            let words = format!("leads epoch {epoch} for {alone:?} without a quorum in its epoch");
+            out.add("L-3", fact, &[], words);
+        }
+        let last = self.last_alive.entry(fact.server).or_insert(fact.mono);
+        let silent: Duration = fact.mono.since(*last);
+        if silent > tick * 5 / 2 + tick {
+            let words =
+                format!("leads epoch {epoch} and has not looked for its quorum in {silent:?}");
+            out.add("L-3", fact, &[], words);
+            *last = fact.mono;
+        }
+        if checks {
+            *last = fact.mono;
+        }
+    }
+}
+
+fn has_quorum(ghost: &Ghost, leader: ServerId, epoch: Epoch) -> bool {
+    let supporters = ghost.servers.iter().filter(|(id, server)| {
+        **id == leader
+            || (server.is_up() && server.role == RoleName::Following && server.current == epoch)
+    });
+    let ids: Vec<ServerId> = supporters.map(|(id, _)| *id).collect();
+    ghost.ensemble.is_quorum(&ids)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use crate::checkers::Event;
+    use crate::checkers::testing::{Story, s};
+    use quorate::base::Note;
+
+    fn ticks(story: &mut Story, n: u32) {
+        for _ in 0..n {
+            story.wait(Duration::from_secs(1));
+            story.note(3, Note::QuorumAlive { voters: vec![s(1), s(3)] });
+        }
+    }
+
+    #[test]
+    fn a_leader_that_goes_on_alone_is_caught() {
+        let mut story = Story::healthy();
+        ticks(&mut story, 5);
+        story.event(1, Event::Died);
+        story.event(2, Event::Died);
+        ticks(&mut story, 6);
+        story.assert_holds();
+        ticks(&mut story, 6);
+        story.assert_violates("L-3");
+    }
+
+    #[test]
+    fn a_leader_that_never_looks_for_its_quorum_is_caught() {
+        let mut story = Story::healthy();
+        ticks(&mut story, 2);
+        story.wait(Duration::from_secs(10));
+        story.note(3, Note::SessionTouched { session: quorate::base::SessionId(1) });
+        story.assert_violates("L-3");
+    }
+}

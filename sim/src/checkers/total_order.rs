@@ -1,0 +1,64 @@
+//! I-4  Total order: a server delivers the committed history without a gap: after one transaction
+//! comes the one that follows it there.
+
+use quorate::base::Note;
+
+use super::{Checker, Fact, Findings, Ghost, note};
+
+#[derive(Debug)]
+pub(super) struct TotalOrder;
+
+impl Checker for TotalOrder {
+    fn before(&mut self, ghost: &Ghost, fact: &Fact, out: &mut Findings) {
+        let Some(Note::Applied { zxid, .. }) = note(fact) else { return };
+        let server = ghost.server(fact.server);
+        if !server.delivers() {
+            return;
+        }
+        // The place of a new transaction is behind everything committed so far; one that is
+        // committed already has its own.
+        let committed = &ghost.committed;
+        let place = match committed.count_upto(*zxid) {
+            n if *zxid > committed.last() => n + 1,
+            n => n,
+        };
+        let before = committed.count_upto(server.applied);
+        let holds_uncommitted = server.applied > committed.last();
+        if place != before + 1 || holds_uncommitted {
+            let words = format!(
+                "delivered {zxid} (number {place} of the order) after {} (number {before})",
+                server.applied
+            );
+            out.add("I-4", fact, &[], words);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::checkers::testing::{Story, z};
+
+    #[test]
+    fn a_transaction_passed_over_is_caught() {
+        let mut story = Story::healthy();
+        story.write(3, &[1], z(1, 3));
+        story.write(3, &[1], z(1, 4));
+        story.assert_holds();
+        story.log(2, z(1, 3));
+        story.log(2, z(1, 4));
+        story.apply(2, z(1, 4));
+        story.assert_violates("I-4");
+    }
+
+    #[test]
+    fn a_late_server_may_deliver_later() {
+        let mut story = Story::healthy();
+        story.write(3, &[1], z(1, 3));
+        story.write(3, &[1], z(1, 4));
+        story.log(2, z(1, 3));
+        story.log(2, z(1, 4));
+        story.apply(2, z(1, 3));
+        story.apply(2, z(1, 4));
+        story.assert_holds();
+    }
+}

@@ -1,0 +1,70 @@
+//! E-5  Within one election a server's round never goes back, and within a round its vote only
+//! gets better.
+
+use std::collections::BTreeMap;
+
+use quorate::base::{Note, ServerId};
+
+use super::vote_order::Rank;
+use super::{Checker, Event, Fact, Findings, Ghost};
+
+#[derive(Debug, Default)]
+pub(super) struct VoteMonotone {
+    last: BTreeMap<ServerId, (u64, Rank)>,
+}
+
+impl Checker for VoteMonotone {
+    fn before(&mut self, _: &Ghost, fact: &Fact, out: &mut Findings) {
+        match &fact.event {
+            Event::Note(Note::Vote { round, leader, zxid, epoch }) => {
+                let rank = (*epoch, *zxid, *leader);
+                match self.last.insert(fact.server, (*round, rank)) {
+                    Some((before, _)) if *round < before => {
+                        out.add("E-5", fact, &[], format!("went from round {before} to {round}"));
+                    }
+                    Some((before, old)) if *round == before && rank < old => {
+                        let words = format!("changed its vote from {old:?} to a worse {rank:?}");
+                        out.add("E-5", fact, &[], words);
+                    }
+                    _ => {}
+                }
+            }
+            // A server that joins an ensemble takes its round, be it an older one.
+            Event::Note(Note::Elected { .. }) | Event::Died => {
+                self.last.remove(&fact.server);
+            }
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::checkers::testing::{Story, s, z};
+    use quorate::base::{Epoch, Note};
+
+    fn vote(round: u64, leader: i64) -> Note {
+        Note::Vote { round, leader: s(leader), zxid: z(0, 0), epoch: Epoch(0) }
+    }
+
+    #[test]
+    fn a_worse_vote_in_the_same_round_is_caught() {
+        let mut story = Story::new();
+        story.note(1, vote(1, 1));
+        story.note(1, vote(1, 3));
+        story.assert_holds();
+        story.note(1, vote(1, 2));
+        story.assert_violates("E-5");
+    }
+
+    #[test]
+    fn an_older_round_is_caught_unless_the_server_joined_it() {
+        let mut story = Story::new();
+        story.note(1, vote(4, 1));
+        story.note(1, Note::Elected { round: 2, leader: s(3), voters: vec![s(2), s(3)] });
+        story.note(1, vote(3, 1));
+        story.assert_holds();
+        story.note(1, vote(2, 1));
+        story.assert_violates("E-5");
+    }
+}

@@ -1,0 +1,85 @@
+//! E-2  The order of votes is strict and total: by (currentEpoch, zxid, id), and two votes never
+//! beat each other. ZOOKEEPER-1419 lost a pair of parentheses, and votes went round in a circle.
+//!
+//! Watched: every change of a vote within a round says that the new vote beats the old one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use quorate::base::{Epoch, Note, ServerId, Zxid};
+
+use super::{Checker, Event, Fact, Findings, Ghost};
+
+/// What votes are compared by, in this order.
+pub(super) type Rank = (Epoch, Zxid, ServerId);
+
+#[derive(Debug, Default)]
+pub(super) struct VoteOrder {
+    last: BTreeMap<ServerId, (u64, Rank)>,
+    beaten_by: BTreeSet<(Rank, Rank)>,
+}
+
+impl Checker for VoteOrder {
+    fn before(&mut self, _: &Ghost, fact: &Fact, out: &mut Findings) {
+        match &fact.event {
+            Event::Note(Note::Vote { round, leader, zxid, epoch }) => {
+                let rank = (*epoch, *zxid, *leader);
+                let old = self.last.insert(fact.server, (*round, rank));
+                let Some((_, old)) = old.filter(|(r, old)| r == round && *old != rank) else {
+                    return;
+                };
+                self.beaten_by.insert((old, rank));
+                if self.beaten_by.contains(&(rank, old)) {
+                    let words = format!("votes {old:?} and {rank:?} beat each other");
+                    out.add("E-2", fact, &[], words);
+                }
+            }
+            Event::Note(Note::Elected { .. }) | Event::Died => {
+                self.last.remove(&fact.server);
+            }
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Rank;
+    use crate::checkers::testing::{Story, s, z};
+    use quorate::base::{Epoch, Note, Zxid};
+
+    #[test]
+    fn votes_that_beat_each_other_are_caught() {
+        let mut story = Story::new();
+        let vote = |epoch, leader| Note::Vote {
+            round: 1,
+            leader: s(leader),
+            zxid: z(0, 0),
+            epoch: Epoch(epoch),
+        };
+        story.note(1, vote(0, 1));
+        story.note(1, vote(1, 2));
+        story.assert_quiet("E-2");
+        story.note(2, vote(1, 2));
+        story.note(2, vote(0, 1));
+        story.assert_violates("E-2");
+    }
+
+    /// The order itself, on every triple of a small domain.
+    #[test]
+    fn the_order_is_strict_and_total() {
+        let mut votes: Vec<Rank> = Vec::new();
+        for epoch in 0..3 {
+            for zxid in 0..3 {
+                votes.extend((1..=3).map(|id| (Epoch(epoch), Zxid(zxid), s(id))));
+            }
+        }
+        for a in &votes {
+            assert!(a.partial_cmp(a) == Some(std::cmp::Ordering::Equal));
+            for b in &votes {
+                assert_eq!(a > b, b < a);
+                assert!(a == b || (a > b) != (b > a));
+                assert!(votes.iter().all(|c| !(a > b && b > c) || a > c));
+            }
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! `quorate-sim run | hunt`: the laboratory's command line.
+//!
+//! Exit codes: 0 everything holds, 1 a property failed, 2 the command or a file is wrong, 3 the
+//! simulator itself failed.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::lab::hunt::{Job, Report, hunt};
+use crate::lab::{RunOptions, run, timeline};
+use crate::scenario::{Scenario, lexer};
+
+/// Plays scenarios of a simulated ZooKeeper ensemble and checks what must hold.
+#[derive(Debug, Parser)]
+#[command(name = "quorate-sim", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Commands,
+}
+
+#[derive(Debug, Subcommand)]
+enum Commands {
+    /// One scenario, one seed: verdict, trace hash, and on request a line for each event.
+    Run(RunArgs),
+    /// Many seeds, a process each, on all cores.
+    Hunt(HuntArgs),
+}
+
+#[derive(Debug, Args)]
+struct RunArgs {
+    scenario: PathBuf,
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// One case of a file that has several (start orders, sides of a boundary), from 1.
+    #[arg(long)]
+    case: Option<usize>,
+    /// Drawn faults to leave out, by number: 3,5
+    #[arg(long, value_delimiter = ',')]
+    without: Vec<usize>,
+    /// Print every event.
+    #[arg(long)]
+    trace: bool,
+    /// List the timeline, drawn faults included, and do not run it.
+    #[arg(long)]
+    list: bool,
+    /// Print nothing if everything holds.
+    #[arg(long)]
+    quiet: bool,
+}
+
+#[derive(Debug, Args)]
+struct HuntArgs {
+    #[arg(required = true)]
+    scenarios: Vec<PathBuf>,
+    /// The first seed and the one after the last: 1..1000
+    #[arg(long, default_value = "1..101", value_parser = parse_seeds)]
+    seeds: (u64, u64),
+    /// Runs at a time; as many as there are cores if not given.
+    #[arg(long)]
+    jobs: Option<usize>,
+    /// Stop after this long: 10m
+    #[arg(long, value_parser = parse_time)]
+    time: Option<Duration>,
+}
+
+fn parse_seeds(text: &str) -> Result<(u64, u64), String> {
+    let wrong = || format!("expected two seeds such as 1..1000, found {text}");
+    let (from, to) = text.split_once("..").ok_or_else(wrong)?;
+    match (from.parse(), to.parse()) {
+        (Ok(from), Ok(to)) if from < to => Ok((from, to)),
+        _ => Err(wrong()),
+    }
+}
+
+fn parse_time(text: &str) -> Result<Duration, String> {
+    lexer::duration(text).ok_or_else(|| format!("expected a time such as 10m, found {text}"))
+}
+
+/// Runs the command line.
+pub fn main() -> ExitCode {
+    match Cli::parse().command {
+        Commands::Run(args) => run_command(&args),
+        Commands::Hunt(args) => hunt_command(&args),
+    }
+}
+
+fn load(file: &Path) -> Result<Scenario, ExitCode> {
+    Scenario::load(file).map_err(|error| {
+        eprintln!("{error}");
+        ExitCode::from(2)
+    })
+}
+
+fn run_command(args: &RunArgs) -> ExitCode {
+    let scenario = match load(&args.scenario) {
+        Ok(scenario) => scenario,
+        Err(code) => return code,
+    };
+    let cases = scenario.cases.len();
+    let case = match args.case {
+        Some(case) if case == 0 || case > cases => {
+            eprintln!("{}: there are {cases} cases, not a case {case}", args.scenario.display());
+            return ExitCode::from(2);
+        }
+        Some(case) => case,
+        None if cases > 1 && !args.list => return run_cases(args, cases),
+        None => 1,
+    };
+    let options = RunOptions {
+        seed: args.seed,
+        case: case - 1,
+        without: args.without.clone(),
+        trace: args.trace,
+    };
+    if args.list {
+        for line in timeline(&scenario, &options) {
+            match line.fault {
+                Some(number) => println!("fault {number:3}  {line}"),
+                None => println!("           {line}"),
+            }
+        }
+        return ExitCode::SUCCESS;
+    }
+    std::panic::set_hook(Box::new(|_| {}));
+    let verdict = run(&scenario, &options);
+    if !args.quiet || !verdict.holds() {
+        println!("{verdict}");
+    }
+    ExitCode::from(verdict.exit_code())
+}
+
+fn run_cases(args: &RunArgs, cases: usize) -> ExitCode {
+    let job = |case| Job { file: args.scenario.clone(), case, seed: args.seed };
+    let report = hunt((1..=cases).map(job).collect(), cores(), None, false);
+    if report.failed + report.broken > 0 || !args.quiet {
+        for failure in &report.failures {
+            println!("{}", failure.trim_end());
+        }
+        let (held, runs) = (report.held, report.runs);
+        println!("{} seed {}: {held} of {runs} cases hold", args.scenario.display(), args.seed);
+    }
+    ExitCode::from(report.exit_code())
+}
+
+fn hunt_command(args: &HuntArgs) -> ExitCode {
+    let mut files = Vec::new();
+    for file in &args.scenarios {
+        match load(file) {
+            Ok(scenario) => files.push((file.clone(), scenario.cases.len())),
+            Err(code) => return code,
+        }
+    }
+    let mut jobs = Vec::new();
+    for seed in args.seeds.0..args.seeds.1 {
+        for (file, cases) in &files {
+            jobs.extend((1..=*cases).map(|case| Job { file: file.clone(), case, seed }));
+        }
+    }
+    let report = hunt(jobs, args.jobs.unwrap_or_else(cores), args.time, true);
+    println!("{}", summary(&report));
+    ExitCode::from(report.exit_code())
+}
+
+fn summary(report: &Report) -> String {
+    let per_second = report.runs as f64 / report.seconds.max(0.001);
+    let mut text = format!(
+        "{} runs in {:.1} s ({per_second:.1} a second): {} hold, {} fail",
+        report.runs, report.seconds, report.held, report.failed
+    );
+    if report.broken > 0 {
+        text.push_str(&format!(", in {} the simulator failed", report.broken));
+    }
+    if report.unfinished {
+        text.push_str("; the time was up before the seeds were");
+    }
+    let shown = report.failures.len() as u64;
+    let hidden = (report.failed + report.broken).saturating_sub(shown);
+    if hidden > 0 {
+        text.push_str(&format!("; the first {shown} failures are shown above"));
+    }
+    text
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}

@@ -1,0 +1,21 @@
+//! One run of one case: a world, servers, clients, the timeline, the checkers, a verdict.
+//!
+//! - `disk.rs`      what a scenario wants on the disks, as the files Apache would have written
+//! - `recorder.rs`  everything servers and frames say, in one order; the trace and its hash
+//! - `stage.rs`     actions and triggers of a timeline, done to the world
+//! - `run.rs`       from the first start to the verdict, liveness included
+//! - `verdict.rs`   what came out, in words, with the command that repeats it
+//! - `hunt.rs`      many seeds, a process each
+//!
+//! One run a process: many worlds in one process are neither repeatable nor free of leaks.
+
+mod disk;
+pub mod hunt;
+mod recorder;
+mod run;
+mod sequence;
+mod stage;
+mod verdict;
+
+pub use run::{RunOptions, run, timeline};
+pub use verdict::Verdict;

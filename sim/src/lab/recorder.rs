@@ -1,0 +1,254 @@
+//! Everything that is said in a run, put into one order.
+//!
+//! Calls come in the order in which tasks happened to run; stamps say the true one. Once an
+//! instant has settled, its facts and lines are sorted by (stamp, source, n): facts go to the
+//! checkers, lines to the trace, and both into the trace hash.
+
+use std::cell::{Cell, RefCell};
+use std::fmt::{Display, Write as _};
+
+use quorate::base::{Mono, Note, ServerId, Stamp};
+use quorate::runtime::{Halt, Label};
+
+use crate::checkers::{Event, Fact, Violation};
+use crate::draw::mix;
+use crate::scenario::Trigger;
+use crate::scenario::action::kind_word;
+use crate::world::{Observer, World};
+
+/// What happens when a trigger's event is seen: called with the event's stamp.
+pub(super) type Fire = Box<dyn FnOnce(&World, Stamp)>;
+
+struct Armed {
+    from: Stamp,
+    trigger: Trigger,
+    fire: Fire,
+}
+
+/// One thing said. Ordered by stamp, then server, then class, then number.
+struct Said {
+    at: Stamp,
+    server: i64,
+    /// What the laboratory does to a server comes before what the server says at that stamp;
+    /// a death comes after.
+    class: u8,
+    n: u64,
+    what: What,
+}
+
+enum What {
+    Fact(Event),
+    /// A line of a server's trace.
+    Line(String),
+    Frame {
+        to: i64,
+        label: Label,
+    },
+    /// Something the laboratory did, for the trace.
+    Lab(String),
+}
+
+/// Watches a world.
+#[derive(Default)]
+pub(super) struct Recorder {
+    world: RefCell<Option<World>>,
+    said: RefCell<Vec<Said>>,
+    armed: RefCell<Vec<Armed>>,
+    halts: RefCell<Vec<Violation>>,
+    hash: Cell<u64>,
+    notes: Cell<u64>,
+    lab_calls: Cell<u64>,
+    prints: bool,
+}
+
+/// A server's or client's number in the order of the trace.
+fn party(name: &str) -> i64 {
+    let server = name.strip_prefix('s').and_then(|id| id.parse().ok());
+    server.unwrap_or_else(|| {
+        let hash = name.bytes().fold(7, |hash, byte| mix(hash ^ u64::from(byte)));
+        1_000_000 + (hash % 1_000_000) as i64
+    })
+}
+
+impl Recorder {
+    pub(super) fn new(prints: bool) -> Recorder {
+        Recorder { prints, ..Recorder::default() }
+    }
+
+    pub(super) fn begin(&self, world: World) {
+        *self.world.borrow_mut() = Some(world);
+    }
+
+    /// Ends the circle between world and recorder.
+    pub(super) fn end(&self) {
+        self.world.borrow_mut().take();
+        self.armed.borrow_mut().clear();
+    }
+
+    /// The trace hash so far.
+    pub(super) fn hash(&self) -> u64 {
+        self.hash.get()
+    }
+
+    pub(super) fn notes(&self) -> u64 {
+        self.notes.get()
+    }
+
+    /// Processes that ended themselves, and failed assertions.
+    pub(super) fn take_halts(&self) -> Vec<Violation> {
+        std::mem::take(&mut self.halts.borrow_mut())
+    }
+
+    /// The laboratory did this to a server.
+    pub(super) fn lab(&self, at: Stamp, server: ServerId, event: Event) {
+        let class = if event == Event::Died { 2 } else { 0 };
+        self.say(at, server.0, class, self.lab_call(), What::Fact(event));
+    }
+
+    pub(super) fn lab_line(&self, at: Stamp, line: String) {
+        self.say(at, 0, 0, self.lab_call(), What::Lab(line));
+    }
+
+    fn lab_call(&self) -> u64 {
+        self.lab_calls.replace(self.lab_calls.get() + 1)
+    }
+
+    fn say(&self, at: Stamp, server: i64, class: u8, n: u64, what: What) {
+        self.said.borrow_mut().push(Said { at, server, class, n, what });
+    }
+
+    /// Waits for an event that a server tells of, from a moment on.
+    pub(super) fn arm(&self, from: Stamp, trigger: Trigger, fire: Fire) {
+        self.armed.borrow_mut().push(Armed { from, trigger, fire });
+    }
+
+    /// The facts up to and with this stamp, which has settled, in their order. Hashes and prints.
+    pub(super) fn take_upto(
+        &self,
+        upto: Stamp,
+        mono: impl Fn(ServerId, Stamp) -> Mono,
+    ) -> Vec<Fact> {
+        let mut said = self.said.borrow_mut();
+        let mut ready = Vec::new();
+        let mut later = Vec::new();
+        for one in said.drain(..) {
+            if one.at <= upto { ready.push(one) } else { later.push(one) }
+        }
+        *said = later;
+        ready.sort_by_key(|one| (one.at, one.server, one.class, one.n));
+        let mut facts = Vec::new();
+        let mut text = String::new();
+        for one in ready {
+            text.clear();
+            one.write(&mut text);
+            self.fold(&text);
+            if self.prints {
+                println!("{} {text}", one.at);
+            }
+            if let What::Fact(event) = one.what {
+                self.notes.set(self.notes.get() + 1);
+                let server = ServerId(one.server);
+                facts.push(Fact { at: one.at, mono: mono(server, one.at), server, event });
+            }
+        }
+        facts
+    }
+
+    fn fold(&self, text: &str) {
+        let mut hash = self.hash.get();
+        for chunk in text.as_bytes().chunks(8) {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            hash = mix(hash ^ u64::from_le_bytes(word));
+        }
+        self.hash.set(hash);
+    }
+
+    /// Fires what waited for this note, when the note's instant has settled.
+    fn fire(&self, at: Stamp, server: ServerId, note: &Note) {
+        let Some(world) = self.world.borrow().clone() else { return };
+        let mut armed = self.armed.borrow_mut();
+        let mut n = 0;
+        while n < armed.len() {
+            if armed[n].from <= at && is_met(&armed[n].trigger, server, note) {
+                let fire = armed.remove(n).fire;
+                world.at(world.settled(at), move |world| fire(world, at));
+            } else {
+                n += 1;
+            }
+        }
+    }
+
+    fn ended(&self, at: Stamp, server: ServerId, n: u64, id: &str, words: String) {
+        self.say(at, server.0, 1, n, What::Line(words.clone()));
+        let violation = Violation { id: id.to_owned(), words, at, servers: vec![server] };
+        self.halts.borrow_mut().push(violation);
+        self.lab(at, server, Event::Died);
+    }
+}
+
+fn is_met(trigger: &Trigger, by: ServerId, note: &Note) -> bool {
+    match (trigger, note) {
+        (Trigger::Durable { server, zxid }, Note::Durable { zxid: upto }) => {
+            by == *server && upto >= zxid
+        }
+        (Trigger::Role { server, role }, Note::Role { role: new, .. }) => {
+            by == *server && role == new
+        }
+        (Trigger::Established { server }, Note::Established { .. }) => by == *server,
+        (Trigger::Elected { server }, Note::Elected { .. }) => by == *server,
+        _ => false,
+    }
+}
+
+impl Said {
+    fn write(&self, out: &mut String) {
+        let _ = match &self.what {
+            What::Fact(Event::Note(note)) => write!(out, "s{} {note:?}", self.server),
+            What::Fact(event) => write!(out, "s{} ** {event:?}", self.server),
+            What::Line(line) => write!(out, "s{} {line}", self.server),
+            What::Frame { to, label } => {
+                let zxid = label.zxid.map_or(String::new(), |zxid| format!(" {zxid}"));
+                write!(out, "{} -> {to} {}{zxid}", self.server, kind_word(label.kind))
+            }
+            What::Lab(line) => write!(out, "-- {line}"),
+        };
+    }
+}
+
+impl Observer for Recorder {
+    fn note(&self, at: Stamp, server: ServerId, n: u64, note: &Note) {
+        self.fire(at, server, note);
+        self.say(at, server.0, 1, n, What::Fact(Event::Note(note.clone())));
+    }
+
+    fn trace(&self, at: Stamp, server: ServerId, n: u64, line: &dyn Display) {
+        self.say(at, server.0, 1, n, What::Line(line.to_string()));
+    }
+
+    fn halted(&self, at: Stamp, server: ServerId, n: u64, halt: &Halt) {
+        let words = format!("the process ended itself with code {}: {}", halt.exit_code, halt.why);
+        self.ended(at, server, n, "halt", words);
+    }
+
+    fn panicked(&self, at: Stamp, server: ServerId, n: u64, message: &str) {
+        // Assertions begin with the id of what they hold: "S-14: proposals are contiguous".
+        let id = message.split_once(": ").map(|(id, _)| id).filter(|id| is_id(id));
+        let words = format!("an assertion of the server failed: {message}");
+        self.ended(at, server, n, id.unwrap_or("assert"), words);
+    }
+
+    fn sent(&self, at: Stamp, from: &str, to: &str, label: Label) {
+        let what = What::Frame { to: party(to), label };
+        let kind = label.kind as u64;
+        let n = (party(to) as u64) << 8 | kind;
+        self.say(at, party(from), 3, n, what);
+    }
+}
+
+fn is_id(text: &str) -> bool {
+    let (letters, number) = text.split_once('-').unwrap_or(("", ""));
+    !letters.is_empty()
+        && letters.chars().all(|c| c.is_ascii_uppercase())
+        && number.parse::<u32>().is_ok()
+}

@@ -1,0 +1,341 @@
+//! One run, from the first start to the verdict.
+//!
+//! The story is played to its end; then everything heals, and the deadlines L-1 .. L-4 run. The
+//! checkers get the facts of an instant when it has settled; the run ends at the first violation.
+
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::time::Duration;
+
+use quorate::base::{RoleName, ServerId, Stamp};
+
+use super::recorder::Recorder;
+use super::stage::{Checkpoint, Stage};
+use super::verdict::Verdict;
+use crate::checkers::liveness::{self, Deadlines};
+use crate::checkers::{Checkers, Ghost, Violation};
+use crate::scenario::{Case, ClientState, Expectation, Line, Scenario};
+use crate::workload::judge::judge;
+use crate::workload::{History, Outcome};
+use crate::world::{SETTLE, World, WorldOptions};
+
+/// How to run a case.
+#[derive(Clone, Debug, Default)]
+pub struct RunOptions {
+    pub seed: u64,
+    /// Which case of the file, from 0.
+    pub case: usize,
+    /// Numbers of drawn faults to leave out.
+    pub without: Vec<usize>,
+    /// Print every fact, frame and action.
+    pub trace: bool,
+}
+
+/// How often the facts of a stretch of time are looked at.
+const SLICE: Duration = Duration::from_millis(200);
+/// Violations told of one run.
+const TOLD_MAX: usize = 5;
+
+/// The timeline of a case with this seed's faults.
+pub fn timeline(scenario: &Scenario, options: &RunOptions) -> Vec<Line> {
+    let mut lines = scenario.cases[options.case].timeline.clone();
+    if let Some(chaos) = &scenario.chaos {
+        lines.extend(chaos.lines(options.seed, &scenario.ensemble));
+    }
+    lines.retain(|line| line.fault.is_none_or(|fault| !options.without.contains(&fault)));
+    lines
+}
+
+/// Runs one case in this process.
+pub fn run(scenario: &Scenario, options: &RunOptions) -> Verdict {
+    let case = &scenario.cases[options.case];
+    let recorder = Rc::new(Recorder::new(options.trace));
+    let world_options = WorldOptions {
+        latency: scenario.latency,
+        fsync: scenario.fsync,
+        trace: options.trace,
+        ..WorldOptions::default()
+    };
+    let deadlines = Deadlines::of(&scenario.ensemble);
+    let limit = case.duration + deadlines.equal + Duration::from_secs(60);
+    let observer = recorder.clone();
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        World::run(options.seed, world_options, observer, limit, |world| {
+            let mut play = Play::new(scenario, case, options, recorder.clone(), world);
+            async move {
+                play.whole(deadlines).await;
+                play.verdict()
+            }
+        })
+    }));
+    recorder.end();
+    outcome.unwrap_or_else(|payload| {
+        let message = payload
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or_else(|| payload.downcast_ref::<&str>().copied());
+        let simulator = Some(format!("a panic: {}", message.unwrap_or("without words")));
+        Verdict { simulator, ..empty_verdict(scenario, case, options) }
+    })
+}
+
+fn empty_verdict(scenario: &Scenario, case: &Case, options: &RunOptions) -> Verdict {
+    let several = scenario.cases.len() > 1;
+    Verdict {
+        file: scenario.file.clone(),
+        seed: options.seed,
+        case: several.then(|| (options.case + 1, case.name.clone())),
+        without: options.without.clone(),
+        violations: Vec::new(),
+        ended: Stamp(0),
+        notes: 0,
+        hash: 0,
+        operations: (0, 0, 0),
+        wanted: scenario.violates.clone(),
+        simulator: None,
+    }
+}
+
+struct Play {
+    world: World,
+    recorder: Rc<Recorder>,
+    stage: Stage,
+    checkers: Checkers,
+    history: Rc<RefCell<History>>,
+    found: Vec<Violation>,
+    story: Duration,
+    liveness: bool,
+    /// Everything up to here has been looked at.
+    seen: Stamp,
+    verdict: Verdict,
+}
+
+impl Play {
+    fn new(
+        scenario: &Scenario,
+        case: &Case,
+        options: &RunOptions,
+        recorder: Rc<Recorder>,
+        world: World,
+    ) -> Play {
+        let history = Rc::new(RefCell::new(History::default()));
+        let curtain = Stamp(0) + case.duration;
+        recorder.begin(world.clone());
+        let stage = Stage::new(scenario, options.seed, recorder.clone(), history.clone(), curtain);
+        stage.set(&world, &timeline(scenario, options));
+        Play {
+            checkers: Checkers::new(&scenario.ensemble, &super::disk::logs(&scenario.ensemble)),
+            world,
+            recorder,
+            stage,
+            history,
+            found: Vec::new(),
+            story: case.duration,
+            liveness: scenario.liveness,
+            seen: Stamp(0),
+            verdict: empty_verdict(scenario, case, options),
+        }
+    }
+
+    async fn whole(&mut self, deadlines: Deadlines) {
+        let curtain = Stamp(0) + self.story;
+        if !self.play_until(curtain).await {
+            return;
+        }
+        let stage = self.stage.clone();
+        let over = curtain + Duration::from_nanos(1);
+        self.world.at(over, move |world| stage.heal_everything(world, over));
+        if self.liveness && self.play_until(over).await {
+            self.liveness(over, deadlines).await;
+        }
+    }
+
+    /// Plays on to this moment. False once something is violated.
+    async fn play_until(&mut self, to: Stamp) -> bool {
+        while self.seen < to {
+            let upto = (self.seen + SLICE).min(to);
+            self.world.sleep_until(self.world.settled(upto) + SETTLE).await;
+            self.look_at(upto);
+            if !self.found.is_empty() {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn look_at(&mut self, upto: Stamp) {
+        let world = self.world.clone();
+        let facts = self.recorder.take_upto(upto, |server, at| match server.0 {
+            0 => quorate::base::Mono(at.0),
+            _ => world.clock_at(server, at).mono,
+        });
+        let mut checkpoints = self.stage.take_checkpoints(upto).into_iter().peekable();
+        for fact in &facts {
+            while let Some(checkpoint) = checkpoints.next_if(|checkpoint| checkpoint.at < fact.at) {
+                self.meet(&checkpoint);
+            }
+            self.checkers.take(fact);
+        }
+        checkpoints.for_each(|checkpoint| self.meet(&checkpoint));
+        self.found.extend(self.recorder.take_halts());
+        self.found.extend(self.checkers.violations().iter().cloned());
+        self.seen = upto;
+    }
+
+    fn meet(&mut self, checkpoint: &Checkpoint) {
+        for clause in &checkpoint.clauses {
+            if let Some(instead) = self.fails(clause) {
+                let (line, _) = checkpoint.place;
+                let words = format!("line {line} expects `{clause}`: {instead}");
+                let violation =
+                    Violation { id: "expect".into(), words, at: checkpoint.at, servers: vec![] };
+                self.found.push(violation);
+            }
+        }
+    }
+
+    /// What is instead of what was expected.
+    fn fails(&self, clause: &Expectation) -> Option<String> {
+        let ghost = &self.checkers.ghost;
+        let role = |server: ServerId, role: RoleName| is_in_role(ghost, server, role);
+        let holds = match clause {
+            Expectation::Leader { server, epoch } => match ghost.leader() {
+                Some((e, leader)) => leader == *server && epoch.is_none_or(|epoch| epoch == e),
+                None => false,
+            },
+            Expectation::NoLeader => ghost.leader().is_none(),
+            Expectation::NotLeader(server) => ghost.server(*server).established.is_none(),
+            Expectation::InRole { servers, role: r } => servers.iter().all(|s| role(*s, *r)),
+            Expectation::Down(servers) => servers.iter().all(|s| !ghost.server(*s).running),
+            Expectation::Last { server, zxid } => ghost.server(*server).log.last() == *zxid,
+            Expectation::Truncated { server, to } => {
+                ghost.server(*server).truncated_to.contains(to)
+            }
+            Expectation::Synced { server, mode } => ghost.server(*server).synced_by == Some(*mode),
+            Expectation::Client { name, state } => self.client_is(name, *state),
+        };
+        (!holds).then(|| match clause {
+            Expectation::Client { name, .. } => self.client_words(name),
+            _ => describe(ghost),
+        })
+    }
+
+    fn client_is(&self, name: &str, state: ClientState) -> bool {
+        let history = self.history.borrow();
+        let outcome = history.newest(name).map(|record| record.outcome.clone());
+        let waits = !self.stage.all_sent(name) || matches!(outcome, Some(None));
+        match state {
+            ClientState::Waits => waits,
+            ClientState::Ok => {
+                !waits && matches!(outcome, Some(Some(Outcome::Reply { err: 0, .. })))
+            }
+            ClientState::Fails => match outcome {
+                Some(Some(Outcome::Reply { err, .. })) => !waits && err != 0,
+                Some(Some(Outcome::Lost { .. })) => !waits,
+                _ => false,
+            },
+        }
+    }
+
+    fn client_words(&self, name: &str) -> String {
+        match self.history.borrow().newest(name) {
+            Some(record) => {
+                format!("its newest operation is {:?}: {:?}", record.op, record.outcome)
+            }
+            None => "it has asked for nothing".into(),
+        }
+    }
+
+    async fn liveness(&mut self, healed: Stamp, deadlines: Deadlines) {
+        if !liveness::is_available(&self.checkers.ghost) {
+            return;
+        }
+        let steps: [(&str, Duration, fn(&Ghost) -> Option<String>); 2] = [
+            ("L-1", deadlines.leader, liveness::missing_leader),
+            ("L-2", deadlines.learners, liveness::missing_learners),
+        ];
+        for (id, within, missing) in steps {
+            if !self.comes(id, healed, within, |play| missing(&play.checkers.ghost)).await {
+                return;
+            }
+        }
+        let (world, at) = (self.world.clone(), self.seen + SLICE);
+        let stage = self.stage.clone();
+        world.at(at, move |world| stage.probe(world, at));
+        if !self.play_until(at + SLICE).await {
+            return;
+        }
+        let written = |play: &Play| {
+            let done = play.client_is("probe", ClientState::Ok);
+            (!done).then(|| {
+                format!("a new client's write is not done: {}", play.client_words("probe"))
+            })
+        };
+        if self.comes("L-3", healed, deadlines.writes, written).await {
+            let missing = |play: &Play| liveness::missing_equality(&play.checkers.ghost);
+            self.comes("L-4", healed, deadlines.equal, missing).await;
+        }
+    }
+
+    /// Plays on until nothing is missing. False if the deadline passes, or something is violated.
+    async fn comes(
+        &mut self,
+        id: &str,
+        healed: Stamp,
+        within: Duration,
+        missing: impl Fn(&Play) -> Option<String>,
+    ) -> bool {
+        loop {
+            let Some(what) = missing(self) else { return true };
+            if self.seen > healed + within {
+                self.found.push(liveness::missed(id, what, self.seen, within));
+                return false;
+            }
+            if !self.play_until(self.seen + SLICE).await {
+                return false;
+            }
+        }
+    }
+
+    fn verdict(mut self) -> Verdict {
+        let (sequence, complete) = super::sequence::committed(&self.world, &self.checkers.ghost);
+        let history = self.history.borrow();
+        self.found.extend(judge(&history, &sequence, complete));
+        self.found.sort_by_key(|violation| violation.at);
+        self.found.truncate(TOLD_MAX);
+        let late = self.world.late_events();
+        Verdict {
+            violations: std::mem::take(&mut self.found),
+            ended: self.seen,
+            notes: self.recorder.notes(),
+            hash: self.recorder.hash(),
+            operations: history.counts(),
+            simulator: (late > 0).then(|| format!("{late} events came late to their readers")),
+            ..self.verdict.clone()
+        }
+    }
+}
+
+fn is_in_role(ghost: &Ghost, server: ServerId, role: RoleName) -> bool {
+    let ghost = ghost.server(server);
+    let serves =
+        ghost.serving.is_some() || !matches!(role, RoleName::Following | RoleName::Observing);
+    ghost.running && ghost.role == role && serves
+}
+
+/// The roles of all servers, in one line.
+fn describe(ghost: &Ghost) -> String {
+    let mut words = Vec::new();
+    for (id, server) in &ghost.servers {
+        let role = crate::scenario::action::role_word(server.role);
+        let state = match (server.running, server.established, server.serving) {
+            (false, ..) => "down".to_owned(),
+            (true, Some(epoch), _) => format!("{role} epoch {epoch}"),
+            (true, None, Some(epoch)) => format!("{role} epoch {epoch}"),
+            (true, None, None) => format!("{role}, not serving"),
+        };
+        words.push(format!("{id} {state}, log to {}", server.log.last()));
+    }
+    words.join("; ")
+}

@@ -1,0 +1,43 @@
+//! The committed transactions themselves: read back from the disks at the end of a run, since notes
+//! carry only hashes.
+
+use std::collections::BTreeMap;
+
+use quorate::base::{ServerId, Zxid};
+use quorate::jute::txn::Proposal;
+use quorate::storage::log_format::read_records;
+
+use crate::checkers::Ghost;
+use crate::world::World;
+
+/// The committed sequence, oldest first, and whether every transaction of it was found. Logs may
+/// have been purged or begun anew behind a snapshot; what one server lacks another has.
+pub(super) fn committed(world: &World, ghost: &Ghost) -> (Vec<Proposal>, bool) {
+    let mut found: BTreeMap<(Zxid, u64), Proposal> = BTreeMap::new();
+    for server in ghost.servers.keys() {
+        read_logs(world, *server, &mut found);
+    }
+    let mut sequence = Vec::new();
+    for entry in ghost.committed.entries() {
+        match found.remove(&(entry.zxid, entry.hash)) {
+            Some(proposal) => sequence.push(proposal),
+            None => return (sequence, false),
+        }
+    }
+    (sequence, true)
+}
+
+fn read_logs(world: &World, server: ServerId, found: &mut BTreeMap<(Zxid, u64), Proposal>) {
+    for (path, content) in world.disk_files(server) {
+        let is_log =
+            path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("log."));
+        if !is_log {
+            continue;
+        }
+        read_records(&content, |_, payload| {
+            if let Ok(proposal) = Proposal::decode(payload) {
+                found.insert((proposal.zxid(), proposal.hash()), proposal);
+            }
+        });
+    }
+}

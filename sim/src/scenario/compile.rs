@@ -1,0 +1,432 @@
+//! From the TOML frame to a [`Scenario`]: every value checked, every mistake with its place.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::time::Duration;
+
+use quorate::base::{Epoch, Exhibit, Museum, ServerId, Zxid};
+use toml::Spanned;
+
+use super::action::{Action, Line, When};
+use super::cases::{self, Case};
+use super::chaos::Chaos;
+use super::error::{FileError, Source, unknown_word};
+use super::frame::{self, Frame};
+use super::lexer::{Mistake, duration, duration_range, zxid};
+use super::timeline::Names;
+use super::{DiskContent, Ensemble, Scenario, Workload};
+
+type Text = Spanned<String>;
+
+pub(super) fn compile(source: &Source) -> Result<Scenario, FileError> {
+    let frame: Frame = toml::from_str(&source.text).map_err(|e| source.toml_error(&e))?;
+    Compiler { source }.scenario(frame)
+}
+
+struct Compiler<'a> {
+    source: &'a Source,
+}
+
+impl Compiler<'_> {
+    fn scenario(&self, mut frame: Frame) -> Result<Scenario, FileError> {
+        let ensemble = self.ensemble(&frame.ensemble)?;
+        let latency = self.range(frame.network.latency.as_ref(), (1, 5))?;
+        let fsync = self.range(frame.disk.fsync.as_ref(), (1, 3))?;
+        if let Some(text) = &frame.network.connect_timeout {
+            return Err(self.wrong(text, 0, "connect_timeout cannot be set yet"));
+        }
+        let lines = self.the_timeline(&mut frame)?;
+        let duration = self.optional(frame.duration.as_ref())?;
+        let cases = self.cases(&frame, &ensemble, latency, &lines, duration)?;
+        let length = cases.iter().map(|case| case.duration).max().unwrap_or_default();
+        let workload = match &frame.workload {
+            Some(w) => Some(self.workload(w, length)?),
+            None => None,
+        };
+        let chaos = match &frame.chaos {
+            Some(c) => Some(self.chaos(c, length)?),
+            None => None,
+        };
+        Ok(Scenario {
+            file: self.source.file.clone(),
+            about: frame.about.into_inner().trim().to_owned(),
+            source: frame.source.map(Spanned::into_inner).unwrap_or_default(),
+            museum: self.museum(frame.museum.as_deref().unwrap_or(&[]))?,
+            violates: frame
+                .violates
+                .unwrap_or_default()
+                .into_iter()
+                .map(Spanned::into_inner)
+                .collect(),
+            liveness: self.liveness(frame.liveness.as_ref())?,
+            ensemble,
+            latency,
+            fsync,
+            workload,
+            chaos,
+            cases,
+        })
+    }
+
+    fn wrong(&self, text: &Text, offset: usize, message: impl Into<String>) -> FileError {
+        self.source.error(self.source.inside(&text.span(), offset), message)
+    }
+
+    fn at(&self, span: &Range<usize>, message: impl Into<String>) -> FileError {
+        self.source.error(span.start, message)
+    }
+
+    fn duration(&self, text: &Text) -> Result<Duration, FileError> {
+        duration(text.get_ref())
+            .ok_or_else(|| self.wrong(text, 0, "expected a time such as `200ms` or `10s`"))
+    }
+
+    fn optional(&self, text: Option<&Text>) -> Result<Option<Duration>, FileError> {
+        text.map(|text| self.duration(text)).transpose()
+    }
+
+    fn range(
+        &self,
+        text: Option<&Text>,
+        default_ms: (u64, u64),
+    ) -> Result<(Duration, Duration), FileError> {
+        let Some(text) = text else {
+            let (low, high) = default_ms;
+            return Ok((Duration::from_millis(low), Duration::from_millis(high)));
+        };
+        duration_range(text.get_ref())
+            .ok_or_else(|| self.wrong(text, 0, "expected a time or a range such as `1ms..5ms`"))
+    }
+
+    fn zxid(&self, text: &Text) -> Result<Zxid, FileError> {
+        zxid(text.get_ref())
+            .ok_or_else(|| self.wrong(text, 0, "expected a zxid such as `0x100000004`"))
+    }
+
+    fn ensemble(&self, frame: &frame::Ensemble) -> Result<Ensemble, FileError> {
+        let voters: BTreeSet<ServerId> =
+            frame.voters.get_ref().iter().copied().map(ServerId).collect();
+        let observers: BTreeSet<ServerId> = frame.observers.iter().copied().map(ServerId).collect();
+        if voters.is_empty() || voters.len() != frame.voters.get_ref().len() {
+            return Err(self.at(&frame.voters.span(), "expected one or more different servers"));
+        }
+        if voters.intersection(&observers).next().is_some() {
+            return Err(self.at(&frame.voters.span(), "a voter cannot be an observer too"));
+        }
+        let all: BTreeSet<ServerId> = voters.union(&observers).copied().collect();
+        let mut weights = BTreeMap::new();
+        for (name, weight) in &frame.weights {
+            weights.insert(self.member(name, &voters)?, *weight);
+        }
+        let mut disks = BTreeMap::new();
+        for (name, disk) in &frame.disk {
+            disks.insert(self.member(name, &all)?, self.disk(disk)?);
+        }
+        let ms = Duration::from_millis;
+        let mut ensemble = Ensemble {
+            voters,
+            observers,
+            weights,
+            tick_time: self.optional(frame.tick_time.as_ref())?.unwrap_or(ms(1000)),
+            init_limit: frame.init_limit.unwrap_or(10),
+            sync_limit: frame.sync_limit.unwrap_or(5),
+            finalize_wait: self.optional(frame.finalize_wait.as_ref())?.unwrap_or(ms(200)),
+            notification_interval_min: self
+                .optional(frame.min_notification_interval.as_ref())?
+                .unwrap_or(ms(200)),
+            notification_interval_max: self
+                .optional(frame.max_notification_interval.as_ref())?
+                .unwrap_or(ms(60_000)),
+            epoch_wait_max: self.optional(frame.max_time_to_wait_for_epoch.as_ref())?,
+            snap_count: frame.snap_count.unwrap_or(100_000),
+            committed_log_count: frame.commit_log_count.unwrap_or(500),
+            autocreate: frame.autocreate.unwrap_or(true),
+            disks,
+            committed: Zxid::ZERO,
+        };
+        ensemble.committed = match &frame.committed {
+            Some(text) => self.zxid(text)?,
+            None => held_by_a_quorum(&ensemble),
+        };
+        Ok(ensemble)
+    }
+
+    fn member(
+        &self,
+        name: &Spanned<String>,
+        servers: &BTreeSet<ServerId>,
+    ) -> Result<ServerId, FileError> {
+        let id = name.get_ref().parse::<i64>().ok().map(ServerId);
+        match id {
+            Some(id) if servers.contains(&id) => Ok(id),
+            _ => {
+                let known: Vec<String> = servers.iter().map(ToString::to_string).collect();
+                let message =
+                    format!("expected a server ({}), found `{}`", known.join(" "), name.get_ref());
+                Err(self.at(&name.span(), message))
+            }
+        }
+    }
+
+    fn disk(&self, frame: &frame::Disk) -> Result<DiskContent, FileError> {
+        let mut log = Vec::new();
+        if let Some(last) = &frame.last {
+            if frame.log.is_some() {
+                return Err(self.wrong(last, 0, "`last` and `log` exclude each other"));
+            }
+            let last_zxid = self.zxid(last)?;
+            log.extend((1..=last_zxid.counter()).map(|c| Zxid::new(last_zxid.epoch(), c)));
+        }
+        for part in frame.log.iter().flatten() {
+            let range = part.get_ref().split_once("..").unwrap_or((part.get_ref(), part.get_ref()));
+            let (Some(from), Some(to)) = (zxid(range.0), zxid(range.1)) else {
+                let expected = "expected a zxid or a range such as `0x100000001..0x100000009`";
+                return Err(self.wrong(part, 0, expected));
+            };
+            let rises = log.last().is_none_or(|last| *last < from);
+            if from.epoch() != to.epoch() || from > to || !rises {
+                return Err(self.wrong(part, 0, "expected rising zxids of one epoch in a range"));
+            }
+            log.extend((from.0..=to.0).map(Zxid));
+        }
+        let last = log.last().copied().unwrap_or(Zxid::ZERO);
+        let current = frame.current_epoch.unwrap_or(last.epoch().0);
+        Ok(DiskContent {
+            current_epoch: Epoch(current),
+            accepted_epoch: Epoch(frame.accepted_epoch.unwrap_or(current)),
+            log,
+            uninitialised: frame.uninitialised,
+        })
+    }
+
+    /// The timeline stands at the top of the file or, so that it reads from the setting to the
+    /// story, as the last key of [ensemble] or [network].
+    fn the_timeline(&self, frame: &mut Frame) -> Result<Vec<Text>, FileError> {
+        let places =
+            [frame.timeline.take(), frame.ensemble.timeline.take(), frame.network.timeline.take()];
+        let mut found: Vec<Vec<Text>> = places.into_iter().flatten().collect();
+        match found.len() {
+            0 => Ok(Vec::new()),
+            1 => Ok(found.remove(0)),
+            _ => {
+                let at = found[1].first().map_or(0, |text| text.span().start);
+                Err(self.source.error(at, "a file has one timeline, this is the second"))
+            }
+        }
+    }
+
+    fn lines(&self, names: &Names, texts: &[Text]) -> Result<Vec<Line>, FileError> {
+        let mut lines = Vec::new();
+        for text in texts {
+            let line = names.line(text.get_ref()).map_err(|m| self.mistake(text, &m))?;
+            let place = self.source.error(text.span().start, "");
+            lines.push(Line { place: (place.line, place.column), ..line });
+        }
+        Ok(lines)
+    }
+
+    fn mistake(&self, text: &Text, mistake: &Mistake) -> FileError {
+        self.wrong(text, mistake.at, mistake.message.clone())
+    }
+
+    fn cases(
+        &self,
+        frame: &Frame,
+        ensemble: &Ensemble,
+        latency: (Duration, Duration),
+        texts: &[Text],
+        duration: Option<Duration>,
+    ) -> Result<Vec<Case>, FileError> {
+        let mut names = Names { servers: ensemble.servers(), variable: None };
+        if let Some(boundary) = &frame.boundary {
+            return self.boundary(boundary, ensemble, latency, &mut names, texts, duration);
+        }
+        let lines = self.lines(&names, texts)?;
+        let Some(orders) = &frame.start_orders else {
+            return Ok(vec![Case::new(String::new(), lines, duration)]);
+        };
+        self.one_of(&orders.of, &["all voters"])?;
+        self.one_of(&orders.expect_leader, &["best of the first quorum"])?;
+        let voters: Vec<ServerId> = ensemble.voters.iter().copied().collect();
+        let at = self.source.error(orders.of.span().start, "");
+        let best = |order: &[ServerId]| best_of_first_quorum(ensemble, order);
+        let gap = self.duration(&orders.gap)?;
+        Ok(cases::start_orders(&voters, gap, best, &lines, (at.line, at.column)))
+    }
+
+    fn one_of(&self, text: &Text, known: &[&str]) -> Result<(), FileError> {
+        if known.contains(&text.get_ref().as_str()) {
+            return Ok(());
+        }
+        Err(self.wrong(text, 0, unknown_word("value", text.get_ref(), known)))
+    }
+
+    fn boundary(
+        &self,
+        boundary: &frame::Boundary,
+        ensemble: &Ensemble,
+        latency: (Duration, Duration),
+        names: &mut Names,
+        texts: &[Text],
+        duration: Option<Duration>,
+    ) -> Result<Vec<Case>, FileError> {
+        let value = self.formula(&boundary.at, ensemble, latency)?;
+        let delta = self.duration(&boundary.delta)?;
+        if delta > value {
+            return Err(self.wrong(&boundary.delta, 0, "delta is larger than the boundary"));
+        }
+        let check_at = self.duration(&boundary.check_at)?;
+        let vary = boundary.vary.get_ref();
+        let sides =
+            [(value - delta, &boundary.expect_below), (value + delta, &boundary.expect_above)];
+        let mut cases = Vec::new();
+        for (value, expect) in sides {
+            names.variable = Some((vary.clone(), value));
+            let mut lines = self.lines(names, texts)?;
+            lines.push(self.expectation(names, expect, check_at)?);
+            let name = cases::boundary_name(vary, value);
+            cases.push(Case::new(name, lines, duration));
+        }
+        Ok(cases)
+    }
+
+    /// `expect_below` and `expect_above` are what follows `expect` in a timeline.
+    fn expectation(&self, names: &Names, text: &Text, at: Duration) -> Result<Line, FileError> {
+        const PREFIX: &str = "0s expect ";
+        let line = names.line(&format!("{PREFIX}{}", text.get_ref())).map_err(|m| {
+            let at = m.at.saturating_sub(PREFIX.len());
+            self.wrong(text, at, m.message)
+        })?;
+        if !matches!(line.actions.as_slice(), [Action::Expect(_)]) {
+            return Err(self.wrong(text, 0, "expected one expectation alone"));
+        }
+        let place = self.source.error(text.span().start, "");
+        Ok(Line { when: When::At(at), place: (place.line, place.column), ..line })
+    }
+
+    /// A sum of times, `finalize_wait` and `latency`, each with a whole factor if wanted.
+    fn formula(
+        &self,
+        text: &Text,
+        ensemble: &Ensemble,
+        latency: (Duration, Duration),
+    ) -> Result<Duration, FileError> {
+        let mut total = Duration::ZERO;
+        let mut offset = 0;
+        for term in text.get_ref().split('+') {
+            let at = offset + term.len() - term.trim_start().len();
+            let mut words = term.split_whitespace();
+            let first = words.next().unwrap_or("");
+            let (factor, name) = match first.parse::<u32>() {
+                Ok(factor) => (factor, words.next().unwrap_or("")),
+                Err(_) => (1, first),
+            };
+            let value = match name {
+                "finalize_wait" => ensemble.finalize_wait,
+                "latency" if latency.0 == latency.1 => latency.0,
+                "latency" => {
+                    let message = "a boundary needs one latency, not a range of it";
+                    return Err(self.wrong(text, at, message));
+                }
+                other => duration(other).ok_or_else(|| {
+                    self.wrong(text, at, "expected `finalize_wait`, `latency` or a time")
+                })?,
+            };
+            if words.next().is_some() {
+                return Err(self.wrong(text, at, "expected `+` between the terms"));
+            }
+            total += value * factor;
+            offset += term.len() + 1;
+        }
+        Ok(total)
+    }
+
+    fn workload(&self, frame: &frame::Workload, length: Duration) -> Result<Workload, FileError> {
+        Ok(Workload {
+            clients: frame.clients,
+            ops_per_second: frame.ops_per_second.unwrap_or(25.0),
+            writes: frame.writes.unwrap_or(0.5).clamp(0.0, 1.0),
+            session_timeout: self
+                .optional(frame.session_timeout.as_ref())?
+                .unwrap_or(Duration::from_secs(10)),
+            from: self.optional(frame.from.as_ref())?.unwrap_or_default(),
+            until: self.optional(frame.until.as_ref())?.unwrap_or(length),
+            nodes: frame.nodes.unwrap_or(8).max(1),
+        })
+    }
+
+    fn chaos(&self, frame: &frame::Chaos, length: Duration) -> Result<Chaos, FileError> {
+        let second = Duration::from_secs(1);
+        Ok(Chaos {
+            from: self.optional(frame.from.as_ref())?.unwrap_or(second * 5),
+            until: self.optional(frame.until.as_ref())?.unwrap_or(length),
+            lasting: match &frame.lasting {
+                Some(text) => self.range(Some(text), (0, 0))?,
+                None => (second / 2, second * 8),
+            },
+            rates: vec![
+                ("crash", frame.crash),
+                ("stop", frame.stop),
+                ("pause", frame.pause),
+                ("cut", frame.cut),
+                ("one_way_cut", frame.one_way_cut),
+                ("partial_cut", frame.partial_cut),
+                ("clock_rate", frame.clock_rate),
+                ("clock_jump", frame.clock_jump),
+                ("slow_fsync", frame.slow_fsync),
+                ("hold_fsync", frame.hold_fsync),
+            ],
+        })
+    }
+
+    fn museum(&self, texts: &[Text]) -> Result<Vec<Exhibit>, FileError> {
+        let known = ["ack_before_flush", "vote_counted_twice", "diff_without_trunc"];
+        let mut exhibits = Vec::new();
+        for text in texts {
+            let exhibit = Museum::named(text.get_ref()).ok_or_else(|| {
+                self.wrong(text, 0, unknown_word("exhibit", text.get_ref(), &known))
+            })?;
+            exhibits.push(exhibit);
+        }
+        Ok(exhibits)
+    }
+
+    fn liveness(&self, text: Option<&Text>) -> Result<bool, FileError> {
+        let Some(text) = text else { return Ok(true) };
+        self.one_of(text, &["required", "unavailable"])?;
+        Ok(text.get_ref() == "required")
+    }
+}
+
+/// What a quorum of disks holds alike was committed, unless the file says otherwise.
+fn held_by_a_quorum(ensemble: &Ensemble) -> Zxid {
+    let logs: Vec<(&ServerId, &Vec<Zxid>)> =
+        ensemble.disks.iter().map(|(server, disk)| (server, &disk.log)).collect();
+    let mut committed = Zxid::ZERO;
+    for (_, log) in &logs {
+        for (n, zxid) in log.iter().enumerate() {
+            let holders: Vec<ServerId> = logs
+                .iter()
+                .filter(|(_, other)| other.len() > n && other[..=n] == log[..=n])
+                .map(|(server, _)| **server)
+                .collect();
+            if ensemble.is_quorum(&holders) {
+                committed = committed.max(*zxid);
+            }
+        }
+    }
+    committed
+}
+
+/// The first servers of this order that are a quorum, and of them the one whose vote wins:
+/// highest current epoch, then last zxid, then id; weight 0 never wins.
+fn best_of_first_quorum(ensemble: &Ensemble, order: &[ServerId]) -> ServerId {
+    let size = (1..=order.len()).find(|n| ensemble.is_quorum(&order[..*n])).unwrap_or(order.len());
+    let key = |server: &ServerId| {
+        let disk = ensemble.disks.get(server);
+        let epoch = disk.map_or(Epoch(0), |disk| disk.current_epoch);
+        (ensemble.weight(*server) > 0, epoch, disk.map_or(Zxid::ZERO, DiskContent::last), *server)
+    };
+    let best = order[..size].iter().max_by_key(|server| key(server));
+    *best.expect("an order has at least one server")
+}

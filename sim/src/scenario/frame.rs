@@ -1,0 +1,140 @@
+//! The frame of a scenario file as TOML: names and types, before any meaning.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+type Text = Spanned<String>;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Frame {
+    pub(super) about: Text,
+    pub(super) source: Option<Text>,
+    pub(super) duration: Option<Text>,
+    pub(super) liveness: Option<Text>,
+    pub(super) museum: Option<Vec<Text>>,
+    pub(super) violates: Option<Vec<Text>>,
+    pub(super) ensemble: Ensemble,
+    #[serde(default)]
+    pub(super) network: Network,
+    #[serde(default)]
+    pub(super) disk: DiskSpeed,
+    pub(super) workload: Option<Workload>,
+    pub(super) chaos: Option<Chaos>,
+    pub(super) boundary: Option<Boundary>,
+    pub(super) start_orders: Option<StartOrders>,
+    pub(super) timeline: Option<Vec<Text>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Ensemble {
+    pub(super) voters: Spanned<Vec<i64>>,
+    #[serde(default)]
+    pub(super) observers: Vec<i64>,
+    #[serde(default)]
+    pub(super) weights: BTreeMap<Spanned<String>, i64>,
+    pub(super) tick_time: Option<Text>,
+    pub(super) init_limit: Option<u32>,
+    pub(super) sync_limit: Option<u32>,
+    pub(super) finalize_wait: Option<Text>,
+    pub(super) min_notification_interval: Option<Text>,
+    pub(super) max_notification_interval: Option<Text>,
+    pub(super) max_time_to_wait_for_epoch: Option<Text>,
+    pub(super) snap_count: Option<u32>,
+    pub(super) commit_log_count: Option<usize>,
+    pub(super) autocreate: Option<bool>,
+    pub(super) committed: Option<Text>,
+    #[serde(default)]
+    pub(super) disk: BTreeMap<Spanned<String>, Disk>,
+    pub(super) timeline: Option<Vec<Text>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Disk {
+    pub(super) current_epoch: Option<i64>,
+    pub(super) accepted_epoch: Option<i64>,
+    pub(super) last: Option<Text>,
+    pub(super) log: Option<Vec<Text>>,
+    #[serde(default)]
+    pub(super) uninitialised: bool,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Network {
+    pub(super) latency: Option<Text>,
+    pub(super) connect_timeout: Option<Text>,
+    pub(super) timeline: Option<Vec<Text>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DiskSpeed {
+    pub(super) fsync: Option<Text>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Workload {
+    pub(super) clients: usize,
+    pub(super) ops_per_second: Option<f64>,
+    pub(super) writes: Option<f64>,
+    pub(super) session_timeout: Option<Text>,
+    pub(super) from: Option<Text>,
+    pub(super) until: Option<Text>,
+    pub(super) nodes: Option<u32>,
+}
+
+/// Most so many faults of a class a minute; each seed draws its own rate up to it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Chaos {
+    pub(super) from: Option<Text>,
+    pub(super) until: Option<Text>,
+    pub(super) lasting: Option<Text>,
+    #[serde(default)]
+    pub(super) crash: f64,
+    #[serde(default)]
+    pub(super) stop: f64,
+    #[serde(default)]
+    pub(super) pause: f64,
+    #[serde(default)]
+    pub(super) cut: f64,
+    #[serde(default)]
+    pub(super) one_way_cut: f64,
+    #[serde(default)]
+    pub(super) partial_cut: f64,
+    #[serde(default)]
+    pub(super) clock_rate: f64,
+    #[serde(default)]
+    pub(super) clock_jump: f64,
+    #[serde(default)]
+    pub(super) slow_fsync: f64,
+    #[serde(default)]
+    pub(super) hold_fsync: f64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Boundary {
+    /// The `$name` in the timeline.
+    pub(super) vary: Text,
+    /// A sum of times, `finalize_wait` and `latency`: `finalize_wait + 2 latency`.
+    pub(super) at: Text,
+    pub(super) delta: Text,
+    pub(super) check_at: Text,
+    pub(super) expect_below: Text,
+    pub(super) expect_above: Text,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StartOrders {
+    pub(super) of: Text,
+    pub(super) gap: Text,
+    pub(super) expect_leader: Text,
+}

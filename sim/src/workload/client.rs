@@ -1,0 +1,382 @@
+//! One simulated client.                                         (ClientCnxn.java, much reduced)
+//!
+//!     Disconnected --connect, ConnectRequest--> Connected --reply by reply, ping when idle-->
+//!     Disconnected (connection lost, or silent for 2/3 of the timeout): another server, the same
+//!     session and the last zxid seen; a refused session is over, and the next one is new
+//!
+//! One task. Replies and timers are taken in the order of their stamps: a timer is looked at only
+//! when everything that arrived before it certainly was (`link.rs`). All randomness is keyed.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use quorate::base::{ServerId, SessionId, Stamp, Zxid};
+use quorate::jute::client::{
+    ConnectRequest, ConnectResponse, ReplyHeader, RequestHeader, code, op, xid,
+};
+use quorate::jute::{Jute, Reader};
+use quorate::runtime::{HostPort, Runtime};
+use tokio::sync::Notify;
+
+use super::history::{Complaint, History, Outcome, Record};
+use super::link::{Link, Next};
+use super::op::{Answer, Memory, Op, Session};
+use crate::draw::Draws;
+
+/// Where a client's operations come from.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// Drawn at a rate, from one moment to another.
+    Drawn { from: Stamp, until: Stamp, every: Duration, writes: f64, nodes: u32 },
+    /// Told by a scenario's timeline.
+    Told(Rc<Script>),
+}
+
+/// Operations a timeline tells a client to do, and when it told them.
+#[derive(Debug, Default)]
+pub struct Script {
+    queue: RefCell<VecDeque<(Stamp, Op)>>,
+    told: Notify,
+}
+
+impl Script {
+    pub fn tell(&self, at: Stamp, op: Op) {
+        self.queue.borrow_mut().push_back((at, op));
+        self.told.notify_one();
+    }
+
+    /// Operations that were told and not yet sent.
+    pub fn is_empty(&self) -> bool {
+        self.queue.borrow().is_empty()
+    }
+}
+
+/// A client before it runs.
+#[derive(Clone, Debug)]
+pub struct Client {
+    pub name: String,
+    /// The key of its draws.
+    pub number: u64,
+    /// Tried in turn: from the first one on if told what to do, else from a drawn one.
+    pub servers: Vec<ServerId>,
+    pub session_timeout: Duration,
+    pub source: Source,
+    pub draws: Draws,
+    pub history: Rc<RefCell<History>>,
+}
+
+/// Requests on their way at most.
+const PIPELINE: usize = 4;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// Between two attempts to connect.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(400));
+/// How long the answer to a ConnectRequest may take.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// The name and client port of a server's machine.
+pub fn address(server: ServerId) -> HostPort {
+    HostPort::new(format!("s{server}"), 2181)
+}
+
+struct Waiting {
+    xid: i32,
+    number: usize,
+    op: Op,
+}
+
+struct Running<R: Runtime> {
+    rt: R,
+    spec: Client,
+    session: Session,
+    last_zxid: Zxid,
+    memory: Memory,
+    /// Numbers of draws: operations begun, attempts to connect.
+    ops: u64,
+    attempts: u64,
+    xid: i32,
+    waiting: VecDeque<Waiting>,
+    closed: bool,
+}
+
+enum Ended {
+    /// The connection is over; when that was known.
+    Lost(Stamp),
+    /// The client closed its session.
+    Closed,
+}
+
+impl Client {
+    /// Runs until the script closes the session, or for ever. `at` is when it begins.
+    pub async fn run<R: Runtime>(self, rt: R, mut at: Stamp) {
+        let mut running = Running {
+            rt,
+            spec: self,
+            session: Session::default(),
+            last_zxid: Zxid::ZERO,
+            memory: Memory::default(),
+            ops: 0,
+            attempts: 0,
+            xid: 0,
+            waiting: VecDeque::new(),
+            closed: false,
+        };
+        while let Ended::Lost(when) = running.connected_once(at).await {
+            at = running.lose(when).await;
+        }
+    }
+}
+
+impl<R: Runtime> Running<R> {
+    /// Everything that was asked and not answered is lost; then a pause.
+    async fn lose(&mut self, at: Stamp) -> Stamp {
+        for waiting in self.waiting.drain(..) {
+            self.spec.history.borrow_mut().complete(waiting.number, Outcome::Lost { at });
+        }
+        let draws = self.spec.draws;
+        let next = at + draws.between("client pause", self.spec.number, self.attempts, PAUSE);
+        self.rt.sleep_until(next).await;
+        next
+    }
+
+    fn server(&self) -> ServerId {
+        let count = self.spec.servers.len() as u64;
+        let first = match &self.spec.source {
+            Source::Told(_) => 0,
+            Source::Drawn { .. } => {
+                self.spec.draws.below("client server", self.spec.number, 0, count)
+            }
+        };
+        self.spec.servers[((first + self.attempts) % count) as usize]
+    }
+
+    async fn connected_once(&mut self, at: Stamp) -> Ended {
+        let server = self.server();
+        self.attempts += 1;
+        let (at, stream) = self.rt.connect(at, &address(server), CONNECT_TIMEOUT).await;
+        let Ok(stream) = stream else { return Ended::Lost(at) };
+        let mut link = Link::new(stream);
+        match self.handshake(&mut link, server, at).await {
+            Ok(at) => self.serve(&mut link, server, at).await,
+            Err(at) => Ended::Lost(at),
+        }
+    }
+
+    fn connect_request(&self) -> ConnectRequest {
+        let password = match self.session.id {
+            SessionId(0) => Bytes::from_static(&[0; 16]),
+            _ => self.session.password.clone(),
+        };
+        ConnectRequest {
+            protocol_version: 0,
+            last_zxid_seen: self.last_zxid,
+            timeout_ms: self.spec.session_timeout.as_millis() as i32,
+            session: self.session.id,
+            password: Some(password),
+            read_only: Some(false),
+        }
+    }
+
+    async fn handshake(
+        &mut self,
+        link: &mut Link<R::Stream>,
+        server: ServerId,
+        at: Stamp,
+    ) -> Result<Stamp, Stamp> {
+        link.write(at, &self.connect_request().to_jute()).await.map_err(|()| at)?;
+        let deadline = at + HANDSHAKE_TIMEOUT;
+        let (at, frame) = match link.next(&self.rt, deadline).await {
+            Next::Frame(at, frame) => (at, frame),
+            Next::Over(at) => return Err(at),
+            Next::Due => return Err(deadline),
+        };
+        let Ok(response) = ConnectResponse::decode(&mut Reader::new(frame)) else {
+            self.complain("C-2", at, server, "answered ConnectRequest with nonsense".into());
+            return Err(at);
+        };
+        if response.session == SessionId(0) || response.timeout_ms <= 0 {
+            if self.session.id != SessionId(0) {
+                let mut history = self.spec.history.borrow_mut();
+                history.expired.push((self.session.id, at, server));
+            }
+            self.session = Session::default();
+            self.last_zxid = Zxid::ZERO;
+            return Err(at);
+        }
+        if self.session.id == SessionId(0) {
+            let name = self.spec.name.clone();
+            self.spec.history.borrow_mut().sessions.insert(response.session, name);
+        }
+        self.session = Session {
+            id: response.session,
+            password: response.password.unwrap_or_default(),
+            timeout_ms: response.timeout_ms,
+        };
+        Ok(at)
+    }
+
+    async fn serve(
+        &mut self,
+        link: &mut Link<R::Stream>,
+        server: ServerId,
+        mut now: Stamp,
+    ) -> Ended {
+        let timeout = Duration::from_millis(self.session.timeout_ms.max(1) as u64);
+        let (mut heard, mut sent) = (now, now);
+        loop {
+            // What is due first: an operation, a ping, or giving the connection up.
+            let op_at = self.next_op_at().map(|at| at.max(now));
+            let dead_at = heard + timeout * 2 / 3;
+            let due = op_at.unwrap_or(Stamp::FAR).min(sent + timeout / 3).min(dead_at);
+            let told = self.idle_script();
+            let next = tokio::select! {
+                biased;
+                next = link.next(&self.rt, due) => next,
+                () = wait_for(told) => continue,
+            };
+            match next {
+                Next::Frame(at, frame) => {
+                    (now, heard) = (at, at);
+                    if !self.on_frame(at, server, frame) {
+                        return Ended::Lost(at);
+                    }
+                    if self.closed {
+                        return Ended::Closed;
+                    }
+                }
+                Next::Over(at) => return Ended::Lost(at),
+                Next::Due if due == dead_at => return Ended::Lost(due),
+                Next::Due => {
+                    (now, sent) = (due, due);
+                    let frame = match op_at == Some(due) {
+                        true => self.next_op(due, server),
+                        false => RequestHeader { xid: xid::PING, op: op::PING }.to_jute(),
+                    };
+                    if link.write(due, &frame).await.is_err() {
+                        return Ended::Lost(due);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The script to wait for, if it has nothing to do now.
+    fn idle_script(&self) -> Option<Rc<Script>> {
+        match &self.spec.source {
+            Source::Told(script) if script.is_empty() => Some(script.clone()),
+            _ => None,
+        }
+    }
+
+    /// When the next operation is due; `None` if none is, or too many are on their way.
+    fn next_op_at(&self) -> Option<Stamp> {
+        if self.waiting.len() >= PIPELINE {
+            return None;
+        }
+        match &self.spec.source {
+            Source::Told(script) => script.queue.borrow().front().map(|(at, _)| *at),
+            Source::Drawn { from, until, every, .. } => {
+                // Spread evenly, each with its own place inside its slot.
+                let place = self.spec.draws.unit("op place", self.spec.number, self.ops);
+                let slot = every.as_nanos() as f64 * (self.ops as f64 + place);
+                let at = *from + Duration::from_nanos(slot as u64);
+                (at < *until).then_some(at)
+            }
+        }
+    }
+
+    fn next_op(&mut self, at: Stamp, server: ServerId) -> Vec<u8> {
+        let op = match &self.spec.source {
+            Source::Told(script) => {
+                let (_, op) = script.queue.borrow_mut().pop_front().expect("it was due");
+                op
+            }
+            Source::Drawn { writes, nodes, .. } => {
+                let (number, n) = (self.spec.number, self.ops);
+                super::op::draw(&self.spec.draws, number, n, *writes, *nodes, &self.memory)
+            }
+        };
+        self.ops += 1;
+        self.xid += 1;
+        let record = Record {
+            client: self.spec.name.clone(),
+            session: self.session.id,
+            xid: self.xid,
+            server,
+            op: op.clone(),
+            invoked: at,
+            outcome: None,
+        };
+        let bytes = op.encode(self.xid);
+        let number = self.spec.history.borrow_mut().invoke(record);
+        self.waiting.push_back(Waiting { xid: self.xid, number, op });
+        bytes
+    }
+
+    /// False if the connection cannot be used any more.
+    fn on_frame(&mut self, at: Stamp, server: ServerId, frame: Bytes) -> bool {
+        let mut reader = Reader::new(frame);
+        let Ok(header) = ReplyHeader::decode(&mut reader) else {
+            self.complain("C-2", at, server, "sent a reply without a header".into());
+            return false;
+        };
+        if header.xid == xid::PING || header.xid == xid::NOTIFICATION {
+            return true;
+        }
+        let Some(waiting) = self.waiting.pop_front() else {
+            self.complain("C-2", at, server, format!("answered {} unasked", header.xid));
+            return false;
+        };
+        if waiting.xid != header.xid {
+            let words = format!("answered request {} before {}", header.xid, waiting.xid);
+            self.complain("C-2", at, server, words);
+            return false;
+        }
+        let answer = match header.err {
+            code::OK => match waiting.op.decode_answer(&mut reader) {
+                Ok(answer) => Some(answer),
+                Err(error) => {
+                    let words = format!("answered {:?} with nonsense: {error}", waiting.op);
+                    self.complain("C-2", at, server, words);
+                    return false;
+                }
+            },
+            _ => None,
+        };
+        self.last_zxid = self.last_zxid.max(header.zxid);
+        self.remember(&waiting.op, answer.as_ref());
+        self.closed = waiting.op == Op::Close;
+        let outcome = Outcome::Reply { at, zxid: header.zxid, err: header.err, answer };
+        self.spec.history.borrow_mut().complete(waiting.number, outcome);
+        true
+    }
+
+    fn remember(&mut self, op: &Op, answer: Option<&Answer>) {
+        match (op, answer) {
+            (Op::Create { ephemeral: false, .. }, Some(Answer::Created(path)))
+                if !path.starts_with("/k") =>
+            {
+                self.memory.created.push(path.clone());
+            }
+            (Op::Delete { path, .. }, _) => self.memory.created.retain(|known| known != path),
+            (_, Some(Answer::Data(_, stat) | Answer::Stat(stat))) => {
+                self.memory.seen_version = stat.version;
+            }
+            _ => {}
+        }
+    }
+
+    fn complain(&self, id: &'static str, at: Stamp, server: ServerId, words: String) {
+        let words = format!("server {server} {words} (client {})", self.spec.name);
+        self.spec.history.borrow_mut().complaints.push(Complaint { id, at, server, words });
+    }
+}
+
+async fn wait_for(script: Option<Rc<Script>>) {
+    match script {
+        Some(script) => script.told.notified().await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,83 @@
+//! What clients asked and what they were told, with stamps.
+
+use std::collections::BTreeMap;
+
+use quorate::base::{ServerId, SessionId, Stamp, Zxid};
+
+use super::op::{Answer, Op};
+
+/// One operation of one client.
+#[derive(Clone, Debug)]
+pub struct Record {
+    pub client: String,
+    pub session: SessionId,
+    pub xid: i32,
+    pub server: ServerId,
+    pub op: Op,
+    pub invoked: Stamp,
+    pub outcome: Option<Outcome>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Reply {
+        at: Stamp,
+        zxid: Zxid,
+        err: i32,
+        answer: Option<Answer>,
+    },
+    /// The connection broke: it may have happened or not.
+    Lost {
+        at: Stamp,
+    },
+}
+
+/// What is wrong already at the client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Complaint {
+    pub id: &'static str,
+    pub at: Stamp,
+    pub server: ServerId,
+    pub words: String,
+}
+
+/// Sessions and operations of all clients.
+#[derive(Clone, Debug, Default)]
+pub struct History {
+    pub records: Vec<Record>,
+    pub complaints: Vec<Complaint>,
+    /// When a client was told that its session is over, and by whom.
+    pub expired: Vec<(SessionId, Stamp, ServerId)>,
+    /// Sessions that were opened, and by whom.
+    pub sessions: BTreeMap<SessionId, String>,
+}
+
+impl History {
+    /// Takes note of a request; its number is for [`History::complete`].
+    pub fn invoke(&mut self, record: Record) -> usize {
+        self.records.push(record);
+        self.records.len() - 1
+    }
+
+    pub fn complete(&mut self, number: usize, outcome: Outcome) {
+        self.records[number].outcome = Some(outcome);
+    }
+
+    /// The client's newest operation.
+    pub fn newest(&self, client: &str) -> Option<&Record> {
+        self.records.iter().rev().find(|record| record.client == client)
+    }
+
+    /// How many operations were answered, lost, and are still open.
+    pub fn counts(&self) -> (usize, usize, usize) {
+        let mut counts = (0, 0, 0);
+        for record in &self.records {
+            match record.outcome {
+                Some(Outcome::Reply { .. }) => counts.0 += 1,
+                Some(Outcome::Lost { .. }) => counts.1 += 1,
+                None => counts.2 += 1,
+            }
+        }
+        counts
+    }
+}
