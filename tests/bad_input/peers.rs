@@ -2,8 +2,10 @@
 //! there.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
+use std::time::Instant;
 
 use crate::ensemble::{Client, Ensemble, Plan, wait_for};
 
@@ -33,11 +35,20 @@ impl Witness {
     /// was there before still is, and both followers get what is written.
     #[track_caller]
     fn assert_unharmed(&mut self, ensemble: &mut Ensemble, after: &str) {
+        self.assert_others_unharmed(ensemble, 0, after);
+    }
+
+    /// The same of all servers but this one, which cannot serve.
+    #[track_caller]
+    fn assert_others_unharmed(&mut self, ensemble: &mut Ensemble, but: i64, after: &str) {
         self.writes += 1;
         let text = self.writes.to_string();
         self.client.set("/witness", &text).unwrap_or_else(|why| panic!("{after}: {why:?}"));
         for id in [1, 2, 3] {
             ensemble.server_mut(id).assert_it_lives();
+            if id == but {
+                continue;
+            }
             let mut client = ensemble.client(id);
             client.sync("/").expect("the ensemble is whole");
             let got = client.get("/witness", false).map(|(text, _)| text);
@@ -229,4 +240,37 @@ fn a_server_that_is_not_up_yet_is_one_calm_line() {
     for id in [2, 3] {
         assert_eq!(lines(&ensemble, &format!("INFO quorate::peer::reach: server {id} at ")), 2);
     }
+}
+
+#[test]
+fn a_follower_that_cannot_join_asks_again_calmly() {
+    let mut ensemble = Plan::voters(&[1, 2, 3]).start();
+    let mut witness = Witness::new(&ensemble);
+    let follower = ensemble.followers()[0];
+    // It once promised a later epoch to a leader that came to nothing.
+    let server = ensemble.server_mut(follower);
+    server.kill();
+    fs::write(server.file("data", "acceptedEpoch"), "99").expect("a writable directory");
+    let before = server.log().len();
+    let refusals = |ensemble: &Ensemble| {
+        let log = ensemble.server(follower).log();
+        log[before..].matches("offers epoch 1, we promised 99").count()
+    };
+    let begun = Instant::now();
+    server.start();
+    wait_for("some attempts", || (refusals(&ensemble) >= 8).then_some(()));
+    // One at once, then 100 ms, then a tick at most between two: far from busy.
+    let (count, elapsed) = (refusals(&ensemble), begun.elapsed());
+    assert!(count as u128 <= 4 + elapsed.as_millis() / 100, "{count} in {elapsed:?}");
+    witness.assert_others_unharmed(&mut ensemble, follower, "a follower that cannot join");
+
+    // The next election knows of its promise.
+    let leader = witness.leader;
+    ensemble.server_mut(leader).kill();
+    ensemble.server_mut(leader).start();
+    ensemble.wait_until_all_serve();
+    let mut client = ensemble.client(follower);
+    let (_, stat) = client.create2("/after", "", 0).expect("the ensemble is whole");
+    assert_eq!(stat.czxid.epoch().0, 100);
+    ensemble.assert_same_trees();
 }
