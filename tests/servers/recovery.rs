@@ -3,6 +3,7 @@
 use std::fs;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use quorate::jute::client::{code, op};
 use quorate::storage::log_format::read_records;
@@ -203,6 +204,30 @@ fn a_wiped_follower_comes_back_by_a_snapshot() {
     ensemble.wait_until_all_serve();
     let sync = ensemble.server(leader).last_sync_of(follower).expect("it was synchronised");
     assert!(sync.contains("DIFF"), "{sync}");
+    ensemble.assert_same_trees();
+}
+
+#[test]
+fn a_follower_killed_while_it_takes_over_a_snapshot_starts_over() {
+    let mut ensemble = Plan::voters(&[1, 2, 3]).start();
+    let (leader, follower) = (ensemble.leader(), ensemble.followers()[0]);
+    let mut client = ensemble.client(leader);
+    plant(&mut client, "/still", 5 * STILL_NODES);
+    for round in 0..12 {
+        ensemble.server_mut(follower).kill();
+        if round % 4 == 0 {
+            ensemble.server(follower).wipe();
+        }
+        // Something new each time, so that what it has is never the same.
+        pipeline_sets(&mut client, "/still/00000", 5).expect("it is there");
+        ensemble.server_mut(follower).start();
+        // Somewhere between the start and the end of what it does.
+        thread::sleep(Duration::from_millis(15 * (round % 8)));
+    }
+    ensemble.wait_until_all_serve();
+    ensemble.assert_same_trees();
+    ensemble.server_mut(follower).restart();
+    ensemble.wait_until_all_serve();
     ensemble.assert_same_trees();
 }
 
