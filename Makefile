@@ -56,11 +56,11 @@ bench: ## load on a server: make bench ARGS="--server host:port"
 	$(CARGO) build --release -p quorate
 	$(TARGET_DIR)/release/quorate bench $(ARGS)
 
-interop: ## against Apache ZooKeeper: servers, clients and data directories
-	tests/interop/run.sh $(ARGS)
+interop: ## real clients (kazoo, zkCli) and leaders killed under them; SHORT=1: fewer rounds
+	SHORT=$(SHORT) tests/interop/run.sh $(ARGS)
 
-torture: ## a real ensemble under kill -9, pauses and cut links
-	tests/interop/torture.sh $(ARGS)
+torture: ## 100 servers killed with SIGKILL under load; SHORT=1: ten
+	tests/interop/run.sh $(if $(filter-out 0,$(SHORT)),torture_short,torture)
 
 fuzz: ## one decoder: make fuzz TARGET=zoo_cfg
 	@test -n "$(TARGET)" || { echo "which target? they are in fuzz/fuzz_targets"; exit 2; }

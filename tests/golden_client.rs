@@ -80,7 +80,7 @@ fn frames(replies: bool) -> Vec<Frame> {
 
 fn again<T: Jute>(from: &mut Reader, said: impl FnOnce(&T) -> Value) -> Result<Again, DecodeError> {
     let record = T::decode(from)?;
-    Ok((said(&record), record.to_vec()))
+    Ok((said(&record), record.to_jute()))
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn every_request_is_written_as_it_was_read() {
                 }
                 frame.compare(|from| {
                     let header = RequestHeader::decode(from)?;
-                    let mut bytes = header.to_vec();
+                    let mut bytes = header.to_jute();
                     let (body, rest) = request_body(op, from)?;
                     bytes.extend(rest);
                     Ok((frame.said(request_head(&header), Some(body)), bytes))
@@ -150,7 +150,7 @@ fn compare_head(frame: &Frame) {
     let mut from = Reader::new(frame.body.clone());
     let header =
         RequestHeader::decode(&mut from).unwrap_or_else(|e| panic!("{}: {e}", frame.place));
-    assert_eq!(header.to_vec(), frame.body[..8], "{}", frame.place);
+    assert_eq!(header.to_jute(), frame.body[..8], "{}", frame.place);
     assert_eq!(request_head(&header), frame.entry["header"], "{}", frame.place);
 }
 
@@ -256,12 +256,12 @@ fn every_reply_is_written_as_it_was_read() {
         let mut from = Reader::new(frame.body.clone());
         let header =
             ReplyHeader::decode(&mut from).unwrap_or_else(|e| panic!("{}: {e}", frame.place));
-        assert_eq!(header.to_vec(), frame.body[..16], "{}", frame.place);
+        assert_eq!(header.to_jute(), frame.body[..16], "{}", frame.place);
         assert_eq!(reply_head(&header), frame.entry["header"], "{}", frame.place);
         if known {
             frame.compare(|from| {
                 let header = ReplyHeader::decode(from)?;
-                let mut bytes = header.to_vec();
+                let mut bytes = header.to_jute();
                 let (body, rest) = reply_body(record, from)?;
                 bytes.extend(rest);
                 Ok((frame.said(reply_head(&header), Some(body)), bytes))

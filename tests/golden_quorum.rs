@@ -82,7 +82,7 @@ fn every_packet_is_written_as_it_was_read() {
     let mut kinds = BTreeSet::new();
     for captured in captured() {
         let record = captured.record();
-        assert_eq!(record.to_vec(), captured.bytes, "{}", captured.place());
+        assert_eq!(record.to_jute(), captured.bytes, "{}", captured.place());
         assert_eq!(kind_name(record.kind), text(&captured.entry, "kind"), "{}", captured.place());
         assert_eq!(hex(record.zxid.0), captured.entry["zxid"], "{}", captured.place());
 
@@ -366,20 +366,20 @@ fn the_body_of_a_forwarded_request_is_the_clients_own_record() {
                 let said = json!({
                     "path": r.path, "data": buffer(&r.data), "acl": acl(&r.acl), "flags": r.flags,
                 });
-                (said, r.to_vec())
+                (said, r.to_jute())
             }
             op::SET_DATA => {
                 let r: SetDataRequest = read(from, &place);
                 let said = json!({ "path": r.path, "data": buffer(&r.data), "version": r.version });
-                (said, r.to_vec())
+                (said, r.to_jute())
             }
             op::SYNC => {
                 let r: PathRequest = read(from, &place);
-                (json!({ "path": r.path }), r.to_vec())
+                (json!({ "path": r.path }), r.to_jute())
             }
             op::CREATE_SESSION => {
                 let r: CreateSessionRequest = read(from, &place);
-                (json!({ "timeOut": r.timeout }), r.to_vec())
+                (json!({ "timeOut": r.timeout }), r.to_jute())
             }
             _ => continue,
         };

@@ -36,5 +36,5 @@ fn request(op: i32, from: &mut Reader) {
 
 fn same_again<T: Jute + PartialEq + std::fmt::Debug>(from: &mut Reader) {
     let Ok(record) = T::decode(from) else { return };
-    assert_eq!(T::decode(&mut Reader::new(record.to_vec().into())), Ok(record));
+    assert_eq!(T::decode(&mut Reader::new(record.to_jute().into())), Ok(record));
 }

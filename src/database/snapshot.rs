@@ -86,3 +86,53 @@ impl Database {
         (bytes.into(), true)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use super::*;
+    use crate::base::{Epoch, SessionId};
+    use crate::jute::txn::{CreateTxn, Proposal, Txn, TxnHeader, kind};
+
+    fn database(nodes: u32) -> Database {
+        let mut db = Database::empty(500);
+        for n in 1..=nodes {
+            let zxid = Zxid::new(Epoch(1), n);
+            let header =
+                TxnHeader { client_id: SessionId(7), cxid: 1, zxid, time: 5, kind: kind::CREATE };
+            let create = CreateTxn {
+                path: format!("/n{n}"),
+                data: Some(Bytes::from_static(b"data")),
+                acl: Some(crate::jute::data::Acl::open()),
+                ephemeral: false,
+                parent_cversion: n as i32,
+            };
+            db.append(Rc::new(Proposal::new(header, Txn::Create(create), None)));
+        }
+        db.fast_forward();
+        db
+    }
+
+    #[test]
+    fn a_stream_of_several_slices_is_the_tree_again() {
+        let db = database(1200);
+        let mut stream = db.snapshot_head().to_vec();
+        let mut cursor = SnapshotCursor::new();
+        let mut slices = 0;
+        loop {
+            let (slice, done) = db.snapshot_slice(&mut cursor, 512);
+            stream.extend_from_slice(&slice);
+            slices += 1;
+            if done {
+                break;
+            }
+        }
+        assert!(slices > 2);
+        let mut copy = Database::empty(500);
+        let zxid = db.last_applied();
+        copy.install_stream(zxid, stream.into()).expect("it is a tree");
+        assert_eq!(copy.state_digest(), db.state_digest());
+        assert_eq!(copy.tree().digest(), db.tree().digest());
+    }
+}

@@ -131,7 +131,7 @@ pub trait Jute: Sized {
     fn encode(&self, out: &mut Vec<u8>);
     fn decode(from: &mut Reader) -> Result<Self, DecodeError>;
 
-    fn to_vec(&self) -> Vec<u8> {
+    fn to_jute(&self) -> Vec<u8> {
         let mut out = Vec::new();
         self.encode(&mut out);
         out
@@ -282,8 +282,8 @@ mod tests {
 
     #[test]
     fn nulls_are_minus_one_and_differ_from_empty() {
-        assert_eq!(None::<Bytes>.to_vec(), [255, 255, 255, 255]);
-        assert_eq!(Some(Bytes::new()).to_vec(), [0, 0, 0, 0]);
+        assert_eq!(None::<Bytes>.to_jute(), [255, 255, 255, 255]);
+        assert_eq!(Some(Bytes::new()).to_jute(), [0, 0, 0, 0]);
         assert_eq!(reader(&[255; 4]).buffer(), Ok(None));
         assert_eq!(reader(&[0; 4]).buffer(), Ok(Some(Bytes::new())));
         assert_eq!(reader(&[255; 4]).vector::<i32>(), Ok(None));

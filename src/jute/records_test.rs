@@ -20,7 +20,7 @@ fn noise() -> impl Strategy<Value = Bytes> {
         4 => (0..6_i32).prop_map(|n| n.to_be_bytes().to_vec()),
         2 => any::<i32>().prop_map(|n| n.to_be_bytes().to_vec()),
         1 => Just(vec![255; 4]),
-        3 => "[/a-z]{0,6}".prop_map(|text| text.to_vec()),
+        3 => "[/a-z]{0,6}".prop_map(|text| text.to_jute()),
         1 => Just(vec![0; 32]),
         1 => vec(any::<u8>(), 0..20),
     ];
@@ -32,7 +32,7 @@ fn noise() -> impl Strategy<Value = Bytes> {
 fn survives<T: Jute + PartialEq + std::fmt::Debug>(bytes: &Bytes) {
     let mut from = Reader::new(bytes.clone());
     let Ok(record) = T::decode(&mut from) else { return };
-    let again = record.to_vec();
+    let again = record.to_jute();
     assert!(again.len() <= 3 * from.position() + 1, "{record:?} from {bytes:?}");
     assert_eq!(T::decode(&mut Reader::new(again.into())), Ok(record));
 }
@@ -58,7 +58,7 @@ macro_rules! for_all_records {
 }
 
 fn shortest_is_the_default<T: Jute + Default>() {
-    assert_eq!(T::BYTES_MIN, T::default().to_vec().len(), "{}", std::any::type_name::<T>());
+    assert_eq!(T::BYTES_MIN, T::default().to_jute().len(), "{}", std::any::type_name::<T>());
 }
 
 #[test]
@@ -89,7 +89,7 @@ proptest! {
 
     #[test]
     fn a_proposal_keeps_the_bytes_it_was_given(bytes in noise(), kind in -12..23_i32) {
-        let mut whole = TxnHeader { kind, ..TxnHeader::default() }.to_vec();
+        let mut whole = TxnHeader { kind, ..TxnHeader::default() }.to_jute();
         whole.extend_from_slice(&bytes);
         let whole = Bytes::from(whole);
         if let Ok(proposal) = Proposal::decode(whole.clone()) {
@@ -117,10 +117,10 @@ proptest! {
     #[test]
     fn a_request_reads_as_it_was_made(path in path(), data in data(), acl in acl(), flags: i32, ttl: i64) {
         let create = CreateRequest { path, data, acl, flags };
-        prop_assert_eq!(CreateRequest::decode(&mut Reader::new(create.to_vec().into())), Ok(create.clone()));
+        prop_assert_eq!(CreateRequest::decode(&mut Reader::new(create.to_jute().into())), Ok(create.clone()));
         let CreateRequest { path, data, acl, flags } = create;
         let create = CreateTtlRequest { path, data, acl, flags, ttl };
-        prop_assert_eq!(CreateTtlRequest::decode(&mut Reader::new(create.to_vec().into())), Ok(create));
+        prop_assert_eq!(CreateTtlRequest::decode(&mut Reader::new(create.to_jute().into())), Ok(create));
     }
 }
 
@@ -206,7 +206,7 @@ fn proposal() -> impl Strategy<Value = Proposal> {
 }
 
 fn made(kind: i32, body: &[u8]) -> Result<Proposal, DecodeError> {
-    let mut bytes = TxnHeader { kind, ..TxnHeader::default() }.to_vec();
+    let mut bytes = TxnHeader { kind, ..TxnHeader::default() }.to_jute();
     bytes.extend_from_slice(body);
     Proposal::decode(bytes.into())
 }
@@ -219,7 +219,7 @@ fn a_close_session_without_a_list_is_told_from_one_with() {
         CloseSessionTxn { paths_to_delete }
     };
     let one = list(&["/abc"]);
-    assert_eq!(one.to_vec().len(), digest.to_vec().len(), "the two that could be mixed up");
+    assert_eq!(one.to_jute().len(), digest.to_jute().len(), "the two that could be mixed up");
     let cases = [
         (None, None),
         (None, Some(digest.clone())),
@@ -230,8 +230,8 @@ fn a_close_session_without_a_list_is_told_from_one_with() {
         (Some(list(&["/a", "/b"])), Some(digest)),
     ];
     for (list, digest) in cases {
-        let mut body = list.as_ref().map(Jute::to_vec).unwrap_or_default();
-        body.extend(digest.as_ref().map(Jute::to_vec).unwrap_or_default());
+        let mut body = list.as_ref().map(Jute::to_jute).unwrap_or_default();
+        body.extend(digest.as_ref().map(Jute::to_jute).unwrap_or_default());
         let read = made(kind::CLOSE_SESSION, &body).expect("a closeSession");
         assert_eq!((read.txn, read.digest), (Txn::CloseSession(list), digest));
     }
@@ -240,15 +240,15 @@ fn a_close_session_without_a_list_is_told_from_one_with() {
 #[test]
 fn a_create_of_the_oldest_logs_has_parent_cversion_minus_one() {
     let create = CreateTxn { path: "/x".into(), parent_cversion: 7, ..CreateTxn::default() };
-    let body = create.to_vec();
+    let body = create.to_jute();
     let read = made(kind::CREATE, &body[..body.len() - 4]).expect("the first form of a create");
     assert_eq!(read.txn, Txn::Create(CreateTxn { parent_cversion: -1, ..create }));
 }
 
 #[test]
 fn a_multi_inside_a_multi_is_refused() {
-    let inner = Vec::<MultiPart>::new().to_vec();
-    let nested = vec![MultiPart { kind: kind::MULTI, data: inner.into() }].to_vec();
+    let inner = Vec::<MultiPart>::new().to_jute();
+    let nested = vec![MultiPart { kind: kind::MULTI, data: inner.into() }].to_jute();
     let what = "transaction type inside a multi";
     assert_eq!(made(kind::MULTI, &nested), Err(DecodeError::Unknown { what, value: 14 }));
 }
@@ -269,7 +269,7 @@ fn the_types_of_a_multi_decide_its_records() {
 fn the_last_byte_of_a_connect_request_is_optional() {
     for read_only in [None, Some(false), Some(true)] {
         let request = ConnectRequest { read_only, timeout_ms: 30_000, ..ConnectRequest::default() };
-        let bytes = request.to_vec();
+        let bytes = request.to_jute();
         assert_eq!(bytes.len(), 28 + usize::from(read_only.is_some()));
         assert_eq!(ConnectRequest::decode(&mut Reader::new(bytes.into())), Ok(request));
     }

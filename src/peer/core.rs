@@ -5,6 +5,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
+use super::reach::Reach;
 use super::snapshotter::Snapshotter;
 use crate::base::{ConnId, LinkId, Mono, Note, Now};
 use crate::config::ServerConfig;
@@ -85,6 +86,8 @@ pub struct Peer {
     pub(super) election: Election,
     pub(super) election_links: Links,
     pub(super) election_wake: Mono,
+    pub(super) election_reach: Reach,
+    pub(super) leader_reach: Reach,
     pub(super) service: Service,
     pub(super) prepare: Prepare,
     /// Leader and standalone: when sessions die. Learners: whom they heard of.
@@ -146,6 +149,8 @@ impl Peer {
             election: Election::new(&config, verifier.clone()),
             election_links: Links::new(&config),
             election_wake: Mono::FAR,
+            election_reach: Reach::default(),
+            leader_reach: Reach::default(),
             service: Service::new(&config),
             prepare: Prepare::new(),
             tracker: None,
@@ -154,7 +159,7 @@ impl Peer {
             next_ticket: 1,
             on_log: BTreeMap::new(),
             next_link: 2,
-            next_purge: config.purge_interval.map_or(Mono::FAR, |_| now.mono),
+            next_purge: Mono::FAR,
             role_since: now.mono,
             last_election: std::time::Duration::ZERO,
             reload: false,
@@ -217,7 +222,7 @@ impl Peer {
             }
             _ => {}
         }
-        self.expire_sessions(now);
+        self.close_expired_sessions(now);
         if now.mono >= self.next_purge {
             let interval = self.config.purge_interval.expect("set, or there is no next purge");
             self.next_purge = now.mono + interval;

@@ -10,6 +10,7 @@
 //! | core.rs        | the state, and one `step` for every input (pure)                     |
 //! | roles.rs       | `become_*`: what a change of role begins and ends                    |
 //! | route.rs       | carries the outputs of one core to the next                          |
+//! | reach.rs       | tells which servers our dials reach                                  |
 //! | requests.rs    | a client's write on its way: prepare, propose, apply                 |
 //! | stored.rs      | completions of the disk                                              |
 //! | snapshotter.rs | snapshots in slices, between two steps                               |
@@ -24,6 +25,7 @@
 mod core;
 mod inbox;
 mod pump;
+mod reach;
 mod requests;
 mod roles;
 mod route;

@@ -62,8 +62,8 @@ struct Pump<R: Runtime> {
 impl<R: Runtime> Pump<R> {
     async fn turn(mut self) {
         loop {
-            let timer = self.rt.stamp_of(self.peer.wake_at());
-            let apply = self.apply_at.unwrap_or(Stamp::FAR);
+            let timer = self.no_later_than_now(self.rt.stamp_of(self.peer.wake_at()));
+            let apply = self.no_later_than_now(self.apply_at.unwrap_or(Stamp::FAR));
             let first = self.inbox.first().unwrap_or(Stamp::FAR);
             let next = first.min(timer).min(apply);
             if next + self.rt.settle() > self.rt.stamp() {
@@ -82,6 +82,13 @@ impl<R: Runtime> Pump<R> {
                 self.step(at, input);
             }
         }
+    }
+
+    /// A time that was slept through (a busy machine, a paused process) happens now: what came
+    /// in meanwhile goes before it.
+    fn no_later_than_now(&self, due: Stamp) -> Stamp {
+        let now = self.rt.stamp();
+        if now > due + 2 * self.rt.settle() { now } else { due }
     }
 
     async fn wait_until(&self, next: Stamp) {

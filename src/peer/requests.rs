@@ -184,7 +184,7 @@ impl Peer {
         }
     }
 
-    pub(super) fn expire_sessions(&mut self, now: Now) {
+    pub(super) fn close_expired_sessions(&mut self, now: Now) {
         let Some(tracker) = self.tracker.as_mut() else { return };
         if tracker.next_expiry().is_none_or(|at| now.mono < at) {
             return;

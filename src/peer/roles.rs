@@ -26,7 +26,6 @@ impl Peer {
         if matches!(self.role, Role::Settling | Role::Looking | Role::Halted) {
             return;
         }
-        tracing::info!(sid = %self.config.my_id, role = ?self.role_name(), %why, "giving up the role");
         self.note(Note::GaveUp { why });
         self.stop_serving();
         self.close_quorum_links();

@@ -1,9 +1,11 @@
 //! Carries the outputs of one core to the next. No decision is made here.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 use super::core::{ForWhom, Output, Peer, Role};
-use crate::base::{Epoch, LinkId, Now, Zxid};
+use crate::base::{Epoch, LinkId, Mono, Now, ServerId, Zxid};
 use crate::election::driver::ElectionEvent;
 use crate::election::{self, Notification};
 use crate::jute::quorum::QuorumPacket;
@@ -17,11 +19,16 @@ impl Peer {
         use election::links::Input;
         let input = match event {
             ElectionEvent::Accepted { link, sid, address } => {
+                self.election_reach.heard_of(ServerId(sid));
                 Input::Accepted { link, sid, address }
             }
-            ElectionEvent::Connected { link } => Input::Connected { link },
+            ElectionEvent::Connected { link } => {
+                self.election_reach.connected(link);
+                Input::Connected { link }
+            }
             ElectionEvent::DialFailed { link, why } => {
-                tracing::debug!(%link, %why, "election dial failed");
+                let next = wait_until(now, self.election_wake);
+                self.election_reach.failed(link, &why, next);
                 Input::DialFailed { link }
             }
             ElectionEvent::Frame { link, body } => Input::Frame { link, body },
@@ -36,11 +43,15 @@ impl Peer {
         self.election_links.step(input, &mut outputs);
         for output in outputs {
             match output {
-                L::Dial { link, to, handshake, .. } => {
+                L::Dial { link, sid, to, handshake } => {
+                    self.election_reach.dialling(link, sid, to.clone());
                     self.out.push(Output::ElectionDial { link, to, handshake });
                 }
                 L::Write { link, body } => self.out.push(Output::ElectionWrite { link, body }),
-                L::Close { link } => self.out.push(Output::ElectionClose { link }),
+                L::Close { link } => {
+                    self.election_reach.given_up(link);
+                    self.out.push(Output::ElectionClose { link });
+                }
                 L::Deliver { from, body } => match Notification::decode(body) {
                     Ok(notification) => {
                         let input = election::core::Input::Notification { from, notification };
@@ -78,10 +89,16 @@ impl Peer {
                 _ => self.out.push(Output::QuorumClose { link }),
             },
             QuorumEvent::Connected { link } => {
+                self.leader_reach.connected(link);
                 self.step_learner_of(now, link, learner::Input::Connected);
             }
             QuorumEvent::DialFailed { link, why } => {
-                self.step_learner_of(now, link, learner::Input::DialFailed(why));
+                self.step_learner_of(now, link, learner::Input::DialFailed(why.clone()));
+                let next = match &self.role {
+                    Role::Learning(learner) => wait_until(now, learner.next_dial()),
+                    _ => None,
+                };
+                self.leader_reach.failed(link, &why, next);
             }
             QuorumEvent::Packet { link, packet } => self.on_quorum_packet(now, link, &packet),
             QuorumEvent::Snapshot { link, body } => {
@@ -177,10 +194,14 @@ impl Peer {
                     self.next_link = self.next_link.max(link.0 + 2);
                     let to = self.verifier.servers().get(&leader).map(|s| s.quorum.clone());
                     let to = to.unwrap_or_else(|| HostPort::new("", 0));
+                    self.leader_reach.dialling(link, leader, to.clone());
                     self.out.push(Output::QuorumDial { link, to });
                 }
                 L::Send(link, packet) => self.send_packet(link, &packet),
-                L::Close(link) => self.out.push(Output::QuorumClose { link }),
+                L::Close(link) => {
+                    self.leader_reach.given_up(link);
+                    self.out.push(Output::QuorumClose { link });
+                }
                 L::WriteEpoch(which, epoch) => self.write_epoch(which, epoch),
                 L::Append(proposal) => self.append(proposal),
                 L::Truncate { to } => {
@@ -246,6 +267,7 @@ impl Peer {
             }
             Role::Learning(learner) => {
                 let link = learner.link();
+                self.leader_reach.given_up(link);
                 self.out.push(Output::QuorumClose { link });
             }
             _ => {}
@@ -257,4 +279,9 @@ impl Peer {
         self.next_link += 2;
         link
     }
+}
+
+/// How long it is until `at`; `None` if that is never.
+fn wait_until(now: Now, at: Mono) -> Option<Duration> {
+    (at != Mono::FAR).then(|| at.since(now.mono))
 }

@@ -88,6 +88,9 @@ impl Peer {
     }
 
     pub(super) fn loaded(&mut self, now: Now, after: AfterLoad) {
+        if after == AfterLoad::Begin && self.config.purge_interval.is_some() {
+            self.next_purge = now.mono;
+        }
         if self.config.is_standalone() {
             return self.become_standalone(now);
         }

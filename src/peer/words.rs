@@ -5,9 +5,11 @@ use bytes::Bytes;
 use super::core::{Output, Peer, Role};
 use crate::admin::{ClientLine, LeaderStats, Mode, ServerStats, answer};
 use crate::base::{ConnId, Now, RoleName};
+use crate::server::ConnectionLine;
 
 impl Peer {
     pub(super) fn answer_word(&mut self, now: Now, conn: ConnId, word: [u8; 4]) {
+        self.service.count_word(conn);
         let stats = self.server_stats(now);
         let text = answer(word, &stats, &self.config.four_letter_words);
         self.out.push(Output::ClientWrite { conn, bytes: Bytes::from(text) });
@@ -91,13 +93,13 @@ impl Peer {
     }
 
     fn client_lines(&self) -> Vec<ClientLine> {
-        let line = |(address, queued, received, sent): (String, usize, u64, u64)| ClientLine {
-            address,
-            has_session: true,
-            queued: queued as u64,
-            received,
-            sent,
+        let line = |line: ConnectionLine| ClientLine {
+            address: line.peer,
+            has_session: line.has_session,
+            queued: line.queued as u64,
+            received: line.received,
+            sent: line.sent,
         };
-        self.service.connection_lines().into_iter().map(line).collect()
+        self.service.connection_lines().map(line).collect()
     }
 }

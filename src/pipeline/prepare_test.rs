@@ -51,7 +51,7 @@ impl World {
         body: impl Jute,
         auth: Vec<Id>,
     ) -> Result<Txn, i32> {
-        let body = Bytes::from(body.to_vec());
+        let body = Bytes::from(body.to_jute());
         assert!(decodable(op, &body));
         let request = Request { session, cxid: 5, op, body, auth, origin: LINK };
         let proposal = self.send(&request);
@@ -144,16 +144,16 @@ fn the_transactions_are_those_of_a_real_zookeeper() {
     };
     let at = |wall_ms| Now { mono: Mono(0), wall_ms };
     let World { prepare, tree, sessions, .. } = &mut world;
-    let first = request(0, op::CREATE_SESSION, timeout.to_vec());
+    let first = request(0, op::CREATE_SESSION, timeout.to_jute());
     let first = prepare.prepare(&first, Zxid(1), at(1_795_260_356_818), tree, sessions);
     assert_eq!(first.digest, Some(TxnDigest { version: 2, tree_digest: 0x51c6_d660 }));
     let data = |text: &'static str| Some(Bytes::from_static(text.as_bytes()));
     let a = CreateRequest { data: data("data of a"), ..creation("/a", 0) };
-    let a = request(1, op::CREATE, a.to_vec());
+    let a = request(1, op::CREATE, a.to_jute());
     let a = prepare.prepare(&a, Zxid(2), at(1_795_260_356_831), tree, sessions);
     assert_eq!(a.digest, Some(TxnDigest { version: 2, tree_digest: 0xc37e_69a1 }));
     let empty = CreateRequest { data: data(""), ..creation("/a/empty", 0) };
-    let empty = request(2, op::CREATE, empty.to_vec());
+    let empty = request(2, op::CREATE, empty.to_jute());
     let empty = prepare.prepare(&empty, Zxid(3), at(1_795_260_356_837), tree, sessions);
     assert_eq!(empty.digest, Some(TxnDigest { version: 2, tree_digest: 0x1_1190_3da3 }));
 }
@@ -457,7 +457,7 @@ fn records_go_when_their_transaction_is_applied_and_not_before() {
 
 #[test]
 fn a_body_that_is_no_record_is_not_decodable() {
-    let body = Bytes::from(creation("/a", 0).to_vec());
+    let body = Bytes::from(creation("/a", 0).to_jute());
     let cut = body.slice(..body.len() - 1);
     let longer = Bytes::from([&body[..], b"x"].concat());
     assert!(decodable(op::CREATE2, &longer), "what follows is ignored");

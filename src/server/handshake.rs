@@ -49,7 +49,7 @@ impl Service {
         let Some(connection) = self.connections.get_mut(&conn) else { return };
         connection.state = State::Creating { session, timeout_ms, read_only };
         self.by_session.insert(session, conn);
-        let body = CreateSessionRequest { timeout: timeout_ms }.to_vec();
+        let body = CreateSessionRequest { timeout: timeout_ms }.to_jute();
         out.push(Output::Submit(Request {
             session,
             cxid: 0,

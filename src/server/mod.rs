@@ -17,4 +17,4 @@ mod replies;
 mod service;
 mod writes;
 
-pub use service::{Input, Output, Service, ServiceStats};
+pub use service::{ConnectionLine, Input, Output, Service, ServiceStats};

@@ -58,7 +58,7 @@ fn answer(
             let request = PathRequest::decode(&mut from)?;
             get_acl(&request.path, ids, db)
         }
-        op::SYNC => Ok(PathRequest::decode(&mut from)?.to_vec()),
+        op::SYNC => Ok(PathRequest::decode(&mut from)?.to_jute()),
         op::SET_WATCHES => {
             let watches = SetWatches::decode(&mut from)?;
             *events = db.tree_mut().set_watches(conn, &watches);
@@ -88,7 +88,7 @@ fn get_acl(path: &str, ids: &[Id], db: &Database) -> Result<Vec<u8>, i32> {
             entry.id.id = format!("{user}:x");
         }
     }
-    Ok(GetAclResponse { acl, stat }.to_vec())
+    Ok(GetAclResponse { acl, stat }.to_jute())
 }
 
 fn exists(
@@ -102,7 +102,7 @@ fn exists(
     if request.watch && matches!(found, Ok(_) | Err(code::NO_NODE)) {
         db.tree_mut().watches_mut().add(WatchKind::Data, &request.path, conn);
     }
-    found.map(|stat| StatResponse { stat }.to_vec())
+    found.map(|stat| StatResponse { stat }.to_jute())
 }
 
 fn get_data(
@@ -116,7 +116,7 @@ fn get_data(
     if request.watch {
         db.tree_mut().watches_mut().add(WatchKind::Data, &request.path, conn);
     }
-    Ok(GetDataResponse { data, stat }.to_vec())
+    Ok(GetDataResponse { data, stat }.to_jute())
 }
 
 fn get_children(
@@ -132,7 +132,7 @@ fn get_children(
         db.tree_mut().watches_mut().add(WatchKind::Child, &request.path, conn);
     }
     Ok(match op {
-        op::GET_CHILDREN => GetChildrenResponse { children }.to_vec(),
-        _ => GetChildren2Response { children, stat }.to_vec(),
+        op::GET_CHILDREN => GetChildrenResponse { children }.to_jute(),
+        _ => GetChildren2Response { children, stat }.to_jute(),
     })
 }

@@ -45,7 +45,7 @@ pub(super) fn watch_event(fired: &Fired) -> Bytes {
         state: event::STATE_SYNC_CONNECTED,
         path: fired.path.clone(),
     };
-    frame(&header, &body.to_vec())
+    frame(&header, &body.to_jute())
 }
 
 /// The body of a write's reply, from what applying it gave.
@@ -56,9 +56,9 @@ pub(super) fn write_body(op: i32, outcome: &Outcome) -> Result<Vec<u8>, i32> {
     let path = || outcome.path.clone().unwrap_or_default();
     let stat = || outcome.stat.clone().unwrap_or_default();
     Ok(match op {
-        op::CREATE => CreateResponse { path: path() }.to_vec(),
-        op::CREATE2 => Create2Response { path: path(), stat: stat() }.to_vec(),
-        op::SET_DATA | op::SET_ACL => StatResponse { stat: stat() }.to_vec(),
+        op::CREATE => CreateResponse { path: path() }.to_jute(),
+        op::CREATE2 => Create2Response { path: path(), stat: stat() }.to_jute(),
+        op::SET_DATA | op::SET_ACL => StatResponse { stat: stat() }.to_jute(),
         _ => Vec::new(),
     })
 }

@@ -56,6 +56,18 @@ pub struct ServiceStats {
     pub latency_count: u64,
 }
 
+/// One connection, for `stat`.
+#[derive(Clone, Debug)]
+pub struct ConnectionLine {
+    /// `ip:port` of the other end.
+    pub peer: String,
+    pub has_session: bool,
+    /// Requests that are not answered yet.
+    pub queued: usize,
+    pub received: u64,
+    pub sent: u64,
+}
+
 #[derive(Debug)]
 pub struct Service {
     pub(super) connections: BTreeMap<ConnId, Connection>,
@@ -322,9 +334,22 @@ impl Service {
         self.connections.values().map(|c| c.pending.len()).sum()
     }
 
-    /// `ip:port`, queued, received and sent of each connection, for `stat`.
-    pub fn connection_lines(&self) -> Vec<(String, usize, u64, u64)> {
-        let line = |c: &Connection| (c.peer.clone(), c.pending.len(), c.received, c.sent);
-        self.connections.values().map(line).collect()
+    /// A four-letter word counts as a packet of its connection, as in Apache.
+    pub fn count_word(&mut self, conn: ConnId) {
+        self.stats.received += 1;
+        if let Some(connection) = self.connections.get_mut(&conn) {
+            connection.received += 1;
+        }
+    }
+
+    /// Every connection, those that ask a word included, for `stat`.
+    pub fn connection_lines(&self) -> impl Iterator<Item = ConnectionLine> {
+        self.connections.values().map(|connection| ConnectionLine {
+            peer: connection.peer.clone(),
+            has_session: connection.session().is_some(),
+            queued: connection.pending.len(),
+            received: connection.received,
+            sent: connection.sent,
+        })
     }
 }

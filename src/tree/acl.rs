@@ -43,7 +43,7 @@ pub(super) struct AclCache {
 impl Default for AclCache {
     fn default() -> AclCache {
         let open = Acl::open();
-        let open_hash = hash(&open.to_vec());
+        let open_hash = hash(&open.to_jute());
         AclCache {
             by_id: BTreeMap::new(),
             ids: BTreeMap::new(),

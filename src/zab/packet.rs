@@ -196,14 +196,14 @@ impl Packet {
             | Packet::Ping { .. }
             | Packet::Sync => QuorumPacket::bare(kind, zxid),
             Packet::FollowerInfo { info, .. } | Packet::ObserverInfo { info, .. } => {
-                QuorumPacket::with_data(kind, zxid, info.to_vec())
+                QuorumPacket::with_data(kind, zxid, info.to_jute())
             }
             Packet::LeaderInfo { .. } => {
-                QuorumPacket::with_data(kind, zxid, PROTOCOL_VERSION.to_vec())
+                QuorumPacket::with_data(kind, zxid, PROTOCOL_VERSION.to_jute())
             }
             Packet::AckEpoch { current_epoch, .. } => {
                 let current = current_epoch.map_or(-1, |epoch| epoch.0 as i32);
-                QuorumPacket::with_data(kind, zxid, current.to_vec())
+                QuorumPacket::with_data(kind, zxid, current.to_jute())
             }
             Packet::NewLeader { config, .. } => {
                 QuorumPacket { kind, zxid, data: config.clone(), authinfo: None }
@@ -218,10 +218,10 @@ impl Packet {
                 QuorumPacket::with_data(kind, zxid, proposal.bytes().clone())
             }
             Packet::CommitAndActivate { designated, .. } => {
-                QuorumPacket::with_data(kind, zxid, designated.to_vec())
+                QuorumPacket::with_data(kind, zxid, designated.to_jute())
             }
             Packet::InformAndActivate { designated, proposal } => {
-                let mut data = designated.to_vec();
+                let mut data = designated.to_jute();
                 data.extend_from_slice(proposal.bytes());
                 QuorumPacket::with_data(kind, zxid, data)
             }
@@ -232,11 +232,11 @@ impl Packet {
             }
             Packet::RevalidateRequest { session, timeout_ms } => {
                 let request = RevalidateRequest { session: *session, timeout: *timeout_ms };
-                QuorumPacket::with_data(kind, zxid, request.to_vec())
+                QuorumPacket::with_data(kind, zxid, request.to_jute())
             }
             Packet::RevalidateReply { session, valid } => {
                 let reply = RevalidateReply { session: *session, valid: *valid };
-                QuorumPacket::with_data(kind, zxid, reply.to_vec())
+                QuorumPacket::with_data(kind, zxid, reply.to_jute())
             }
         }
     }

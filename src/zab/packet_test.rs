@@ -90,7 +90,7 @@ fn an_unknown_type_and_missing_data_are_errors() {
         let packet = Packet::decode(&QuorumPacket::bare(kind, ZXID), true);
         assert_eq!(packet, Err(DecodeError::Null { offset: 12 }));
     }
-    let old = QuorumPacket::with_data(kind::LEADER_INFO, ZXID, 0x0ffff.to_vec());
+    let old = QuorumPacket::with_data(kind::LEADER_INFO, ZXID, 0x0ffff.to_jute());
     assert!(Packet::decode(&old, true).is_err(), "a leader before Zab 1.0");
 }
 

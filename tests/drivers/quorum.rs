@@ -98,7 +98,7 @@ fn only_a_leader_sends_snapshots() {
         let mut learner = connect(&on).await;
         let snap = QuorumPacket::bare(kind::SNAP, Zxid(5));
         let ping = QuorumPacket::bare(kind::PING, Zxid(5));
-        let mut bytes = snap.to_vec();
+        let mut bytes = snap.to_jute();
         ping.encode(&mut bytes);
         learner.write_all(&bytes).await.expect("write");
         let peer = learner.local_addr().expect("bound").to_string();
@@ -206,7 +206,7 @@ fn a_closed_link_writes_what_it_has_and_hears_no_more() {
         let large = Bytes::from(vec![3; 8 << 20]);
         driver.write(machine.stamp(), LinkId(2), large.clone(), PROPOSAL);
         driver.close(machine.stamp(), LinkId(2));
-        peer.write_all(&QuorumPacket::bare(kind::PING, Zxid(1)).to_vec()).await.expect("write");
+        peer.write_all(&QuorumPacket::bare(kind::PING, Zxid(1)).to_jute()).await.expect("write");
         assert_eq!(read_to_end(&mut peer).await, large);
         assert_eq!(events.next().await, lost(2, "closed by this server"));
         events.assert_none().await;

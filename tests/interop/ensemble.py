@@ -178,6 +178,15 @@ class Ensemble:
 
         return wait_for(f"servers {ids} to serve", serving, seconds)
 
+    def form(self, checks):
+        """Starts them all; ends the test if they do not form an ensemble."""
+        with checks.claim(f"{len(self.ids)} servers form an ensemble"):
+            self.start()
+            self.wait_serving()
+        if checks.failed:
+            self.close()
+            checks.finish()
+
     def log_tail(self, sid, lines=15):
         text = (self.home(sid) / "server.log").read_text(errors="replace")
         return "\n".join(text.splitlines()[-lines:])

@@ -105,8 +105,7 @@ def verify(checks, ensemble, writer):
 def main():
     checks = Checks("kill_leader")
     ensemble = Ensemble()
-    ensemble.start()
-    ensemble.wait_serving()
+    ensemble.form(checks)
     states = []
     client = KazooClient(hosts=ensemble.hosts(), timeout=10.0, connection_retry={"max_tries": -1, "max_delay": 1})
     client.add_listener(lambda state: states.append(state) and None)

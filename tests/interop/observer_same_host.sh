@@ -95,9 +95,12 @@ settle() {
     while ((SECONDS < deadline)); do
         seen=$(modes)
         [[ $(tr ' ' '\n' <<<"$seen" | sort | tr '\n' ' ') == " follower follower leader observer " ]] && return
+        # A server that has ended will not serve.
+        kill -0 "${pids[@]}" 2>/dev/null || break
         sleep 0.2
     done
-    echo "modes after 90 s: $seen" >&2
+    echo "modes: $seen" >&2
+    tail -n 5 "$base"/zk*/server.log >&2
     return 1
 }
 

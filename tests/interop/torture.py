@@ -210,8 +210,7 @@ def main():
     extra = [f"snapCount={SNAP_COUNT}", f"autopurge.snapRetainCount={SNAP_RETAIN_COUNT}", "autopurge.purgeInterval=1"]
     ensemble = Ensemble(extra=extra)
     print(f"torture: {options.kills} kills, --seed {options.seed}, in {ensemble.dir}", flush=True)
-    ensemble.start()
-    ensemble.wait_serving()
+    ensemble.form(checks)
     readers = {sid: connect(ensemble.hosts([sid])) for sid in ensemble.ids}
     readers[1].create("/torture")
     gate = Gate(WORKERS)

@@ -249,7 +249,7 @@ impl Future for Sleep {
             return Poll::Pending;
         }
         match &self.process {
-            Some(process) => process.poll_timer(self.at, cx),
+            Some(process) => process.poll_timer(self.at, self.timer.is_some(), cx),
             None => Poll::Ready(()),
         }
     }

@@ -16,7 +16,7 @@ use madsim::runtime::{Handle, NodeHandle};
 use quorate::base::{ServerId, Stamp};
 use quorate::runtime::Halt;
 
-use super::hub::Event;
+use super::hub::{Event, SETTLE};
 use super::process::{Guarded, Process, SPREAD};
 use super::{Host, SimRuntime, World};
 
@@ -87,11 +87,10 @@ impl World {
         }
         let process = host.process.borrow().clone();
         match process {
-            Some(process) => {
-                if process.die(at, mode) {
-                    self.push(process.reap_at(), Event::Reap(process));
-                }
+            Some(process) if process.die(at, mode) => {
+                self.push(process.reap_at(), Event::Reap(process));
             }
+            Some(_) => {}
             None if mode == CrashMode::Power => {
                 self.0.net.borrow_mut().power_off(self, host.id);
                 host.disk.borrow_mut().lose_power();
@@ -113,7 +112,9 @@ impl World {
         if let Some(process) = process
             && process.resume(self.now())
         {
-            self.push(self.now() + SPREAD, Event::CatchUp(process));
+            // What arrived meanwhile first, then, a settled instant later, timers.
+            self.push(self.now() + SPREAD, Event::CatchUp(process.clone()));
+            self.push(self.now() + SPREAD + SETTLE, Event::CatchUp(process));
         }
     }
 
@@ -183,7 +184,7 @@ impl World {
         process.set_reaped();
         self.0.net.borrow_mut().end_process(self, process);
         process.host.disk.borrow_mut().end_process(process);
-        *process.host.process.borrow_mut() = None;
+        process.host.process.borrow_mut().take_if(|current| Rc::ptr_eq(current, process));
         if let Some(node) = process.node.get() {
             Handle::current().kill(node);
         }
@@ -235,7 +236,8 @@ impl World {
     }
 }
 
+type Parked = BTreeMap<u64, Pin<Box<dyn Future<Output = ()>>>>;
+
 thread_local! {
-    static PARKED: RefCell<BTreeMap<u64, Pin<Box<dyn Future<Output = ()>>>>> =
-        const { RefCell::new(BTreeMap::new()) };
+    static PARKED: RefCell<Parked> = const { RefCell::new(BTreeMap::new()) };
 }

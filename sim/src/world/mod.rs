@@ -116,6 +116,7 @@ pub(crate) struct Inner {
     /// The stamp of the event that is being dispatched.
     current: Cell<Option<Stamp>>,
     late: Cell<u64>,
+    late_reads: Cell<u64>,
     stale: Cell<u64>,
     spawned: Cell<u64>,
 }
@@ -169,6 +170,7 @@ impl World {
             send_hooks: RefCell::default(),
             current: Cell::new(None),
             late: Cell::new(0),
+            late_reads: Cell::new(0),
             stale: Cell::new(0),
             spawned: Cell::new(0),
         }));
@@ -203,10 +205,16 @@ impl World {
         at + SETTLE + LATE
     }
 
-    /// How many events reached somebody later than [`LATE`] after their stamp. Any is a failure
-    /// of the simulator: order may have depended on the executor.
+    /// How many events happened later than [`LATE`] after their stamp. Any is a failure of the
+    /// simulator (too many tasks for one settled instant): order may have depended on the executor.
     pub fn late_events(&self) -> u64 {
         self.0.late.get()
+    }
+
+    /// How many inputs a task was woken for and took later than [`LATE`] after their stamp, since
+    /// it did something else first (it was blocked in a write). Its pump gets them out of order.
+    pub fn late_reads(&self) -> u64 {
+        self.0.late_reads.get()
     }
 
     /// How many effects carried a stamp too old for their latency, and so happened later than
@@ -262,6 +270,12 @@ impl World {
     pub(crate) fn note_lateness(&self, now: Stamp, at: Stamp) {
         if now - at > LATE {
             self.0.late.set(self.0.late.get() + 1);
+        }
+    }
+
+    pub(crate) fn note_late_read(&self, now: Stamp, at: Stamp) {
+        if now - at > LATE {
+            self.0.late_reads.set(self.0.late_reads.get() + 1);
         }
     }
 

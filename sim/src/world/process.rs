@@ -28,6 +28,7 @@ use quorate::runtime::Halt;
 use super::World;
 use super::disk::LaneState;
 use super::hub::{LATE, SETTLE};
+use super::keyed::nanos;
 use super::{CrashMode, Host};
 
 /// Over how much time a resumed process sees what it missed.
@@ -54,7 +55,7 @@ pub(crate) struct Process {
     deferred: RefCell<Vec<Waker>>,
     /// The stamp of the newest step its pump told of.
     step: Cell<Stamp>,
-    /// The stamp of the newest event that resumed one of its tasks.
+    /// The stamp of the event that resumed a task of it last.
     seen: Cell<Stamp>,
 }
 
@@ -143,10 +144,9 @@ impl Process {
         self.seen.get()
     }
 
+    /// Not the newest of all: the one that resumes the task that runs now.
     pub(crate) fn note_seen(&self, at: Stamp) {
-        if at > self.seen.get() {
-            self.seen.set(at);
-        }
+        self.seen.set(at);
     }
 
     pub(crate) fn pause(&self, at: Stamp) {
@@ -179,7 +179,7 @@ impl Process {
             if at <= pause.from {
                 continue;
             }
-            let Some(until) = pause.until else { return None };
+            let until = pause.until?;
             let end = until + SPREAD;
             if at > end {
                 return Some(at);
@@ -197,14 +197,14 @@ impl Process {
     }
 
     /// An input with this stamp is at hand: what stamp the process sees, or Pending if it must
-    /// not see it (yet, or ever). Takes note of lateness when it was `awaited`.
+    /// not see it (yet, or ever). `awaited`: a task was woken for it.
     pub(crate) fn poll_input(&self, at: Stamp, awaited: bool, cx: &Context<'_>) -> Poll<Stamp> {
         let now = self.world.physical_now();
         match self.seen_as(at) {
             Some(seen) if seen > self.dead_at.get() => Poll::Pending,
             Some(seen) if seen <= now => {
                 if awaited {
-                    self.world.note_lateness(now, seen);
+                    self.world.note_late_read(now, seen);
                 }
                 self.note_seen(seen);
                 Poll::Ready(seen)
@@ -216,33 +216,37 @@ impl Process {
         }
     }
 
-    /// Timers are let through for SETTLE after death or pause: a pump waits that long for the
-    /// inputs of its last instant.
-    pub(crate) fn poll_timer(&self, at: Stamp, cx: &Context<'_>) -> Poll<()> {
-        if at > self.dead_at.get() + SETTLE {
-            return Poll::Pending;
+    /// When a timer set for `at` fires; None while a pause hides it. A pump sleeps SETTLE beyond
+    /// the last input it waits for, so timers are let through for SETTLE after a pause or death
+    /// begins, and after a resume they come SETTLE behind the inputs of their time.
+    fn timer_as(&self, at: Stamp) -> Option<Stamp> {
+        if self.pauses.borrow().is_empty() {
+            return Some(at);
         }
-        if self.pause_hides_timer(at) {
-            self.deferred.borrow_mut().push(cx.waker().clone());
-            return Poll::Pending;
+        self.seen_as(Stamp(at.0.saturating_sub(nanos(SETTLE)))).map(|seen| seen + SETTLE)
+    }
+
+    /// `waited`: this timer resumes its task, it was not due when it was first asked.
+    pub(crate) fn poll_timer(&self, at: Stamp, waited: bool, cx: &Context<'_>) -> Poll<()> {
+        match self.timer_as(at) {
+            Some(due) if due > self.dead_at.get() + SETTLE => Poll::Pending,
+            Some(due) if due <= self.world.physical_now() => {
+                self.note_seen(if waited { due } else { due.max(self.seen.get()) });
+                Poll::Ready(())
+            }
+            _ => {
+                self.deferred.borrow_mut().push(cx.waker().clone());
+                Poll::Pending
+            }
         }
-        self.note_seen(self.effective(at));
-        Poll::Ready(())
     }
 
     pub(crate) fn wake_timer(&self, at: Stamp, waker: Waker) {
-        if self.pause_hides_timer(at) {
-            self.deferred.borrow_mut().push(waker);
-        } else if at <= self.dead_at.get() + SETTLE {
-            waker.wake();
+        match self.timer_as(at) {
+            Some(due) if due > self.dead_at.get() + SETTLE => {}
+            Some(due) if due <= self.world.physical_now() => waker.wake(),
+            _ => self.deferred.borrow_mut().push(waker),
         }
-    }
-
-    fn pause_hides_timer(&self, at: Stamp) -> bool {
-        let pauses = self.pauses.borrow();
-        let Some(pause) = pauses.last() else { return false };
-        let now = self.world.physical_now();
-        at > pause.from + SETTLE && pause.until.is_none_or(|until| now < until + SPREAD)
     }
 
     /// Wakes a task that waits for an input with this stamp, now or after the pause.

@@ -42,8 +42,9 @@ impl Runtime for SimRuntime {
     type Listener = SimListener;
     type Lane = SimLane;
 
-    /// The stamp of the newest event that resumed a task of this process, since the executor's
-    /// own time is no event time.
+    /// The stamp of the event that resumed the task that asks (the read, accept, disk operation
+    /// or sleep it has just awaited), since the executor's own time is no event time. A task
+    /// resumed by another of its process gets the event that resumed that one.
     fn stamp(&self) -> Stamp {
         self.process.seen()
     }

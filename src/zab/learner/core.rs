@@ -228,6 +228,11 @@ impl Learner {
         self.dial_at.min(self.deadline)
     }
 
+    /// When the leader is dialled again; `Mono::FAR` unless a dial has failed.
+    pub fn next_dial(&self) -> Mono {
+        self.dial_at
+    }
+
     pub fn leader(&self) -> ServerId {
         self.leader
     }

@@ -1,7 +1,7 @@
 //! The simulated network: hosts, directed links, connections.
 //!
-//! `connect` makes connections, `conn` moves bytes on them, `stream` is what drivers hold,
-//! `faults` cuts, delays, holds and retransmits.
+//! `connect` makes connections, `conn` is one and ends it, `flow` moves its bytes, `stream` is
+//! what drivers hold, `faults` cuts, delays, holds and retransmits.
 //!
 //! A frame is what one write call hands over. Its latency is keyed by (link, plane, connection,
 //! frame no.), so traffic elsewhere changes nothing. Whether a cut swallowed it is decided on
@@ -17,6 +17,7 @@
 mod conn;
 mod connect;
 mod faults;
+mod flow;
 mod stream;
 
 pub use faults::HoldId;

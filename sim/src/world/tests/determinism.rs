@@ -139,8 +139,9 @@ async fn writing(rt: SimRuntime, inbox: Rc<Inbox>) {
     let mut file = lane.open(Path::new("/log"), OpenMode::Create).await.expect("it is created");
     let mut at = lane.ended();
     for n in 0.. {
-        at = (at + ms(7)).max(lane.ended()); // behind, after a pause
+        at = (at + ms(7)).max(lane.ended());
         rt.sleep_until(at).await;
+        at = rt.stamp();
         inbox.post(at, 1, n, format!("t{n}").into_bytes());
         lane.begin(at);
         let text = Bytes::from(format!("record {n}"));
@@ -192,7 +193,7 @@ fn run(seed: u64, twist: Twist) -> Trace {
             world.at(at_ms(LAST_FAULT), |world| world.cut("s3", "s1", Plane::All));
         }
         world.sleep_until(at_ms(3_000)).await;
-        assert_eq!((world.late_events(), world.stale_effects()), (0, 0));
+        assert_eq!((world.late_events(), world.late_reads(), world.stale_effects()), (0, 0, 0));
         let mut trace = trace.all();
         trace.sort();
         trace

@@ -34,7 +34,7 @@ fn watched<F: Future<Output = ()>>(main: impl FnOnce(World, Log<(Stamp, u64, Str
     World::run(7, WorldOptions::default(), observer, MINUTE, |world| async move {
         world.add_server(S1, ServerPorts::default());
         main(world.clone(), log).await;
-        assert_eq!(world.late_events(), 0);
+        assert_eq!((world.late_events(), world.late_reads()), (0, 0));
     });
 }
 

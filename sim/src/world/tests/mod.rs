@@ -67,7 +67,7 @@ fn with_world<F: Future<Output = ()>>(main: impl FnOnce(World) -> F) {
         world.add_server(S1, ServerPorts::default());
         world.add_server(S2, ServerPorts::default());
         main(world.clone()).await;
-        assert_eq!(world.late_events(), 0);
+        assert_eq!((world.late_events(), world.late_reads()), (0, 0));
     });
 }
 

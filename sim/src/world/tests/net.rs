@@ -236,6 +236,50 @@ fn a_frame_may_arrive_in_pieces_and_never_out_of_order() {
 }
 
 #[test]
+fn frames_whose_arrivals_fall_together_are_read_as_one() {
+    with_world(|world| async move {
+        let log = Log::new();
+        world.start(S1, reading_server(log.clone()));
+        let rt = world.client_runtime("c1");
+        let (_, stream) = connect(&rt, at_ms(10), "s1").await;
+        let mut stream = stream.expect("s1 listens");
+        for n in 0..100_u64 {
+            let at = at_ms(100) + ms(n) / 10;
+            rt.sleep_until(at).await;
+            send(&mut stream, at, PING, &[n as u8]).await;
+        }
+        world.sleep_until(at_ms(200)).await;
+        let seen = log.all();
+        let bytes: Vec<u8> = seen.iter().flat_map(data_of).collect();
+        assert_eq!(bytes, (0..100).collect::<Vec<u8>>());
+        assert!(seen.len() < 90 && seen.len() > 3, "{} reads of 100 frames", seen.len());
+    });
+}
+
+#[test]
+fn extra_delay_is_for_one_direction_and_later_frames_alone() {
+    with_world(|world| async move {
+        let log = Log::new();
+        world.start(S1, reading_server(log.clone()));
+        let rt = world.client_runtime("c1");
+        let (_, stream) = connect(&rt, at_ms(10), "s1").await;
+        let mut stream = stream.expect("s1 listens");
+        rt.sleep_until(at_ms(100)).await;
+        send(&mut stream, at_ms(100), PING, b"before").await;
+        world.delay("c1", "s1", Plane::Quorum, ms(400));
+        world.delay("s1", "c1", Plane::All, ms(4_000));
+        world.delay("c1", "s1", Plane::Election, ms(4_000));
+        rt.sleep_until(at_ms(200)).await;
+        send(&mut stream, at_ms(200), PING, b"after").await;
+        world.sleep_until(at_ms(1_000)).await;
+        let [_, Seen::Data(before, _), Seen::Data(after, _)] = &log.all()[..] else {
+            panic!("{:?}", log.all())
+        };
+        assert!(*before <= at_ms(105) && *after >= at_ms(601) && *after <= at_ms(605));
+    });
+}
+
+#[test]
 fn a_killed_server_closes_its_connections_and_a_dark_one_says_nothing() {
     for mode in [CrashMode::Kill, CrashMode::Power] {
         with_world(|world| async move {

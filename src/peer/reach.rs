@@ -1,0 +1,106 @@
+//! Which other servers our dials reach: one calm line in the log when that changes.
+//!
+//! An ensemble starts server by server, so a server that is not up yet is nothing to worry about,
+//! and it is dialled again and again: repeats are told at level debug.
+//!
+//! Not here: when a server is dialled (election/links.rs, zab/learner).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::time::Duration;
+
+use crate::base::{LinkId, ServerId};
+use crate::runtime::HostPort;
+
+/// What is known of the other servers' election ports, or of the leader's quorum port.
+#[derive(Debug, Default)]
+pub(super) struct Reach {
+    dials: BTreeMap<LinkId, (ServerId, HostPort)>,
+    unreachable: BTreeSet<ServerId>,
+}
+
+impl Reach {
+    pub(super) fn dialling(&mut self, link: LinkId, sid: ServerId, to: HostPort) {
+        self.dials.insert(link, (sid, to));
+    }
+
+    /// We gave the dial up ourselves: that says nothing of the other server.
+    pub(super) fn given_up(&mut self, link: LinkId) {
+        self.dials.remove(&link);
+    }
+
+    /// `next`: when it is tried again; `None` if that depends on what happens.
+    pub(super) fn failed(&mut self, link: LinkId, why: &str, next: Option<Duration>) {
+        let Some((sid, to)) = self.dials.remove(&link) else { return };
+        let reason = reason_of(why, &to);
+        let first = self.unreachable.insert(sid);
+        let next = Next(next);
+        if first {
+            tracing::info!("server {sid} at {to} is not reachable yet ({reason}); {next}");
+        } else {
+            tracing::debug!("server {sid} at {to} is still not reachable ({reason}); {next}");
+        }
+    }
+
+    /// The dial succeeded.
+    pub(super) fn connected(&mut self, link: LinkId) {
+        if let Some((sid, _)) = self.dials.remove(&link) {
+            self.heard_of(sid);
+        }
+    }
+
+    /// The server reached us, or we it.
+    pub(super) fn heard_of(&mut self, sid: ServerId) {
+        if self.unreachable.remove(&sid) {
+            tracing::info!("server {sid} is reachable now");
+        }
+    }
+}
+
+/// What the system said, without the address, which stands in the line already, and its number.
+fn reason_of<'a>(why: &'a str, to: &HostPort) -> &'a str {
+    let reason = why.strip_prefix(&format!("connect to {to}: ")).unwrap_or(why);
+    reason.split(" (os error").next().unwrap_or(reason)
+}
+
+/// When a server is dialled again.
+struct Next(Option<Duration>);
+
+impl fmt::Display for Next {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(wait) => write!(f, "next try in {} ms", wait.as_millis()),
+            None => f.write_str("next try when there is something to tell it"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_neither_repeats_the_address_nor_numbers_the_error() {
+        let to = HostPort::new("10.0.0.2", 3888);
+        let refused = "connect to 10.0.0.2:3888: Connection refused (os error 111)";
+        assert_eq!(reason_of(refused, &to), "Connection refused");
+        assert_eq!(reason_of("no answer in 5000 ms", &to), "no answer in 5000 ms");
+        let late = Next(Some(Duration::from_millis(400))).to_string();
+        assert_eq!(late, "next try in 400 ms");
+    }
+
+    #[test]
+    fn a_dial_that_we_gave_up_makes_no_server_unreachable() {
+        let mut reach = Reach::default();
+        let to = HostPort::new("10.0.0.2", 3888);
+        reach.dialling(LinkId(2), ServerId(2), to.clone());
+        reach.given_up(LinkId(2));
+        reach.failed(LinkId(2), "closed by this server", None);
+        assert!(reach.unreachable.is_empty());
+        reach.dialling(LinkId(4), ServerId(2), to);
+        reach.failed(LinkId(4), "Connection refused", None);
+        assert_eq!(reach.unreachable, BTreeSet::from([ServerId(2)]));
+        reach.heard_of(ServerId(2));
+        assert!(reach.unreachable.is_empty() && reach.dials.is_empty());
+    }
+}

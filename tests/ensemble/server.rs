@@ -1,0 +1,186 @@
+//! One server: its process, its files, and the four-letter words it answers.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use super::wait_for;
+
+/// How long a running server may take to answer a word.
+const ANSWER_MAX: Duration = Duration::from_secs(20);
+
+pub(crate) struct Server {
+    pub(crate) id: i64,
+    pub(crate) address: SocketAddr,
+    /// Holds zoo.cfg, `data`, perhaps `log`, and what the server says.
+    pub(crate) home: PathBuf,
+    child: Option<Child>,
+}
+
+impl Server {
+    pub(crate) fn new(id: i64, home: PathBuf, address: SocketAddr) -> Server {
+        Server { id, address, home, child: None }
+    }
+
+    pub(crate) fn data_dir(&self) -> PathBuf {
+        self.home.join("data")
+    }
+
+    /// What the server says, over all its runs.
+    pub(crate) fn log(&self) -> String {
+        let bytes = fs::read(self.log_path()).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.home.join("server.log")
+    }
+
+    /// Starts it in the foreground of a process of its own, which ends with this one.
+    pub(crate) fn start(&mut self) {
+        assert!(self.child.is_none(), "server {} runs already", self.id);
+        let log = OpenOptions::new().create(true).append(true).open(self.log_path());
+        let log = log.expect("a writable directory");
+        let child = Command::new(env!("CARGO_BIN_EXE_quorate"))
+            .args(["server", "start-foreground", "--attached"])
+            .arg(self.home.join("zoo.cfg"))
+            .env_remove("RUST_LOG")
+            .stdin(Stdio::piped())
+            .stdout(log.try_clone().expect("an open file"))
+            .stderr(log)
+            .spawn();
+        self.child = Some(child.expect("the program of this package"));
+    }
+
+    pub(crate) fn is_running(&self) -> bool {
+        self.child.is_some()
+    }
+
+    /// SIGKILL.
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().expect("a child of this test");
+            child.wait().expect("a child of this test");
+        }
+    }
+
+    pub(crate) fn restart(&mut self) {
+        self.kill();
+        self.start();
+    }
+
+    /// Waits until the process ends by itself.
+    #[track_caller]
+    pub(crate) fn wait_for_its_end(&mut self) -> ExitStatus {
+        let mut child = self.child.take().expect("it was started");
+        wait_for("the end of a server", || child.try_wait().expect("a child of this test"))
+    }
+
+    /// Fails the test if the process has ended.
+    #[track_caller]
+    pub(crate) fn assert_it_lives(&mut self) {
+        let child = self.child.as_mut().expect("it was started");
+        let ended = child.try_wait().expect("a child of this test");
+        assert!(ended.is_none(), "server {} ended, {ended:?}", self.id);
+    }
+
+    #[track_caller]
+    pub(crate) fn wait_until_it_serves(&mut self) {
+        let id = self.id;
+        wait_for(&format!("server {id} to serve"), || {
+            self.assert_it_lives();
+            self.mode()
+        });
+    }
+
+    /// The answer to a four-letter word.
+    pub(crate) fn word(&self, word: &str) -> io::Result<String> {
+        let mut stream = TcpStream::connect(self.address)?;
+        stream.set_read_timeout(Some(ANSWER_MAX))?;
+        stream.write_all(word.as_bytes())?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    }
+
+    /// One line of `srvr`; `None` while the server does not serve.
+    pub(crate) fn srvr(&self, name: &str) -> Option<String> {
+        let answer = self.word("srvr").ok()?;
+        let line = answer.lines().find_map(|line| line.strip_prefix(name));
+        Some(line?.trim_start_matches(": ").to_string())
+    }
+
+    pub(crate) fn mode(&self) -> Option<String> {
+        self.srvr("Mode")
+    }
+
+    /// How the leader synchronised learner `id` last: the whole line of this server's log.
+    pub(crate) fn last_sync_of(&self, id: i64) -> Option<String> {
+        let log = self.log();
+        let learner = format!("learner={id} ");
+        let mut lines = log.lines().rev();
+        let sync = |line: &&str| line.contains("synchronising") && line.contains(&learner);
+        lines.find(sync).map(String::from)
+    }
+
+    /// Replaces its zoo.cfg.
+    pub(crate) fn edit_config(&self, edit: impl FnOnce(String) -> String) {
+        let path = self.home.join("zoo.cfg");
+        let text = fs::read_to_string(&path).expect("it was laid out");
+        fs::write(path, edit(text)).expect("a writable directory");
+    }
+
+    /// Deletes everything it has stored; `myid` stays.
+    pub(crate) fn wipe(&self) {
+        for dir in ["data/version-2", "log/version-2"] {
+            let dir = self.home.join(dir);
+            if dir.exists() {
+                fs::remove_dir_all(dir).expect("a writable directory");
+            }
+        }
+    }
+
+    /// Names of the files in `version-2` of `data` (or `log`), sorted.
+    pub(crate) fn files(&self, dir: &str) -> Vec<String> {
+        let entries = fs::read_dir(self.home.join(dir).join("version-2"));
+        let name = |entry: io::Result<fs::DirEntry>| {
+            entry.expect("a readable directory").file_name().to_string_lossy().into_owned()
+        };
+        let mut names: Vec<String> = entries.into_iter().flatten().map(name).collect();
+        names.sort();
+        names
+    }
+
+    pub(crate) fn file(&self, dir: &str, name: &str) -> PathBuf {
+        self.home.join(dir).join("version-2").join(name)
+    }
+}
+
+/// Every file below a directory and its content.
+pub(crate) fn content_of(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir).expect("a readable directory") {
+        let path = entry.expect("a readable directory").path();
+        if path.is_dir() {
+            found.extend(content_of(&path));
+        } else {
+            let content = fs::read(&path).expect("a readable file");
+            found.push((path, content));
+        }
+    }
+    found.sort();
+    found
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            // It may have ended by itself.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}

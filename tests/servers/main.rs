@@ -1,0 +1,16 @@
+//! Ensembles of real processes on real sockets, as their clients see them.
+//!
+//! The simulator searches for what can go wrong in the protocol; here is what it cannot see: the
+//! program, the kernel's sockets, files and SIGKILL.
+
+#[path = "../ensemble/mod.rs"]
+mod ensemble;
+
+mod leader_kills;
+mod observers;
+mod recovery;
+mod replication;
+mod sessions;
+mod standalone;
+mod watches;
+mod words;

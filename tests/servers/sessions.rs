@@ -1,0 +1,123 @@
+//! Sessions: their ephemerals, their moves from server to server, their end.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use quorate::jute::client::code;
+use quorate::jute::client::create_flags::EPHEMERAL;
+use quorate::jute::client::event::{CHILDREN_CHANGED, DELETED};
+
+use crate::ensemble::{Client, Failure, Plan, Session, wait_for};
+
+#[test]
+fn ephemerals_vanish_when_their_session_is_closed() {
+    let ensemble = Plan::voters(&[1, 2, 3]).start();
+    let mut owner = ensemble.client(1);
+    owner.create("/e", "", 0).expect("a new node");
+    for path in ["/e/a", "/e/b"] {
+        let (_, stat) = owner.create2(path, "", EPHEMERAL).expect("a new node");
+        assert_eq!(stat.ephemeral_owner, owner.session.id.0, "{path}");
+    }
+    let failure = owner.create("/e/a/below", "", 0);
+    assert_eq!(failure, Err(Failure::Code(code::NO_CHILDREN_FOR_EPHEMERALS)));
+
+    let mut others: Vec<Client> = [1, 2, 3].map(|id| ensemble.client(id)).into();
+    for other in &mut others {
+        other.sync("/").expect("the ensemble is whole");
+        assert_eq!(other.children("/e", true), Ok(vec!["a".into(), "b".into()]));
+    }
+    let session = owner.session.clone();
+    owner.close_session().expect("the ensemble is whole");
+    for (other, id) in others.iter_mut().zip([1, 2, 3]) {
+        other.sync("/").expect("the ensemble is whole");
+        assert_eq!(other.children("/e", false), Ok(vec![]), "server {id}");
+        let event = (CHILDREN_CHANGED, "/e".into());
+        assert_eq!(other.take_events(), [event], "server {id}: once, for both");
+    }
+    let again = Client::connect(ensemble.server(2).address, &session).err();
+    assert_eq!(again, Some(Failure::Code(code::SESSION_EXPIRED)));
+}
+
+#[test]
+fn a_session_moves_to_another_server_with_its_ephemerals() {
+    let ensemble = Plan::voters(&[1, 2, 3]).start();
+    let mut client = ensemble.client(1);
+    client.create("/of-1", "", EPHEMERAL).expect("a new node");
+    let before = client.session.clone();
+    for (n, id) in [2, 3, 1].into_iter().enumerate() {
+        let session = client.drop_connection();
+        client = Client::reach(&[ensemble.server(id).address], &session);
+        assert_eq!((client.session.id, &client.session.password), (before.id, &before.password));
+        let (_, stat) = client.create2(&format!("/at-{id}"), "", EPHEMERAL).expect("it lives");
+        assert_eq!(stat.ephemeral_owner, before.id.0);
+        let children = client.children("/", false).expect("the session lives");
+        assert_eq!(children.len(), n + 3, "{children:?} at server {id}, /zookeeper among them");
+    }
+    let mut wrong = client.session.clone();
+    wrong.password = vec![7; 16].into();
+    let refused = Client::connect(ensemble.server(2).address, &wrong).err();
+    assert_eq!(refused, Some(Failure::Code(code::SESSION_EXPIRED)), "a wrong password");
+    client.close_session().expect("the server of the session was asked by nobody");
+    let mut other = ensemble.client(2);
+    other.sync("/").expect("the ensemble is whole");
+    assert_eq!(other.children("/", false), Ok(vec!["zookeeper".into()]));
+}
+
+#[test]
+fn a_session_expires_in_silence_and_takes_its_ephemerals_along() {
+    let ensemble = Plan::voters(&[1, 2, 3]).start();
+    // At a follower: the leader has to hear of the silence, and its word has to come back.
+    let follower = ensemble.server(ensemble.followers()[0]).address;
+    let mut silent = Client::reach(&[follower], &Session::new(1_000));
+    assert_eq!(silent.session.timeout_ms, 1_000);
+    silent.create("/gone", "", EPHEMERAL).expect("a new node");
+    let mut other = ensemble.client(ensemble.leader());
+    assert!(other.exists("/gone", true).expect("the ensemble is whole").is_some());
+    let session = silent.drop_connection();
+
+    wait_for("the session to expire", || {
+        other.ping().expect("the ensemble is whole");
+        (!other.events.is_empty()).then_some(())
+    });
+    assert_eq!(other.take_events(), [(DELETED, "/gone".into())]);
+    assert_eq!(other.exists("/gone", false), Ok(None));
+    for server in &ensemble.servers {
+        let refused = Client::connect(server.address, &session).err();
+        assert_eq!(refused, Some(Failure::Code(code::SESSION_EXPIRED)), "server {}", server.id);
+    }
+    let log = ensemble.server(ensemble.leader()).log();
+    let line = format!("session expired session={}", session.id);
+    assert!(log.contains(&line), "the leader's log lacks {line:?}");
+}
+
+#[test]
+fn pings_at_any_server_keep_a_session_alive() {
+    let ensemble = Plan::voters(&[1, 2, 3]).start();
+    let connect = |id| Client::reach(&[ensemble.server(id).address], &Session::new(3_000));
+    let mut clients = [1, 2, 3].map(connect);
+    for (n, client) in clients.iter_mut().enumerate() {
+        client.create(&format!("/{n}"), "", EPHEMERAL).expect("a new node");
+    }
+    // Twice the timeout and more, by nothing but pings.
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_millis(6_500) {
+        for client in &mut clients {
+            client.ping().expect("the session lives");
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
+    for (n, client) in clients.iter_mut().enumerate() {
+        client.sync("/").expect("the session lives");
+        assert!(client.exists(&format!("/{n}"), false).expect("the session lives").is_some());
+    }
+}
+
+#[test]
+fn timeouts_are_kept_within_the_bounds_of_the_configuration() {
+    let server = Plan::standalone().setting("maxSessionTimeout=7000").start();
+    let address = server.server(1).address;
+    for (wanted, given) in [(1, 500), (500, 500), (6_000, 6_000), (60_000, 7_000)] {
+        let client = Client::reach(&[address], &Session::new(wanted));
+        assert_eq!(client.session.timeout_ms, given, "of {wanted}");
+    }
+}
