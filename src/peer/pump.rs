@@ -84,11 +84,16 @@ impl<R: Runtime> Pump<R> {
         }
     }
 
-    /// A time that was slept through (a busy machine, a paused process) happens now: what came
-    /// in meanwhile goes before it.
+    /// A time that was slept through (a busy machine, a paused process, a clock that began to run
+    /// faster) happens as late as an instant can that has settled: what came in meanwhile goes
+    /// before it. Not later, or it would never come to its turn.
     fn no_later_than_now(&self, due: Stamp) -> Stamp {
-        let now = self.rt.stamp();
-        if now > due + 2 * self.rt.settle() { now } else { due }
+        let (now, settle) = (self.rt.stamp(), self.rt.settle());
+        if now > due + 2 * settle {
+            Stamp((now - Stamp(0)).saturating_sub(settle).as_nanos() as u64)
+        } else {
+            due
+        }
     }
 
     async fn wait_until(&self, next: Stamp) {
