@@ -39,16 +39,24 @@ pub enum Source {
 #[derive(Debug, Default)]
 pub struct Script {
     queue: RefCell<VecDeque<(Stamp, Op)>>,
+    /// When each operation was told, sent or not.
+    all: RefCell<Vec<Stamp>>,
     told: Notify,
 }
 
 impl Script {
     pub fn tell(&self, at: Stamp, op: Op) {
         self.queue.borrow_mut().push_back((at, op));
+        self.all.borrow_mut().push(at);
         self.told.notify_one();
     }
 
-    /// Operations that were told and not yet sent.
+    /// How many operations were told before a moment.
+    pub fn told_before(&self, at: Stamp) -> usize {
+        self.all.borrow().iter().filter(|told| **told < at).count()
+    }
+
+    /// Whether everything told has been sent.
     pub fn is_empty(&self) -> bool {
         self.queue.borrow().is_empty()
     }
@@ -185,7 +193,7 @@ impl<R: Runtime> Running<R> {
         server: ServerId,
         at: Stamp,
     ) -> Result<Stamp, Stamp> {
-        link.write(at, &self.connect_request().to_vec()).await.map_err(|()| at)?;
+        link.write(at, &self.connect_request().to_jute()).await.map_err(|()| at)?;
         let deadline = at + HANDSHAKE_TIMEOUT;
         let (at, frame) = match link.next(&self.rt, deadline).await {
             Next::Frame(at, frame) => (at, frame),
@@ -252,7 +260,7 @@ impl<R: Runtime> Running<R> {
                     (now, sent) = (due, due);
                     let frame = match op_at == Some(due) {
                         true => self.next_op(due, server),
-                        false => RequestHeader { xid: xid::PING, op: op::PING }.to_vec(),
+                        false => RequestHeader { xid: xid::PING, op: op::PING }.to_jute(),
                     };
                     if link.write(due, &frame).await.is_err() {
                         return Ended::Lost(due);

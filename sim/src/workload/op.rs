@@ -57,7 +57,7 @@ impl Op {
 
     /// Header and record.
     pub fn encode(&self, xid: i32) -> Vec<u8> {
-        let mut out = RequestHeader { xid, op: self.number() }.to_vec();
+        let mut out = RequestHeader { xid, op: self.number() }.to_jute();
         match self.clone() {
             Op::Create { path, data, ephemeral, sequential } => {
                 let flags = i32::from(ephemeral) * create_flags::EPHEMERAL
