@@ -62,7 +62,7 @@ one_shots() {
     claim "ls" says 1 "[e, n-0000000000, n-0000000001]" ls /zk
     claim "ls -R" says 1 "/zk/n-0000000001" ls -R /zk
     # Now, since a command that ends leaves its session to expire.
-    claim "deleteall of an ephemeral" zk 1 deleteall /zk/e
+    claim "delete of an ephemeral" zk 1 delete /zk/e
     claim "set" zk 2 set /zk two
     claim "set -v of the current version" zk 2 set -v 1 /zk three
     claim "get shows the new value" says 2 three get /zk
@@ -167,13 +167,21 @@ quits() {
     says 0 "[child, n-0000000001]" ls /zk
 }
 
+# Not deleteall: that is a multi.
+delete_all() {
+    local path
+    for path in "$@"; do
+        zk 0 delete "$path" || return 1
+    done
+}
+
 one_shots
 claim "a shell that stays connects" open_shell
 claim "its ls -w fires when another client creates a child" watched
 claim "its create -e is its session's" holds_ephemeral
 claim "its session outlives every server's SIGKILL, one after another" survives_every_restart
 claim "quit ends its session and its ephemerals" quits
-claim "deleteall" zk 0 deleteall /zk
+claim "delete, from the leaves up" delete_all /zk/child /zk/n-0000000001 /zk
 claim "nothing is left but zookeeper" says 0 "[zookeeper]" ls /
 echo "zkcli_tour: $passed passed, $failed failed"
 ((failed == 0))
