@@ -136,9 +136,6 @@ fn run_cases(args: &RunArgs, cases: usize) -> ExitCode {
     let job = |case| Job { file: args.scenario.clone(), case, seed: args.seed };
     let report = hunt((1..=cases).map(job).collect(), cores(), None, false);
     if report.failed + report.broken > 0 || !args.quiet {
-        for failure in &report.failures {
-            println!("{}", failure.trim_end());
-        }
         let (held, runs) = (report.held, report.runs);
         println!("{} seed {}: {held} of {runs} cases hold", args.scenario.display(), args.seed);
     }

@@ -1,6 +1,10 @@
 //! S-12  Committed durability: a quorum's disks hold every committed transaction, at the commit and
 //! after every truncation and restart; and a restart finds what was durable before.
 //!
+//! What a quorum's disks hold and nobody has committed yet may be cut by its own leader, which then
+//! proposes it anew: ZooKeeper does so when a follower reconnects. It must not count the acks
+//! from before; the check at the commit sees to that.
+//!
 //! A scenario that wipes a disk breaks the crash model itself; that is not reported here, what
 //! comes of it is (S-11).
 
@@ -45,7 +49,7 @@ impl Checker for CommittedDurability {
 /// After this server has lost everything beyond `kept`, does a quorum hold what was committed?
 fn still_held(ghost: &Ghost, fact: &Fact, kept: Zxid, out: &mut Findings) {
     let server = ghost.server(fact.server);
-    let last = ghost.committed.last().min(server.durable_upto());
+    let last = ghost.firm.min(server.durable_upto());
     let loses_committed = last > kept
         && ghost.committed.covers(last)
         && server.log.chain_upto(last) == ghost.committed.chain_upto(last);
@@ -83,6 +87,21 @@ mod tests {
         story.note(1, Note::Truncated { to: z(1, 1) });
         story.assert_holds();
         story.note(2, Note::Truncated { to: z(1, 1) });
+        story.assert_violates("S-12");
+    }
+
+    #[test]
+    fn a_commit_by_acks_of_what_was_cut_since_is_caught() {
+        let mut story = Story::healthy();
+        let zxid = z(1, 3);
+        story.note(3, Note::Proposed { zxid, hash: h(zxid) });
+        story.log(1, zxid);
+        story.note(3, Note::AckCounted { zxid, from: s(1) });
+        story.note(1, Note::Truncated { to: z(1, 2) });
+        story.log(2, zxid);
+        story.note(3, Note::AckCounted { zxid, from: s(2) });
+        story.assert_holds();
+        story.note(3, Note::Committed { zxid, voters: vec![s(1), s(2)] });
         story.assert_violates("S-12");
     }
 

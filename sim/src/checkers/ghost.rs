@@ -4,8 +4,9 @@
 //! at it before and after each fact.
 //!
 //! - `committed`   the one committed history. A transaction enters it when a quorum holds it
-//!                 durably in its own epoch, when a leader is established on it, or when anybody
-//!                 delivers it, whichever comes first.
+//!   durably in its own epoch, when a leader is established on it, commits it, or when anybody
+//!   delivers it, whichever comes first. What is there for the first reason alone lies beyond
+//!   `firm`: its own leader may still cut it on one of those disks and propose it to it again.
 //! - `leaders`     per epoch: who was established, on which history.
 //! - `servers`     per server: its log (hash-chained), what of it is durable, its epoch files.
 //!
@@ -136,6 +137,8 @@ pub struct Ghost {
     /// The history that ends in this transaction, as first logged by anybody.
     pub known: BTreeMap<Zxid, Chain>,
     pub committed: ChainLog,
+    /// Up to here the committed history is known to somebody, and is there for good.
+    pub firm: Zxid,
     /// Per epoch: how far each voter's log was durable while that was its only epoch.
     held: BTreeMap<Epoch, BTreeMap<ServerId, Zxid>>,
 }
@@ -150,6 +153,7 @@ impl Ghost {
             proposed: BTreeMap::new(),
             known: BTreeMap::new(),
             committed: ChainLog::default(),
+            firm: Zxid::ZERO,
             held: BTreeMap::new(),
         };
         for server in ensemble.servers() {
@@ -160,7 +164,7 @@ impl Ghost {
         }
         let holder = ghost.servers.iter().find(|(_, s)| s.log.last() >= ensemble.committed);
         if let Some(holder) = holder.map(|(server, _)| *server) {
-            ghost.commit_upto(holder, ensemble.committed);
+            ghost.commit_firmly(holder, ensemble.committed);
         }
         ghost
     }
@@ -219,6 +223,7 @@ impl Ghost {
                 for held in self.held.values_mut() {
                     held.remove(&fact.server);
                 }
+                self.give_up_what_is_not_held();
             }
             Event::Paused => server.paused = true,
             Event::Resumed => server.paused = false,
@@ -248,14 +253,15 @@ impl Ghost {
                 let chain = server.log.chain_upto(*history_end);
                 let leadership = Leadership { leader: id, history_end: *history_end, chain, at };
                 self.leaders.entry(*epoch).or_insert(leadership);
-                self.commit_upto(id, *history_end);
+                self.commit_firmly(id, *history_end);
             }
             Note::Serving { epoch, zxid } => {
                 server.serving = Some(*epoch);
                 server.uninitialised = false;
                 server.applied = server.applied.max(*zxid);
-                self.commit_upto(id, *zxid);
+                self.commit_firmly(id, *zxid);
             }
+            Note::Committed { zxid, .. } => self.commit_firmly(id, *zxid),
             Note::Proposed { zxid, hash } => {
                 self.proposed.entry(*zxid).or_insert((*hash, id));
             }
@@ -279,7 +285,7 @@ impl Ghost {
                 // Before it serves, a learner fills its tree with a history that is committed
                 // only when its leader is established.
                 if server.delivers() {
-                    self.commit_upto(id, *zxid);
+                    self.commit_firmly(id, *zxid);
                 }
             }
             Note::FastForwarded { to, .. } => server.applied = *to,
@@ -327,6 +333,25 @@ impl Ghost {
                 *upto = (*upto).min(to);
             }
         }
+        self.give_up_what_is_not_held();
+    }
+
+    /// Beyond `firm` only what a quorum still holds is committed.
+    fn give_up_what_is_not_held(&mut self) {
+        while self.committed.last() > self.firm {
+            let last = self.committed.last();
+            let held = self.held.get(&last.epoch());
+            let holders: Vec<ServerId> = held
+                .into_iter()
+                .flatten()
+                .filter(|(_, upto)| **upto >= last)
+                .map(|(id, _)| *id)
+                .collect();
+            if self.ensemble.is_quorum(&holders) {
+                return;
+            }
+            self.committed.pop();
+        }
     }
 
     fn snapshot(&mut self, id: ServerId, zxid: Zxid) {
@@ -373,6 +398,11 @@ impl Ghost {
         if let Some(end) = ends.into_iter().rev().find(quorum_holds) {
             self.commit_upto(id, end);
         }
+    }
+
+    fn commit_firmly(&mut self, id: ServerId, zxid: Zxid) {
+        self.commit_upto(id, zxid);
+        self.firm = self.firm.max(zxid.min(self.committed.last()));
     }
 
     /// The committed history now contains this server's log up to `zxid`.

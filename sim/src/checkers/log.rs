@@ -72,6 +72,10 @@ impl ChainLog {
         self.entries.push(Entry { zxid, hash, chain });
     }
 
+    pub fn pop(&mut self) {
+        self.entries.pop();
+    }
+
     /// The number of entries at or below this zxid.
     pub fn count_upto(&self, zxid: Zxid) -> usize {
         self.entries.partition_point(|entry| entry.zxid <= zxid)

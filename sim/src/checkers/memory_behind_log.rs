@@ -1,6 +1,8 @@
 //! S-15  Memory not ahead of the log where it matters: a server votes with, and reports to a
-//! leader, the end of its log and nothing else; when it acks NEWLEADER its tree holds nothing that
-//! is not durable.
+//! leader, the end of its log and nothing else; and when it votes for itself or acks NEWLEADER, its
+//! tree holds nothing that is not durable.
+//!
+//! In between a tree may well be ahead: a COMMIT can come before the follower's own fsync ends.
 //!
 //! The detector of ZOOKEEPER-2845 and 4882: a tree that kept what the log lost, or the reverse.
 
@@ -16,23 +18,26 @@ impl Checker for MemoryBehindLog {
         match note(fact) {
             Some(Note::Vote { leader, zxid, .. }) if *leader == fact.server => {
                 is_end_of_log(ghost, fact, *zxid, "votes for itself with", out);
+                is_durable(ghost, fact, "votes for itself", out);
             }
             Some(Note::AckSent { kind: AckKind::Epoch, zxid }) => {
                 is_end_of_log(ghost, fact, *zxid, "reports to a leader", out);
             }
             Some(Note::AckSent { kind: AckKind::NewLeader, .. }) => {
-                let server = ghost.server(fact.server);
-                if server.applied > server.durable_upto() {
-                    let words = format!(
-                        "acks NEWLEADER with {} in its tree and {} durable",
-                        server.applied,
-                        server.durable_upto()
-                    );
-                    out.add("S-15", fact, &[], words);
-                }
+                is_durable(ghost, fact, "acks NEWLEADER", out);
             }
             _ => {}
         }
+    }
+}
+
+/// What the tree holds is durable.
+fn is_durable(ghost: &Ghost, fact: &Fact, does: &str, out: &mut Findings) {
+    let server = ghost.server(fact.server);
+    let (applied, durable) = (server.applied, server.durable_upto());
+    if applied > durable {
+        let words = format!("{does} with {applied} in its tree and {durable} durable");
+        out.add("S-15", fact, &[], words);
     }
 }
 
@@ -69,7 +74,7 @@ mod tests {
         story.note(1, Note::Appended { zxid: z(1, 3), hash: h(z(1, 3)) });
         story.note(1, Note::FastForwarded { to: z(1, 3), state_digest: 3 });
         story.assert_quiet("S-15");
-        story.note(1, Note::AckSent { kind: AckKind::NewLeader, zxid: z(1, 0) });
+        story.note(1, Note::AckSent { kind: AckKind::NewLeader, zxid: z(2, 0) });
         story.assert_violates("S-15");
     }
 }

@@ -91,7 +91,12 @@ impl Report {
             _ => self.broken += 1,
         }
         if code != 0 && self.failures.len() < SHOWN_MAX {
-            bar.println(output.trim_end());
+            // On a terminal above the bar.
+            if bar.is_hidden() {
+                println!("{}", output.trim_end());
+            } else {
+                bar.println(output.trim_end());
+            }
             self.failures.push(output);
         }
         if self.failed + self.broken > 0 {

@@ -172,7 +172,10 @@ impl Play {
         });
         let mut checkpoints = self.stage.take_checkpoints(upto).into_iter().peekable();
         for fact in &facts {
-            while let Some(checkpoint) = checkpoints.next_if(|checkpoint| checkpoint.at < fact.at) {
+            // An expectation is about what was before its moment: what a line does at the same time
+            // does not count yet.
+            while let Some(checkpoint) = checkpoints.next_if(|checkpoint| checkpoint.at <= fact.at)
+            {
                 self.meet(&checkpoint);
             }
             self.checkers.take(fact);
@@ -185,7 +188,7 @@ impl Play {
 
     fn meet(&mut self, checkpoint: &Checkpoint) {
         for clause in &checkpoint.clauses {
-            if let Some(instead) = self.fails(clause) {
+            if let Some(instead) = self.fails(clause, checkpoint.at) {
                 let (line, _) = checkpoint.place;
                 let words = format!("line {line} expects `{clause}`: {instead}");
                 let violation =
@@ -196,7 +199,7 @@ impl Play {
     }
 
     /// What is instead of what was expected.
-    fn fails(&self, clause: &Expectation) -> Option<String> {
+    fn fails(&self, clause: &Expectation, at: Stamp) -> Option<String> {
         let ghost = &self.checkers.ghost;
         let role = |server: ServerId, role: RoleName| is_in_role(ghost, server, role);
         let holds = match clause {
@@ -213,35 +216,36 @@ impl Play {
                 ghost.server(*server).truncated_to.contains(to)
             }
             Expectation::Synced { server, mode } => ghost.server(*server).synced_by == Some(*mode),
-            Expectation::Client { name, state } => self.client_is(name, *state),
+            Expectation::Client { name, state } => self.client_is(name, *state, at),
         };
         (!holds).then(|| match clause {
-            Expectation::Client { name, .. } => self.client_words(name),
+            Expectation::Client { name, .. } => self.client_words(name, at),
             _ => describe(ghost),
         })
     }
 
-    fn client_is(&self, name: &str, state: ClientState) -> bool {
+    /// The state of the client's newest operation as it was at that moment.
+    fn client_is(&self, name: &str, state: ClientState, at: Stamp) -> bool {
         let history = self.history.borrow();
-        let outcome = history.newest(name).map(|record| record.outcome.clone());
-        let waits = !self.stage.all_sent(name) || matches!(outcome, Some(None));
+        let newest = history.newest_before(name, at);
+        let outcome = newest.and_then(|record| record.outcome_at(at));
+        let told = self.stage.told_before(name, at);
+        let waits = told > history.count_before(name, at) || (told > 0 && outcome.is_none());
         match state {
             ClientState::Waits => waits,
-            ClientState::Ok => {
-                !waits && matches!(outcome, Some(Some(Outcome::Reply { err: 0, .. })))
-            }
+            ClientState::Ok => !waits && matches!(outcome, Some(Outcome::Reply { err: 0, .. })),
             ClientState::Fails => match outcome {
-                Some(Some(Outcome::Reply { err, .. })) => !waits && err != 0,
-                Some(Some(Outcome::Lost { .. })) => !waits,
-                _ => false,
+                Some(Outcome::Reply { err, .. }) => !waits && *err != 0,
+                Some(Outcome::Lost { .. }) => !waits,
+                None => false,
             },
         }
     }
 
-    fn client_words(&self, name: &str) -> String {
-        match self.history.borrow().newest(name) {
+    fn client_words(&self, name: &str, at: Stamp) -> String {
+        match self.history.borrow().newest_before(name, at) {
             Some(record) => {
-                format!("its newest operation is {:?}: {:?}", record.op, record.outcome)
+                format!("its newest operation is {:?}: {:?}", record.op, record.outcome_at(at))
             }
             None => "it has asked for nothing".into(),
         }
@@ -267,9 +271,12 @@ impl Play {
             return;
         }
         let written = |play: &Play| {
-            let done = play.client_is("probe", ClientState::Ok);
+            let done = play.client_is("probe", ClientState::Ok, play.seen);
             (!done).then(|| {
-                format!("a new client's write is not done: {}", play.client_words("probe"))
+                format!(
+                    "a new client's write is not done: {}",
+                    play.client_words("probe", play.seen)
+                )
             })
         };
         if self.comes("L-3", healed, deadlines.writes, written).await {

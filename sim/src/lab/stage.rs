@@ -93,9 +93,9 @@ impl Stage {
         ready
     }
 
-    /// Whether operations that a script was told have all been sent.
-    pub(super) fn all_sent(&self, client: &str) -> bool {
-        self.0.scripts.borrow().get(client).is_none_or(|script| script.is_empty())
+    /// How many operations a scripted client was told before a moment.
+    pub(super) fn told_before(&self, client: &str, at: Stamp) -> usize {
+        self.0.scripts.borrow().get(client).map_or(0, |script| script.told_before(at))
     }
 
     fn schedule(&self, world: &World, line: Line) {

@@ -304,7 +304,7 @@ impl Compiler<'_> {
         Ok(Line { when: When::At(at), place: (place.line, place.column), ..line })
     }
 
-    /// A sum of times, `finalize_wait` and `latency`, each with a whole factor if wanted.
+    /// A sum of times, `finalize_wait` and `latency`, each with a factor if wanted.
     fn formula(
         &self,
         text: &Text,
@@ -317,10 +317,13 @@ impl Compiler<'_> {
             let at = offset + term.len() - term.trim_start().len();
             let mut words = term.split_whitespace();
             let first = words.next().unwrap_or("");
-            let (factor, name) = match first.parse::<u32>() {
+            let (factor, name) = match first.parse::<f64>() {
                 Ok(factor) => (factor, words.next().unwrap_or("")),
-                Err(_) => (1, first),
+                Err(_) => (1.0, first),
             };
+            if !(0.0..=1000.0).contains(&factor) {
+                return Err(self.wrong(text, at, "expected a factor from 0 to 1000"));
+            }
             let value = match name {
                 "finalize_wait" => ensemble.finalize_wait,
                 "latency" if latency.0 == latency.1 => latency.0,
@@ -335,7 +338,7 @@ impl Compiler<'_> {
             if words.next().is_some() {
                 return Err(self.wrong(text, at, "expected `+` between the terms"));
             }
-            total += value * factor;
+            total += value.mul_f64(factor);
             offset += term.len() + 1;
         }
         Ok(total)

@@ -123,7 +123,7 @@ pub(super) struct Chaos {
 pub(super) struct Boundary {
     /// The `$name` in the timeline.
     pub(super) vary: Text,
-    /// A sum of times, `finalize_wait` and `latency`: `finalize_wait + 2 latency`.
+    /// A sum of times, `finalize_wait` and `latency`: `finalize_wait + 2 latency`, `0.5 finalize_wait`.
     pub(super) at: Text,
     pub(super) delta: Text,
     pub(super) check_at: Text,

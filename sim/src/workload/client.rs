@@ -39,16 +39,24 @@ pub enum Source {
 #[derive(Debug, Default)]
 pub struct Script {
     queue: RefCell<VecDeque<(Stamp, Op)>>,
+    /// When each operation was told, sent or not.
+    all: RefCell<Vec<Stamp>>,
     told: Notify,
 }
 
 impl Script {
     pub fn tell(&self, at: Stamp, op: Op) {
         self.queue.borrow_mut().push_back((at, op));
+        self.all.borrow_mut().push(at);
         self.told.notify_one();
     }
 
-    /// Operations that were told and not yet sent.
+    /// How many operations were told before a moment.
+    pub fn told_before(&self, at: Stamp) -> usize {
+        self.all.borrow().iter().filter(|told| **told < at).count()
+    }
+
+    /// Whether everything told has been sent.
     pub fn is_empty(&self) -> bool {
         self.queue.borrow().is_empty()
     }

@@ -32,6 +32,15 @@ pub enum Outcome {
     },
 }
 
+impl Record {
+    /// What was known of it before a moment.
+    pub fn outcome_at(&self, at: Stamp) -> Option<&Outcome> {
+        self.outcome.as_ref().filter(|outcome| match outcome {
+            Outcome::Reply { at: when, .. } | Outcome::Lost { at: when } => *when < at,
+        })
+    }
+}
+
 /// What is wrong already at the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Complaint {
@@ -63,9 +72,15 @@ impl History {
         self.records[number].outcome = Some(outcome);
     }
 
-    /// The client's newest operation.
-    pub fn newest(&self, client: &str) -> Option<&Record> {
-        self.records.iter().rev().find(|record| record.client == client)
+    /// The newest operation this client asked for before a moment.
+    pub fn newest_before(&self, client: &str, at: Stamp) -> Option<&Record> {
+        self.records.iter().rev().find(|record| record.client == client && record.invoked < at)
+    }
+
+    /// How many operations this client asked for before a moment.
+    pub fn count_before(&self, client: &str, at: Stamp) -> usize {
+        let asked = |record: &&Record| record.client == client && record.invoked < at;
+        self.records.iter().filter(asked).count()
     }
 
     /// How many operations were answered, lost, and are still open.
