@@ -7,6 +7,7 @@ use quorate::base::{Epoch, RoleName, ServerId, SyncMode, Zxid};
 use quorate::runtime::LabelKind;
 
 use super::lexer::show_duration;
+use super::links::Links;
 
 /// One line: when, and what then happens, in the order written.
 #[derive(Clone, Debug, PartialEq)]
@@ -88,25 +89,6 @@ pub enum Action {
         act: ClientAct,
     },
     Expect(Vec<Expectation>),
-}
-
-/// Where a fault lies: directed pairs on these planes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Links {
-    pub plane: Plane,
-    pub pairs: Vec<(ServerId, ServerId)>,
-    /// As written, to print it again.
-    pub text: String,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Plane {
-    /// Election and quorum ports: everything between servers.
-    Servers,
-    Election,
-    Quorum,
-    /// Between the clients and the server of each pair (its two ends are the same server).
-    Client,
 }
 
 /// What a scripted client does.
@@ -235,18 +217,6 @@ impl fmt::Display for Trigger {
             Trigger::Established { server } => write!(f, "{server} established"),
             Trigger::Elected { server } => write!(f, "{server} elected"),
         }
-    }
-}
-
-impl fmt::Display for Links {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.plane {
-            Plane::Servers => {}
-            Plane::Election => f.write_str("election ")?,
-            Plane::Quorum => f.write_str("quorum ")?,
-            Plane::Client => f.write_str("client ")?,
-        }
-        f.write_str(&self.text)
     }
 }
 

@@ -430,3 +430,7 @@ fn best_of_first_quorum(ensemble: &Ensemble, order: &[ServerId]) -> ServerId {
     let best = order[..size].iter().max_by_key(|server| key(server));
     *best.expect("an order has at least one server")
 }
+
+#[cfg(test)]
+#[path = "compile_test.rs"]
+mod tests;
