@@ -203,8 +203,10 @@ impl Play {
         let ghost = &self.checkers.ghost;
         let role = |server: ServerId, role: RoleName| is_in_role(ghost, server, role);
         let holds = match clause {
-            Expectation::Leader { server, epoch } => match ghost.leader() {
-                Some((e, leader)) => leader == *server && epoch.is_none_or(|epoch| epoch == e),
+            Expectation::Leader { servers, epoch } => match ghost.leader() {
+                Some((e, leader)) => {
+                    servers.contains(&leader) && epoch.is_none_or(|epoch| epoch == e)
+                }
                 None => false,
             },
             Expectation::NoLeader => ghost.leader().is_none(),

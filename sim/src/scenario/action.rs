@@ -127,9 +127,9 @@ pub enum ClientAct {
 /// One clause of an `expect`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Expectation {
-    /// This server is the established leader of the highest epoch (and that epoch is this one).
+    /// One of these is the established leader of the highest epoch (and that epoch is this one).
     Leader {
-        server: ServerId,
+        servers: Vec<ServerId>,
         epoch: Option<Epoch>,
     },
     /// No running server is an established leader.
@@ -297,9 +297,9 @@ impl fmt::Display for ClientAct {
 impl fmt::Display for Expectation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Expectation::Leader { server, epoch: None } => write!(f, "leader {server}"),
-            Expectation::Leader { server, epoch: Some(e) } => {
-                write!(f, "leader {server} epoch {e}")
+            Expectation::Leader { servers, epoch: None } => write!(f, "leader {}", List(servers)),
+            Expectation::Leader { servers, epoch: Some(e) } => {
+                write!(f, "leader {} epoch {e}", List(servers))
             }
             Expectation::NoLeader => f.write_str("no leader"),
             Expectation::NotLeader(server) => write!(f, "not leader {server}"),

@@ -258,9 +258,9 @@ impl Names {
             }
             Some("leader") => {
                 words.next();
-                let server = self.server(words)?;
+                let servers = self.servers(words)?;
                 let epoch = if words.take("epoch") { Some(an_epoch(words)?) } else { None };
-                Ok(Expectation::Leader { server, epoch })
+                Ok(Expectation::Leader { servers, epoch })
             }
             Some("last") => {
                 words.next();
