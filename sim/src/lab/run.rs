@@ -257,7 +257,8 @@ impl Play {
         if !liveness::is_available(&self.checkers.ghost) {
             return;
         }
-        let steps: [(&str, Duration, fn(&Ghost) -> Option<String>); 2] = [
+        type Missing = fn(&Ghost) -> Option<String>;
+        let steps: [(&str, Duration, Missing); 2] = [
             ("L-1", deadlines.leader, liveness::missing_leader),
             ("L-2", deadlines.learners, liveness::missing_learners),
         ];

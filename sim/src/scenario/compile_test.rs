@@ -46,6 +46,13 @@ fn values_are_checked_where_they_stand() {
 }
 
 #[test]
+fn a_client_connects_before_it_asks() {
+    let lines = "timeline = [\"1s client a connects 1\", \"2s client b get /x\"]\n";
+    let error = refused(&format!("{THREE}{lines}"));
+    assert!(error.message.contains("client `b` has not connected"), "{error}");
+}
+
+#[test]
 fn the_timeline_may_stand_behind_the_network_but_only_once() {
     let network = "[network]\nlatency = \"1ms..5ms\"\ntimeline = [\"0s start 1\"]\n";
     let scenario = parse(&format!("{THREE}{network}")).expect("a scenario");

@@ -11,6 +11,7 @@ pub mod action;
 mod cases;
 pub mod chaos;
 mod compile;
+mod ensemble;
 pub mod error;
 mod frame;
 pub mod lexer;

@@ -86,11 +86,11 @@ impl Names {
             let Some((_, value)) = known else {
                 return Err(words.expected("a name that [boundary] varies"));
             };
-            words.next();
+            words.take_next();
             return Ok(*value);
         }
         let value = duration(text).ok_or_else(|| words.expected(what))?;
-        words.next();
+        words.take_next();
         Ok(value)
     }
 
@@ -99,29 +99,29 @@ impl Names {
         const EVENTS: [&str; 5] = ["sends", "durable", "role", "established", "elected"];
         match words.peek() {
             Some("sends") => {
-                words.next();
+                words.take_next();
                 let kind = named(words, "kind of message", &KINDS)?;
                 let zxid = words.peek().and_then(zxid);
                 if zxid.is_some() {
-                    words.next();
+                    words.take_next();
                 }
                 let to = if words.take("to") { Some(self.server(words)?) } else { None };
                 Ok(Trigger::Sends { from: server, kind, to, zxid })
             }
             Some("durable") => {
-                words.next();
+                words.take_next();
                 Ok(Trigger::Durable { server, zxid: a_zxid(words)? })
             }
             Some("role") => {
-                words.next();
+                words.take_next();
                 Ok(Trigger::Role { server, role: named(words, "role", &ROLES)? })
             }
             Some("established") => {
-                words.next();
+                words.take_next();
                 Ok(Trigger::Established { server })
             }
             Some("elected") => {
-                words.next();
+                words.take_next();
                 Ok(Trigger::Elected { server })
             }
             Some(word) => Err(Mistake::new(words.at(), unknown_word("event", word, &EVENTS))),
@@ -134,7 +134,7 @@ impl Names {
             return Err(words.expected("an action such as `start 1`"));
         };
         let at = words.at();
-        words.next();
+        words.take_next();
         match word {
             "start" => Ok(Action::Start(self.servers(words)?)),
             "stop" => Ok(Action::Stop(self.servers(words)?)),
@@ -183,7 +183,7 @@ impl Names {
             let Some(rate) = rate.filter(|rate| (0.05..=20.0).contains(rate)) else {
                 return Err(words.expected("a rate from 0.05 to 20"));
             };
-            words.next();
+            words.take_next();
             return Ok(Action::ClockRate { servers, rate });
         }
         if !words.take("jump") {
@@ -192,7 +192,7 @@ impl Names {
         let text = words.peek().unwrap_or("");
         let size = text.strip_prefix(['+', '-']).and_then(duration);
         let Some(size) = size else { return Err(words.expected("a jump such as `+1h`")) };
-        words.next();
+        words.take_next();
         let by_ms = i64::try_from(size.as_millis()).unwrap_or(i64::MAX);
         let by_ms = if text.starts_with('-') { -by_ms } else { by_ms };
         Ok(Action::ClockJump { servers, by_ms })
@@ -243,35 +243,35 @@ impl Names {
     fn clause(&self, words: &mut Words<'_>) -> Result<Expectation, Mistake> {
         match words.peek() {
             Some("no") => {
-                words.next();
+                words.take_next();
                 if words.take("leader") {
                     return Ok(Expectation::NoLeader);
                 }
                 Err(words.expected("`leader`"))
             }
             Some("not") => {
-                words.next();
+                words.take_next();
                 if !words.take("leader") {
                     return Err(words.expected("`leader`"));
                 }
                 Ok(Expectation::NotLeader(self.server(words)?))
             }
             Some("leader") => {
-                words.next();
+                words.take_next();
                 let servers = self.servers(words)?;
                 let epoch = if words.take("epoch") { Some(an_epoch(words)?) } else { None };
                 Ok(Expectation::Leader { servers, epoch })
             }
             Some("last") => {
-                words.next();
+                words.take_next();
                 Ok(Expectation::Last { server: self.server(words)?, zxid: a_zxid(words)? })
             }
             Some("truncated") => {
-                words.next();
+                words.take_next();
                 Ok(Expectation::Truncated { server: self.server(words)?, to: a_zxid(words)? })
             }
             Some("synced") => {
-                words.next();
+                words.take_next();
                 let server = self.server(words)?;
                 let modes = [
                     ("DIFF", SyncMode::Diff),
@@ -284,7 +284,7 @@ impl Names {
                 })
             }
             Some("client") => {
-                words.next();
+                words.take_next();
                 let name = any_word(words, "a client's name")?;
                 let states = [
                     ("ok", ClientState::Ok),
@@ -317,7 +317,7 @@ impl Names {
         let number = words.peek().and_then(|word| word.parse::<i64>().ok()).map(ServerId);
         match number {
             Some(server) if self.servers.contains(&server) => {
-                words.next();
+                words.take_next();
                 Ok(server)
             }
             _ => Err(words.expected(&format!("a server of the ensemble ({})", self.all()))),
@@ -349,7 +349,7 @@ impl Names {
             _ => Plane::Servers,
         };
         if plane != Plane::Servers {
-            words.next();
+            words.take_next();
         }
         if plane == Plane::Client {
             let servers = self.servers(words)?;
@@ -399,14 +399,14 @@ fn named<T: Copy>(words: &mut Words<'_>, what: &str, known: &[(&str, T)]) -> Res
     let Some((_, value)) = known.iter().find(|(name, _)| *name == word) else {
         return Err(Mistake::new(words.at(), unknown_word(what, word, &names)));
     };
-    words.next();
+    words.take_next();
     Ok(*value)
 }
 
 fn any_word(words: &mut Words<'_>, what: &str) -> Result<String, Mistake> {
     match words.peek() {
         Some(word) if word != ";" && word != "," => {
-            words.next();
+            words.take_next();
             Ok(word.to_owned())
         }
         _ => Err(words.expected(what)),
@@ -427,14 +427,14 @@ fn data(words: &mut Words<'_>) -> String {
 fn a_zxid(words: &mut Words<'_>) -> Result<Zxid, Mistake> {
     let value = words.peek().and_then(zxid);
     let value = value.ok_or_else(|| words.expected("a zxid such as `0x100000004`"))?;
-    words.next();
+    words.take_next();
     Ok(value)
 }
 
 fn an_epoch(words: &mut Words<'_>) -> Result<Epoch, Mistake> {
     let value = words.peek().and_then(|word| word.parse::<i64>().ok());
     let value = value.ok_or_else(|| words.expected("an epoch such as `1`"))?;
-    words.next();
+    words.take_next();
     Ok(Epoch(value))
 }
 
