@@ -172,15 +172,14 @@ impl Database {
         self.committed = self.committed.max(zxid);
     }
 
-    pub fn has_committed_work(&self) -> bool {
-        self.unapplied.front().is_some_and(|p| p.zxid() <= self.committed)
+    /// The oldest transaction that is committed and not applied.
+    pub fn next_to_apply(&self) -> Option<Zxid> {
+        self.unapplied.front().map(|p| p.zxid()).filter(|zxid| *zxid <= self.committed)
     }
 
     /// Applies the oldest committed transaction.
     pub fn apply_next(&mut self) -> Option<(Rc<Proposal>, Applied)> {
-        if !self.has_committed_work() {
-            return None;
-        }
+        self.next_to_apply()?;
         let proposal = self.unapplied.pop_front()?;
         let applied = self.tree.apply(&proposal.header, &proposal.txn);
         self.sessions.apply(&proposal.header, &proposal.txn);

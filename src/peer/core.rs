@@ -204,7 +204,7 @@ impl Peer {
 
     /// Whether [`Input::Apply`] would do something.
     pub fn has_work_to_apply(&self) -> bool {
-        self.service.is_serving() && self.db.has_committed_work()
+        self.service.is_serving() && self.db.next_to_apply().is_some()
     }
 
     fn on_timer(&mut self, now: Now) {

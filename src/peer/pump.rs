@@ -70,30 +70,30 @@ impl<R: Runtime> Pump<R> {
                 self.wait_until(next).await;
                 continue;
             }
-            if next == timer {
+            if next == first {
+                self.take_input();
+            } else if next == timer {
                 self.step(timer, Input::Timer);
-            } else if next == apply {
+            } else {
                 self.apply_at = None;
                 self.step(apply, Input::Apply);
-            } else if let Some((at, source, input)) = self.inbox.pop() {
-                if is_last_of_its_source(&input) {
-                    self.inbox.forget(source);
-                }
-                self.step(at, input);
             }
         }
     }
 
-    /// A time that was slept through (a busy machine, a paused process, a clock that began to run
-    /// faster) happens as late as an instant can that has settled: what came in meanwhile goes
-    /// before it. Not later, or it would never come to its turn.
+    fn take_input(&mut self) {
+        let Some((at, source, input)) = self.inbox.pop() else { return };
+        if is_last_of_its_source(&input) {
+            self.inbox.forget(source);
+        }
+        self.step(at, input);
+    }
+
+    /// A time that was slept through (a busy machine, a paused process) happens at the last
+    /// settled instant: what came in meanwhile goes before it.
     fn no_later_than_now(&self, due: Stamp) -> Stamp {
         let (now, settle) = (self.rt.stamp(), self.rt.settle());
-        if now > due + 2 * settle {
-            Stamp((now - Stamp(0)).saturating_sub(settle).as_nanos() as u64)
-        } else {
-            due
-        }
+        if now > due + 2 * settle { Stamp(now.0 - settle.as_nanos() as u64) } else { due }
     }
 
     async fn wait_until(&self, next: Stamp) {

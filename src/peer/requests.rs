@@ -212,10 +212,11 @@ impl Peer {
         self.ask_log(ForWhom::Role, LogRequest::Append(proposal));
     }
 
-    /// Transactions wait to be applied: in turn while we serve, at once while we do not yet.
-    pub(super) fn on_committed(&mut self, now: Now) {
+    /// Transactions wait to be applied: in turn while we serve, at once while we do not yet. Then
+    /// no further than to `zxid`: what the same step committed behind it has its own turn (S-15).
+    pub(super) fn on_committed(&mut self, now: Now, zxid: Zxid) {
         if !self.service.is_serving() {
-            while self.db.has_committed_work() {
+            while self.db.next_to_apply().is_some_and(|next| next <= zxid) {
                 self.apply_one(now);
             }
         }

@@ -165,7 +165,7 @@ impl Peer {
                 L::Append(proposal) => self.append(proposal),
                 L::ReadLog { link, after, up_to } => self.read_log(link, after, up_to),
                 L::Serve => self.on_established(now),
-                L::Committed => self.on_committed(now),
+                L::Committed(zxid) => self.on_committed(now, zxid),
                 L::Request { link, session, cxid, op, body, auth } => {
                     self.on_learner_request(now, link, session, cxid, op, body, auth);
                 }
@@ -212,7 +212,7 @@ impl Peer {
                     self.begin_serving(now);
                     self.tell_election_epoch();
                 }
-                L::Committed => self.on_committed(now),
+                L::Committed(zxid) => self.on_committed(now, zxid),
                 L::SyncDone { conn, zxid } => self.on_sync_done(now, conn, zxid),
                 L::Revalidated { session, valid } => self.on_revalidated(now, session, valid),
                 L::Pinged { zxid } => self.answer_ping(zxid),

@@ -144,7 +144,7 @@ impl Leader {
         if self.stage != Stage::Broadcast {
             return;
         }
-        let mut committed = false;
+        let before = db.committed();
         while let Some(first) = self.broadcast.outstanding.first_entry() {
             if !first.get().acks.has_quorum(&self.verifier) {
                 break;
@@ -159,13 +159,12 @@ impl Leader {
                 self.send(link, Packet::Inform(outstanding.proposal.clone()), out);
             }
             db.commit_to(zxid);
-            committed = true;
             for origin in outstanding.syncs {
                 self.answer_sync(origin, zxid, out);
             }
         }
-        if committed {
-            out.push(Output::Committed);
+        if db.committed() > before {
+            out.push(Output::Committed(db.committed()));
         }
         let _ = now;
     }

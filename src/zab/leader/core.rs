@@ -72,8 +72,8 @@ pub enum Output {
     },
     /// Established: serve clients from now on.
     Serve,
-    /// Transactions were committed: they wait in the database to be applied.
-    Committed,
+    /// Transactions up to here were committed: they wait in the database to be applied.
+    Committed(Zxid),
     /// A learner forwards a client's operation.
     Request {
         link: LinkId,

@@ -86,7 +86,7 @@ impl Learner {
         match db.oldest_uncommitted() {
             Some(oldest) if oldest == zxid => {
                 db.commit_to(zxid);
-                out.push(Output::Committed);
+                out.push(Output::Committed(zxid));
             }
             oldest => out.push(Output::GiveUp(format!(
                 "I-14: COMMIT {zxid} while the oldest proposal is {oldest:?}"

@@ -69,8 +69,8 @@ pub enum Output {
     },
     /// UPTODATE: serve clients from now on.
     Serve,
-    /// Transactions were committed: they wait in the database to be applied.
-    Committed,
+    /// Transactions up to here were committed: they wait in the database to be applied.
+    Committed(Zxid),
     /// A local sync is done once the tree has reached this zxid.
     SyncDone {
         conn: ConnId,

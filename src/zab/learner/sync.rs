@@ -115,7 +115,7 @@ impl Learner {
     /// and only then the ack.
     pub(super) fn ack_newleader(&mut self, now: Now, db: &mut Database, out: &mut Vec<Output>) {
         db.commit_to(self.history_end);
-        out.push(Output::Committed);
+        out.push(Output::Committed(self.history_end));
         let zxid = Zxid::new(self.epoch, 0);
         out.push(Output::Note(Note::AckSent { kind: AckKind::NewLeader, zxid }));
         out.push(Output::Send(self.link, Packet::Ack { zxid }));
