@@ -11,11 +11,11 @@ impl Checker for TruthfulAck {
     fn before(&mut self, ghost: &Ghost, fact: &Fact, out: &mut Findings) {
         let server = ghost.server(fact.server);
         match note(fact) {
-            Some(Note::AckSent { kind: AckKind::Proposal, zxid }) => {
-                if !server.holds_durably(*zxid) {
-                    let upto = server.durable_upto();
-                    out.add("S-18", fact, &[], format!("acks {zxid}, durable is {upto}"));
-                }
+            Some(Note::AckSent { kind: AckKind::Proposal, zxid })
+                if !server.holds_durably(*zxid) =>
+            {
+                let upto = server.durable_upto();
+                out.add("S-18", fact, &[], format!("acks {zxid}, durable is {upto}"));
             }
             Some(Note::AckSent { kind: AckKind::NewLeader, zxid }) => {
                 if server.current < zxid.epoch() {

@@ -203,8 +203,10 @@ impl Play {
         let ghost = &self.checkers.ghost;
         let role = |server: ServerId, role: RoleName| is_in_role(ghost, server, role);
         let holds = match clause {
-            Expectation::Leader { server, epoch } => match ghost.leader() {
-                Some((e, leader)) => leader == *server && epoch.is_none_or(|epoch| epoch == e),
+            Expectation::Leader { servers, epoch } => match ghost.leader() {
+                Some((e, leader)) => {
+                    servers.contains(&leader) && epoch.is_none_or(|epoch| epoch == e)
+                }
                 None => false,
             },
             Expectation::NoLeader => ghost.leader().is_none(),
@@ -255,7 +257,8 @@ impl Play {
         if !liveness::is_available(&self.checkers.ghost) {
             return;
         }
-        let steps: [(&str, Duration, fn(&Ghost) -> Option<String>); 2] = [
+        type Missing = fn(&Ghost) -> Option<String>;
+        let steps: [(&str, Duration, Missing); 2] = [
             ("L-1", deadlines.leader, liveness::missing_leader),
             ("L-2", deadlines.learners, liveness::missing_learners),
         ];

@@ -7,6 +7,7 @@ use quorate::base::{Epoch, RoleName, ServerId, SyncMode, Zxid};
 use quorate::runtime::LabelKind;
 
 use super::lexer::show_duration;
+use super::links::Links;
 
 /// One line: when, and what then happens, in the order written.
 #[derive(Clone, Debug, PartialEq)]
@@ -90,25 +91,6 @@ pub enum Action {
     Expect(Vec<Expectation>),
 }
 
-/// Where a fault lies: directed pairs on these planes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Links {
-    pub plane: Plane,
-    pub pairs: Vec<(ServerId, ServerId)>,
-    /// As written, to print it again.
-    pub text: String,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Plane {
-    /// Election and quorum ports: everything between servers.
-    Servers,
-    Election,
-    Quorum,
-    /// Between the clients and the server of each pair (its two ends are the same server).
-    Client,
-}
-
 /// What a scripted client does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClientAct {
@@ -145,9 +127,9 @@ pub enum ClientAct {
 /// One clause of an `expect`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Expectation {
-    /// This server is the established leader of the highest epoch (and that epoch is this one).
+    /// One of these is the established leader of the highest epoch (and that epoch is this one).
     Leader {
-        server: ServerId,
+        servers: Vec<ServerId>,
         epoch: Option<Epoch>,
     },
     /// No running server is an established leader.
@@ -238,18 +220,6 @@ impl fmt::Display for Trigger {
     }
 }
 
-impl fmt::Display for Links {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.plane {
-            Plane::Servers => {}
-            Plane::Election => f.write_str("election ")?,
-            Plane::Quorum => f.write_str("quorum ")?,
-            Plane::Client => f.write_str("client ")?,
-        }
-        f.write_str(&self.text)
-    }
-}
-
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -327,9 +297,9 @@ impl fmt::Display for ClientAct {
 impl fmt::Display for Expectation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Expectation::Leader { server, epoch: None } => write!(f, "leader {server}"),
-            Expectation::Leader { server, epoch: Some(e) } => {
-                write!(f, "leader {server} epoch {e}")
+            Expectation::Leader { servers, epoch: None } => write!(f, "leader {}", List(servers)),
+            Expectation::Leader { servers, epoch: Some(e) } => {
+                write!(f, "leader {} epoch {e}", List(servers))
             }
             Expectation::NoLeader => f.write_str("no leader"),
             Expectation::NotLeader(server) => write!(f, "not leader {server}"),

@@ -56,7 +56,7 @@ pub(super) fn start_orders(
         let leader = best_of_first_quorum(order);
         let others = servers.iter().copied().filter(|s| *s != leader).collect();
         let expect = Action::Expect(vec![
-            Expectation::Leader { server: leader, epoch: None },
+            Expectation::Leader { servers: vec![leader], epoch: None },
             Expectation::InRole { servers: others, role: quorate::base::RoleName::Following },
         ]);
         timeline.push(line(When::At(gap * (order.len() as u32 + 1)), expect, place));

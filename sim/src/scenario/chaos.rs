@@ -11,7 +11,8 @@ use std::time::Duration;
 use quorate::base::ServerId;
 
 use super::Ensemble;
-use super::action::{Action, Line, Links, Plane, When};
+use super::action::{Action, Line, When};
+use super::links::{Links, Plane};
 use crate::draw::Draws;
 
 /// `[chaos]`: most so many faults of a class a minute, when, and how long one lasts.

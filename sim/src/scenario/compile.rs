@@ -1,13 +1,13 @@
 //! From the TOML frame to a [`Scenario`]: every value checked, every mistake with its place.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::time::Duration;
 
 use quorate::base::{Epoch, Exhibit, Museum, ServerId, Zxid};
 use toml::Spanned;
 
-use super::action::{Action, Line, When};
+use super::action::{Action, ClientAct, Expectation, Line, When};
 use super::cases::{self, Case};
 use super::chaos::Chaos;
 use super::error::{FileError, Source, unknown_word};
@@ -23,8 +23,9 @@ pub(super) fn compile(source: &Source) -> Result<Scenario, FileError> {
     Compiler { source }.scenario(frame)
 }
 
-struct Compiler<'a> {
-    source: &'a Source,
+/// A file on its way to a scenario.
+pub(super) struct Compiler<'a> {
+    pub(super) source: &'a Source,
 }
 
 impl Compiler<'_> {
@@ -68,20 +69,25 @@ impl Compiler<'_> {
         })
     }
 
-    fn wrong(&self, text: &Text, offset: usize, message: impl Into<String>) -> FileError {
+    pub(super) fn wrong(
+        &self,
+        text: &Text,
+        offset: usize,
+        message: impl Into<String>,
+    ) -> FileError {
         self.source.error(self.source.inside(&text.span(), offset), message)
     }
 
-    fn at(&self, span: &Range<usize>, message: impl Into<String>) -> FileError {
+    pub(super) fn at(&self, span: &Range<usize>, message: impl Into<String>) -> FileError {
         self.source.error(span.start, message)
     }
 
-    fn duration(&self, text: &Text) -> Result<Duration, FileError> {
+    pub(super) fn duration(&self, text: &Text) -> Result<Duration, FileError> {
         duration(text.get_ref())
             .ok_or_else(|| self.wrong(text, 0, "expected a time such as `200ms` or `10s`"))
     }
 
-    fn optional(&self, text: Option<&Text>) -> Result<Option<Duration>, FileError> {
+    pub(super) fn optional(&self, text: Option<&Text>) -> Result<Option<Duration>, FileError> {
         text.map(|text| self.duration(text)).transpose()
     }
 
@@ -98,105 +104,9 @@ impl Compiler<'_> {
             .ok_or_else(|| self.wrong(text, 0, "expected a time or a range such as `1ms..5ms`"))
     }
 
-    fn zxid(&self, text: &Text) -> Result<Zxid, FileError> {
+    pub(super) fn zxid(&self, text: &Text) -> Result<Zxid, FileError> {
         zxid(text.get_ref())
             .ok_or_else(|| self.wrong(text, 0, "expected a zxid such as `0x100000004`"))
-    }
-
-    fn ensemble(&self, frame: &frame::Ensemble) -> Result<Ensemble, FileError> {
-        let voters: BTreeSet<ServerId> =
-            frame.voters.get_ref().iter().copied().map(ServerId).collect();
-        let observers: BTreeSet<ServerId> = frame.observers.iter().copied().map(ServerId).collect();
-        if voters.is_empty() || voters.len() != frame.voters.get_ref().len() {
-            return Err(self.at(&frame.voters.span(), "expected one or more different servers"));
-        }
-        if voters.intersection(&observers).next().is_some() {
-            return Err(self.at(&frame.voters.span(), "a voter cannot be an observer too"));
-        }
-        let all: BTreeSet<ServerId> = voters.union(&observers).copied().collect();
-        let mut weights = BTreeMap::new();
-        for (name, weight) in &frame.weights {
-            weights.insert(self.member(name, &voters)?, *weight);
-        }
-        let mut disks = BTreeMap::new();
-        for (name, disk) in &frame.disk {
-            disks.insert(self.member(name, &all)?, self.disk(disk)?);
-        }
-        let ms = Duration::from_millis;
-        let mut ensemble = Ensemble {
-            voters,
-            observers,
-            weights,
-            tick_time: self.optional(frame.tick_time.as_ref())?.unwrap_or(ms(1000)),
-            init_limit: frame.init_limit.unwrap_or(10),
-            sync_limit: frame.sync_limit.unwrap_or(5),
-            finalize_wait: self.optional(frame.finalize_wait.as_ref())?.unwrap_or(ms(200)),
-            notification_interval_min: self
-                .optional(frame.min_notification_interval.as_ref())?
-                .unwrap_or(ms(200)),
-            notification_interval_max: self
-                .optional(frame.max_notification_interval.as_ref())?
-                .unwrap_or(ms(60_000)),
-            epoch_wait_max: self.optional(frame.max_time_to_wait_for_epoch.as_ref())?,
-            snap_count: frame.snap_count.unwrap_or(100_000),
-            committed_log_count: frame.commit_log_count.unwrap_or(500),
-            autocreate: frame.autocreate.unwrap_or(true),
-            disks,
-            committed: Zxid::ZERO,
-        };
-        ensemble.committed = match &frame.committed {
-            Some(text) => self.zxid(text)?,
-            None => held_by_a_quorum(&ensemble),
-        };
-        Ok(ensemble)
-    }
-
-    fn member(
-        &self,
-        name: &Spanned<String>,
-        servers: &BTreeSet<ServerId>,
-    ) -> Result<ServerId, FileError> {
-        let id = name.get_ref().parse::<i64>().ok().map(ServerId);
-        match id {
-            Some(id) if servers.contains(&id) => Ok(id),
-            _ => {
-                let known: Vec<String> = servers.iter().map(ToString::to_string).collect();
-                let message =
-                    format!("expected a server ({}), found `{}`", known.join(" "), name.get_ref());
-                Err(self.at(&name.span(), message))
-            }
-        }
-    }
-
-    fn disk(&self, frame: &frame::Disk) -> Result<DiskContent, FileError> {
-        let mut log = Vec::new();
-        if let Some(last) = &frame.last {
-            if frame.log.is_some() {
-                return Err(self.wrong(last, 0, "`last` and `log` exclude each other"));
-            }
-            let last_zxid = self.zxid(last)?;
-            log.extend((1..=last_zxid.counter()).map(|c| Zxid::new(last_zxid.epoch(), c)));
-        }
-        for part in frame.log.iter().flatten() {
-            let range = part.get_ref().split_once("..").unwrap_or((part.get_ref(), part.get_ref()));
-            let (Some(from), Some(to)) = (zxid(range.0), zxid(range.1)) else {
-                let expected = "expected a zxid or a range such as `0x100000001..0x100000009`";
-                return Err(self.wrong(part, 0, expected));
-            };
-            let rises = log.last().is_none_or(|last| *last < from);
-            if from.epoch() != to.epoch() || from > to || !rises {
-                return Err(self.wrong(part, 0, "expected rising zxids of one epoch in a range"));
-            }
-            log.extend((from.0..=to.0).map(Zxid));
-        }
-        let last = log.last().copied().unwrap_or(Zxid::ZERO);
-        let current = frame.current_epoch.unwrap_or(last.epoch().0);
-        Ok(DiskContent {
-            current_epoch: Epoch(current),
-            accepted_epoch: Epoch(frame.accepted_epoch.unwrap_or(current)),
-            log,
-            uninitialised: frame.uninitialised,
-        })
     }
 
     /// The timeline stands at the top of the file or, so that it reads from the setting to the
@@ -217,12 +127,48 @@ impl Compiler<'_> {
 
     fn lines(&self, names: &Names, texts: &[Text]) -> Result<Vec<Line>, FileError> {
         let mut lines = Vec::new();
+        let mut clients = BTreeSet::from(["probe".to_owned()]);
         for text in texts {
             let line = names.line(text.get_ref()).map_err(|m| self.mistake(text, &m))?;
+            for action in &line.actions {
+                self.knows_clients(text, action, &mut clients)?;
+            }
             let place = self.source.error(text.span().start, "");
             lines.push(Line { place: (place.line, place.column), ..line });
         }
         Ok(lines)
+    }
+
+    /// A client connects before it does anything, and once.
+    fn knows_clients(
+        &self,
+        text: &Text,
+        action: &Action,
+        clients: &mut BTreeSet<String>,
+    ) -> Result<(), FileError> {
+        let unknown = |name: &str| {
+            let at = text.get_ref().find(name).unwrap_or(0);
+            self.wrong(text, at, format!("client `{name}` has not connected before this line"))
+        };
+        match action {
+            Action::Client { name, act: ClientAct::Connects(_) } => {
+                let is_new = clients.insert(name.clone());
+                let twice = || self.wrong(text, 0, format!("client `{name}` connects twice"));
+                return if is_new { Ok(()) } else { Err(twice()) };
+            }
+            Action::Client { name, .. } if !clients.contains(name) => return Err(unknown(name)),
+            Action::Expect(clauses) => {
+                for clause in clauses {
+                    if let Expectation::Client { name, .. } = clause
+                        && !clients.contains(name)
+                    {
+                        return Err(unknown(name));
+                    }
+                }
+            }
+            _ => {}
+        }
+        Ok(())
     }
 
     fn mistake(&self, text: &Text, mistake: &Mistake) -> FileError {
@@ -401,26 +347,6 @@ impl Compiler<'_> {
     }
 }
 
-/// What a quorum of disks holds alike was committed, unless the file says otherwise.
-fn held_by_a_quorum(ensemble: &Ensemble) -> Zxid {
-    let logs: Vec<(&ServerId, &Vec<Zxid>)> =
-        ensemble.disks.iter().map(|(server, disk)| (server, &disk.log)).collect();
-    let mut committed = Zxid::ZERO;
-    for (_, log) in &logs {
-        for (n, zxid) in log.iter().enumerate() {
-            let holders: Vec<ServerId> = logs
-                .iter()
-                .filter(|(_, other)| other.len() > n && other[..=n] == log[..=n])
-                .map(|(server, _)| **server)
-                .collect();
-            if ensemble.is_quorum(&holders) {
-                committed = committed.max(*zxid);
-            }
-        }
-    }
-    committed
-}
-
 /// The first servers of this order that are a quorum, and of them the one whose vote wins:
 /// highest current epoch, then last zxid, then id; weight 0 never wins.
 fn best_of_first_quorum(ensemble: &Ensemble, order: &[ServerId]) -> ServerId {
@@ -433,3 +359,7 @@ fn best_of_first_quorum(ensemble: &Ensemble, order: &[ServerId]) -> ServerId {
     let best = order[..size].iter().max_by_key(|server| key(server));
     *best.expect("an order has at least one server")
 }
+
+#[cfg(test)]
+#[path = "compile_test.rs"]
+mod tests;

@@ -60,7 +60,7 @@ impl<'a> Words<'a> {
         self.words.get(self.next + 1).map(|word| word.text)
     }
 
-    pub fn next(&mut self) -> Option<Word<'a>> {
+    pub fn take_next(&mut self) -> Option<Word<'a>> {
         let word = self.words.get(self.next).copied();
         self.next += usize::from(word.is_some());
         word
@@ -164,7 +164,7 @@ mod tests {
     fn words_keep_their_places() {
         let mut words = Words::of("10s  cut 1 2|3");
         let mut seen = Vec::new();
-        while let Some(word) = words.next() {
+        while let Some(word) = words.take_next() {
             seen.push((word.at, word.text));
         }
         assert_eq!(seen, [(0, "10s"), (5, "cut"), (9, "1"), (11, "2"), (12, "|"), (13, "3")]);

@@ -11,14 +11,17 @@ pub mod action;
 mod cases;
 pub mod chaos;
 mod compile;
+mod ensemble;
 pub mod error;
 mod frame;
 pub mod lexer;
+mod links;
 pub mod timeline;
 
-pub use action::{Action, ClientAct, ClientState, Expectation, Line, Links, Plane, Trigger, When};
+pub use action::{Action, ClientAct, ClientState, Expectation, Line, Trigger, When};
 pub use cases::Case;
 pub use error::{FileError, Source};
+pub use links::{Links, Plane};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -6,10 +6,11 @@ use std::time::Duration;
 use quorate::base::{Epoch, RoleName, ServerId, SyncMode, Zxid};
 
 use super::action::{
-    Action, ClientAct, ClientState, Expectation, KINDS, Line, Links, Plane, ROLES, Trigger, When,
+    Action, ClientAct, ClientState, Expectation, KINDS, Line, ROLES, Trigger, When,
 };
 use super::error::unknown_word;
 use super::lexer::{Mistake, Words, duration, zxid};
+use super::links::{Links, Plane, directed, show};
 
 /// What names a line may use.
 #[derive(Clone, Debug, Default)]
@@ -85,11 +86,11 @@ impl Names {
             let Some((_, value)) = known else {
                 return Err(words.expected("a name that [boundary] varies"));
             };
-            words.next();
+            words.take_next();
             return Ok(*value);
         }
         let value = duration(text).ok_or_else(|| words.expected(what))?;
-        words.next();
+        words.take_next();
         Ok(value)
     }
 
@@ -98,29 +99,29 @@ impl Names {
         const EVENTS: [&str; 5] = ["sends", "durable", "role", "established", "elected"];
         match words.peek() {
             Some("sends") => {
-                words.next();
+                words.take_next();
                 let kind = named(words, "kind of message", &KINDS)?;
                 let zxid = words.peek().and_then(zxid);
                 if zxid.is_some() {
-                    words.next();
+                    words.take_next();
                 }
                 let to = if words.take("to") { Some(self.server(words)?) } else { None };
                 Ok(Trigger::Sends { from: server, kind, to, zxid })
             }
             Some("durable") => {
-                words.next();
+                words.take_next();
                 Ok(Trigger::Durable { server, zxid: a_zxid(words)? })
             }
             Some("role") => {
-                words.next();
+                words.take_next();
                 Ok(Trigger::Role { server, role: named(words, "role", &ROLES)? })
             }
             Some("established") => {
-                words.next();
+                words.take_next();
                 Ok(Trigger::Established { server })
             }
             Some("elected") => {
-                words.next();
+                words.take_next();
                 Ok(Trigger::Elected { server })
             }
             Some(word) => Err(Mistake::new(words.at(), unknown_word("event", word, &EVENTS))),
@@ -133,7 +134,7 @@ impl Names {
             return Err(words.expected("an action such as `start 1`"));
         };
         let at = words.at();
-        words.next();
+        words.take_next();
         match word {
             "start" => Ok(Action::Start(self.servers(words)?)),
             "stop" => Ok(Action::Stop(self.servers(words)?)),
@@ -182,7 +183,7 @@ impl Names {
             let Some(rate) = rate.filter(|rate| (0.05..=20.0).contains(rate)) else {
                 return Err(words.expected("a rate from 0.05 to 20"));
             };
-            words.next();
+            words.take_next();
             return Ok(Action::ClockRate { servers, rate });
         }
         if !words.take("jump") {
@@ -191,7 +192,7 @@ impl Names {
         let text = words.peek().unwrap_or("");
         let size = text.strip_prefix(['+', '-']).and_then(duration);
         let Some(size) = size else { return Err(words.expected("a jump such as `+1h`")) };
-        words.next();
+        words.take_next();
         let by_ms = i64::try_from(size.as_millis()).unwrap_or(i64::MAX);
         let by_ms = if text.starts_with('-') { -by_ms } else { by_ms };
         Ok(Action::ClockJump { servers, by_ms })
@@ -242,35 +243,35 @@ impl Names {
     fn clause(&self, words: &mut Words<'_>) -> Result<Expectation, Mistake> {
         match words.peek() {
             Some("no") => {
-                words.next();
+                words.take_next();
                 if words.take("leader") {
                     return Ok(Expectation::NoLeader);
                 }
                 Err(words.expected("`leader`"))
             }
             Some("not") => {
-                words.next();
+                words.take_next();
                 if !words.take("leader") {
                     return Err(words.expected("`leader`"));
                 }
                 Ok(Expectation::NotLeader(self.server(words)?))
             }
             Some("leader") => {
-                words.next();
-                let server = self.server(words)?;
+                words.take_next();
+                let servers = self.servers(words)?;
                 let epoch = if words.take("epoch") { Some(an_epoch(words)?) } else { None };
-                Ok(Expectation::Leader { server, epoch })
+                Ok(Expectation::Leader { servers, epoch })
             }
             Some("last") => {
-                words.next();
+                words.take_next();
                 Ok(Expectation::Last { server: self.server(words)?, zxid: a_zxid(words)? })
             }
             Some("truncated") => {
-                words.next();
+                words.take_next();
                 Ok(Expectation::Truncated { server: self.server(words)?, to: a_zxid(words)? })
             }
             Some("synced") => {
-                words.next();
+                words.take_next();
                 let server = self.server(words)?;
                 let modes = [
                     ("DIFF", SyncMode::Diff),
@@ -283,7 +284,7 @@ impl Names {
                 })
             }
             Some("client") => {
-                words.next();
+                words.take_next();
                 let name = any_word(words, "a client's name")?;
                 let states = [
                     ("ok", ClientState::Ok),
@@ -316,7 +317,7 @@ impl Names {
         let number = words.peek().and_then(|word| word.parse::<i64>().ok()).map(ServerId);
         match number {
             Some(server) if self.servers.contains(&server) => {
-                words.next();
+                words.take_next();
                 Ok(server)
             }
             _ => Err(words.expected(&format!("a server of the ensemble ({})", self.all()))),
@@ -348,7 +349,7 @@ impl Names {
             _ => Plane::Servers,
         };
         if plane != Plane::Servers {
-            words.next();
+            words.take_next();
         }
         if plane == Plane::Client {
             let servers = self.servers(words)?;
@@ -386,40 +387,6 @@ impl Names {
     }
 }
 
-impl Links {
-    /// Every pair of servers of two different groups, both ways.
-    pub fn between(plane: Plane, groups: &[Vec<ServerId>]) -> Links {
-        let mut pairs = Vec::new();
-        for (i, a) in groups.iter().enumerate() {
-            for b in &groups[i + 1..] {
-                pairs.extend(directed(a, b));
-                pairs.extend(directed(b, a));
-            }
-        }
-        let text: Vec<String> = groups.iter().map(|group| show(group)).collect();
-        Links { plane, pairs, text: text.join(" | ") }
-    }
-
-    /// From each of these to each of those, one way.
-    pub fn one_way(plane: Plane, from: &[ServerId], to: &[ServerId]) -> Links {
-        let text = format!("{} -> {}", show(from), show(to));
-        Links { plane, pairs: directed(from, to), text }
-    }
-}
-
-fn directed(from: &[ServerId], to: &[ServerId]) -> Vec<(ServerId, ServerId)> {
-    let mut pairs = Vec::new();
-    for a in from {
-        pairs.extend(to.iter().filter(|b| *b != a).map(|b| (*a, *b)));
-    }
-    pairs
-}
-
-fn show(servers: &[ServerId]) -> String {
-    let names: Vec<String> = servers.iter().map(ToString::to_string).collect();
-    names.join(" ")
-}
-
 fn ends(words: &Words<'_>) -> bool {
     matches!(words.peek(), None | Some(";"))
 }
@@ -432,14 +399,14 @@ fn named<T: Copy>(words: &mut Words<'_>, what: &str, known: &[(&str, T)]) -> Res
     let Some((_, value)) = known.iter().find(|(name, _)| *name == word) else {
         return Err(Mistake::new(words.at(), unknown_word(what, word, &names)));
     };
-    words.next();
+    words.take_next();
     Ok(*value)
 }
 
 fn any_word(words: &mut Words<'_>, what: &str) -> Result<String, Mistake> {
     match words.peek() {
         Some(word) if word != ";" && word != "," => {
-            words.next();
+            words.take_next();
             Ok(word.to_owned())
         }
         _ => Err(words.expected(what)),
@@ -460,96 +427,17 @@ fn data(words: &mut Words<'_>) -> String {
 fn a_zxid(words: &mut Words<'_>) -> Result<Zxid, Mistake> {
     let value = words.peek().and_then(zxid);
     let value = value.ok_or_else(|| words.expected("a zxid such as `0x100000004`"))?;
-    words.next();
+    words.take_next();
     Ok(value)
 }
 
 fn an_epoch(words: &mut Words<'_>) -> Result<Epoch, Mistake> {
     let value = words.peek().and_then(|word| word.parse::<i64>().ok());
     let value = value.ok_or_else(|| words.expected("an epoch such as `1`"))?;
-    words.next();
+    words.take_next();
     Ok(Epoch(value))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn names() -> Names {
-        Names {
-            servers: (1..=5).map(ServerId).collect(),
-            variable: Some(("gap".into(), Duration::from_millis(201))),
-        }
-    }
-
-    fn refused(text: &str) -> Mistake {
-        names().line(text).expect_err("this line has a mistake")
-    }
-
-    #[test]
-    fn every_kind_of_line_prints_as_it_was_written() {
-        for text in [
-            "0s  start 1 2",
-            "5s  stop 1; crash 2; pause 3; resume 3; wipe 4",
-            "10s  cut 1 2 | 3 4 5",
-            "10s  cut election 1 -> 2 3",
-            "10s  cut client 4 5",
-            "10s  heal",
-            "10s  heal quorum 1 | 2 3",
-            "10s  delay 5 -> 3 300ms",
-            "10s  hold NEWLEADER 3 -> 1; release NEWLEADER 3 -> 1; release; release ACK",
-            "10s  hold-fsync 1; release-fsync 1; slow-fsync 2 40ms",
-            "10s  clock 2 rate 0.5; clock 2 jump +3600s; clock 1 jump -1s",
-            "on 3 sends NEWLEADER  crash 3",
-            "4s on 3 sends ACK 0x100000004 to 5  crash 3",
-            "on 2 durable 0x100000004  crash 2",
-            "on 3 role leading  pause 3",
-            "10s  client a connects 1 2; client a create -e -s /x v; client a closes",
-            "10s  expect leader 3 epoch 1, 4 5 following, not leader 1, last 1 0x100000005",
-            "10s  expect no leader, 1 down, truncated 2 0x100000001, synced 3 SNAP, client a waits",
-        ] {
-            let line = names().line(text).unwrap_or_else(|m| panic!("{text}: {m:?}"));
-            assert_eq!(line.to_string(), text);
-        }
-    }
-
-    #[test]
-    fn a_mistake_names_its_place_and_what_was_expected() {
-        let mistake = refused("10s  strat 1");
-        assert_eq!(mistake.at, 5);
-        assert!(mistake.message.contains("did you mean `start`"), "{}", mistake.message);
-
-        let mistake = refused("10s  start 7");
-        assert_eq!(mistake.at, 11);
-        assert!(mistake.message.contains("a server of the ensemble (1 2 3 4 5)"));
-
-        let mistake = refused("soon start 1");
-        assert_eq!(mistake.at, 0);
-        assert!(mistake.message.contains("a time such as"));
-
-        let mistake = refused("on 3 sends NEWLEDAER crash 3");
-        assert_eq!(mistake.at, 11);
-        assert!(mistake.message.contains("did you mean `NEWLEADER`"));
-
-        let mistake = refused("10s  expect leader 3 epoch 1 4 following");
-        assert!(mistake.message.contains("`;`"), "{}", mistake.message);
-    }
-
-    #[test]
-    fn a_varied_time_is_filled_in() {
-        let line = names().line("10s + $gap  start 4").expect("a line");
-        assert_eq!(line.when, When::At(Duration::from_millis(10_201)));
-        assert!(names().line("10s + $gip  start 4").is_err());
-    }
-
-    #[test]
-    fn a_cut_is_every_pair_of_two_groups_both_ways() {
-        let line = names().line("0s cut 1 | 2 3").expect("a line");
-        let Action::Cut(links) = &line.actions[0] else { panic!("not a cut") };
-        let pairs: Vec<(i64, i64)> = links.pairs.iter().map(|(a, b)| (a.0, b.0)).collect();
-        assert_eq!(pairs, [(1, 2), (1, 3), (2, 1), (3, 1)]);
-        let line = names().line("0s cut 1 2 | rest").expect("a line");
-        let Action::Cut(links) = &line.actions[0] else { panic!("not a cut") };
-        assert_eq!(links.pairs.len(), 12);
-    }
-}
+#[path = "timeline_test.rs"]
+mod tests;

@@ -1,0 +1,147 @@
+use std::path::Path;
+use std::time::Duration;
+
+use quorate::base::{Epoch, ServerId, Zxid};
+
+use crate::scenario::action::When;
+use crate::scenario::{Action, Expectation, FileError, Scenario};
+
+fn parse(text: &str) -> Result<Scenario, FileError> {
+    Scenario::parse(Path::new("a.toml"), &format!("about = \"x\"\n{text}"))
+}
+
+fn refused(text: &str) -> FileError {
+    parse(text).expect_err("this file has a mistake")
+}
+
+const THREE: &str = "[ensemble]\nvoters = [1, 2, 3]\n";
+
+#[test]
+fn a_mistake_in_a_timeline_has_its_line_and_column() {
+    let error =
+        refused(&format!("{THREE}timeline = [\n  \"0s  start 1\",\n  \"5s  strat 2\",\n]\n"));
+    assert_eq!((error.line, error.column), (6, 8));
+    assert!(error.to_string().starts_with("a.toml:6:8: unknown action `strat`"), "{error}");
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_the_nearest_one() {
+    let error = refused("[ensemble]\nvoters = [1]\nobsrvers = [2]\n");
+    assert_eq!(error.line, 4);
+    assert!(error.message.contains("did you mean `observers`"), "{error}");
+}
+
+#[test]
+fn values_are_checked_where_they_stand() {
+    let error = refused(&format!("{THREE}tick_time = \"1 second\"\n"));
+    assert_eq!((error.line, error.column), (4, 14));
+    let error = refused(&format!("{THREE}disk.7 = {{ last = \"0x100000001\" }}\n"));
+    assert!(error.message.contains("expected a server (1 2 3), found `7`"), "{error}");
+    let error = refused(&format!("{THREE}disk.1 = {{ last = \"100000001\" }}\n"));
+    assert_eq!((error.line, error.column), (4, 20));
+    let error = refused("museum = [\"ack_before_flsh\"]\n[ensemble]\nvoters = [1]\n");
+    assert!(error.message.contains("did you mean `ack_before_flush`"), "{error}");
+    let error = refused("[ensemble]\nvoters = [1, 2, 2]\n");
+    assert!(error.message.contains("different servers"), "{error}");
+}
+
+#[test]
+fn a_client_connects_before_it_asks() {
+    let lines = "timeline = [\"1s client a connects 1\", \"2s client b get /x\"]\n";
+    let error = refused(&format!("{THREE}{lines}"));
+    assert!(error.message.contains("client `b` has not connected"), "{error}");
+}
+
+#[test]
+fn the_timeline_may_stand_behind_the_network_but_only_once() {
+    let network = "[network]\nlatency = \"1ms..5ms\"\ntimeline = [\"0s start 1\"]\n";
+    let scenario = parse(&format!("{THREE}{network}")).expect("a scenario");
+    assert_eq!(scenario.cases[0].timeline.len(), 1);
+    let twice = refused(&format!("timeline = [\"0s start 1\"]\n{THREE}{network}"));
+    assert!(twice.message.contains("one timeline"), "{twice}");
+}
+
+#[test]
+fn a_disk_line_says_a_whole_log() {
+    let text = format!(
+        "{THREE}disk.1 = {{ last = \"0x200000003\", accepted_epoch = 4 }}\n\
+         disk.2 = {{ log = [\"0x100000001..0x100000002\", \"0x200000001\"] }}\n"
+    );
+    let scenario = parse(&text).expect("a scenario");
+    let disk = &scenario.ensemble.disks[&ServerId(1)];
+    assert_eq!((disk.current_epoch, disk.accepted_epoch), (Epoch(2), Epoch(4)));
+    assert_eq!(disk.log.len(), 3);
+    assert_eq!(disk.last(), Zxid::new(Epoch(2), 3));
+    assert_eq!(scenario.ensemble.disks[&ServerId(2)].log.len(), 3);
+    // Two different histories: no quorum holds either.
+    assert_eq!(scenario.ensemble.committed, Zxid::ZERO);
+}
+
+#[test]
+fn what_a_quorum_of_disks_holds_alike_is_committed() {
+    let text = format!(
+        "{THREE}disk.1 = {{ last = \"0x100000009\" }}\ndisk.2 = {{ last = \"0x100000005\" }}\n"
+    );
+    assert_eq!(parse(&text).expect("a scenario").ensemble.committed, Zxid::new(Epoch(1), 5));
+}
+
+#[test]
+fn a_boundary_is_computed_and_tried_on_both_sides() {
+    let text = format!(
+        "{THREE}finalize_wait = \"300ms\"\n[network]\nlatency = \"2ms\"\n\
+         timeline = [\"1s + $gap  start 1\"]\n[boundary]\nvary = \"gap\"\n\
+         at = \"finalize_wait + 3 latency + 4ms\"\ndelta = \"10ms\"\ncheck_at = \"9s\"\n\
+         expect_below = \"leader 1\"\nexpect_above = \"no leader\"\n"
+    );
+    let scenario = parse(&text).expect("a scenario");
+    let times: Vec<When> = scenario.cases.iter().map(|c| c.timeline[0].when.clone()).collect();
+    let ms = |n| When::At(Duration::from_millis(n));
+    assert_eq!(times, [ms(1300), ms(1320)]);
+    let expected = &scenario.cases[1].timeline[1].actions[0];
+    assert_eq!(*expected, Action::Expect(vec![Expectation::NoLeader]));
+    let range = refused(&text.replace("latency = \"2ms\"", "latency = \"1ms..2ms\""));
+    assert!(range.message.contains("one latency"), "{range}");
+}
+
+#[test]
+fn start_orders_are_all_of_them_and_the_best_of_the_first_quorum_leads() {
+    let text = "[ensemble]\nvoters = [1, 2, 3, 4, 5]\ndisk.2 = { last = \"0x100000001\" }\n\
+                [start_orders]\nof = \"all voters\"\ngap = \"5s\"\n\
+                expect_leader = \"best of the first quorum\"\n";
+    let scenario = parse(text).expect("a scenario");
+    assert_eq!(scenario.cases.len(), 120);
+    let leader_of = |name: &str| {
+        let case = scenario.cases.iter().find(|case| case.name == name).expect("this order");
+        let Some(Action::Expect(clauses)) = case.timeline.last().map(|line| &line.actions[0])
+        else {
+            panic!("an order ends with what it expects")
+        };
+        clauses[0].clone()
+    };
+    let leader = |id| Expectation::Leader { servers: vec![ServerId(id)], epoch: None };
+    assert_eq!(leader_of("order 1,5,2,3,4"), leader(2));
+    assert_eq!(leader_of("order 1,5,3,2,4"), leader(5));
+}
+
+#[test]
+fn drawn_faults_repeat_and_one_left_out_moves_no_other() {
+    let text = "duration = \"60s\"\n[ensemble]\nvoters = [1, 2, 3]\n[chaos]\ncrash = 20.0\n\
+                cut = 20.0\npause = 20.0\n";
+    let scenario = parse(text).expect("a scenario");
+    let chaos = scenario.chaos.as_ref().expect("it has chaos");
+    let mut seen = 0;
+    for seed in 1..20 {
+        let lines = chaos.lines(seed, &scenario.ensemble);
+        assert_eq!(lines, chaos.lines(seed, &scenario.ensemble));
+        seen += lines.len();
+        for line in &lines {
+            let When::At(at) = line.when else { panic!("faults have times") };
+            assert!(at >= chaos.from && at <= chaos.until, "{line}");
+        }
+        // Whoever goes down comes back.
+        let downs = lines.iter().filter(|l| matches!(l.actions[0], Action::Crash(_))).count();
+        let ups = lines.iter().filter(|l| matches!(l.actions[0], Action::Start(_))).count();
+        assert_eq!(downs, ups);
+    }
+    assert!(seen > 100, "{seen} lines in all");
+}

@@ -1,0 +1,131 @@
+//! Who there is in a scenario, and what their disks hold.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use quorate::base::{Epoch, ServerId, Zxid};
+use toml::Spanned;
+
+use super::compile::Compiler;
+use super::error::FileError;
+use super::frame;
+use super::lexer::zxid;
+use super::{DiskContent, Ensemble};
+
+impl Compiler<'_> {
+    pub(super) fn ensemble(&self, frame: &frame::Ensemble) -> Result<Ensemble, FileError> {
+        let voters: BTreeSet<ServerId> =
+            frame.voters.get_ref().iter().copied().map(ServerId).collect();
+        let observers: BTreeSet<ServerId> = frame.observers.iter().copied().map(ServerId).collect();
+        if voters.is_empty() || voters.len() != frame.voters.get_ref().len() {
+            return Err(self.at(&frame.voters.span(), "expected one or more different servers"));
+        }
+        if voters.intersection(&observers).next().is_some() {
+            return Err(self.at(&frame.voters.span(), "a voter cannot be an observer too"));
+        }
+        let all: BTreeSet<ServerId> = voters.union(&observers).copied().collect();
+        let mut weights = BTreeMap::new();
+        for (name, weight) in &frame.weights {
+            weights.insert(self.member(name, &voters)?, *weight);
+        }
+        let mut disks = BTreeMap::new();
+        for (name, disk) in &frame.disk {
+            disks.insert(self.member(name, &all)?, self.disk(disk)?);
+        }
+        let ms = Duration::from_millis;
+        let mut ensemble = Ensemble {
+            voters,
+            observers,
+            weights,
+            tick_time: self.optional(frame.tick_time.as_ref())?.unwrap_or(ms(1000)),
+            init_limit: frame.init_limit.unwrap_or(10),
+            sync_limit: frame.sync_limit.unwrap_or(5),
+            finalize_wait: self.optional(frame.finalize_wait.as_ref())?.unwrap_or(ms(200)),
+            notification_interval_min: self
+                .optional(frame.min_notification_interval.as_ref())?
+                .unwrap_or(ms(200)),
+            notification_interval_max: self
+                .optional(frame.max_notification_interval.as_ref())?
+                .unwrap_or(ms(60_000)),
+            epoch_wait_max: self.optional(frame.max_time_to_wait_for_epoch.as_ref())?,
+            snap_count: frame.snap_count.unwrap_or(100_000),
+            committed_log_count: frame.commit_log_count.unwrap_or(500),
+            autocreate: frame.autocreate.unwrap_or(true),
+            disks,
+            committed: Zxid::ZERO,
+        };
+        ensemble.committed = match &frame.committed {
+            Some(text) => self.zxid(text)?,
+            None => held_by_a_quorum(&ensemble),
+        };
+        Ok(ensemble)
+    }
+
+    fn member(
+        &self,
+        name: &Spanned<String>,
+        servers: &BTreeSet<ServerId>,
+    ) -> Result<ServerId, FileError> {
+        let id = name.get_ref().parse::<i64>().ok().map(ServerId);
+        match id {
+            Some(id) if servers.contains(&id) => Ok(id),
+            _ => {
+                let known: Vec<String> = servers.iter().map(ToString::to_string).collect();
+                let message =
+                    format!("expected a server ({}), found `{}`", known.join(" "), name.get_ref());
+                Err(self.at(&name.span(), message))
+            }
+        }
+    }
+
+    fn disk(&self, frame: &frame::Disk) -> Result<DiskContent, FileError> {
+        let mut log = Vec::new();
+        if let Some(last) = &frame.last {
+            if frame.log.is_some() {
+                return Err(self.wrong(last, 0, "`last` and `log` exclude each other"));
+            }
+            let last_zxid = self.zxid(last)?;
+            log.extend((1..=last_zxid.counter()).map(|c| Zxid::new(last_zxid.epoch(), c)));
+        }
+        for part in frame.log.iter().flatten() {
+            let range = part.get_ref().split_once("..").unwrap_or((part.get_ref(), part.get_ref()));
+            let (Some(from), Some(to)) = (zxid(range.0), zxid(range.1)) else {
+                let expected = "expected a zxid or a range such as `0x100000001..0x100000009`";
+                return Err(self.wrong(part, 0, expected));
+            };
+            let rises = log.last().is_none_or(|last| *last < from);
+            if from.epoch() != to.epoch() || from > to || !rises {
+                return Err(self.wrong(part, 0, "expected rising zxids of one epoch in a range"));
+            }
+            log.extend((from.0..=to.0).map(Zxid));
+        }
+        let last = log.last().copied().unwrap_or(Zxid::ZERO);
+        let current = frame.current_epoch.unwrap_or(last.epoch().0);
+        Ok(DiskContent {
+            current_epoch: Epoch(current),
+            accepted_epoch: Epoch(frame.accepted_epoch.unwrap_or(current)),
+            log,
+            uninitialised: frame.uninitialised,
+        })
+    }
+}
+
+/// What a quorum of disks holds alike was committed, unless the file says otherwise.
+fn held_by_a_quorum(ensemble: &Ensemble) -> Zxid {
+    let logs: Vec<(&ServerId, &Vec<Zxid>)> =
+        ensemble.disks.iter().map(|(server, disk)| (server, &disk.log)).collect();
+    let mut committed = Zxid::ZERO;
+    for (_, log) in &logs {
+        for (n, zxid) in log.iter().enumerate() {
+            let holders: Vec<ServerId> = logs
+                .iter()
+                .filter(|(_, other)| other.len() > n && other[..=n] == log[..=n])
+                .map(|(server, _)| **server)
+                .collect();
+            if ensemble.is_quorum(&holders) {
+                committed = committed.max(*zxid);
+            }
+        }
+    }
+    committed
+}
