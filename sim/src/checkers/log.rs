@@ -51,6 +51,12 @@ impl ChainLog {
         self.entries.last().map_or(self.base, |entry| entry.zxid)
     }
 
+    /// The last transaction below `zxid`.
+    pub fn last_below(&self, zxid: Zxid) -> Zxid {
+        let at = self.entries.partition_point(|entry| entry.zxid < zxid);
+        if at == 0 { self.base } else { self.entries[at - 1].zxid }
+    }
+
     pub fn chain(&self) -> Chain {
         self.entries.last().map_or(self.base_chain, |entry| entry.chain)
     }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use quorate::base::{Epoch, Note};
+use quorate::base::{Epoch, Note, Zxid};
 
 use super::{Checker, Fact, Findings, Ghost, note};
 
@@ -18,23 +18,17 @@ impl Checker for PrimaryIntegrity {
         if !self.seen.insert(zxid.epoch()) {
             return;
         }
-        let leader = ghost.server(fact.server);
-        let committed = &ghost.committed;
-        let held = leader.log.chain_upto(committed.last());
-        if held.is_some() && held != committed.chain() {
-            let words = format!(
-                "proposes in epoch {} without the committed history up to {}",
-                zxid.epoch(),
-                committed.last()
-            );
+        let (leader, epoch) = (ghost.server(fact.server), zxid.epoch());
+        // A leader that slept through its own end proposes in its old epoch, while later epochs
+        // have a history already: that it need not have.
+        let due = ghost.committed.last_below(Zxid::new(epoch, 0));
+        let held = leader.log.chain_upto(due);
+        if held.is_some() && held != ghost.committed.chain_upto(due) {
+            let words = format!("proposes in epoch {epoch} without the history up to {due}");
             out.add("I-7", fact, &[], words);
-        } else if leader.applied < committed.last() {
-            let words = format!(
-                "proposes in epoch {} having applied {} of {}",
-                zxid.epoch(),
-                leader.applied,
-                committed.last()
-            );
+        } else if leader.applied < due {
+            let applied = leader.applied;
+            let words = format!("proposes in epoch {epoch} having applied {applied} of {due}");
             out.add("I-7", fact, &[], words);
         }
     }
@@ -52,6 +46,15 @@ mod tests {
         story.elect(2, &[1, 2], 2);
         story.note(2, Note::Proposed { zxid: z(2, 1), hash: h(z(2, 1)) });
         story.assert_violates("I-7");
+    }
+
+    #[test]
+    fn a_leader_that_wakes_up_late_owes_nothing_to_later_epochs() {
+        let mut story = Story::healthy();
+        story.elect(2, &[1, 2], 2);
+        story.write(2, &[1], z(2, 1));
+        story.note(3, Note::Proposed { zxid: z(1, 3), hash: h(z(1, 3)) });
+        story.assert_quiet("I-7");
     }
 
     #[test]
