@@ -27,8 +27,8 @@ impl Peer {
             ClientEvent::Lost { conn } => S::Lost { conn },
             ClientEvent::Word { conn, word } => return self.answer_word(now, conn, word),
             ClientEvent::BindFailed { why } => {
-                let halt = crate::runtime::Halt::unexpected(why);
-                return self.halt(halt);
+                let why = format!("cannot open the client port: {why}");
+                return self.halt(crate::runtime::Halt::unexpected(why));
             }
         };
         let mut outputs = Vec::new();

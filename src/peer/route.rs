@@ -109,6 +109,7 @@ impl Peer {
                 self.step_learner_of(now, link, learner::Input::Lost(why));
             }
             QuorumEvent::BindFailed { why } => {
+                let why = format!("cannot open the quorum port: {why}");
                 // ExitCode.UNABLE_TO_BIND_QUORUM_PORT
                 self.halt(Halt { exit_code: 14, why });
             }

@@ -126,7 +126,10 @@ async fn newest_snapshot<L: Lane>(
     let candidates = layout.snapshots(lane).await?;
     for name in candidates.iter().take(SNAPSHOTS_TRIED_MAX) {
         match read_snapshot(lane, layout, name).await? {
-            Ok(snapshot) => return Ok(Some(snapshot)),
+            Ok(snapshot) => {
+                make_durable(lane, layout, name).await?;
+                return Ok(Some(snapshot));
+            }
             Err(fault) => {
                 notes.push(format!("{} is skipped: {fault}", name.name));
                 newest_fault.get_or_insert((name.name.clone(), fault));
@@ -145,6 +148,20 @@ async fn newest_snapshot<L: Lane>(
         }
         _ => Ok(None),
     }
+}
+
+/// A routine snapshot may still be in the page cache, and hold more than the logs below it: what
+/// this server votes with must not be lost by the next power failure.
+async fn make_durable<L: Lane>(
+    lane: &L,
+    layout: &Layout,
+    name: &SnapshotName,
+) -> Result<(), StorageError> {
+    let path = layout.snap_dir.join(&name.name);
+    let mut file = lane.open(&path, OpenMode::Write).await.when("opening", &path)?;
+    file.sync().await.when("syncing", &path)?;
+    let dir = &layout.snap_dir;
+    lane.sync_dir(dir).await.when("syncing", dir)
 }
 
 async fn read_snapshot<L: Lane>(

@@ -484,6 +484,16 @@ fn a_log_that_ends_before_the_snapshot_leaves_no_hole() {
 }
 
 #[test]
+fn a_snapshot_that_a_start_relied_on_outlives_the_next_power_failure() {
+    let disk = disk_with(&[0]);
+    put_log(&disk, &[1, 2]);
+    snapshot_run(&disk, write_snapshot(5, false));
+    assert_eq!(loaded(&disk).last_logged, Zxid(5), "it survived a kill in the page cache");
+    disk.crash();
+    assert_eq!(loaded(&disk).last_logged, Zxid(5), "the start voted with it");
+}
+
+#[test]
 fn an_empty_directory_votes_with_consent_only_and_the_marker_works_once() {
     let empty = |marker: bool| {
         let disk = FakeDisk::default();

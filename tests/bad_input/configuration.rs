@@ -84,8 +84,9 @@ fn a_client_port_in_use_ends_the_start_and_nothing_is_lost() {
     let status = server.wait_for_its_end();
     assert!(status.code().is_some_and(|code| code != 0), "{status:?}");
     let said = server.log()[before..].to_string();
-    let named = |line: &str| line.contains(&address.to_string()) && line.contains("already in use");
-    assert!(said.lines().any(named), "{said}");
+    let last = said.lines().last().unwrap_or_default();
+    let clear = format!("cannot open the client port: listen on {address}: Address already in use");
+    assert!(last.contains(&clear), "{said}");
     assert!(!said.contains("panicked"), "{said}");
     drop(stranger);
 
@@ -105,4 +106,27 @@ fn an_election_port_in_use_ends_the_start() {
     let said = server.log();
     let named = |line: &str| line.contains("election port") && line.contains(&address.to_string());
     assert!(said.lines().any(named), "{said}");
+}
+
+#[test]
+fn a_quorum_port_in_use_ends_the_leader() {
+    // The stranger accepts whoever wants to follow, and says nothing: initLimit ends that.
+    let mut ensemble = Plan::voters(&[1, 2, 3]).setting("initLimit=4").lay_out();
+    let address = ensemble.quorum_address(3);
+    let stranger = TcpListener::bind(address).expect("the ports of this test are its own");
+    ensemble.server_mut(2).start();
+    ensemble.server_mut(3).start();
+    // Of two empty servers the larger id is elected.
+    let server = ensemble.server_mut(3);
+    assert_eq!(server.wait_for_its_end().code(), Some(14), "ExitCode.UNABLE_TO_BIND_QUORUM_PORT");
+    let clear = format!("cannot open the quorum port: listen on {address}: Address already in use");
+    assert!(server.log().contains(&clear), "{}", server.log());
+    // The others do without it, and it can come back.
+    ensemble.server_mut(1).start();
+    ensemble.wait_until_all_serve();
+    assert_eq!(ensemble.leader(), 2);
+    drop(stranger);
+    ensemble.server_mut(3).start();
+    ensemble.wait_until_all_serve();
+    ensemble.assert_same_trees();
 }

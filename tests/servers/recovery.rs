@@ -37,15 +37,17 @@ fn plant(client: &mut Client, parent: &str, count: usize) {
     }
 }
 
-/// Creates, changes and deletes the same few nodes over and over, many requests in one go.
-fn churn(client: &mut Client, stop: &AtomicBool, done: &AtomicUsize) {
-    let mut n = 0;
+/// Creates, changes and deletes the same few nodes over and over, many requests in one go. What
+/// of that a server missed might soon be written over: every tenth request leaves a node behind,
+/// numbered from `n` on, where a snapshot begins.
+fn churn(client: &mut Client, mut n: usize, stop: &AtomicBool, done: &AtomicUsize) -> usize {
     while !stop.load(Ordering::Relaxed) {
         for _ in 0..BUSY_NODES {
             let path = format!("/busy/{}", n * 7 % BUSY_NODES);
-            let sent = match n % 5 {
-                0 => client.send(op::CREATE, &create_request(&path, "new", 0)),
-                1 => client.send(op::DELETE, &delete_request(&path)),
+            let sent = match n % 10 {
+                9 => client.send(op::CREATE, &create_request(&format!("/a-trail/{n}"), "", 0)),
+                0 | 4 => client.send(op::CREATE, &create_request(&path, "new", 0)),
+                1 | 7 => client.send(op::DELETE, &delete_request(&path)),
                 _ => client.send(op::SET_DATA, &set_request(&path, &n.to_string())),
             };
             sent.expect("the leader runs");
@@ -57,6 +59,7 @@ fn churn(client: &mut Client, stop: &AtomicBool, done: &AtomicUsize) {
         }
         done.fetch_add(BUSY_NODES, Ordering::Relaxed);
     }
+    n
 }
 
 #[test]
@@ -67,13 +70,16 @@ fn learners_killed_under_load_are_equal_again_after_each_restart() {
     let follower = ensemble.followers()[0];
     let mut client = ensemble.client(ensemble.leader());
     plant(&mut client, "/still", STILL_NODES);
-    client.create("/busy", "", 0).expect("a new node");
+    for path in ["/busy", "/a-trail"] {
+        client.create(path, "", 0).expect("a new node");
+    }
+    let mut n = 0;
 
     for kill in 0..KILLS {
         let victim = if kill % 4 == 3 { 9 } else { follower };
         let (stop, done) = (AtomicBool::new(false), AtomicUsize::new(0));
-        thread::scope(|scope| {
-            let load = scope.spawn(|| churn(&mut client, &stop, &done));
+        n = thread::scope(|scope| {
+            let load = scope.spawn(|| churn(&mut client, n, &stop, &done));
             let wait_for_writes = || {
                 let from = done.load(Ordering::Relaxed);
                 wait_for("writes to be acknowledged", || {
@@ -88,6 +94,7 @@ fn learners_killed_under_load_are_equal_again_after_each_restart() {
             ensemble.wait_until_all_serve();
             wait_for_writes();
             stop.store(true, Ordering::Relaxed);
+            load.join().expect("the leader runs")
         });
         ensemble.assert_same_trees();
     }
