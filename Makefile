@@ -5,8 +5,9 @@ PREFIX     ?= /usr/local
 TARGET_DIR  = $(or $(CARGO_TARGET_DIR),target)
 # Arguments for the command behind a target: make run ARGS="--servers 5"
 ARGS       ?=
-SEEDS      ?= 1..50
-SCENARIOS  ?= scenarios
+SEEDS      ?= 1..1001
+SEED       ?= 1
+SCENARIOS  ?= scenarios/chaos/chaos.toml
 SIM         = $(CARGO) run --release -p quorate-sim --
 
 .DEFAULT_GOAL := help
@@ -42,19 +43,19 @@ fix: ## what can be mended by machine
 	$(CARGO) fmt --all
 	$(CARGO) clippy --workspace --all-targets --fix --allow-dirty --allow-staged
 
-sim: ## every scenario with a few seeds
-	$(SIM) hunt $(SCENARIOS) --seeds 1..3 $(ARGS)
+sim: ## every scenario with a few seeds, chaos with some more
+	$(SIM) hunt $(wildcard scenarios/*/*.toml) --seeds 1..3 $(ARGS)
+	$(SIM) hunt scenarios/chaos/chaos.toml --seeds 1..41 $(ARGS)
 
-hunt: ## scenarios with many seeds: make hunt SEEDS=1..1000
+hunt: ## a minute of chaos under 1,000 seeds: make hunt SEEDS=1..1001 SCENARIOS=FILE
 	$(SIM) hunt $(SCENARIOS) --seeds $(SEEDS) $(ARGS)
 
-replay: ## one recorded run again: make replay FILE=run.qrec
-	@test -n "$(FILE)" || { echo "which recording? make replay FILE=run.qrec"; exit 2; }
-	$(SIM) replay $(FILE) $(ARGS)
+replay: ## one seed of one scenario again: make replay FILE=scenarios/... SEED=42
+	@test -n "$(FILE)" || { echo "which scenario? make replay FILE=scenarios/... SEED=42"; exit 2; }
+	$(SIM) run $(FILE) --seed $(SEED) $(ARGS)
 
-bench: ## load on a server: make bench ARGS="--server host:port"
-	$(CARGO) build --release -p quorate
-	$(TARGET_DIR)/release/quorate bench $(ARGS)
+bench: ## simulated seconds a second of one core, on the chaos scenario
+	$(SIM) bench $(ARGS)
 
 interop: ## real clients (kazoo, zkCli) and leaders killed under them; SHORT=1: fewer rounds
 	SHORT=$(SHORT) tests/interop/run.sh $(ARGS)

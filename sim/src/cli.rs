@@ -1,4 +1,4 @@
-//! `quorate-sim run | hunt`: the laboratory's command line.
+//! `quorate-sim run | hunt | bench`: the laboratory's command line.
 //!
 //! Exit codes: 0 everything holds, 1 a property failed, 2 the command or a file is wrong, 3 the
 //! simulator itself failed.
@@ -8,6 +8,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+
+use quorate::base::Museum;
 
 use crate::lab::hunt::{Job, Report, hunt};
 use crate::lab::{RunOptions, run, timeline};
@@ -27,6 +29,8 @@ enum Commands {
     Run(RunArgs),
     /// Many seeds, a process each, on all cores.
     Hunt(HuntArgs),
+    /// How many simulated seconds a second of one core gives.
+    Bench(BenchArgs),
 }
 
 #[derive(Debug, Args)]
@@ -40,6 +44,12 @@ struct RunArgs {
     /// Drawn faults to leave out, by number: 3,5
     #[arg(long, value_delimiter = ',')]
     without: Vec<usize>,
+    /// Deliberate bugs to switch on, besides those of the file: ack_before_flush
+    #[arg(long, value_delimiter = ',')]
+    museum: Vec<String>,
+    /// Give every server a task that only sleeps: nothing may change by it.
+    #[arg(long)]
+    idle_task: bool,
     /// Print every event.
     #[arg(long)]
     trace: bool,
@@ -64,6 +74,18 @@ struct HuntArgs {
     /// Stop after this long: 10m
     #[arg(long, value_parser = parse_time)]
     time: Option<Duration>,
+    /// Deliberate bugs to switch on, besides those of the file: ack_before_flush
+    #[arg(long, value_delimiter = ',')]
+    museum: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+struct BenchArgs {
+    #[arg(default_value = "scenarios/chaos/chaos.toml")]
+    scenario: PathBuf,
+    /// How many seeds, one after another on one core.
+    #[arg(long, default_value_t = 11)]
+    runs: u64,
 }
 
 fn parse_seeds(text: &str) -> Result<(u64, u64), String> {
@@ -84,7 +106,20 @@ pub fn main() -> ExitCode {
     match Cli::parse().command {
         Commands::Run(args) => run_command(&args),
         Commands::Hunt(args) => hunt_command(&args),
+        Commands::Bench(args) => bench_command(&args),
     }
+}
+
+fn load_with(file: &Path, museum: &[String]) -> Result<Scenario, ExitCode> {
+    let mut scenario = load(file)?;
+    for name in museum {
+        let Some(exhibit) = Museum::named(name) else {
+            eprintln!("there is no exhibit {name}");
+            return Err(ExitCode::from(2));
+        };
+        scenario.museum.push(exhibit);
+    }
+    Ok(scenario)
 }
 
 fn load(file: &Path) -> Result<Scenario, ExitCode> {
@@ -95,7 +130,7 @@ fn load(file: &Path) -> Result<Scenario, ExitCode> {
 }
 
 fn run_command(args: &RunArgs) -> ExitCode {
-    let scenario = match load(&args.scenario) {
+    let scenario = match load_with(&args.scenario, &args.museum) {
         Ok(scenario) => scenario,
         Err(code) => return code,
     };
@@ -114,6 +149,8 @@ fn run_command(args: &RunArgs) -> ExitCode {
         case: case - 1,
         without: args.without.clone(),
         trace: args.trace,
+        museum: args.museum.clone(),
+        idle_task: args.idle_task,
     };
     if args.list {
         for line in timeline(&scenario, &options) {
@@ -133,7 +170,12 @@ fn run_command(args: &RunArgs) -> ExitCode {
 }
 
 fn run_cases(args: &RunArgs, cases: usize) -> ExitCode {
-    let job = |case| Job { file: args.scenario.clone(), case, seed: args.seed };
+    let job = |case| Job {
+        file: args.scenario.clone(),
+        case,
+        seed: args.seed,
+        museum: args.museum.clone(),
+    };
     let report = hunt((1..=cases).map(job).collect(), cores(), None, false);
     if report.failed + report.broken > 0 || !args.quiet {
         let (held, runs) = (report.held, report.runs);
@@ -145,7 +187,7 @@ fn run_cases(args: &RunArgs, cases: usize) -> ExitCode {
 fn hunt_command(args: &HuntArgs) -> ExitCode {
     let mut files = Vec::new();
     for file in &args.scenarios {
-        match load(file) {
+        match load_with(file, &args.museum) {
             Ok(scenario) => files.push((file.clone(), scenario.cases.len())),
             Err(code) => return code,
         }
@@ -153,12 +195,53 @@ fn hunt_command(args: &HuntArgs) -> ExitCode {
     let mut jobs = Vec::new();
     for seed in args.seeds.0..args.seeds.1 {
         for (file, cases) in &files {
-            jobs.extend((1..=*cases).map(|case| Job { file: file.clone(), case, seed }));
+            jobs.extend((1..=*cases).map(|case| Job {
+                file: file.clone(),
+                case,
+                seed,
+                museum: args.museum.clone(),
+            }));
         }
     }
     let report = hunt(jobs, args.jobs.unwrap_or_else(cores), args.time, true);
     println!("{}", summary(&report));
     ExitCode::from(report.exit_code())
+}
+
+/// The median of single runs, each in a process of its own, one after another.
+fn bench_command(args: &BenchArgs) -> ExitCode {
+    if let Err(code) = load(&args.scenario) {
+        return code;
+    }
+    let mut rates: Vec<f64> = (1..=args.runs.max(1)).filter_map(|seed| rate(args, seed)).collect();
+    rates.sort_by(f64::total_cmp);
+    let Some(median) = rates.get(rates.len() / 2) else {
+        eprintln!("no run told how long it was");
+        return ExitCode::from(3);
+    };
+    println!(
+        "{}: {median:.0} simulated seconds a second of one core (median of {}; {:.0} to {:.0})",
+        args.scenario.display(),
+        rates.len(),
+        rates[0],
+        rates[rates.len() - 1],
+    );
+    ExitCode::SUCCESS
+}
+
+fn rate(args: &BenchArgs, seed: u64) -> Option<f64> {
+    let begun = std::time::Instant::now();
+    let seed = seed.to_string();
+    let done = std::process::Command::new(std::env::current_exe().ok()?)
+        .arg("run")
+        .arg(&args.scenario)
+        .args(["--seed", &seed, "--case", "1"])
+        .output()
+        .ok()?;
+    let wall = begun.elapsed().as_secs_f64();
+    let output = String::from_utf8_lossy(&done.stdout);
+    let simulated = output.split_once("simulated ")?.1.split(' ').next()?;
+    Some(simulated.parse::<f64>().ok()? / wall)
 }
 
 fn summary(report: &Report) -> String {

@@ -115,6 +115,14 @@ impl ServerGhost {
         zxid <= self.durable_upto() && self.log.covers(zxid)
     }
 
+    fn take_role(&mut self, role: RoleName) {
+        if self.role != role || role == RoleName::Looking {
+            self.established = None;
+            self.serving = None;
+        }
+        self.role = role;
+    }
+
     /// Whether what this server applies is delivered: clients may see it.
     pub fn delivers(&self) -> bool {
         self.established.is_some() || self.serving.is_some()
@@ -240,13 +248,7 @@ impl Ghost {
                     (*last_applied, *accepted, *current);
                 self.count_durable(id);
             }
-            Note::Role { role, .. } => {
-                if server.role != *role || *role == RoleName::Looking {
-                    server.established = None;
-                    server.serving = None;
-                }
-                server.role = *role;
-            }
+            Note::Role { role, .. } => server.take_role(*role),
             Note::Established { epoch, history_end, .. } => {
                 server.established = Some(*epoch);
                 server.applied = server.applied.max(*history_end);

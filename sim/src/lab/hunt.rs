@@ -18,6 +18,8 @@ pub struct Job {
     /// From 1, as `--case` counts.
     pub case: usize,
     pub seed: u64,
+    /// Exhibits switched on besides those of the file.
+    pub museum: Vec<String>,
 }
 
 /// What came of all runs.
@@ -110,12 +112,13 @@ fn run_apart(job: &Job) -> (i32, String) {
         Ok(program) => program,
         Err(error) => return (3, format!("this program cannot find itself: {error}")),
     };
-    let done = Command::new(program)
-        .arg("run")
-        .arg(&job.file)
-        .args(["--seed", &job.seed.to_string(), "--case", &job.case.to_string(), "--quiet"])
-        .stdin(Stdio::null())
-        .output();
+    let mut command = Command::new(program);
+    command.arg("run").arg(&job.file).arg("--quiet");
+    command.args(["--seed", &job.seed.to_string(), "--case", &job.case.to_string()]);
+    if !job.museum.is_empty() {
+        command.args(["--museum", &job.museum.join(",")]);
+    }
+    let done = command.stdin(Stdio::null()).output();
     match done {
         Ok(done) => {
             let mut output = String::from_utf8_lossy(&done.stdout).into_owned();

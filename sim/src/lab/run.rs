@@ -30,6 +30,10 @@ pub struct RunOptions {
     pub without: Vec<usize>,
     /// Print every fact, frame and action.
     pub trace: bool,
+    /// Names of exhibits switched on besides those of the file.
+    pub museum: Vec<String>,
+    /// Give every server a task that only sleeps: nothing may change by it.
+    pub idle_task: bool,
 }
 
 /// How often the facts of a stretch of time are looked at.
@@ -87,6 +91,7 @@ fn empty_verdict(scenario: &Scenario, case: &Case, options: &RunOptions) -> Verd
         seed: options.seed,
         case: several.then(|| (options.case + 1, case.name.clone())),
         without: options.without.clone(),
+        museum: options.museum.clone(),
         violations: Vec::new(),
         ended: Stamp(0),
         notes: 0,
@@ -122,7 +127,7 @@ impl Play {
         let history = Rc::new(RefCell::new(History::default()));
         let curtain = Stamp(0) + case.duration;
         recorder.begin(world.clone());
-        let stage = Stage::new(scenario, options.seed, recorder.clone(), history.clone(), curtain);
+        let stage = Stage::new(scenario, options, recorder.clone(), history.clone(), curtain);
         stage.set(&world, &timeline(scenario, options));
         Play {
             checkers: Checkers::new(&scenario.ensemble, &super::disk::logs(&scenario.ensemble)),

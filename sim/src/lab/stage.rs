@@ -7,16 +7,19 @@ use std::time::Duration;
 
 use quorate::base::{Museum, ServerId, Stamp};
 use quorate::config::{LearnerType, ServerConfig, ServerSpec};
-use quorate::runtime::{HostPort, LabelKind};
+use quorate::runtime::{HostPort, LabelKind, Runtime};
 
 use super::recorder::Recorder;
+use super::run::RunOptions;
 use crate::checkers::Event;
 use crate::draw::Draws;
 use crate::scenario::{
     Action, ClientAct, Expectation, Line, Links, Plane, Scenario, Trigger, When,
 };
 use crate::workload::{Client, History, Op, Script, Source};
-use crate::world::{CrashMode, HoldId, Plane as WorldPlane, RATE_ONE, ServerPorts, World};
+use crate::world::{
+    CrashMode, HoldId, Plane as WorldPlane, RATE_ONE, ServerPorts, SimRuntime, World,
+};
 
 /// An `expect`, to be looked at when everything up to its moment is known.
 #[derive(Clone, Debug)]
@@ -33,6 +36,7 @@ pub(super) struct Stage(Rc<Inner>);
 struct Inner {
     scenario: Scenario,
     seed: u64,
+    idle_task: bool,
     recorder: Rc<Recorder>,
     history: Rc<RefCell<History>>,
     checkpoints: RefCell<Vec<Checkpoint>>,
@@ -43,17 +47,27 @@ struct Inner {
     curtain: Cell<Stamp>,
 }
 
+/// Wakes up now and then, and does nothing.
+async fn sleep_for_ever(rt: SimRuntime) {
+    let mut at = rt.stamp();
+    loop {
+        at = at + Duration::from_micros(730);
+        rt.sleep_until(at).await;
+    }
+}
+
 impl Stage {
     pub(super) fn new(
         scenario: &Scenario,
-        seed: u64,
+        options: &RunOptions,
         recorder: Rc<Recorder>,
         history: Rc<RefCell<History>>,
         curtain: Stamp,
     ) -> Stage {
         Stage(Rc::new(Inner {
             scenario: scenario.clone(),
-            seed,
+            seed: options.seed,
+            idle_task: options.idle_task,
             recorder,
             history,
             checkpoints: RefCell::default(),
@@ -198,7 +212,14 @@ impl Stage {
 
     fn start(&self, world: &World, at: Stamp, server: ServerId) {
         let config = self.config(server);
-        if world.start(server, move |rt| quorate::peer::run(rt, config)) {
+        let idle_task = self.0.idle_task;
+        let main = move |rt: SimRuntime| async move {
+            if idle_task {
+                rt.spawn("idle", sleep_for_ever(rt.clone()));
+            }
+            quorate::peer::run(rt, config).await;
+        };
+        if world.start(server, main) {
             self.0.recorder.lab(at, server, Event::Started);
         }
     }

@@ -15,6 +15,8 @@ pub struct Verdict {
     /// Number and name of the case, if the file has several.
     pub case: Option<(usize, String)>,
     pub without: Vec<usize>,
+    /// Exhibits switched on from the command line.
+    pub museum: Vec<String>,
     /// The first ones, by time. Empty: everything holds.
     pub violations: Vec<Violation>,
     pub ended: Stamp,
@@ -58,6 +60,9 @@ impl Verdict {
         if !self.without.is_empty() {
             let faults: Vec<String> = self.without.iter().map(ToString::to_string).collect();
             command.push_str(&format!(" --without {}", faults.join(",")));
+        }
+        if !self.museum.is_empty() {
+            command.push_str(&format!(" --museum {}", self.museum.join(",")));
         }
         command
     }
