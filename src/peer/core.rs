@@ -102,6 +102,10 @@ pub struct Peer {
     pub(super) role_since: Mono,
     pub(super) last_election: std::time::Duration,
     pub(super) reload: bool,
+    /// Learners in a row that ended before they served.
+    pub(super) fruitless: u32,
+    /// No election begins before.
+    pub(super) rest_until: Mono,
     pub(super) proposal_sizes: ProposalSizes,
     pub(super) out: Vec<Output>,
 }
@@ -149,8 +153,8 @@ impl Peer {
             election: Election::new(&config, verifier.clone()),
             election_links: Links::new(&config),
             election_wake: Mono::FAR,
-            election_reach: Reach::default(),
-            leader_reach: Reach::default(),
+            election_reach: Reach::of("server"),
+            leader_reach: Reach::of("leader"),
             service: Service::new(&config),
             prepare: Prepare::new(),
             tracker: None,
@@ -163,6 +167,8 @@ impl Peer {
             role_since: now.mono,
             last_election: std::time::Duration::ZERO,
             reload: false,
+            fruitless: 0,
+            rest_until: now.mono,
             proposal_sizes: ProposalSizes::default(),
             out: Vec::new(),
             verifier,
@@ -196,6 +202,7 @@ impl Peer {
         let role = match &self.role {
             Role::Leading(leader) | Role::Standalone(leader) => leader.next_deadline(),
             Role::Learning(learner) => learner.next_deadline(),
+            Role::Settling if self.on_log.is_empty() => self.rest_until,
             _ => Mono::FAR,
         };
         let sessions = self.tracker.as_ref().and_then(SessionTracker::next_expiry);
@@ -222,6 +229,7 @@ impl Peer {
             }
             _ => {}
         }
+        self.try_look(now);
         self.close_expired_sessions(now);
         if now.mono >= self.next_purge {
             let interval = self.config.purge_interval.expect("set, or there is no next purge");

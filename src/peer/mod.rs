@@ -21,6 +21,7 @@
 //! - S-19  at `look` nothing is on its way to the log any more: Settling waits for it
 //!   (ZOOKEEPER-4712), then the tree takes in the whole log (ZOOKEEPER-2845).
 //! - PE-1  a failed write or fsync ends the process; nothing is tried again.
+//! - PE-2  a learner that failed twice in a row rests before it looks again, a tick at most.
 
 mod core;
 mod inbox;

@@ -13,13 +13,20 @@ use crate::base::{LinkId, ServerId};
 use crate::runtime::HostPort;
 
 /// What is known of the other servers' election ports, or of the leader's quorum port.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Reach {
+    /// "server" or "leader".
+    who: &'static str,
     dials: BTreeMap<LinkId, (ServerId, HostPort)>,
     unreachable: BTreeSet<ServerId>,
 }
 
 impl Reach {
+    /// `who` is dialled here: "server" or "leader".
+    pub(super) fn of(who: &'static str) -> Reach {
+        Reach { who, dials: BTreeMap::new(), unreachable: BTreeSet::new() }
+    }
+
     pub(super) fn dialling(&mut self, link: LinkId, sid: ServerId, to: HostPort) {
         self.dials.insert(link, (sid, to));
     }
@@ -34,11 +41,11 @@ impl Reach {
         let Some((sid, to)) = self.dials.remove(&link) else { return };
         let reason = reason_of(why, &to);
         let first = self.unreachable.insert(sid);
-        let next = Next(next);
+        let (who, next) = (self.who, Next(next));
         if first {
-            tracing::info!("server {sid} at {to} is not reachable yet ({reason}); {next}");
+            tracing::info!("{who} {sid} at {to} is not reachable yet ({reason}); {next}");
         } else {
-            tracing::debug!("server {sid} at {to} is still not reachable ({reason}); {next}");
+            tracing::debug!("{who} {sid} at {to} is still not reachable ({reason}); {next}");
         }
     }
 
@@ -52,7 +59,7 @@ impl Reach {
     /// The server reached us, or we it.
     pub(super) fn heard_of(&mut self, sid: ServerId) {
         if self.unreachable.remove(&sid) {
-            tracing::info!("server {sid} is reachable now");
+            tracing::info!("{} {sid} is reachable now", self.who);
         }
     }
 }
@@ -91,7 +98,7 @@ mod tests {
 
     #[test]
     fn a_dial_that_we_gave_up_makes_no_server_unreachable() {
-        let mut reach = Reach::default();
+        let mut reach = Reach::of("server");
         let to = HostPort::new("10.0.0.2", 3888);
         reach.dialling(LinkId(2), ServerId(2), to.clone());
         reach.given_up(LinkId(2));

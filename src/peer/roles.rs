@@ -1,5 +1,7 @@
 //! What a change of role begins and ends. The only place where `role` changes.
 
+use std::time::Duration;
+
 use super::core::{AfterLoad, ForWhom, Peer, Role};
 use crate::base::{Epoch, Note, Now, RoleName, ServerId};
 use crate::election::PeerState;
@@ -7,6 +9,9 @@ use crate::session::SessionTracker;
 use crate::storage::LogRequest;
 use crate::zab::leader::Leader;
 use crate::zab::learner::Learner;
+
+/// The first rest of a learner that fails again, as long as the pause between two dials.
+const REST_MIN: Duration = Duration::from_millis(100);
 
 impl Peer {
     pub fn role_name(&self) -> RoleName {
@@ -27,6 +32,7 @@ impl Peer {
             return;
         }
         self.note(Note::GaveUp { why });
+        self.begin_rest(now);
         self.stop_serving();
         self.close_quorum_links();
         // A snapshot of a state that the ensemble may yet cut must not survive (ZOOKEEPER-1549).
@@ -36,6 +42,12 @@ impl Peer {
         self.role_since = now.mono;
         self.note(Note::Role { role: RoleName::Looking, epoch: self.db.current_epoch() });
         self.try_look(now);
+    }
+
+    fn begin_rest(&mut self, now: Now) {
+        let is_fruitless = matches!(self.role, Role::Learning(_)) && !self.service.is_serving();
+        self.fruitless = if is_fruitless { self.fruitless.saturating_add(1) } else { 0 };
+        self.rest_until = now.mono + rest_after(self.fruitless, self.config.tick_time);
     }
 
     fn stop_serving(&mut self) {
@@ -51,9 +63,10 @@ impl Peer {
         }
     }
 
-    /// Looks once nothing is on its way to the log any more (S-19).
+    /// Looks once nothing is on its way to the log any more (S-19), and the rest is over.
     pub(super) fn try_look(&mut self, now: Now) {
-        if !matches!(self.role, Role::Settling) || !self.on_log.is_empty() {
+        let settles = matches!(self.role, Role::Settling);
+        if !settles || !self.on_log.is_empty() || now.mono < self.rest_until {
             return;
         }
         if self.reload {
@@ -135,5 +148,25 @@ impl Peer {
         }
         self.db.become_initialised();
         self.service.serve();
+    }
+}
+
+/// How long a learner rests before it looks again, by how many ended in a row without having
+/// served. A settled ensemble elects the same leader at once: a server that this leader cannot
+/// have, such as one that promised a later epoch, would come back a thousand times a second.
+fn rest_after(fruitless: u32, tick: Duration) -> Duration {
+    let doublings = fruitless.saturating_sub(2).min(16);
+    if fruitless < 2 { Duration::ZERO } else { (REST_MIN * (1 << doublings)).min(tick) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_learner_that_fails_again_and_again_rests_for_up_to_a_tick() {
+        let tick = Duration::from_millis(2000);
+        let rests = [0, 1, 2, 3, 4, 7, u32::MAX].map(|n| rest_after(n, tick).as_millis());
+        assert_eq!(rests, [0, 0, 100, 200, 400, 2000, 2000]);
     }
 }

@@ -29,6 +29,11 @@ impl AckSet {
         self.sids.insert(sid)
     }
 
+    /// Takes a yes back: what it stood for is gone.
+    pub fn remove(&mut self, sid: ServerId) {
+        self.sids.remove(&sid);
+    }
+
     pub fn contains(&self, sid: ServerId) -> bool {
         self.sids.contains(&sid)
     }

@@ -47,19 +47,29 @@ pub(crate) struct Session {
     pub(crate) timeout_ms: i32,
     /// The newest transaction it has seen.
     pub(crate) last_zxid: Zxid,
+    /// Of the last request. It goes on over connections: a reply is found by session and xid, and
+    /// a request of the last connection may still be on its way.
+    xid: i32,
+    /// How long a reply may take before the connection is given up.
+    patience: Duration,
 }
 
 impl Session {
     /// A session yet to be opened, with this timeout in milliseconds.
     pub(crate) fn new(timeout_ms: i32) -> Session {
         let password = Bytes::from_static(&[0; 16]);
-        Session { id: SessionId(0), password, timeout_ms, last_zxid: Zxid::ZERO }
+        let (id, last_zxid) = (SessionId(0), Zxid::ZERO);
+        Session { id, password, timeout_ms, last_zxid, xid: 0, patience: REPLY_MAX }
+    }
+
+    /// Gives a connection up when a reply takes longer than this.
+    pub(crate) fn with_patience(self, patience: Duration) -> Session {
+        Session { patience, ..self }
     }
 }
 
 pub(crate) struct Client {
     stream: TcpStream,
-    xid: i32,
     pub(crate) session: Session,
     /// Watch events, in the order of their arrival.
     pub(crate) events: Vec<WatcherEvent>,
@@ -71,8 +81,8 @@ impl Client {
     pub(crate) fn connect(address: SocketAddr, session: &Session) -> Result<Client, Failure> {
         let stream = TcpStream::connect_timeout(&address, CONNECT_MAX)?;
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(REPLY_MAX))?;
-        let mut client = Client { stream, xid: 0, session: session.clone(), events: Vec::new() };
+        stream.set_read_timeout(Some(session.patience))?;
+        let mut client = Client { stream, session: session.clone(), events: Vec::new() };
         let request = ConnectRequest {
             protocol_version: 0,
             last_zxid_seen: session.last_zxid,
@@ -96,27 +106,35 @@ impl Client {
     /// Tries these servers in turn until one takes the session.
     #[track_caller]
     pub(crate) fn reach(addresses: &[SocketAddr], session: &Session) -> Client {
+        let answer = Client::ask(addresses, session);
+        answer.unwrap_or_else(|code| panic!("session {:?}: {code}", session.id))
+    }
+
+    /// Tries these servers in turn until one answers: a server that does not serve, or has seen
+    /// less than this client, gives no answer.
+    #[track_caller]
+    pub(crate) fn ask(addresses: &[SocketAddr], session: &Session) -> Result<Client, i32> {
         let mut at = 0;
-        let answer = wait_for("a server that takes the session", || {
+        wait_for("a server that answers", || {
             let address = addresses[at % addresses.len()];
             at += 1;
             match Client::connect(address, session) {
+                Ok(client) => Some(Ok(client)),
+                Err(Failure::Code(code)) => Some(Err(code)),
                 Err(Failure::Lost(_)) => None,
-                answer => Some(answer),
             }
-        });
-        answer.unwrap_or_else(|why| panic!("session {:?}: {why:?}", session.id))
+        })
     }
 
     /// Sends a request and does not wait. The answer is the request's xid.
     pub(crate) fn send(&mut self, op: i32, record: &impl Jute) -> Result<i32, Failure> {
-        self.xid += 1;
+        self.session.xid += 1;
         let special = match op {
             op::PING => Some(xid::PING),
             op::SET_WATCHES => Some(xid::SET_WATCHES),
             _ => None,
         };
-        let xid = special.unwrap_or(self.xid);
+        let xid = special.unwrap_or(self.session.xid);
         let mut body = RequestHeader { xid, op }.to_jute();
         record.encode(&mut body);
         self.write_frame(&body)?;

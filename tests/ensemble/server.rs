@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use super::wait_for;
 
 /// How long a running server may take to answer a word.
@@ -18,11 +20,12 @@ pub(crate) struct Server {
     /// Holds zoo.cfg, `data`, perhaps `log`, and what the server says.
     pub(crate) home: PathBuf,
     child: Option<Child>,
+    stands_still: bool,
 }
 
 impl Server {
     pub(crate) fn new(id: i64, home: PathBuf, address: SocketAddr) -> Server {
-        Server { id, address, home, child: None }
+        Server { id, address, home, child: None, stands_still: false }
     }
 
     pub(crate) fn data_dir(&self) -> PathBuf {
@@ -41,13 +44,18 @@ impl Server {
 
     /// Starts it in the foreground of a process of its own, which ends with this one.
     pub(crate) fn start(&mut self) {
+        self.start_with_log_level("info");
+    }
+
+    /// `level`: as in RUST_LOG.
+    pub(crate) fn start_with_log_level(&mut self, level: &str) {
         assert!(self.child.is_none(), "server {} runs already", self.id);
         let log = OpenOptions::new().create(true).append(true).open(self.log_path());
         let log = log.expect("a writable directory");
         let child = Command::new(env!("CARGO_BIN_EXE_quorate"))
             .args(["server", "start-foreground", "--attached"])
             .arg(self.home.join("zoo.cfg"))
-            .env_remove("RUST_LOG")
+            .env("RUST_LOG", level)
             .stdin(Stdio::piped())
             .stdout(log.try_clone().expect("an open file"))
             .stderr(log)
@@ -61,10 +69,29 @@ impl Server {
 
     /// SIGKILL.
     pub(crate) fn kill(&mut self) {
+        self.stands_still = false;
         if let Some(mut child) = self.child.take() {
             child.kill().expect("a child of this test");
             child.wait().expect("a child of this test");
         }
+    }
+
+    /// SIGSTOP: it stands still, and the kernel goes on taking its connections.
+    pub(crate) fn stop(&mut self) {
+        self.signal(Signal::STOP);
+        self.stands_still = true;
+    }
+
+    /// SIGCONT.
+    pub(crate) fn go_on(&mut self) {
+        self.signal(Signal::CONT);
+        self.stands_still = false;
+    }
+
+    fn signal(&self, signal: Signal) {
+        let child = self.child.as_ref().expect("it was started");
+        let pid = Pid::from_child(child);
+        kill_process(pid, signal).expect("a child of this test");
     }
 
     pub(crate) fn restart(&mut self) {
@@ -108,6 +135,9 @@ impl Server {
 
     /// One line of `srvr`; `None` while the server does not serve.
     pub(crate) fn srvr(&self, name: &str) -> Option<String> {
+        if self.stands_still {
+            return None;
+        }
         let answer = self.word("srvr").ok()?;
         let line = answer.lines().find_map(|line| line.strip_prefix(name));
         Some(line?.trim_start_matches(": ").to_string())

@@ -6,6 +6,8 @@
 #[path = "../ensemble/mod.rs"]
 mod ensemble;
 
+mod beginnings;
+mod histories;
 mod leader_kills;
 mod observers;
 mod recovery;

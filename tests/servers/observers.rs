@@ -43,6 +43,14 @@ fn an_observer_serves_reads_and_forwards_writes() {
     assert_eq!(ensemble.leader(), leader);
     let sync = ensemble.server(leader).last_sync_of(OBSERVER).expect("it was synchronised");
     assert!(sync.contains("DIFF"), "{sync}");
+
+    ensemble.server_mut(OBSERVER).kill();
+    ensemble.server(OBSERVER).wipe();
+    ensemble.server_mut(OBSERVER).start();
+    ensemble.wait_until_all_serve();
+    let sync = ensemble.server(leader).last_sync_of(OBSERVER).expect("it was synchronised");
+    assert!(sync.contains("SNAP"), "{sync}");
+    ensemble.assert_same_trees();
 }
 
 #[test]

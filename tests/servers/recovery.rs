@@ -1,14 +1,19 @@
 //! Followers that were killed, wiped or away: what they come back with, and how.
 
+use std::fs;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use quorate::jute::client::{code, op};
+use quorate::storage::log_format::read_records;
 
-use crate::ensemble::wait_for;
-use crate::ensemble::{Client, Plan, create_request, delete_request, pipeline_sets, set_request};
+use crate::ensemble::{
+    Client, Ensemble, Plan, Server, create_request, delete_request, pipeline_sets, set_request,
+    wait_for,
+};
 
-const KILLS: usize = 10;
+const KILLS: usize = 12;
 /// So many that a snapshot is written in several slices, between which transactions apply.
 const STILL_NODES: usize = 1_200;
 /// Nodes that are created, changed and deleted all the time.
@@ -55,16 +60,17 @@ fn churn(client: &mut Client, stop: &AtomicBool, done: &AtomicUsize) {
 }
 
 #[test]
-fn a_follower_killed_under_load_is_equal_again_after_each_restart() {
-    let plan = Plan::voters(&[1, 2, 3]).setting("snapCount=100");
+fn learners_killed_under_load_are_equal_again_after_each_restart() {
+    let plan = Plan::voters(&[1, 2, 3]).observer(9).setting("snapCount=100");
     let plan = plan.setting("autopurge.snapRetainCount=3").setting("autopurge.purgeInterval=1");
     let mut ensemble = plan.start();
-    let victim = ensemble.followers()[0];
+    let follower = ensemble.followers()[0];
     let mut client = ensemble.client(ensemble.leader());
     plant(&mut client, "/still", STILL_NODES);
     client.create("/busy", "", 0).expect("a new node");
 
-    for _ in 0..KILLS {
+    for kill in 0..KILLS {
+        let victim = if kill % 4 == 3 { 9 } else { follower };
         let (stop, done) = (AtomicBool::new(false), AtomicUsize::new(0));
         thread::scope(|scope| {
             let load = scope.spawn(|| churn(&mut client, &stop, &done));
@@ -87,6 +93,7 @@ fn a_follower_killed_under_load_is_equal_again_after_each_restart() {
     }
 
     // The last start had much to purge; what is left must be enough for one more.
+    let victim = follower;
     ensemble.server_mut(victim).restart();
     ensemble.wait_until_all_serve();
     wait_for("old snapshots to be purged", || {
@@ -97,6 +104,84 @@ fn a_follower_killed_under_load_is_equal_again_after_each_restart() {
     ensemble.server_mut(victim).restart();
     ensemble.wait_until_all_serve();
     ensemble.assert_same_trees();
+}
+
+/// Payloads of all records of a server's logs.
+fn logged(server: &Server) -> usize {
+    let names = server.files("data").into_iter().filter(|name| name.starts_with("log."));
+    names
+        .map(|name| {
+            let log = fs::read(server.file("data", &name)).expect("a readable file");
+            let mut count = 0;
+            read_records(&log.into(), |_, _| count += 1);
+            count
+        })
+        .sum()
+}
+
+/// Proposals that no follower ever read are in the log of a leader that dies. The others elect,
+/// `meanwhile` happens, and the old leader comes back. Returns how it was synchronised.
+fn lose_proposals(ensemble: &mut Ensemble, meanwhile: impl FnOnce(&Ensemble)) -> String {
+    const LOST: usize = 7;
+    let (leader, followers) = (ensemble.leader(), ensemble.followers());
+    let mut client = ensemble.client(leader);
+    client.create("/a", "", 0).expect("a new node");
+    ensemble.assert_same_trees();
+
+    // The followers stand still, and are killed as they stand.
+    for id in &followers {
+        ensemble.server_mut(*id).stop();
+    }
+    let before = logged(ensemble.server(leader));
+    for n in 0..LOST {
+        client.send(op::CREATE, &create_request(&format!("/lost-{n}"), "", 0)).expect("it runs");
+    }
+    wait_for("the proposals to be logged", || {
+        (logged(ensemble.server(leader)) == before + LOST).then_some(())
+    });
+    ensemble.server_mut(leader).kill();
+    for id in &followers {
+        ensemble.server_mut(*id).kill();
+        ensemble.server_mut(*id).start();
+    }
+    ensemble.wait_until_all_serve();
+    meanwhile(ensemble);
+
+    ensemble.server_mut(leader).start();
+    ensemble.wait_until_all_serve();
+    let sync = ensemble.server(ensemble.leader()).last_sync_of(leader);
+    sync.expect("the old leader follows")
+}
+
+/// What was lost is nowhere, and a restart does not bring it back.
+fn assert_stays_lost(ensemble: &mut Ensemble, expected: &[&str]) {
+    let tree = ensemble.assert_same_trees();
+    assert_eq!(tree.keys().map(String::as_str).collect::<Vec<_>>(), expected);
+    for server in &mut ensemble.servers {
+        server.restart();
+    }
+    ensemble.wait_until_all_serve();
+    assert_eq!(ensemble.assert_same_trees(), tree);
+}
+
+#[test]
+fn what_only_a_dead_leader_logged_is_cut_when_it_comes_back() {
+    let mut ensemble = Plan::voters(&[1, 2, 3]).start();
+    let sync = lose_proposals(&mut ensemble, |_| {});
+    assert!(sync.contains("TRUNC"), "{sync}");
+    assert_stays_lost(&mut ensemble, &["/", "/a"]);
+}
+
+#[test]
+fn what_only_a_dead_leader_logged_is_replaced_once_a_new_epoch_has_transactions() {
+    let mut ensemble = Plan::voters(&[1, 2, 3]).start();
+    let sync = lose_proposals(&mut ensemble, |ensemble| {
+        let mut client = ensemble.client(ensemble.leader());
+        client.create("/b", "", 0).expect("two of three are a quorum");
+    });
+    // A log is not cut across an epoch's end, as in Apache.
+    assert!(sync.contains("SNAP"), "{sync}");
+    assert_stays_lost(&mut ensemble, &["/", "/a", "/b"]);
 }
 
 #[test]
@@ -119,6 +204,30 @@ fn a_wiped_follower_comes_back_by_a_snapshot() {
     ensemble.wait_until_all_serve();
     let sync = ensemble.server(leader).last_sync_of(follower).expect("it was synchronised");
     assert!(sync.contains("DIFF"), "{sync}");
+    ensemble.assert_same_trees();
+}
+
+#[test]
+fn a_follower_killed_while_it_takes_over_a_snapshot_starts_over() {
+    let mut ensemble = Plan::voters(&[1, 2, 3]).start();
+    let (leader, follower) = (ensemble.leader(), ensemble.followers()[0]);
+    let mut client = ensemble.client(leader);
+    plant(&mut client, "/still", 5 * STILL_NODES);
+    for round in 0..12 {
+        ensemble.server_mut(follower).kill();
+        if round % 4 == 0 {
+            ensemble.server(follower).wipe();
+        }
+        // Something new each time, so that what it has is never the same.
+        pipeline_sets(&mut client, "/still/00000", 5).expect("it is there");
+        ensemble.server_mut(follower).start();
+        // Somewhere between the start and the end of what it does.
+        thread::sleep(Duration::from_millis(15 * (round % 8)));
+    }
+    ensemble.wait_until_all_serve();
+    ensemble.assert_same_trees();
+    ensemble.server_mut(follower).restart();
+    ensemble.wait_until_all_serve();
     ensemble.assert_same_trees();
 }
 

@@ -1,8 +1,10 @@
 //! Sessions: their ephemerals, their moves from server to server, their end.
 
+use std::io::ErrorKind;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use quorate::base::{Epoch, Zxid};
 use quorate::jute::client::code;
 use quorate::jute::client::create_flags::EPHEMERAL;
 use quorate::jute::client::event::{CHILDREN_CHANGED, DELETED};
@@ -34,8 +36,8 @@ fn ephemerals_vanish_when_their_session_is_closed() {
         let event = (CHILDREN_CHANGED, "/e".into());
         assert_eq!(other.take_events(), [event], "server {id}: once, for both");
     }
-    let again = Client::connect(ensemble.server(2).address, &session).err();
-    assert_eq!(again, Some(Failure::Code(code::SESSION_EXPIRED)));
+    let again = Client::ask(&[ensemble.server(2).address], &session).err();
+    assert_eq!(again, Some(code::SESSION_EXPIRED));
 }
 
 #[test]
@@ -55,8 +57,8 @@ fn a_session_moves_to_another_server_with_its_ephemerals() {
     }
     let mut wrong = client.session.clone();
     wrong.password = vec![7; 16].into();
-    let refused = Client::connect(ensemble.server(2).address, &wrong).err();
-    assert_eq!(refused, Some(Failure::Code(code::SESSION_EXPIRED)), "a wrong password");
+    let refused = Client::ask(&[ensemble.server(2).address], &wrong).err();
+    assert_eq!(refused, Some(code::SESSION_EXPIRED), "a wrong password");
     client.close_session().expect("the server of the session was asked by nobody");
     let mut other = ensemble.client(2);
     other.sync("/").expect("the ensemble is whole");
@@ -82,8 +84,8 @@ fn a_session_expires_in_silence_and_takes_its_ephemerals_along() {
     assert_eq!(other.take_events(), [(DELETED, "/gone".into())]);
     assert_eq!(other.exists("/gone", false), Ok(None));
     for server in &ensemble.servers {
-        let refused = Client::connect(server.address, &session).err();
-        assert_eq!(refused, Some(Failure::Code(code::SESSION_EXPIRED)), "server {}", server.id);
+        let refused = Client::ask(&[server.address], &session).err();
+        assert_eq!(refused, Some(code::SESSION_EXPIRED), "server {}", server.id);
     }
     let log = ensemble.server(ensemble.leader()).log();
     let line = format!("session expired session={}", session.id);
@@ -120,4 +122,46 @@ fn timeouts_are_kept_within_the_bounds_of_the_configuration() {
         let client = Client::reach(&[address], &Session::new(wanted));
         assert_eq!(client.session.timeout_ms, given, "of {wanted}");
     }
+}
+
+#[test]
+fn a_client_that_has_seen_more_than_the_server_is_sent_elsewhere() {
+    let alone = Plan::standalone().start();
+    let address = alone.server(1).address;
+    let mut from_the_future = Session::new(30_000);
+    from_the_future.last_zxid = Zxid::new(Epoch(1), 0);
+    let refused = Client::connect(address, &from_the_future).err();
+    assert_eq!(refused, Some(Failure::Lost(ErrorKind::UnexpectedEof)), "no answer, and an end");
+    let mut up_to_date = Session::new(30_000);
+    up_to_date.last_zxid = alone.client(1).session.last_zxid;
+    assert!(Client::connect(address, &up_to_date).is_ok());
+}
+
+#[test]
+fn a_second_connection_takes_the_session_from_the_first() {
+    let ensemble = Plan::voters(&[1, 2, 3]).start();
+    let mut first = ensemble.client(1);
+    first.create("/a", "", 0).expect("a new node");
+    // At the same server the old connection ends at once.
+    let mut second = Client::connect(ensemble.server(1).address, &first.session).expect("it lives");
+    assert!(matches!(first.ping(), Err(Failure::Lost(_))));
+    // At another one it ends with its next write, which does not happen.
+    let mut third = Client::reach(&[ensemble.server(2).address], &second.session);
+    assert!(third.exists("/a", false).expect("the session is here now").is_some());
+    assert!(matches!(second.set("/a", "moved"), Err(Failure::Lost(_))));
+    assert_eq!(third.set("/a", "here").map(|stat| stat.version), Ok(1));
+    third.close_session().expect("the ensemble is whole");
+}
+
+#[test]
+fn one_address_gets_as_many_connections_as_the_configuration_says() {
+    let alone = Plan::standalone().setting("maxClientCnxns=2").start();
+    let address = alone.server(1).address;
+    let _first = alone.client(1);
+    let second = alone.client(1);
+    let refused = Client::connect(address, &Session::new(30_000)).err();
+    assert!(matches!(refused, Some(Failure::Lost(_))), "{refused:?}");
+    assert!(alone.server(1).log().contains("Too many connections"));
+    second.close_session().expect("the server runs");
+    drop(alone.client(1));
 }

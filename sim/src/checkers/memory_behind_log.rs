@@ -1,12 +1,12 @@
 //! S-15  Memory not ahead of the log where it matters: a server votes with, and reports to a
 //! leader, the end of its log and nothing else; and when it votes for itself or acks NEWLEADER, its
-//! tree holds nothing of earlier epochs that is not durable.
+//! tree holds nothing that is not durable.
 //!
 //! In between a tree may well be ahead: a COMMIT can come before the follower's own fsync ends.
 //!
 //! The detector of ZOOKEEPER-2845 and 4882: a tree that kept what the log lost, or the reverse.
 
-use quorate::base::{AckKind, Epoch, Note, Zxid};
+use quorate::base::{AckKind, Note, Zxid};
 
 use super::{Checker, Fact, Findings, Ghost, note};
 
@@ -18,24 +18,24 @@ impl Checker for MemoryBehindLog {
         match note(fact) {
             Some(Note::Vote { leader, zxid, .. }) if *leader == fact.server => {
                 is_end_of_log(ghost, fact, *zxid, "votes for itself with", out);
-                is_durable(ghost, fact, Epoch(i64::MAX), "votes for itself", out);
+                is_durable(ghost, fact, "votes for itself", out);
             }
             Some(Note::AckSent { kind: AckKind::Epoch, zxid }) => {
                 is_end_of_log(ghost, fact, *zxid, "reports to a leader", out);
             }
-            Some(Note::AckSent { kind: AckKind::NewLeader, zxid }) => {
-                is_durable(ghost, fact, zxid.epoch(), "acks NEWLEADER", out);
+            Some(Note::AckSent { kind: AckKind::NewLeader, .. }) => {
+                is_durable(ghost, fact, "acks NEWLEADER", out);
             }
             _ => {}
         }
     }
 }
 
-/// What the tree holds of epochs before this one is durable.
-fn is_durable(ghost: &Ghost, fact: &Fact, before: Epoch, does: &str, out: &mut Findings) {
+/// What the tree holds is durable.
+fn is_durable(ghost: &Ghost, fact: &Fact, does: &str, out: &mut Findings) {
     let server = ghost.server(fact.server);
     let (applied, durable) = (server.applied, server.durable_upto());
-    if applied > durable && applied.epoch() < before {
+    if applied > durable {
         let words = format!("{does} with {applied} in its tree and {durable} durable");
         out.add("S-15", fact, &[], words);
     }

@@ -117,16 +117,14 @@ impl Judge {
         for proposal in sequence {
             // Replies that saw the state before this transaction.
             while let Some((_, record)) = rest.next_if(|(zxid, _)| *zxid < proposal.zxid()) {
-                self.check(record, None, &model, &model);
+                self.check(record, None, &model);
             }
-            // Only a failed write is checked against the tree before it, and it changes nothing.
-            let before = if proposal.txn.is_error() { Some(model.clone()) } else { None };
             if let Some(words) = model.apply(proposal) {
                 let at = history.records.last().map_or(Stamp(0), |record| record.invoked);
                 self.add("C-5", at, ServerId(0), format!("at {}: {words}", proposal.zxid()));
             }
             while let Some((_, record)) = rest.next_if(|(zxid, _)| *zxid == proposal.zxid()) {
-                self.check(record, Some(proposal), before.as_ref().unwrap_or(&model), &model);
+                self.check(record, Some(proposal), &model);
             }
         }
         if !complete {
@@ -140,7 +138,7 @@ impl Judge {
                     format!("client {} was answered at {zxid}, never committed", record.client);
                 self.add("C-2", at, record.server, words);
             } else {
-                self.check(record, None, &model, &model);
+                self.check(record, None, &model);
             }
         }
         self.told_expired(history, &model);
@@ -155,13 +153,14 @@ impl Judge {
         }
     }
 
-    /// One reply: `txn` is the transaction at its zxid, `before` and `after` the trees around it.
-    fn check(&mut self, record: &Record, txn: Option<&Proposal>, before: &Model, after: &Model) {
+    /// One reply: `txn` is the transaction at its zxid, `tree` what it left. (What fails changes
+    /// nothing, so that is also the tree it failed in.)
+    fn check(&mut self, record: &Record, txn: Option<&Proposal>, tree: &Model) {
         let Some((at, zxid, err, answer)) = reply(record) else { return };
         let wrong = if record.op.is_write() && (err == 0 || is_tree_error(err)) {
-            write_result(record, txn, err, answer, before, after).map(|words| ("C-1", words))
+            write_result(record, txn, err, answer, tree).map(|words| ("C-1", words))
         } else {
-            read_result(record, err, answer, after).map(|words| ("C-2", words))
+            read_result(record, err, answer, tree).map(|words| ("C-2", words))
         };
         if let Some((id, words)) = wrong {
             let what = format!("{:?} of client {} at {zxid}: {words}", record.op, record.client);
@@ -185,8 +184,7 @@ fn write_result(
     txn: Option<&Proposal>,
     err: i32,
     answer: Option<&Answer>,
-    before: &Model,
-    after: &Model,
+    tree: &Model,
 ) -> Option<String> {
     let Some(proposal) = txn else { return Some("no transaction was committed there".into()) };
     let header = &proposal.header;
@@ -198,7 +196,7 @@ fn write_result(
         let Txn::Error(error) = &proposal.txn else {
             return Some(format!("failed with {err}, but was committed"));
         };
-        let fails = failure(&record.op, before);
+        let fails = failure(&record.op, tree);
         let right = error.err == err && fails == Some(err);
         return (!right)
             .then(|| format!("failed with {err}; logged {}, the tree gives {fails:?}", error.err));
@@ -209,12 +207,12 @@ fn write_result(
             (*created != t.path || !fits).then(|| format!("answered {created}, made {}", t.path))
         }
         (Op::Set { path, .. }, Txn::SetData(t), Some(Answer::Stat(stat))) => {
-            let expected = after.stat(path);
+            let expected = tree.stat(path);
             (t.path != *path || expected.as_ref() != Some(stat))
                 .then(|| format!("answered {stat:?}, the tree has {expected:?}"))
         }
         (Op::Delete { path, .. }, Txn::Delete(t), _) => {
-            (t.path != *path || after.exists(path)).then(|| format!("deleted {}", t.path))
+            (t.path != *path || tree.exists(path)).then(|| format!("deleted {}", t.path))
         }
         (_, txn, _) => Some(format!("succeeded, but {txn:?} was committed")),
     }

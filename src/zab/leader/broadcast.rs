@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use super::core::{Leader, Output, Stage, SyncOrigin};
 use super::handler::Phase;
-use crate::base::{LinkId, Museum, Note, Now, Zxid};
+use crate::base::{LinkId, Museum, Note, Now, ServerId, Zxid};
 use crate::database::Database;
 use crate::jute::txn::Proposal;
 use crate::quorum::AckSet;
@@ -42,6 +42,14 @@ impl Broadcast {
 
     pub(super) fn outstanding_proposals(&self) -> Vec<Rc<Proposal>> {
         self.outstanding.values().map(|o| o.proposal.clone()).collect()
+    }
+
+    /// A learner is synchronised anew: TRUNC may cut what it has acked, so its acks of proposals
+    /// without a commit count no more. It gets these proposals again, and acks them again (S-12).
+    pub(super) fn forget_acks_of(&mut self, sid: ServerId) {
+        for outstanding in self.outstanding.values_mut() {
+            outstanding.acks.remove(sid);
+        }
     }
 
     pub(super) fn last_proposed(&self) -> Zxid {
@@ -132,7 +140,7 @@ impl Leader {
     }
 
     /// Counts one server's ack of one proposal.
-    fn tally_acks(&mut self, from: crate::base::ServerId, zxid: Zxid, out: &mut Vec<Output>) {
+    fn tally_acks(&mut self, from: ServerId, zxid: Zxid, out: &mut Vec<Output>) {
         let Some(outstanding) = self.broadcast.outstanding.get_mut(&zxid) else { return };
         if outstanding.acks.add(from, &self.verifier) {
             out.push(Output::Note(Note::AckCounted { zxid, from }));

@@ -264,3 +264,15 @@ fn the_counter_of_an_epoch_does_not_run_into_the_next() {
     bench.leader.broadcast.begin(Zxid::new(Epoch(1), u32::MAX - 1));
     assert_eq!(bench.leader.next_zxid(), None);
 }
+
+#[test]
+fn an_ack_counts_no_more_when_its_server_is_synchronised_anew() {
+    let mut bench = Bench::established();
+    let zxid = Zxid::new(Epoch(1), 1);
+    bench.propose(zxid);
+    bench.packet(A, Packet::Ack { zxid });
+    bench.connect(B, 1, 1);
+    let out = bench.packet(B, ack_epoch(zxid.0, Some(1)));
+    assert!(sent(&out, B)[0].starts_with("TRUNC"), "{out:?}");
+    assert!(committed(&bench.step(Input::Durable(zxid))).is_empty(), "server 1 cuts it just now");
+}

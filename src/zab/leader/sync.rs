@@ -146,6 +146,7 @@ impl Leader {
         handler.phase = Phase::Syncing;
         handler.deadline = now.mono + self.init_timeout + self.sync_timeout;
         let (sid, observer, peer) = (handler.sid, handler.observer, handler.last_zxid);
+        self.broadcast.forget_acks_of(sid);
         let (mode, to, after) = match plan {
             SyncPlan::Diff { to, after } => (SyncMode::Diff, to, after),
             SyncPlan::Trunc { to, after } => (SyncMode::Trunc, to, after),
