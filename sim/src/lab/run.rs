@@ -144,7 +144,8 @@ impl Play {
             return;
         }
         let stage = self.stage.clone();
-        let over = curtain + Duration::from_nanos(1);
+        // A little later: what happens now must lie ahead of the looking back.
+        let over = curtain + Duration::from_millis(1);
         self.world.at(over, move |world| stage.heal_everything(world, over));
         if self.liveness && self.play_until(over).await {
             self.liveness(over, deadlines).await;
