@@ -45,6 +45,7 @@ pub enum Note {
         current: Epoch,
         tree_digest: u64,
     },
+    /// The role began; `epoch` is currentEpoch.
     Role {
         role: RoleName,
         epoch: Epoch,

@@ -36,6 +36,8 @@ pub struct Database {
     unapplied: VecDeque<Rc<Proposal>>,
     committed: Zxid,
     last_logged: Zxid,
+    /// What the disk is known to hold.
+    durable: Zxid,
     accepted_epoch: Epoch,
     current_epoch: Epoch,
     initialised: bool,
@@ -51,6 +53,7 @@ impl Database {
             unapplied: VecDeque::new(),
             committed: Zxid::ZERO,
             last_logged: Zxid::ZERO,
+            durable: Zxid::ZERO,
             accepted_epoch: Epoch(0),
             current_epoch: Epoch(0),
             initialised: false,
@@ -76,6 +79,7 @@ impl Database {
         fresh.fast_forward();
         fresh.drop_orphans();
         fresh.last_logged = fresh.last_logged.max(loaded.last_logged);
+        fresh.durable = fresh.last_logged;
         let epoch = fresh.last_logged.epoch();
         fresh.accepted_epoch = loaded.accepted_epoch.unwrap_or(epoch);
         fresh.current_epoch = loaded.current_epoch.unwrap_or(epoch);
@@ -107,6 +111,15 @@ impl Database {
 
     pub fn committed(&self) -> Zxid {
         self.committed
+    }
+
+    /// The log (or the snapshot below it) is durable up to here.
+    pub fn durable(&self) -> Zxid {
+        self.durable
+    }
+
+    pub fn set_durable(&mut self, zxid: Zxid) {
+        self.durable = self.durable.max(zxid);
     }
 
     pub fn accepted_epoch(&self) -> Epoch {

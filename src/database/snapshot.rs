@@ -46,6 +46,7 @@ impl Database {
         self.committed_log.clear();
         self.committed = zxid;
         self.last_logged = zxid;
+        self.durable = zxid;
         Ok(())
     }
 

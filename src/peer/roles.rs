@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::core::{AfterLoad, ForWhom, Peer, Role};
-use crate::base::{Epoch, Note, Now, RoleName, ServerId};
+use crate::base::{Note, Now, RoleName, ServerId};
 use crate::election::PeerState;
 use crate::session::SessionTracker;
 use crate::storage::LogRequest;
@@ -115,7 +115,7 @@ impl Peer {
         let verifier = self.verifier.clone();
         let leader = Leader::new(now, &self.config, verifier, &self.db, &mut outputs);
         self.role = Role::Leading(leader);
-        self.note(Note::Role { role: RoleName::Leading, epoch: Epoch(-1) });
+        self.note(Note::Role { role: RoleName::Leading, epoch: self.db.current_epoch() });
         self.route_leader(now, outputs);
     }
 
@@ -126,7 +126,7 @@ impl Peer {
             Learner::new(now, &self.config, leader, observer, link, &self.db, &mut outputs);
         self.role = Role::Learning(learner);
         let role = self.role_name();
-        self.note(Note::Role { role, epoch: Epoch(-1) });
+        self.note(Note::Role { role, epoch: self.db.current_epoch() });
         self.route_learner(now, outputs);
     }
 

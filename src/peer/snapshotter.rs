@@ -6,6 +6,8 @@
 //! A routine snapshot is fuzzy: transactions are applied between its slices. It is named by the
 //! zxid at which it began, and replay from there on brings the rest.
 //!
+//! - SN-2  a snapshot gets its name only when the log is durable up to everything it may hold:
+//!   otherwise a power failure leaves a tree that is ahead of its log (S-16, S-17).
 //! - SN-1  only committed state is written: a snapshot ends with the role (ZOOKEEPER-1549).
 //! - SY-5  a leader's snapshot is durable before anything is appended behind it.
 
@@ -34,6 +36,8 @@ struct Writing {
     /// `None` once the last slice is on its way.
     encoder: Option<SnapshotEncoder>,
     cursor: SnapshotCursor,
+    /// The last slice, and the last transaction whose effects any slice may hold.
+    end: Option<(Bytes, Zxid)>,
 }
 
 /// Counts transactions and writes at most one snapshot at a time.
@@ -95,8 +99,13 @@ impl Peer {
         self.db.begin_snapshot(&mut encoder);
         self.ask_snapshot(SnapshotRequest::Begin { zxid, sync: purpose != Purpose::Routine });
         let head = encoder.take();
-        self.snapshotter.writing =
-            Some(Writing { purpose, zxid, encoder: Some(encoder), cursor: SnapshotCursor::new() });
+        self.snapshotter.writing = Some(Writing {
+            purpose,
+            zxid,
+            encoder: Some(encoder),
+            cursor: SnapshotCursor::new(),
+            end: None,
+        });
         self.ask_snapshot(SnapshotRequest::Chunk(head));
     }
 
@@ -134,7 +143,16 @@ impl Peer {
         // The digest and the last zxid are those of now: the slices may hold as much.
         let zxid = self.db.last_applied();
         let digest = SnapshotDigest { zxid, version: DIGEST_VERSION, digest: tree.digest() as i64 };
-        let chunk = encoder.finish(Some(&digest), Some(zxid));
+        writing.end = Some((encoder.finish(Some(&digest), Some(zxid)), zxid));
+        self.finish_snapshot();
+    }
+
+    /// Gives the snapshot its name once the log is durable up to everything it may hold (SN-2).
+    pub(super) fn finish_snapshot(&mut self) {
+        let durable = self.db.durable();
+        let Some(writing) = self.snapshotter.writing.as_mut() else { return };
+        let covered = |end: &mut (Bytes, Zxid)| end.1 <= durable;
+        let Some((chunk, _)) = writing.end.take_if(covered) else { return };
         self.ask_snapshot(SnapshotRequest::Chunk(chunk));
         self.ask_snapshot(SnapshotRequest::Finish);
     }

@@ -16,14 +16,19 @@ impl Peer {
         let outcome = match result {
             Ok(outcome) => outcome,
             // PE-1: whatever could not be written, we no longer know what the disk holds.
-            Err(error) => return self.halt(Halt::unexpected(error.to_string())),
+            Err(error) => {
+                let (exit_code, why) = (error.exit_code(), error.to_string());
+                return self.halt(Halt { exit_code, why });
+            }
         };
         let Some(whom) = self.on_log.remove(&ticket) else {
             return self.on_snapshot_stored(now, outcome);
         };
         match (whom, outcome) {
             (_, Outcome::Durable { zxid }) => {
+                self.db.set_durable(zxid);
                 self.note(Note::Durable { zxid });
+                self.finish_snapshot();
                 self.step_leader(now, leader::Input::Durable(zxid));
                 self.step_learner(now, learner::Input::Durable(zxid));
             }

@@ -12,7 +12,7 @@ pub(super) fn log(note: &Note) {
             %last_logged, %last_applied, accepted_epoch = %accepted, current_epoch = %current,
             "read the data directory"
         ),
-        Note::Role { role, epoch } => info!(%epoch, "{}", role_words(*role)),
+        Note::Role { role, epoch } => info!(current_epoch = %epoch, "{}", role_words(*role)),
         Note::Vote { round, leader, zxid, epoch } => {
             debug!(round, %leader, %zxid, %epoch, "my vote");
         }
