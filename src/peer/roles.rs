@@ -132,7 +132,7 @@ impl Peer {
 
     /// A server without an ensemble serves as soon as its disk is read.
     pub(super) fn become_standalone(&mut self, now: Now) {
-        self.role = Role::Standalone(Leader::standalone(now, &self.config, &self.db));
+        self.role = Role::Standalone(Leader::standalone(&self.config, &self.db));
         self.note(Note::Role { role: RoleName::Standalone, epoch: self.db.current_epoch() });
         self.begin_serving(now);
     }

@@ -99,13 +99,12 @@ impl Leader {
 
     pub(super) fn on_own_log_durable(
         &mut self,
-        now: Now,
         zxid: Zxid,
         db: &mut Database,
         out: &mut Vec<Output>,
     ) {
         self.tally_acks(self.sid, zxid, out);
-        self.try_commit(now, db, out);
+        self.try_commit(db, out);
     }
 
     pub(super) fn on_ack(
@@ -122,14 +121,14 @@ impl Leader {
             Phase::Syncing if zxid == Zxid::new(self.epoch, 0) => {
                 handler.phase = Phase::Synced;
                 handler.deadline = now.mono + self.sync_timeout;
-                self.on_newleader_ack(now, link, db, out);
+                self.on_newleader_ack(link, db, out);
             }
             Phase::Synced | Phase::Serving => {
                 handler.unacked.remove(&zxid);
                 // UPTODATE is acked too, with the epoch's zxid; it decides nothing.
                 if zxid.counter() != 0 && !handler.observer {
                     self.tally_acks(sid, zxid, out);
-                    self.try_commit(now, db, out);
+                    self.try_commit(db, out);
                 }
             }
             phase => {
@@ -148,7 +147,7 @@ impl Leader {
     }
 
     /// Commits from the oldest proposal on, as long as each has its quorum.
-    fn try_commit(&mut self, now: Now, db: &mut Database, out: &mut Vec<Output>) {
+    fn try_commit(&mut self, db: &mut Database, out: &mut Vec<Output>) {
         if self.stage != Stage::Broadcast {
             return;
         }
@@ -174,7 +173,6 @@ impl Leader {
         if db.committed() > before {
             out.push(Output::Committed(db.committed()));
         }
-        let _ = now;
     }
 
     /// A sync is answered behind the commit of everything proposed before it. With nothing
@@ -193,13 +191,7 @@ impl Leader {
         }
     }
 
-    fn on_newleader_ack(
-        &mut self,
-        now: Now,
-        link: LinkId,
-        db: &mut Database,
-        out: &mut Vec<Output>,
-    ) {
+    fn on_newleader_ack(&mut self, link: LinkId, db: &mut Database, out: &mut Vec<Output>) {
         let Some(handler) = self.handlers.get(&link) else { return };
         let sid = handler.sid;
         if self.newleader_acks.add(sid, &self.verifier) {
@@ -209,12 +201,12 @@ impl Leader {
         if self.stage == Stage::Broadcast {
             self.send_uptodate(link, out);
         } else {
-            self.try_establish(now, db, out);
+            self.try_establish(db, out);
         }
     }
 
     /// A quorum holds our history durably: it is committed, and we serve.
-    pub(super) fn try_establish(&mut self, now: Now, db: &mut Database, out: &mut Vec<Output>) {
+    pub(super) fn try_establish(&mut self, db: &mut Database, out: &mut Vec<Output>) {
         if self.stage != Stage::Synchronisation || !self.newleader_acks.has_quorum(&self.verifier) {
             return;
         }
@@ -228,7 +220,7 @@ impl Leader {
         for link in self.links_in(Phase::Synced) {
             self.send_uptodate(link, out);
         }
-        self.try_commit(now, db, out);
+        self.try_commit(db, out);
     }
 
     fn send_uptodate(&mut self, link: LinkId, out: &mut Vec<Output>) {

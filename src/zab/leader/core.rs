@@ -138,7 +138,7 @@ impl Leader {
         db: &Database,
         out: &mut Vec<Output>,
     ) -> Leader {
-        let mut leader = Leader::idle(now, config, verifier, db);
+        let mut leader = Leader::idle(config, verifier, db);
         leader.deadline = now.mono + config.init_timeout();
         let epoch_wait = config.epoch_wait_max.unwrap_or(config.init_timeout());
         leader.epoch_deadline = now.mono + epoch_wait.min(config.init_timeout());
@@ -150,9 +150,9 @@ impl Leader {
 
     /// A server without an ensemble: its own quorum, serving at once, zxids going on where the
     /// log ends, no epochs.
-    pub fn standalone(now: Now, config: &ServerConfig, db: &Database) -> Leader {
+    pub fn standalone(config: &ServerConfig, db: &Database) -> Leader {
         let verifier = QuorumVerifier::alone(config.my_id);
-        let mut leader = Leader::idle(now, config, verifier, db);
+        let mut leader = Leader::idle(config, verifier, db);
         leader.standalone = true;
         leader.stage = Stage::Broadcast;
         leader.epoch = db.last_logged().epoch();
@@ -160,9 +160,11 @@ impl Leader {
         leader
     }
 
-    fn idle(now: Now, config: &ServerConfig, verifier: QuorumVerifier, db: &Database) -> Leader {
+    fn idle(config: &ServerConfig, verifier: QuorumVerifier, db: &Database) -> Leader {
+        let sid = config.my_id;
+        assert!(verifier.weight(sid) > 0, "E-4: server {sid} leads without a vote");
         Leader {
-            sid: config.my_id,
+            sid,
             verifier,
             museum: config.museum,
             tick: config.tick_time,
@@ -183,16 +185,6 @@ impl Leader {
             half_ticks: 0,
             standalone: false,
         }
-        .check_start(now)
-    }
-
-    fn check_start(self, _now: Now) -> Leader {
-        assert!(
-            self.verifier.weight(self.sid) > 0,
-            "E-4: server {} leads without a vote",
-            self.sid
-        );
-        self
     }
 
     pub fn step(&mut self, now: Now, input: Input, db: &mut Database, out: &mut Vec<Output>) {
@@ -206,7 +198,7 @@ impl Leader {
                 self.handlers.remove(&link);
             }
             Input::Drained(link) => self.send_snapshot_slice(link, db, out),
-            Input::Durable(zxid) => self.on_own_log_durable(now, zxid, db, out),
+            Input::Durable(zxid) => self.on_own_log_durable(zxid, db, out),
             Input::EpochDurable(kind, epoch) => self.on_epoch_durable(now, kind, epoch, db, out),
             Input::LogRead(link, records) => self.on_log_read(now, link, records, db, out),
             Input::Timer => self.on_timer(now, out),
@@ -227,10 +219,10 @@ impl Leader {
         let phase = handler.phase;
         match packet {
             Packet::FollowerInfo { accepted_epoch, info, .. } if phase == Phase::Greeting => {
-                self.on_learner_info(now, link, accepted_epoch, info, db, out);
+                self.on_learner_info(link, accepted_epoch, info, out);
             }
             Packet::ObserverInfo { accepted_epoch, info, .. } if phase == Phase::Greeting => {
-                self.on_learner_info(now, link, accepted_epoch, info, db, out);
+                self.on_learner_info(link, accepted_epoch, info, out);
             }
             Packet::AckEpoch { last_zxid, current_epoch, .. } if phase == Phase::AwaitAckEpoch => {
                 self.on_ack_epoch(now, link, last_zxid, current_epoch, db, out);

@@ -11,11 +11,9 @@ use crate::zab::packet::Packet;
 impl Leader {
     pub(super) fn on_learner_info(
         &mut self,
-        now: Now,
         link: LinkId,
         accepted_epoch: Epoch,
         info: LearnerInfo,
-        db: &mut Database,
         out: &mut Vec<Output>,
     ) {
         let sid = info.server_id;
@@ -51,7 +49,6 @@ impl Leader {
             }
             self.try_offer_epoch(out);
         }
-        let _ = (now, db);
     }
 
     /// Chooses the epoch once a quorum, ourselves included, reported its accepted one.
@@ -77,13 +74,13 @@ impl Leader {
             return;
         }
         match (kind, self.stage) {
-            (EpochKind::Accepted, Stage::OfferingEpoch) => self.offer_epoch(now, db, out),
+            (EpochKind::Accepted, Stage::OfferingEpoch) => self.offer_epoch(out),
             (EpochKind::Current, Stage::TakingEpoch) => self.begin_synchronisation(now, db, out),
             _ => {}
         }
     }
 
-    fn offer_epoch(&mut self, now: Now, db: &mut Database, out: &mut Vec<Output>) {
+    fn offer_epoch(&mut self, out: &mut Vec<Output>) {
         self.stage = Stage::EpochAcks;
         let voters = self.connecting.to_vec();
         out.push(Output::Note(Note::EpochOffered { epoch: self.epoch, voters }));
@@ -92,7 +89,7 @@ impl Leader {
             self.offer_epoch_to(link, out);
         }
         self.electing.add(self.sid, &self.verifier);
-        self.try_take_epoch(now, db, out);
+        self.try_take_epoch(out);
     }
 
     fn offer_epoch_to(&mut self, link: LinkId, out: &mut Vec<Output>) {
@@ -138,18 +135,17 @@ impl Leader {
                     }));
                 }
             }
-            self.try_take_epoch(now, db, out);
+            self.try_take_epoch(out);
         } else if matches!(self.stage, Stage::Synchronisation | Stage::Broadcast) {
             self.synchronise(now, link, db, out);
         }
     }
 
-    fn try_take_epoch(&mut self, now: Now, db: &mut Database, out: &mut Vec<Output>) {
+    fn try_take_epoch(&mut self, out: &mut Vec<Output>) {
         if self.stage == Stage::EpochAcks && self.electing.has_quorum(&self.verifier) {
             self.stage = Stage::TakingEpoch;
             out.push(Output::WriteEpoch(EpochKind::Current, self.epoch));
         }
-        let _ = (now, db);
     }
 
     /// A quorum acked the epoch and our currentEpoch holds it: learners may get our history.
@@ -160,7 +156,7 @@ impl Leader {
         for link in self.links_in(Phase::AwaitElection) {
             self.synchronise(now, link, db, out);
         }
-        self.try_establish(now, db, out);
+        self.try_establish(db, out);
     }
 
     pub(super) fn links_in(&self, phase: Phase) -> Vec<LinkId> {

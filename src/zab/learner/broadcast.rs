@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::core::{Learner, Output, Phase};
 use super::sync::follows;
-use crate::base::{AckKind, Note, Now, Zxid};
+use crate::base::{AckKind, Note, Zxid};
 use crate::database::Database;
 use crate::jute::txn::Proposal;
 use crate::zab::packet::Packet;
@@ -12,7 +12,6 @@ use crate::zab::packet::Packet;
 impl Learner {
     pub(super) fn on_broadcast_packet(
         &mut self,
-        _now: Now,
         packet: Packet,
         db: &mut Database,
         out: &mut Vec<Output>,
@@ -62,13 +61,7 @@ impl Learner {
     }
 
     /// The only place where an ACK of a proposal is sent.
-    pub(super) fn on_durable(
-        &mut self,
-        _now: Now,
-        zxid: Zxid,
-        _db: &mut Database,
-        out: &mut Vec<Output>,
-    ) {
+    pub(super) fn on_durable(&mut self, zxid: Zxid, out: &mut Vec<Output>) {
         self.durable = self.durable.max(zxid);
         self.try_take_epoch(out);
         let is_of_broadcast = self.phase >= Phase::AwaitUpToDate && zxid > self.history_end;

@@ -158,17 +158,17 @@ impl Learner {
 
     pub fn step(&mut self, now: Now, input: Input, db: &mut Database, out: &mut Vec<Output>) {
         match input {
-            Input::Connected => self.on_connected(now, db, out),
+            Input::Connected => self.on_connected(db, out),
             Input::DialFailed(why) => self.on_dial_failed(now, why, out),
             Input::Packet(packet) => {
                 self.hear(now);
-                self.on_packet(now, packet, db, out);
+                self.on_packet(packet, db, out);
             }
             Input::Snapshot(body) => self.on_snapshot(body, out),
             Input::Lost(why) => out.push(Output::GiveUp(format!("leader lost: {why}"))),
-            Input::Durable(zxid) => self.on_durable(now, zxid, db, out),
+            Input::Durable(zxid) => self.on_durable(zxid, out),
             Input::EpochDurable(kind, epoch) => self.on_epoch_durable(now, kind, epoch, db, out),
-            Input::Replaced => self.on_replaced(now, db, out),
+            Input::Replaced => self.on_replaced(db, out),
             Input::Timer => self.on_timer(now, out),
         }
     }
@@ -180,13 +180,7 @@ impl Learner {
         }
     }
 
-    pub(super) fn on_packet(
-        &mut self,
-        now: Now,
-        packet: Packet,
-        db: &mut Database,
-        out: &mut Vec<Output>,
-    ) {
+    pub(super) fn on_packet(&mut self, packet: Packet, db: &mut Database, out: &mut Vec<Output>) {
         match self.phase {
             Phase::AwaitLeaderInfo => self.on_leader_info(packet, db, out),
             Phase::AwaitSync => self.on_sync_header(packet, out),
@@ -195,7 +189,7 @@ impl Learner {
                 self.waiting.push_back(packet);
             }
             Phase::AwaitUpToDate | Phase::Broadcast => {
-                self.on_broadcast_packet(now, packet, db, out);
+                self.on_broadcast_packet(packet, db, out);
             }
             Phase::Connecting | Phase::AcceptingEpoch => self.misbehaved(&packet, out),
         }

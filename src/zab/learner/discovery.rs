@@ -7,7 +7,7 @@ use crate::storage::EpochKind;
 use crate::zab::packet::Packet;
 
 impl Learner {
-    pub(super) fn on_connected(&mut self, _now: Now, db: &Database, out: &mut Vec<Output>) {
+    pub(super) fn on_connected(&mut self, db: &Database, out: &mut Vec<Output>) {
         self.phase = Phase::AwaitLeaderInfo;
         out.push(Output::Send(self.link, self.info_packet(db)));
     }

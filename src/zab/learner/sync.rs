@@ -36,19 +36,19 @@ impl Learner {
     }
 
     /// The database stands where the leader wants it; what came meanwhile goes on.
-    pub(super) fn on_replaced(&mut self, now: Now, db: &mut Database, out: &mut Vec<Output>) {
+    pub(super) fn on_replaced(&mut self, db: &mut Database, out: &mut Vec<Output>) {
         if self.phase != Phase::Replacing {
             return;
         }
         self.phase = Phase::Syncing;
         self.durable = db.last_logged();
-        self.replay_waiting(now, db, out);
+        self.replay_waiting(db, out);
     }
 
-    fn replay_waiting(&mut self, now: Now, db: &mut Database, out: &mut Vec<Output>) {
+    fn replay_waiting(&mut self, db: &mut Database, out: &mut Vec<Output>) {
         let waiting = std::mem::take(&mut self.waiting);
         for packet in waiting {
-            self.on_packet(now, packet, db, out);
+            self.on_packet(packet, db, out);
         }
     }
 
@@ -124,7 +124,7 @@ impl Learner {
         for proposal in std::mem::take(&mut self.to_log) {
             self.log_proposal(proposal, db, out);
         }
-        self.replay_waiting(now, db, out);
+        self.replay_waiting(db, out);
     }
 }
 
