@@ -1,12 +1,15 @@
 //! The pump's inbox: inputs in one order, whoever posts them.
 //!
 //! The order is (event time, source, n). On the machine events come in the order of time anyway;
-//! in the simulator this is what makes the order of its tasks meaningless.
+//! in the simulator this is what makes the order of its tasks meaningless. There, what a step
+//! causes at once (a link closed, a request that needs no disk) carries the stamp of that very
+//! step: it is taken a delay later, behind the step, when all of it has been posted.
 
 use std::cell::RefCell;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::rc::Rc;
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
@@ -50,25 +53,27 @@ struct State<I> {
 pub(super) struct Inbox<I> {
     state: Rc<RefCell<State<I>>>,
     wake: Rc<Notify>,
+    delay: Duration,
 }
 
 impl<I> Clone for Inbox<I> {
     fn clone(&self) -> Self {
-        Inbox { state: self.state.clone(), wake: self.wake.clone() }
+        Inbox { state: self.state.clone(), wake: self.wake.clone(), delay: self.delay }
     }
 }
 
 impl<I> Inbox<I> {
-    pub(super) fn new() -> Inbox<I> {
+    /// `delay`: how long after its event an input is taken, at the earliest (`Runtime::settle`).
+    pub(super) fn new(delay: Duration) -> Inbox<I> {
         let state = State { heap: BinaryHeap::new(), posted: BTreeMap::new() };
-        Inbox { state: Rc::new(RefCell::new(state)), wake: Rc::new(Notify::new()) }
+        Inbox { state: Rc::new(RefCell::new(state)), wake: Rc::new(Notify::new()), delay }
     }
 
     pub(super) fn post(&self, at: Stamp, source: Source, input: I) {
         let mut state = self.state.borrow_mut();
         let n = state.posted.entry(source).or_default();
         *n += 1;
-        let key = (at, source, *n);
+        let key = (at + self.delay, source, *n);
         state.heap.push(Reverse(Entry { key, input }));
         drop(state);
         self.wake.notify_one();
@@ -101,7 +106,7 @@ mod tests {
 
     #[test]
     fn inputs_leave_by_time_then_source_then_their_own_order() {
-        let inbox = Inbox::new();
+        let inbox = Inbox::new(Duration::ZERO);
         inbox.post(Stamp(2), (1, 1), "late");
         inbox.post(Stamp(1), (2, 1), "second source, first");
         inbox.post(Stamp(1), (1, 9), "first source");

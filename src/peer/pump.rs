@@ -29,7 +29,7 @@ mod class {
 
 /// Runs one server until its process ends.
 pub async fn run<R: Runtime>(rt: R, config: ServerConfig) {
-    let inbox = Inbox::new();
+    let inbox = Inbox::new(rt.settle());
     let hands = Hands::new(&rt, &config, &inbox);
     let now = rt.now_at(rt.stamp());
     let mut peer = Peer::new(now, config.clone());
@@ -62,8 +62,8 @@ struct Pump<R: Runtime> {
 impl<R: Runtime> Pump<R> {
     async fn turn(mut self) {
         loop {
-            let timer = self.no_later_than_now(self.rt.stamp_of(self.peer.wake_at()));
-            let apply = self.no_later_than_now(self.apply_at.unwrap_or(Stamp::FAR));
+            let timer = self.rt.noticed_at(self.rt.stamp_of(self.peer.wake_at()));
+            let apply = self.rt.noticed_at(self.apply_at.unwrap_or(Stamp::FAR));
             let first = self.inbox.first().unwrap_or(Stamp::FAR);
             let next = first.min(timer).min(apply);
             if next + self.rt.settle() > self.rt.stamp() {
@@ -87,13 +87,6 @@ impl<R: Runtime> Pump<R> {
             self.inbox.forget(source);
         }
         self.step(at, input);
-    }
-
-    /// A time that was slept through (a busy machine, a paused process) happens at the last
-    /// settled instant: what came in meanwhile goes before it.
-    fn no_later_than_now(&self, due: Stamp) -> Stamp {
-        let (now, settle) = (self.rt.stamp(), self.rt.settle());
-        if now > due + 2 * settle { Stamp(now.0 - settle.as_nanos() as u64) } else { due }
     }
 
     async fn wait_until(&self, next: Stamp) {

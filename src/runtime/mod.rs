@@ -75,6 +75,11 @@ pub trait Runtime: Clone + 'static {
     fn now_at(&self, at: Stamp) -> Now;
     /// The moment at which this server's monotonic clock shows `mono`.
     fn stamp_of(&self, mono: Mono) -> Stamp;
+    /// When this process notices an instant that it set itself: later than `at` if it slept
+    /// through it, and in one order with the inputs that it slept through.
+    fn noticed_at(&self, at: Stamp) -> Stamp {
+        at
+    }
     /// How long the pump lets an instant settle before it takes its inputs (zero on the machine).
     fn settle(&self) -> Duration;
     /// How long a committed transaction waits before it is applied (zero on the machine).

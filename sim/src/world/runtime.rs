@@ -59,6 +59,10 @@ impl Runtime for SimRuntime {
         self.process.host.clock.borrow().stamp_of(mono)
     }
 
+    fn noticed_at(&self, at: Stamp) -> Stamp {
+        self.process.effective(at)
+    }
+
     fn settle(&self) -> Duration {
         SETTLE
     }
