@@ -190,9 +190,12 @@ fn each_frame_is_announced_once_before_its_first_byte() {
             (label(LabelKind::Ack, 1), b"early".as_slice()),
             (label(LabelKind::Proposal, 2), b"proposal"),
             (label(LabelKind::Commit, 2), b"commit"),
+            // The end of the stream, which has no bytes.
+            (Label::CLIENT, b""),
         ];
         assert_eq!(told, wanted);
         assert!(tape[0].at > Stamp(1));
         assert_eq!((tape[1].at, tape[2].at), (later, second));
+        assert!(tape[3].at >= second, "it was closed then");
     });
 }

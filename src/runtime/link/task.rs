@@ -16,7 +16,7 @@ use tokio::io::{AsyncReadExt, AsyncWrite};
 
 use super::{Ended, Frame, Inbound, LinkWriter, Reading, Shared, Wish, closed_here};
 use crate::base::Stamp;
-use crate::runtime::{Runtime, Stream};
+use crate::runtime::{Label, Runtime, Stream};
 
 /// How long a closed link may take to write what it still has.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
@@ -160,6 +160,8 @@ impl<R: Runtime, I: Inbound> Link<R, I> {
             self.inbound.on_drained(self.told);
         }
         if let Some(asked) = close_asked {
+            // The end of the stream has the stamp of the step that asked for it.
+            self.stream.begin_write(stamp.max(asked), Label::CLIENT);
             // Whether the other side hears of it or is gone: the link ends here.
             if Pin::new(&mut self.stream).poll_shutdown(cx).is_pending() {
                 return self.give_up_late(cx);

@@ -22,18 +22,20 @@ pub struct SimStream {
     at: Stamp,
     label: Label,
     read_at: Stamp,
+    /// When it was shut down: whoever does that announces the stamp by `begin_write`.
+    shut_at: Option<Stamp>,
     peer: String,
 }
 
 impl SimStream {
     pub(super) fn new(process: Rc<Process>, conn: usize, end: usize, at: Stamp) -> SimStream {
         let peer = process.world.0.net.borrow().peer_text(&process.world, conn, end);
-        SimStream { process, conn, end, at, label: Label::CLIENT, read_at: at, peer }
+        SimStream { process, conn, end, at, label: Label::CLIENT, read_at: at, shut_at: None, peer }
     }
 
     /// The moment of a close: the newest thing that can have caused it.
     fn closing_at(&self) -> Stamp {
-        self.at.max(self.read_at).max(self.process.moment())
+        self.shut_at.unwrap_or_else(|| self.at.max(self.read_at).max(self.process.moment()))
     }
 
     fn write(&mut self, cx: &Context<'_>, bufs: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
@@ -116,8 +118,9 @@ impl AsyncWrite for SimStream {
         Poll::Ready(Ok(()))
     }
 
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let at = self.closing_at();
+    fn poll_shutdown(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let announced = self.at.max(self.read_at);
+        let at = *self.shut_at.get_or_insert(announced);
         if !self.process.refuses(at) {
             let world = &self.process.world;
             world.0.net.borrow_mut().send_fin(world, self.conn, self.end, at);
