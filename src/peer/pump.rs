@@ -44,7 +44,9 @@ pub async fn run<R: Runtime>(rt: R, config: ServerConfig) {
     if let Some(client) = &config.client {
         hands.clients.listen(client.clone());
     }
-    Pump { rt, inbox, hands, peer, last: Stamp(0), apply_at: None, applied: 0 }.turn().await;
+    Pump { rt, inbox, hands, peer, last: Stamp(0), apply_at: None, applied: 0, planned: Stamp(0) }
+        .turn()
+        .await;
 }
 
 struct Pump<R: Runtime> {
@@ -57,16 +59,22 @@ struct Pump<R: Runtime> {
     /// When the next committed transaction may be applied.
     apply_at: Option<Stamp>,
     applied: u64,
+    /// When the timer was due when we began to wait; zero since the last step.
+    planned: Stamp,
 }
 
 impl<R: Runtime> Pump<R> {
     async fn turn(mut self) {
         loop {
-            let timer = self.rt.noticed_at(self.rt.stamp_of(self.peer.wake_at()));
+            let due = self.rt.noticed_at(self.rt.stamp_of(self.peer.wake_at()));
             let apply = self.rt.noticed_at(self.apply_at.unwrap_or(Stamp::FAR));
             let first = self.inbox.first().unwrap_or(Stamp::FAR);
+            // A clock that began to run faster makes a time due that was not yet: it is noticed
+            // by whatever wakes us next.
+            let timer = if due < self.planned { due.max(first.min(self.planned)) } else { due };
             let next = first.min(timer).min(apply);
             if next + self.rt.settle() > self.rt.stamp() {
+                self.planned = timer;
                 self.wait_until(next).await;
                 continue;
             }
@@ -103,6 +111,7 @@ impl<R: Runtime> Pump<R> {
     fn step(&mut self, at: Stamp, input: Input) {
         let at = at.max(self.last);
         self.last = at;
+        self.planned = Stamp(0);
         if self.rt.traces() {
             self.rt.trace(at, &format_args!("< {input:?}"));
         }
