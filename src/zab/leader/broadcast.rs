@@ -65,10 +65,6 @@ impl Leader {
         if last.counter() >= u32::MAX - 1 { None } else { Some(last.next()) }
     }
 
-    pub fn outstanding_count(&self) -> usize {
-        self.broadcast.outstanding.len()
-    }
-
     /// Proposes a prepared transaction: to the own log and to every follower.
     pub fn propose(
         &mut self,

@@ -269,10 +269,6 @@ impl Leader {
         self.handlers.keys().copied()
     }
 
-    pub fn sid_of(&self, link: LinkId) -> Option<ServerId> {
-        self.handlers.get(&link).map(|handler| handler.sid)
-    }
-
     /// Learners connected, synced followers and synced observers, for `mntr`.
     pub fn learner_counts(&self) -> (usize, usize, usize) {
         let synced = |observer: bool| {

@@ -110,7 +110,6 @@ impl Leader {
     ) {
         let Some(handler) = self.handlers.get_mut(&link) else { return };
         handler.last_zxid = last_zxid;
-        handler.current_epoch = current_epoch;
         handler.phase = Phase::AwaitElection;
         let (sid, observer) = (handler.sid, handler.observer);
         if self.stage == Stage::EpochAcks && !observer {

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::base::{Epoch, Mono, ServerId, Zxid};
+use crate::base::{Mono, ServerId, Zxid};
 use crate::tree::SnapshotCursor;
 use crate::zab::packet::Packet;
 
@@ -31,9 +31,8 @@ pub(super) struct Handler {
     pub(super) phase: Phase,
     /// The link is given up when nothing was heard by then.
     pub(super) deadline: Mono,
-    /// What ACKEPOCH said: where its log ends, and its currentEpoch unless it had acked before.
+    /// What ACKEPOCH said: where its log ends.
     pub(super) last_zxid: Zxid,
-    pub(super) current_epoch: Option<Epoch>,
     /// When each proposal it has not acked yet was sent.
     pub(super) unacked: BTreeMap<Zxid, Mono>,
     /// A snapshot on its way; packets wait behind it.
@@ -49,7 +48,6 @@ impl Handler {
             phase: Phase::Greeting,
             deadline,
             last_zxid: Zxid::ZERO,
-            current_epoch: None,
             unacked: BTreeMap::new(),
             snapshot: None,
             behind_snapshot: VecDeque::new(),

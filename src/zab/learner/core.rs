@@ -243,11 +243,6 @@ impl Learner {
         self.phase == Phase::Broadcast
     }
 
-    /// The inline snapshot is being made durable, or the log cut: the database is in between.
-    pub fn is_replacing(&self) -> bool {
-        self.phase == Phase::Replacing
-    }
-
     /// Forwards a client's write to the leader.
     pub fn forward(
         &self,
