@@ -3,8 +3,10 @@
 //! The parser (`parse.rs`) makes a [`ServerConfig`] out of a file; the simulator makes one out of
 //! a scenario. Not here: what the numbers mean for a quorum (`quorum`).
 
+mod access;
 mod error;
 mod keys;
+mod limits;
 mod load;
 mod membership;
 mod parse;
@@ -12,9 +14,13 @@ mod parse;
 mod parse_test;
 mod properties;
 mod server_line;
+mod tls;
 
+pub use access::{Access, DigestAlg};
 pub use error::{At, ConfigError};
+pub use limits::{ClientLimits, ConnectionThrottle};
 pub use parse::{Loaded, parse};
+pub use tls::{ClientAuth, ClientTls, TlsVersion};
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -93,7 +99,43 @@ pub struct ServerConfig {
     /// `leader.maxTimeToWaitForEpoch`; `None` is initLimit alone.
     pub epoch_wait_max: Option<Duration>,
     pub quorum_listen_on_all_ips: bool,
+    pub access: Access,
+    pub limits: ClientLimits,
+    /// TLS for clients; `None` without `secureClientPort` and `client.portUnification`.
+    pub client_tls: Option<ClientTls>,
+    /// `extendedTypesEnabled`: TTL nodes may be made.
+    pub extended_types: bool,
+    /// `enforceQuota`: a write beyond a hard quota is refused.
+    pub enforce_quota: bool,
+    /// `localSessionsEnabled`: new sessions are known to their server alone.
+    pub local_sessions: bool,
+    /// `localSessionsUpgradingEnabled`: a local session becomes global with its first ephemeral.
+    pub local_sessions_upgrading: bool,
+    /// `readonlymode.enabled`: serves reads while it has no quorum.
+    pub read_only_mode: bool,
+    pub containers: ContainerReaping,
     pub museum: Museum,
+}
+
+/// When empty container and TTL nodes are deleted (`znode.container.*`; ContainerManager).
+#[derive(Clone, Debug)]
+pub struct ContainerReaping {
+    /// `checkIntervalMs`
+    pub check_interval: Duration,
+    /// `maxPerMinute`
+    pub per_minute_max: u32,
+    /// `maxNeverUsedIntervalMs`: containers that never had a child; zero is never.
+    pub never_used_max: Duration,
+}
+
+impl Default for ContainerReaping {
+    fn default() -> ContainerReaping {
+        ContainerReaping {
+            check_interval: Duration::from_secs(60),
+            per_minute_max: 10_000,
+            never_used_max: Duration::ZERO,
+        }
+    }
 }
 
 impl ServerConfig {
@@ -127,6 +169,15 @@ impl ServerConfig {
             election_connect_timeout: Duration::from_secs(5),
             epoch_wait_max: None,
             quorum_listen_on_all_ips: false,
+            access: Access::default(),
+            limits: ClientLimits::default(),
+            client_tls: None,
+            extended_types: false,
+            enforce_quota: false,
+            local_sessions: false,
+            local_sessions_upgrading: false,
+            read_only_mode: false,
+            containers: ContainerReaping::default(),
             museum: Museum::default(),
         }
     }

@@ -29,6 +29,21 @@ records! {
     GetChildrenResponse { children: Vec<String> }
     GetChildren2Response { children: Vec<String>, stat: Stat }
     SetWatches { relative_zxid: Zxid, data_watches: Vec<String>, exist_watches: Vec<String>, child_watches: Vec<String> }
+    SetWatches2 { relative_zxid: Zxid, data_watches: Vec<String>, exist_watches: Vec<String>, child_watches: Vec<String>, persistent_watches: Vec<String>, persistent_recursive_watches: Vec<String> }
+    /// checkWatches and removeWatches; `kind` is a value of `watcher_type`.
+    WatcherTypeRequest { path: String, kind: i32 }
+    /// `mode` is a value of `add_watch_mode`.
+    AddWatchRequest { path: String, mode: i32 }
+    GetEphemeralsRequest { prefix_path: Option<String> }
+    GetEphemeralsResponse { ephemerals: Vec<String> }
+    GetAllChildrenNumberResponse { total_number: i32 }
+    ClientInfo { auth_scheme: String, user: String }
+    WhoAmIResponse { client_info: Vec<ClientInfo> }
+    /// sasl, both ways.
+    SaslToken { token: Option<Bytes> }
+    DeleteContainerRequest { path: Option<Bytes> }
+    ReconfigRequest { joining_servers: Option<String>, leaving_servers: Option<String>, new_members: Option<String>, cur_config_id: i64 }
+    ErrorResponse { err: i32 }
     SetAclRequest { path: String, acl: Option<Vec<Acl>>, version: i32 }
     CheckVersionRequest { path: String, version: i32 }
     MultiHeader { kind: i32, done: bool, err: i32 }
@@ -207,12 +222,36 @@ pub mod code {
     pub const AUTH_FAILED: i32 = -115;
     pub const SESSION_MOVED: i32 = -118;
     pub const NOT_READ_ONLY: i32 = -119;
+    pub const EPHEMERAL_ON_LOCAL_SESSION: i32 = -120;
+    pub const NO_WATCHER: i32 = -121;
+    pub const RECONFIG_DISABLED: i32 = -123;
+    pub const SESSION_CLOSED_REQUIRE_SASL_AUTH: i32 = -124;
+    pub const QUOTA_EXCEEDED: i32 = -125;
+    pub const THROTTLED_OP: i32 = -127;
 }
 
 /// Create flags (CreateMode).
 pub mod create_flags {
     pub const EPHEMERAL: i32 = 1;
     pub const SEQUENTIAL: i32 = 2;
+    pub const CONTAINER: i32 = 4;
+    pub const TTL: i32 = 5;
+    pub const SEQUENTIAL_TTL: i32 = 6;
+}
+
+/// What checkWatches and removeWatches ask about (Watcher.WatcherType).
+pub mod watcher_type {
+    pub const CHILDREN: i32 = 1;
+    pub const DATA: i32 = 2;
+    pub const ANY: i32 = 3;
+    pub const PERSISTENT: i32 = 4;
+    pub const PERSISTENT_RECURSIVE: i32 = 5;
+}
+
+/// What addWatch may register (AddWatchMode).
+pub mod add_watch_mode {
+    pub const PERSISTENT: i32 = 0;
+    pub const PERSISTENT_RECURSIVE: i32 = 1;
 }
 
 /// Types of a watch event (Watcher.Event.EventType).

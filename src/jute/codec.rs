@@ -177,6 +177,20 @@ impl Jute for Option<Bytes> {
     }
 }
 
+impl Jute for Option<String> {
+    const BYTES_MIN: usize = 4;
+
+    fn encode(&self, out: &mut Vec<u8>) {
+        match self {
+            None => (-1).encode(out),
+            Some(text) => text.encode(out),
+        }
+    }
+    fn decode(from: &mut Reader) -> Result<Self, DecodeError> {
+        from.ustring()
+    }
+}
+
 /// A buffer that is never null.
 impl Jute for Bytes {
     const BYTES_MIN: usize = 4;

@@ -22,7 +22,7 @@ impl Peer {
     pub(super) fn on_client_event(&mut self, now: Now, event: ClientEvent) {
         use server::Input as S;
         let input = match event {
-            ClientEvent::Accepted { conn, peer } => S::Accepted { conn, peer },
+            ClientEvent::Accepted { conn, peer, subject } => S::Accepted { conn, peer, subject },
             ClientEvent::Frame { conn, body } => S::Frame { conn, body },
             ClientEvent::Lost { conn } => S::Lost { conn },
             ClientEvent::Word { conn, word } => return self.answer_word(now, conn, word),

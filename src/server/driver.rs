@@ -33,10 +33,12 @@ pub const FOUR_LETTER_WORDS: [[u8; 4]; 18] = [
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum ClientEvent {
-    /// `peer` is `ip:port`.
+    /// `peer` is `ip:port`; `subject` the distinguished name (RFC 2253) of the certificate the
+    /// client has proven, on a TLS port.
     Accepted {
         conn: ConnId,
         peer: String,
+        subject: Option<String>,
     },
     /// The connection asks a four-letter word; what it sends after that is forgotten. It stays
     /// open, whatever the client does, until it is closed here or a write fails.
@@ -135,7 +137,7 @@ impl<R: Runtime> Inner<R> {
         self.accepted.set(conn.0);
         let writer = self.conns.open(conn.0);
         let peer = stream.peer();
-        (self.post)(at, conn.0, ClientEvent::Accepted { conn, peer: peer.clone() });
+        (self.post)(at, conn.0, ClientEvent::Accepted { conn, peer: peer.clone(), subject: None });
 
         let inner = Rc::clone(self);
         self.rt.spawn("client connection", async move {

@@ -16,9 +16,19 @@ use crate::session::IdGenerator;
 
 #[derive(Debug)]
 pub enum Input {
-    Accepted { conn: ConnId, peer: String },
-    Frame { conn: ConnId, body: Bytes },
-    Lost { conn: ConnId },
+    /// `peer` is `ip:port`, `subject` the distinguished name of a certificate TLS has verified.
+    Accepted {
+        conn: ConnId,
+        peer: String,
+        subject: Option<String>,
+    },
+    Frame {
+        conn: ConnId,
+        body: Bytes,
+    },
+    Lost {
+        conn: ConnId,
+    },
 }
 
 #[derive(Debug)]
@@ -118,7 +128,7 @@ impl Service {
 
     pub fn step(&mut self, now: Now, input: Input, db: &mut Database, out: &mut Vec<Output>) {
         match input {
-            Input::Accepted { conn, peer } => self.on_accepted(conn, peer, out),
+            Input::Accepted { conn, peer, .. } => self.on_accepted(conn, peer, out),
             Input::Frame { conn, body } => self.on_frame(now, conn, body, db, out),
             Input::Lost { conn } => self.forget(conn, db),
         }

@@ -1,0 +1,61 @@
+//! Who a client may be, and what it must prove, as the operator wrote it.
+//!
+//! Not here: the proving (`server/auth`), the checking of a list (`tree/acl.rs`).
+
+use std::collections::BTreeMap;
+
+/// Access settings. The defaults are Apache's.
+#[derive(Clone, Debug)]
+pub struct Access {
+    /// `skipACL`: no permission is checked.
+    pub skip_acl: bool,
+    /// `enableEagerACLCheck`: a learner checks permissions before it forwards a write.
+    pub eager_check: bool,
+    /// `DigestAuthenticationProvider.enabled`
+    pub digest_enabled: bool,
+    /// `DigestAuthenticationProvider.digestAlg`
+    pub digest_alg: DigestAlg,
+    /// `DigestAuthenticationProvider.superDigest`: `super:BASE64`.
+    pub super_digest: Option<String>,
+    /// `X509AuthenticationProvider.superUser`: a distinguished name.
+    pub x509_super_user: Option<String>,
+    /// `superUser` and `superUser.*`: authorization ids of SASL that are superusers.
+    pub sasl_super_users: Vec<String>,
+    /// Users and passwords of the jaas file's server section (DigestLoginModule); `None` without
+    /// `java.security.auth.login.config`: then no client can prove itself by SASL.
+    pub sasl_users: Option<BTreeMap<String, String>>,
+    /// `allowSaslFailedClients`: a client that failed to prove itself stays.
+    pub allow_sasl_failed_clients: bool,
+    /// `enforce.auth.enabled` with `enforce.auth.schemes`; `requireClientAuthScheme` and
+    /// `sessionRequireClientSASLAuth` put `sasl` here. Empty: nothing is enforced.
+    pub enforced_schemes: Vec<String>,
+    /// `ensembleAuthName`: names a client of scheme `ensemble` may call; `None` is no such scheme.
+    pub ensemble_names: Option<Vec<String>>,
+}
+
+/// How a digest id hashes `user:password`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum DigestAlg {
+    #[default]
+    Sha1,
+    Sha256,
+    Sha512,
+}
+
+impl Default for Access {
+    fn default() -> Access {
+        Access {
+            skip_acl: false,
+            eager_check: false,
+            digest_enabled: true,
+            digest_alg: DigestAlg::Sha1,
+            super_digest: None,
+            x509_super_user: None,
+            sasl_super_users: Vec::new(),
+            sasl_users: None,
+            allow_sasl_failed_clients: false,
+            enforced_schemes: Vec::new(),
+            ensemble_names: None,
+        }
+    }
+}
