@@ -29,7 +29,7 @@ impl Port {
     async fn connect(&self, conn: u64) -> TcpStream {
         let client = connect(&self.on).await;
         let peer = client.local_addr().expect("bound").to_string();
-        let accepted = ClientEvent::Accepted { conn: ConnId(conn), peer };
+        let accepted = ClientEvent::Accepted { conn: ConnId(conn), peer, subject: None };
         assert_eq!(self.events.next().await, accepted);
         client
     }
