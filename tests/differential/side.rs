@@ -7,12 +7,14 @@ use bytes::Bytes;
 use quorate::base::{SessionId, Zxid};
 use quorate::jute::Jute;
 use quorate::jute::Reader;
-use quorate::jute::client::{ConnectRequest, ConnectResponse, RequestHeader, op, xid};
+use quorate::jute::client::{
+    ConnectRequest, ConnectResponse, RequestHeader, code, op, op_name, xid,
+};
 
 use crate::admin::Admin;
 use crate::request::Request;
 use crate::step::{CONNECTIONS, Frame, Greeting, Step};
-use crate::wire::{Heard, Line, Names, in_words, is_event, reply_xid};
+use crate::wire::{Heard, Line, Names, in_words, is_event, reply_err, reply_xid};
 
 /// The answers to each step, in words, in their order on each connection.
 pub(crate) type Answers = Vec<Vec<String>>;
@@ -177,7 +179,19 @@ impl Play {
             said.push(self.words(&heard, Some(op)));
             match heard {
                 Heard::Frame(frame) if is_event(&frame) => {}
-                Heard::Frame(_) => return true,
+                Heard::Frame(frame) => {
+                    let ends = match reply_err(&frame) {
+                        Some(code::AUTH_FAILED) => true,
+                        Some(code::UNIMPLEMENTED) => is_no_operation(op),
+                        _ => false,
+                    };
+                    if ends {
+                        // Asked nothing more: what comes before the end is a matter of luck.
+                        let end = line.hear();
+                        said.push(self.words(&end, Some(op)));
+                    }
+                    return !ends;
+                }
                 Heard::Closed | Heard::Silence => return false,
             }
         }
@@ -220,7 +234,7 @@ impl Play {
         line.send_frame(&header.to_jute());
         let mut own = Vec::new();
         if self.hear_reply(&mut line, op::CLOSE_SESSION, &mut own) {
-            own.push(ending(&mut line));
+            own.push(end_of(&mut line).into());
         }
         let events = own.iter().filter(|words| words.starts_with("event")).count();
         own[..events].sort();
@@ -238,7 +252,7 @@ impl Play {
         self.fence(conn, said);
         let Some(mut old) = self.slots[conn].line.take() else { return };
         self.reach(conn, said);
-        said.push(format!("the first connection: {}", ending(&mut old)));
+        said.push(format!("the first connection: {}", end_of(&mut old)));
     }
 
     fn try_wrong_password(&mut self, conn: usize, said: &mut Vec<String>) {
@@ -247,10 +261,10 @@ impl Play {
         let session = self.slots[conn].session;
         let greeting = Greeting { session, password: Some(vec![0x11; 16]), ..Greeting::plain() };
         if let (Some(mut line), _) = self.open(&greeting, said) {
-            said.push(ending(&mut line));
+            said.push(end_of(&mut line).into());
         }
         if let Some(line) = &mut self.slots[conn].line {
-            said.push(format!("the first connection: {}", ending(line)));
+            said.push(format!("the first connection: {}", end_of(line)));
         }
     }
 
@@ -258,7 +272,7 @@ impl Play {
         let (line, response) = self.open(greeting, said);
         if let Some(mut line) = line {
             if response.session.0 == 0 {
-                said.push(ending(&mut line));
+                said.push(end_of(&mut line).into());
             }
             self.bury(Some(line), &response);
         }
@@ -281,7 +295,7 @@ impl Play {
             }
         }
         if !line.is_closed() {
-            said.push(ending(&mut line));
+            said.push(ending(&mut line).into());
         }
         self.bury(Some(line), &response);
     }
@@ -320,12 +334,26 @@ impl Play {
     }
 }
 
+/// What no client may ask ends its connection.
+fn is_no_operation(op: i32) -> bool {
+    op_name(op) == "unknown" || op == op::NOTIFICATION || op == op::CHECK
+}
+
+/// What comes of a connection that the server has to end.
+fn end_of(line: &mut Line) -> &'static str {
+    match line.hear() {
+        Heard::Closed => "closed",
+        Heard::Frame(_) => "goes on",
+        Heard::Silence => "silence",
+    }
+}
+
 /// Whether the other end has closed the connection, or goes on answering.
-fn ending(line: &mut Line) -> String {
+fn ending(line: &mut Line) -> &'static str {
     line.send_fence();
     match line.hear() {
-        Heard::Closed => "closed".into(),
-        Heard::Frame(_) => "still open".into(),
-        Heard::Silence => "silence".into(),
+        Heard::Closed => "closed",
+        Heard::Frame(_) => "still open",
+        Heard::Silence => "silence",
     }
 }

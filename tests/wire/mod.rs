@@ -11,7 +11,7 @@ mod names;
 mod words;
 
 pub(crate) use names::Names;
-pub(crate) use words::{in_words, is_event, reply_xid, reply_zxid};
+pub(crate) use words::{in_words, is_event, reply_err, reply_xid, reply_zxid};
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};

@@ -41,6 +41,11 @@ pub(crate) fn reply_xid(frame: &Bytes) -> Option<i32> {
     Some(i32::from_be_bytes(bytes.try_into().expect("four bytes")))
 }
 
+pub(crate) fn reply_err(frame: &Bytes) -> Option<i32> {
+    let bytes = frame.get(12..16)?;
+    Some(i32::from_be_bytes(bytes.try_into().expect("four bytes")))
+}
+
 /// Whether this is a watch event, which answers no request.
 pub(crate) fn is_event(frame: &Bytes) -> bool {
     reply_xid(frame) == Some(xid::NOTIFICATION)
