@@ -6,6 +6,8 @@
 //! on it hears nothing. A path that is null is a request that does not decode.
 
 mod multi;
+#[cfg(test)]
+mod reads_test;
 mod watches;
 
 use bytes::Bytes;
