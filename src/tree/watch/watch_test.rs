@@ -196,8 +196,11 @@ fn a_type_finds_what_was_registered_as_it_and_any_finds_everything() {
             assert!(!watches.contains("/a", B, asked));
             assert!(!watches.contains("/a/b", A, asked), "not by what stands above");
         }
-        assert!(watches.remove("/a", A, WatcherType::Any), "{kind:?}");
-        assert!(watches.is_empty());
+        for removed in [kind, WatcherType::Any] {
+            assert!(watches.remove("/a", A, removed), "{removed:?} of {kind:?}");
+            assert!(watches.is_empty(), "{removed:?} of {kind:?}: in every table");
+            register(&mut watches);
+        }
     }
 }
 
