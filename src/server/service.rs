@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 
 use super::connection::{Connection, Pending, State, Wait, ip_of};
-use super::{reads, replies};
+use super::reads::{self, Asker};
+use super::replies;
 use crate::base::{ConnId, Now, ServerId, SessionId, Zxid};
 use crate::config::ServerConfig;
 use crate::database::Database;
-use crate::jute::client::{RequestHeader, code, op, xid};
+use crate::jute::client::{ReplyHeader, RequestHeader, code, op, xid};
 use crate::jute::{Jute, Reader};
 use crate::pipeline::Request;
 use crate::session::IdGenerator;
@@ -89,6 +90,7 @@ pub struct Service {
     sid: ServerId,
     ids: Option<IdGenerator>,
     serving: bool,
+    pub(super) skip_acl: bool,
     pub(super) stats: ServiceStats,
 }
 
@@ -105,6 +107,7 @@ impl Service {
             sid: if config.is_standalone() { ServerId(1) } else { config.my_id },
             ids: None,
             serving: false,
+            skip_acl: config.access.skip_acl,
             stats: ServiceStats::default(),
         }
     }
@@ -249,7 +252,6 @@ impl Service {
     ) {
         let RequestHeader { xid, op } = pending.header;
         let zxid = db.last_applied();
-        let auth = self.connections.get(&conn).map(|c| c.auth.clone()).unwrap_or_default();
         if op == op::PING {
             return self.write(conn, replies::reply(xid::PING, zxid, Ok(Vec::new())), out);
         }
@@ -258,11 +260,20 @@ impl Service {
             self.write(conn, unknown, out);
             return self.drop_connection(conn, db, out);
         }
-        let result = reads::read(op, &pending.body, conn, &auth, db);
-        for event in &result.events {
+        let Some(asker) = self.asker(conn) else { return };
+        let answer = reads::read(op, &pending.body, &asker, db);
+        for event in &answer.events {
             self.write(conn, replies::watch_event(event), out);
         }
-        self.write(conn, replies::reply(xid, zxid, result.reply), out);
+        let header = ReplyHeader { xid, zxid, err: answer.err };
+        self.write(conn, replies::frame(&header, &answer.body), out);
+    }
+
+    /// A connection as the one who asks, or who is told; `None` while it has no session.
+    pub(super) fn asker(&self, conn: ConnId) -> Option<Asker<'_>> {
+        let connection = self.connections.get(&conn)?;
+        let session = connection.session()?;
+        Some(Asker { conn, session, ids: &connection.auth, skip_acl: self.skip_acl })
     }
 
     pub(super) fn note_latency(&mut self, now: Now, pending: &Pending) {

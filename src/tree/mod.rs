@@ -8,7 +8,7 @@
 //!     digest.rs    Apache's tree digest (version 2), and one that covers ACLs too
 //!     apply.rs     apply(txn): the rules, also for a transaction whose effect is there already
 //!     snapshot.rs  written in slices between transactions, and loaded again
-//!     watch.rs     one-shot watches, and the events a change fires
+//!     watch.rs     watches of all kinds, and the events a change fires
 //!
 //! TR-1  both digests equal those computed anew from all nodes, after every call
 //! TR-2  a snapshot begun at zxid z, loaded and followed by every transaction after z, is the tree
@@ -19,8 +19,8 @@
 //! server may therefore have the id 255.
 //!
 //! Not here: who may do what (pipeline/prepare.rs decides before a transaction exists), sessions,
-//! quotas, persistent watches, and the suppression of events for connections that may not read
-//! the node (CVE-2024-23944): `Fired` carries what such a filter needs, the server knows the ids.
+//! quotas, and the suppression of events for connections that may not read the node
+//! (CVE-2024-23944): `Fired` carries the list to check, the server knows the ids.
 
 mod acl;
 mod apply;
@@ -51,7 +51,7 @@ use arena::{Arena, Node, NodeId};
 pub use digest::{DIGEST_VERSION, node_digest};
 pub use read::NodeView;
 pub use snapshot::{LoadError, SnapshotCursor, TreeLoader};
-pub use watch::{Fired, WatchKind, WatchTable, Watches};
+pub use watch::{Fired, Modes, WatchKind, WatchTable, WatcherType, Watches};
 
 #[derive(Debug)]
 pub struct DataTree {
