@@ -37,7 +37,9 @@ impl Database {
         for node in body.nodes {
             loader.add_node(node)?;
         }
+        let rules = self.tree.acl_rules();
         self.tree = loader.finish(zxid)?;
+        self.tree.set_acl_rules(rules);
         self.sessions = Default::default();
         for (session, timeout_ms) in body.sessions {
             self.sessions.insert(session, timeout_ms);
