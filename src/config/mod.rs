@@ -5,6 +5,8 @@
 
 mod access;
 mod error;
+#[allow(dead_code)] // for the key java.security.auth.login.config
+mod jaas;
 mod keys;
 mod limits;
 mod load;
