@@ -515,7 +515,6 @@ fn what_cannot_be_judged_early_is_sent_on() {
         let said = server.ask(&client, 4, op, &Encoded(record));
         assert!(said.frames.is_empty() && said.submitted.len() == 1, "op {op}: {said:?}");
     }
-    assert_eq!(server.ids(&client).len(), 1);
 }
 
 #[test]

@@ -284,6 +284,15 @@ mod tests {
     }
 
     #[test]
+    fn the_user_super_of_sasl_is_every_user_of_sasl() {
+        let list = [acl(perms::READ, "sasl", "bob"), acl(perms::WRITE, "digest", "bob:x")];
+        assert!(check_acl(&list, perms::READ, &[id("sasl", "bob")]));
+        assert!(!check_acl(&list, perms::READ, &[id("sasl", "eve"), id("digest", "super")]));
+        assert!(check_acl(&list, perms::READ, &[id("sasl", "super")]));
+        assert!(!check_acl(&list, perms::WRITE, &[id("sasl", "super")]));
+    }
+
+    #[test]
     fn an_address_matches_its_net() {
         for (net, address, want) in [
             ("10.1.2.3", "10.1.2.3", true),

@@ -257,6 +257,16 @@ mod tests {
     }
 
     #[test]
+    fn every_identity_that_was_proven_stands_for_auth() {
+        let ids =
+            [id("ip", "10.0.0.1"), id("super", "CN=a"), id("x509", "CN=a"), id("sasl", "bob")];
+        let list = [Acl { perms: 7, id: id("auth", "whoever") }];
+        let stored = AclRules::default().fix_up(Some(&list), &ids);
+        let stored: Option<Vec<Id>> = stored.map(|list| list.into_iter().map(|a| a.id).collect());
+        assert_eq!(stored.as_deref(), Some(&ids[2..]));
+    }
+
+    #[test]
     fn where_permissions_are_skipped_everybody_may_do_everything() {
         let mut config = ServerConfig::defaults(crate::base::ServerId(1));
         let list = [Acl { perms: 1, id: id("digest", "bob:x") }];
