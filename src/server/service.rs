@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
+use super::auth::Authority;
 use super::connection::{Connection, Pending, State, Wait, ip_of};
 use super::reads::{self, Asker};
 use super::replies;
@@ -89,6 +90,7 @@ pub struct Service {
     per_address_max: u32,
     sid: ServerId,
     ids: Option<IdGenerator>,
+    pub(super) authority: Authority,
     serving: bool,
     pub(super) skip_acl: bool,
     pub(super) stats: ServiceStats,
@@ -106,6 +108,7 @@ impl Service {
             per_address_max: config.max_client_cnxns,
             sid: if config.is_standalone() { ServerId(1) } else { config.my_id },
             ids: None,
+            authority: Authority::new(config),
             serving: false,
             skip_acl: config.access.skip_acl,
             stats: ServiceStats::default(),
@@ -131,7 +134,10 @@ impl Service {
 
     pub fn step(&mut self, now: Now, input: Input, db: &mut Database, out: &mut Vec<Output>) {
         match input {
-            Input::Accepted { conn, peer, .. } => self.on_accepted(conn, peer, out),
+            Input::Accepted { conn, peer, subject } => {
+                self.on_accepted(conn, peer, out);
+                self.identify(conn, subject);
+            }
             Input::Frame { conn, body } => self.on_frame(now, conn, body, db, out),
             Input::Lost { conn } => self.forget(conn, db),
         }
@@ -182,6 +188,9 @@ impl Service {
             return self.drop_connection(conn, db, out);
         };
         let body = from.rest();
+        if self.screen(now, conn, &header, &body, db, out) {
+            return;
+        }
         let wait = match header.op {
             op::CREATE | op::CREATE2 | op::DELETE | op::SET_DATA | op::CLOSE_SESSION
                 if crate::pipeline::prepare::decodable(header.op, &body) =>
@@ -231,7 +240,7 @@ impl Service {
             let Some(connection) = self.connections.get_mut(&conn) else { return };
             let reached = db.last_applied();
             match connection.pending.front().map(|p| p.wait) {
-                Some(Wait::Turn) => {}
+                Some(Wait::Turn | Wait::Refused(_)) => {}
                 Some(Wait::Reach(zxid)) if zxid <= reached => {}
                 _ => return,
             }
@@ -251,6 +260,9 @@ impl Service {
         out: &mut Vec<Output>,
     ) {
         let RequestHeader { xid, op } = pending.header;
+        if let Wait::Refused(err) = pending.wait {
+            return self.write(conn, replies::reply(xid, Zxid::ZERO, Err(err)), out);
+        }
         let zxid = db.last_applied();
         if op == op::PING {
             return self.write(conn, replies::reply(xid::PING, zxid, Ok(Vec::new())), out);

@@ -5,6 +5,7 @@
 //!
 //!     arena.rs     nodes in one slab; a name stands once, in its parent's children map; paths nowhere
 //!     acl.rs       ACL lists interned under ids, and whether a list lets somebody pass
+//!     acl_rules.rs which schemes a list may use
 //!     digest.rs    Apache's tree digest (version 2), and one that covers ACLs too
 //!     apply.rs     apply(txn): the rules, also for a transaction whose effect is there already
 //!     snapshot.rs  written in slices between transactions, and loaded again
@@ -23,6 +24,7 @@
 //! (CVE-2024-23944): `Fired` carries the list to check, the server knows the ids.
 
 mod acl;
+mod acl_rules;
 mod apply;
 mod arena;
 mod digest;
@@ -45,6 +47,7 @@ use crate::jute::data::{Acl, Id, StatPersisted, perms};
 
 use acl::AclCache;
 pub use acl::{AclList, OPEN_ACL_ID, check_acl, fix_up_acl};
+pub use acl_rules::AclRules;
 pub use apply::{Applied, Outcome, created_stat};
 pub use arena::Owner;
 use arena::{Arena, Node, NodeId};
@@ -58,6 +61,7 @@ pub struct DataTree {
     arena: Arena,
     root: NodeId,
     acls: AclCache,
+    acl_rules: AclRules,
     watches: Watches,
     /// Paths, as Apache keeps them: there are few, and a node does not know its own path.
     ephemerals: BTreeMap<SessionId, BTreeSet<Box<str>>>,
@@ -91,6 +95,7 @@ impl DataTree {
             arena,
             root,
             acls: AclCache::default(),
+            acl_rules: AclRules::default(),
             watches: Watches::default(),
             ephemerals: BTreeMap::new(),
             containers: BTreeSet::new(),

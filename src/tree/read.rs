@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 
-use super::acl::{self, AclList};
+use super::acl::AclList;
+use super::acl_rules::AclRules;
 use super::arena::{Node, NodeId};
 use super::watch::{Fired, WatchKind};
 use super::{DataTree, digest};
@@ -68,7 +69,16 @@ impl DataTree {
     /// holds any on a node that is not there.
     pub fn check_acl(&self, path: &str, wanted: i32, ids: &[Id]) -> bool {
         self.node(path)
-            .is_ok_and(|node| acl::check_acl(self.acls.list_or_closed(node.acl), wanted, ids))
+            .is_ok_and(|node| self.acl_rules.check(self.acls.list_or_closed(node.acl), wanted, ids))
+    }
+
+    pub fn acl_rules(&self) -> AclRules {
+        self.acl_rules
+    }
+
+    /// The rules of this server, which no transaction and no snapshot carries.
+    pub fn set_acl_rules(&mut self, rules: AclRules) {
+        self.acl_rules = rules;
     }
 
     /// Every node below this one. The root's other name, "", counts "/" among them, as Apache keeps
