@@ -6,14 +6,23 @@ use std::time::Duration;
 use bytes::Bytes;
 use quorate::jute::client::{
     AuthPacket, ConnectRequest, DeleteRequest, GetChildrenResponse, PathWatchRequest,
-    RequestHeader, op, xid,
+    RequestHeader, SetAclRequest, op, xid,
 };
+use quorate::jute::data::{Acl, perms};
 use quorate::jute::{Jute, Reader};
 
 use crate::wire::{Heard, Line, is_event};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 const REPLY_HEAD: usize = 16;
+
+/// Nodes that every server has, and what everybody may do with them.
+const SHARED: [(&str, i32); 4] = [
+    ("/", perms::ALL),
+    ("/zookeeper", perms::ALL),
+    ("/zookeeper/quota", perms::ALL),
+    ("/zookeeper/config", perms::READ),
+];
 
 pub(crate) struct Admin {
     address: SocketAddr,
@@ -32,21 +41,36 @@ impl Admin {
         i64::from_be_bytes(reply[4..12].try_into().expect("eight bytes"))
     }
 
-    /// Deletes all that a stream has made.
-    pub(crate) fn purge(&mut self, root: &str) {
-        self.purge_below(&format!("/zookeeper/quota{root}"));
-        self.purge_below(root);
+    /// Deletes all that a stream has made, and gives the nodes that all streams share to all.
+    pub(crate) fn clear_up(&mut self) {
+        for (path, perms) in SHARED {
+            let acl = Acl { perms, ..Acl::open().remove(0) };
+            let record = SetAclRequest { path: path.into(), acl: Some(vec![acl]), version: -1 };
+            self.ask(op::SET_ACL, &record);
+        }
+        for parent in ["/zookeeper/quota", ""] {
+            for child in self.children(if parent.is_empty() { "/" } else { parent }) {
+                if child != "zookeeper" {
+                    self.delete(&format!("{parent}/{child}"));
+                }
+            }
+        }
     }
 
-    fn purge_below(&mut self, path: &str) {
-        let listed = PathWatchRequest { path: path.into(), watch: false };
-        let Some(body) = self.ask(op::GET_CHILDREN, &listed) else { return };
+    fn children(&mut self, path: &str) -> Vec<String> {
+        let record = PathWatchRequest { path: path.into(), watch: false };
+        let Some(body) = self.ask(op::GET_CHILDREN, &record) else { return Vec::new() };
         let listed = GetChildrenResponse::decode(&mut Reader::new(body));
-        for child in listed.map(|listed| listed.children).unwrap_or_default() {
-            self.purge_below(&format!("{path}/{child}"));
+        listed.map(|listed| listed.children).unwrap_or_default()
+    }
+
+    /// The whole subtree.
+    fn delete(&mut self, path: &str) {
+        for child in self.children(path) {
+            self.delete(&format!("{path}/{child}"));
         }
-        let delete = DeleteRequest { path: path.into(), version: -1 };
-        self.ask(op::DELETE, &delete);
+        let record = DeleteRequest { path: path.into(), version: -1 };
+        self.ask(op::DELETE, &record);
     }
 
     /// The record of the reply, if it is no error.

@@ -58,7 +58,9 @@ const ODD_PATHS: [&str; 26] = [
     "/.",
 ];
 
-const BYTE_PATHS: [&[u8]; 3] = [b"/\xff", b"/d\xc3", b"\xed\xa0\x80"];
+/// Of these paths are made that are no UTF-8, or only to some.
+const ODD_BYTES: &[u8] =
+    b"/a\x80\x90\x9f\xa0\xbf\xc0\xc1\xc2\xdf\xe0\xe1\xed\xee\xef\xf0\xf1\xf4\xf5\xff";
 
 const OTHER_ACLS: [&[AclEntry]; 18] = [
     &[(1, "world", "anyone")],
@@ -181,7 +183,10 @@ impl Generator {
         match self.random.below(1000) {
             0..950 => path(self.random.pick(&PATHS)),
             950..990 => path(self.random.pick(&ODD_PATHS)),
-            990..996 => Field::Data(Some(self.random.pick(&BYTE_PATHS).to_vec())),
+            990..996 => {
+                let count = 1 + self.random.below(6);
+                Field::Data(Some((0..count).map(|_| self.random.pick(ODD_BYTES)).collect()))
+            }
             _ => Field::Text(None),
         }
     }

@@ -59,7 +59,7 @@ impl Side {
         let mut answers: Answers = steps.iter().map(|step| play.step(step)).collect();
         answers.push(play.fence_all());
         play.end();
-        self.admin.purge(root);
+        self.admin.clear_up();
         answers
     }
 }
