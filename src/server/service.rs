@@ -11,7 +11,7 @@ use crate::config::ServerConfig;
 use crate::database::Database;
 use crate::jute::client::{RequestHeader, code, op, xid};
 use crate::jute::{Jute, Reader};
-use crate::pipeline::Request;
+use crate::pipeline::{Request, prepare};
 use crate::session::IdGenerator;
 
 #[derive(Debug)]
@@ -180,9 +180,7 @@ impl Service {
         };
         let body = from.rest();
         let wait = match header.op {
-            op::CREATE | op::CREATE2 | op::DELETE | op::SET_DATA | op::CLOSE_SESSION
-                if crate::pipeline::prepare::decodable(header.op, &body) =>
-            {
+            op if prepare::supports(op) && prepare::decodable(op, &body) => {
                 self.submit(conn, session, &header, body.clone(), out);
                 Wait::Commit
             }
