@@ -1,6 +1,7 @@
 //! What an applied transaction means to the clients here.       (FinalRequestProcessor, CommitProcessor)
 
 use super::connection::{State, Wait};
+use super::handshake::connect_response;
 use super::replies;
 use super::service::{Output, Service};
 use crate::base::{ConnId, Now, SessionId};
@@ -42,9 +43,25 @@ impl Service {
         db: &mut Database,
         out: &mut Vec<Output>,
     ) {
-        let Some(connection) = self.connections.get(&conn) else { return };
-        if let State::Creating { timeout_ms, read_only, .. } = connection.state {
-            self.open(now, conn, session, timeout_ms, read_only, db, out);
+        let Some(connection) = self.connections.get_mut(&conn) else { return };
+        match connection.state {
+            State::Creating { timeout_ms, read_only, .. } => {
+                self.open(now, conn, session, timeout_ms, read_only, db, out);
+            }
+            // A client that has a session may ask for it by this operation too. The answer is
+            // the one to a ConnectRequest.
+            State::Open { timeout_ms, .. }
+                if connection
+                    .pending
+                    .front()
+                    .is_some_and(|p| p.header.op == op::CREATE_SESSION) =>
+            {
+                connection.pending.pop_front();
+                let response = connect_response(session, timeout_ms, Some(false));
+                self.write(conn, replies::connected(&response), out);
+                self.answer_ready(now, conn, db, out);
+            }
+            _ => {}
         }
     }
 
