@@ -4,6 +4,9 @@
 //! a scenario. Not here: what the numbers mean for a quorum (`quorum`).
 
 mod access;
+mod client_keys;
+#[cfg(test)]
+mod client_keys_test;
 mod error;
 mod keys;
 mod limits;
