@@ -168,3 +168,30 @@ fn every_write_is_answered_as_a_real_zookeeper_answers_it() {
     let never: Vec<i32> = every_write.into_iter().filter(|op| !compared.contains(op)).collect();
     assert_eq!(never, [op::CLOSE_SESSION], "it ends the second part of the capture");
 }
+
+#[test]
+fn create_session_by_a_client_that_has_one_is_answered_like_a_connect_request() {
+    let stream = bytes("client/3.9.3.bin");
+    let index = json_file("client/3.9.3.json");
+    let connect = &index["exchanges"][0];
+    let mut server = Alone::new(BTreeMap::new());
+    let begin = Now { mono: Mono(0), wall_ms: 0x0072_dd10 };
+    let peer = "127.0.0.1:4000".to_string();
+    server.step(begin, Input::Accepted { conn: CONN, peer, subject: None });
+    let body = slice(&stream, &connect["request"]).slice(4..);
+    let welcome = slice(&stream, &connect["replies"][0]);
+    let mut ask = |body| server.step(begin, Input::Frame { conn: CONN, body });
+    assert_eq!(ask(body), (vec![welcome.clone()], false));
+
+    let request = |xid: i32, op: i32, rest: &[u8]| {
+        Bytes::from([&xid.to_be_bytes(), &op.to_be_bytes(), rest].concat())
+    };
+    let again = ask(request(7, op::CREATE_SESSION, &9000_i32.to_be_bytes()));
+    assert_eq!(again, (vec![welcome], false));
+    // Without its record it is an error with a zxid of its own, as with no other operation.
+    let (heard, closed) = ask(request(8, op::CREATE_SESSION, &[]));
+    let refused = [0, 0, 0, 16, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 3, 255, 255, 255, 251];
+    assert_eq!((heard, closed), (vec![Bytes::copy_from_slice(&refused)], false));
+    let (heard, closed) = ask(request(9, op::CLOSE_SESSION, &[]));
+    assert_eq!((heard.len(), closed), (1, true));
+}
