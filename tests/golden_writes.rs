@@ -1,7 +1,7 @@
 //! The writes of a captured session, asked again: every reply is the captured one, byte for byte.
 //!
 //! A service, prepare and a tree stand in for a standalone server; nothing else is needed to
-//! answer a write. Reads and what is local to a connection are left out: they take no zxid.
+//! answer a write. Reads are left out: they take no zxid.
 
 mod golden_files;
 
@@ -15,7 +15,6 @@ use quorate::base::{ConnId, Mono, Now, ServerId, Zxid};
 use quorate::config::ServerConfig;
 use quorate::database::Database;
 use quorate::jute::client::op;
-use quorate::jute::data::Id;
 use quorate::pipeline::Request;
 use quorate::pipeline::prepare::{Prepare, PrepareOptions, supports};
 use quorate::server::{Input, Output, Service};
@@ -33,8 +32,6 @@ struct Alone {
     zxid: Zxid,
     /// What the capture's server had on its clock, by zxid.
     times: BTreeMap<i64, i64>,
-    /// What the client has proven to be.
-    proven: Vec<Id>,
 }
 
 impl Alone {
@@ -50,7 +47,6 @@ impl Alone {
             db: Database::empty(500),
             zxid: Zxid::ZERO,
             times,
-            proven: Vec::new(),
         }
     }
 
@@ -64,7 +60,7 @@ impl Alone {
                 match output {
                     Output::Write(_, frame) => frames.push(frame),
                     Output::Close(_) => closed = true,
-                    Output::Submit(request) => self.carry_out(request, &mut out),
+                    Output::Submit(request) => self.carry_out(&request, &mut out),
                     _ => {}
                 }
             }
@@ -72,17 +68,12 @@ impl Alone {
         (frames, closed)
     }
 
-    fn carry_out(&mut self, mut request: Request, out: &mut Vec<Output>) {
+    fn carry_out(&mut self, request: &Request, out: &mut Vec<Output>) {
         self.zxid = self.zxid.next();
-        for id in &self.proven {
-            if !request.auth.contains(id) {
-                request.auth.push(id.clone());
-            }
-        }
         let wall_ms = self.times.get(&self.zxid.0).copied().unwrap_or_default();
         let now = Now { mono: Mono(0), wall_ms };
         let (tree, sessions) = (self.db.tree(), &mut self.sessions);
-        let proposal = self.prepare.prepare(&request, self.zxid, now, tree, sessions);
+        let proposal = self.prepare.prepare(request, self.zxid, now, tree, sessions);
         self.db.append(Rc::new(proposal));
         self.db.commit_to(self.zxid);
         let (proposal, applied) = self.db.apply_next().expect("it was committed just now");
@@ -135,12 +126,8 @@ fn every_write_is_answered_as_a_real_zookeeper_answers_it() {
         let (request, name) = (&exchange["request"], text(exchange, "name"));
         let op = request["header"]["type"].as_i64();
         let op = op.map_or(op::CREATE_SESSION, |op| op as i32);
-        if op == op::AUTH {
-            // bob:pw, the only one of this connection.
-            let id = "bob:ikIaKsbtGweaHnb/jKn7OHqbunM=".into();
-            server.proven.push(Id { scheme: "digest".into(), id });
-        }
-        if !supports(op) {
+        // What auth proves decides over writes.
+        if !supports(op) && op != op::AUTH {
             continue;
         }
         let body = slice(&stream, request).slice(4..);
