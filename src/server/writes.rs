@@ -23,7 +23,7 @@ impl Service {
         out: &mut Vec<Output>,
     ) {
         for fired in &applied.events {
-            if self.may_read(fired) {
+            if self.may_read(fired, db) {
                 self.write(fired.conn, replies::watch_event(fired), out);
             }
         }
@@ -40,9 +40,9 @@ impl Service {
 
     /// Whether a watch event may go out: who may not read the node is not told of it, though the
     /// watch is spent (CVE-2024-23944). (NIOServerCnxn.process)
-    fn may_read(&self, fired: &Fired) -> bool {
+    fn may_read(&self, fired: &Fired, db: &Database) -> bool {
         let Some(acl) = &fired.acl else { return true };
-        self.asker(fired.conn).is_some_and(|asker| asker.may(perms::READ, acl))
+        self.asker(fired.conn, db).is_some_and(|asker| asker.may(perms::READ, acl))
     }
 
     fn on_session_created(
