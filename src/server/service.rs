@@ -13,7 +13,7 @@ use crate::config::ServerConfig;
 use crate::database::Database;
 use crate::jute::client::{ReplyHeader, RequestHeader, code, op, xid};
 use crate::jute::{Jute, Reader};
-use crate::pipeline::Request;
+use crate::pipeline::{Request, prepare};
 use crate::session::IdGenerator;
 
 #[derive(Debug)]
@@ -92,7 +92,6 @@ pub struct Service {
     ids: Option<IdGenerator>,
     pub(super) authority: Authority,
     serving: bool,
-    pub(super) skip_acl: bool,
     pub(super) stats: ServiceStats,
 }
 
@@ -110,7 +109,6 @@ impl Service {
             ids: None,
             authority: Authority::new(config),
             serving: false,
-            skip_acl: config.access.skip_acl,
             stats: ServiceStats::default(),
         }
     }
@@ -192,9 +190,7 @@ impl Service {
             return;
         }
         let wait = match header.op {
-            op::CREATE | op::CREATE2 | op::DELETE | op::SET_DATA | op::CLOSE_SESSION
-                if crate::pipeline::prepare::decodable(header.op, &body) =>
-            {
+            op if prepare::supports(op) && prepare::decodable(op, &body) => {
                 self.submit(conn, session, &header, body.clone(), out);
                 Wait::Commit
             }
@@ -272,7 +268,7 @@ impl Service {
             self.write(conn, unknown, out);
             return self.drop_connection(conn, db, out);
         }
-        let Some(asker) = self.asker(conn) else { return };
+        let Some(asker) = self.asker(conn, db) else { return };
         let answer = reads::read(op, &pending.body, &asker, db);
         for event in &answer.events {
             self.write(conn, replies::watch_event(event), out);
@@ -282,10 +278,10 @@ impl Service {
     }
 
     /// A connection as the one who asks, or who is told; `None` while it has no session.
-    pub(super) fn asker(&self, conn: ConnId) -> Option<Asker<'_>> {
+    pub(super) fn asker(&self, conn: ConnId, db: &Database) -> Option<Asker<'_>> {
         let connection = self.connections.get(&conn)?;
         let session = connection.session()?;
-        Some(Asker { conn, session, ids: &connection.auth, skip_acl: self.skip_acl })
+        Some(Asker { conn, session, ids: &connection.auth, rules: db.tree().acl_rules() })
     }
 
     pub(super) fn note_latency(&mut self, now: Now, pending: &Pending) {
