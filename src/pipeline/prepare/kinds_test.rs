@@ -235,6 +235,8 @@ fn a_null_path_fails_late_and_takes_a_zxid() {
     let set_acl = SetAclRequest { path: "/a".into(), acl: Some(Acl::open()), version: -1 };
     for (op, body, err) in [
         (op::CREATE, without_path(creation("/a", 0)), code::MARSHALLING_ERROR),
+        (op::CREATE, without_path(creation("/a", 9)), code::BAD_ARGUMENTS),
+        (op::CREATE2, without_path(creation("/a", 5)), code::UNIMPLEMENTED),
         (op::DELETE, without_path(set.clone()), code::MARSHALLING_ERROR),
         (op::SET_DATA, without_path(set), code::BAD_ARGUMENTS),
         (op::SET_ACL, without_path(set_acl), code::BAD_ARGUMENTS),

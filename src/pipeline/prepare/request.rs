@@ -4,7 +4,7 @@
 //!
 //!     no record of this operation    answered where it came in; takes no zxid
 //!     a null where none may be       Apache reads it and stumbles over it later: takes a zxid
-//!     a multi, whatever is wrong     takes a zxid
+//!     a multi, whatever is wrong     takes a zxid, but for a create in it with a null ACL
 //!
 //! A multi reads its operations with less care than they are read alone: a create with the flag
 //! of a container is a createContainer there, and a createTTL without a TTL mode a create.
@@ -12,6 +12,7 @@
 use bytes::Bytes;
 
 use super::Step;
+use super::create::create_mode;
 use crate::jute::client::{
     CheckVersionRequest, CreateRequest, CreateTtlRequest, DeleteContainerRequest, DeleteRequest,
     MultiHeader, ReconfigRequest, SetAclRequest, SetDataRequest, code, create_flags, op,
@@ -68,7 +69,11 @@ pub fn supports(op: i32) -> bool {
 /// and takes no zxid.
 pub fn decodable(op: i32, body: &Bytes) -> bool {
     match op {
-        op::MULTI | op::CREATE_SESSION | op::CLOSE_SESSION => true,
+        op::CREATE_SESSION | op::CLOSE_SESSION => true,
+        op::MULTI => {
+            let read = read_multi(&mut Reader::new(body.clone()));
+            !matches!(read, Err(DecodeError::Unknown { what: NULL_ACL, .. }))
+        }
         _ => matches!(Write::decode(op, body), Ok(_) | Err(DecodeError::Null { .. })),
     }
 }
@@ -155,6 +160,8 @@ fn read_multi(from: &mut Reader) -> Result<Vec<Write>, DecodeError> {
     }
 }
 
+const NULL_ACL: &str = "ACL of a create inside a multi:";
+
 /// Inside a multi the flags decide which create it is. (Op.create)
 fn by_its_flags(create: Creation) -> Result<Creation, DecodeError> {
     let Creation { op, flags, .. } = create;
@@ -166,7 +173,11 @@ fn by_its_flags(create: Creation) -> Result<Creation, DecodeError> {
             _ => Creation { op: op::CREATE, ttl: None, ..create },
         });
     }
-    if wants_ttl || !(0..=create_flags::CONTAINER).contains(&flags) {
+    let is_mode = (0..=create_flags::SEQUENTIAL_TTL).contains(&flags);
+    if is_mode && create.acl.is_none() {
+        return Err(DecodeError::Unknown { what: NULL_ACL, value: -1 });
+    }
+    if wants_ttl || !is_mode {
         let value = flags.into();
         return Err(DecodeError::Unknown { what: "create flags inside a multi", value });
     }
@@ -184,7 +195,22 @@ impl Step<'_> {
             DecodeError::Null { offset: 0 } if checks_paths => {
                 self.check_session().err().unwrap_or(code::BAD_ARGUMENTS)
             }
+            DecodeError::Null { offset: 0 } => {
+                self.refuse_mode_without_path().err().unwrap_or(code::MARSHALLING_ERROR)
+            }
             _ => code::MARSHALLING_ERROR,
+        }
+    }
+
+    /// What a create says of its node is looked at before its path is.
+    fn refuse_mode_without_path(&self) -> Result<(), i32> {
+        let mut body = 0_i32.to_jute();
+        body.extend_from_slice(self.request.body.get(body.len()..).unwrap_or_default());
+        match Write::decode(self.request.op, &body.into()) {
+            Ok(Write::Create(create)) => {
+                create_mode(&create, self.options.extended_types).map(|_| ())
+            }
+            _ => Ok(()),
         }
     }
 }
