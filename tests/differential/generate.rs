@@ -153,11 +153,12 @@ impl Generator {
         }
     }
 
-    /// auth is answered past the queue: no order with other answers of a burst is promised.
+    /// auth is answered past the queue: no order with other answers of a burst is promised. By
+    /// which list Apache judges what comes behind a setACL depends on how far that has come.
     fn burst_request(&mut self, conn: usize) -> Request {
         loop {
             let request = self.request(conn);
-            if request.op != op::AUTH {
+            if request.op != op::AUTH && request.op != op::SET_ACL {
                 return request;
             }
         }

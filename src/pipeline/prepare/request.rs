@@ -74,8 +74,31 @@ pub fn decodable(op: i32, body: &Bytes) -> bool {
             let read = read_multi(&mut Reader::new(body.clone()));
             !matches!(read, Err(DecodeError::Unknown { what: NULL_ACL, .. }))
         }
-        _ => matches!(Write::decode(op, body), Ok(_) | Err(DecodeError::Null { .. })),
+        _ => is_whole(op, body),
     }
+}
+
+/// Whether there is nothing wrong with a record but nulls.
+fn is_whole(op: i32, body: &Bytes) -> bool {
+    let mut body = body.clone();
+    loop {
+        match Write::decode(op, &body) {
+            Ok(_) => return true,
+            // Read on as if it were empty.
+            Err(DecodeError::Null { offset }) => {
+                let Some(instead) = with_empty_at(&body, offset) else { return false };
+                body = instead;
+            }
+            Err(_) => return false,
+        }
+    }
+}
+
+/// The record with a length of 0 in place of the null at `offset`.
+fn with_empty_at(body: &Bytes, offset: usize) -> Option<Bytes> {
+    let mut bytes = body.to_vec();
+    bytes.get_mut(offset..offset + 4)?.fill(0);
+    Some(bytes.into())
 }
 
 impl Write {
@@ -204,10 +227,9 @@ impl Step<'_> {
 
     /// What a create says of its node is looked at before its path is.
     fn refuse_mode_without_path(&self) -> Result<(), i32> {
-        let mut body = 0_i32.to_jute();
-        body.extend_from_slice(self.request.body.get(body.len()..).unwrap_or_default());
-        match Write::decode(self.request.op, &body.into()) {
-            Ok(Write::Create(create)) => {
+        let with_path = with_empty_at(&self.request.body, 0);
+        match with_path.map(|body| Write::decode(self.request.op, &body)) {
+            Some(Ok(Write::Create(create))) => {
                 create_mode(&create, self.options.extended_types).map(|_| ())
             }
             _ => Ok(()),
