@@ -117,11 +117,16 @@ const AUTHS: [(&str, &[u8]); 7] = [
 pub(crate) struct Generator {
     random: Random,
     rules: Rules,
+    /// Streams have either quotas or bursts: what a quota has counted when a write is judged
+    /// depends on how far the writes before it have come, in Apache as here.
+    has_quotas: bool,
 }
 
 impl Generator {
     pub(crate) fn new(seed: u64, rules: Rules) -> Generator {
-        Generator { random: Random::new(seed), rules }
+        let mut random = Random::new(seed);
+        let has_quotas = random.percent(35);
+        Generator { random, rules, has_quotas }
     }
 
     pub(crate) fn stream(&mut self) -> Vec<Step> {
@@ -139,7 +144,7 @@ impl Generator {
         let conn = self.random.below(CONNECTIONS);
         match self.random.weighted(&[880, 60, 15, 15, 8, 5, 8, 9]) {
             0 => Step::Ask(conn, self.request(conn)),
-            1 => {
+            1 if !self.has_quotas => {
                 let count = 2 + self.random.below(8);
                 let requests = (0..count).map(|_| self.burst_request(conn));
                 Step::Burst(conn, requests.collect())
@@ -149,7 +154,8 @@ impl Generator {
             4 => Step::Move(conn),
             5 => Step::WrongPassword(conn),
             6 => Step::Greet(self.greeting()),
-            _ => Step::Stray(self.stray()),
+            7 => Step::Stray(self.stray()),
+            _ => Step::Ask(conn, self.request(conn)),
         }
     }
 
@@ -165,14 +171,15 @@ impl Generator {
     }
 
     fn request(&mut self, conn: usize) -> Request {
-        let mut request = match self.random.weighted(&[300, 300, 160, 110, 30, 35, 10]) {
+        let mut request = match self.random.weighted(&[300, 300, 160, 110, 80, 35, 10]) {
             0 => self.write(),
             1 => self.read(conn),
             2 => self.watch(conn),
             3 => self.multi(),
-            4 => self.quota(),
+            4 if self.has_quotas => self.quota(),
             5 => self.about_the_session(),
-            _ => self.administration(),
+            6 => self.administration(),
+            _ => self.write(),
         };
         if request.op != op::AUTH && self.random.percent(1) {
             request.cut = 1 + self.random.below(24);
