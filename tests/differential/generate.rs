@@ -181,7 +181,7 @@ impl Generator {
             6 => self.administration(),
             _ => self.write(),
         };
-        if request.op != op::AUTH && self.random.percent(1) {
+        if request.op != op::AUTH && self.random.percent(1) && self.rules.may_cut(request.op) {
             request.cut = 1 + self.random.below(24);
         }
         request
@@ -210,7 +210,7 @@ impl Generator {
         match self.random.below(100) {
             0..82 => Field::Acl(Some(vec![OPEN])),
             82 => Field::Acl(None),
-            _ => Field::Acl(Some(self.random.pick(&OTHER_ACLS).to_vec())),
+            _ => Field::Acl(Some(self.rules.acl(self.random.pick(&OTHER_ACLS)))),
         }
     }
 
@@ -297,7 +297,8 @@ impl Generator {
                     0 => self.random.pick(&[0, 6, -1]),
                     _ => self.rules.watcher_type(conn, &mut self.random),
                 };
-                let op = if n == 1 { op::CHECK_WATCHES } else { op::REMOVE_WATCHES };
+                let checks = n == 1 && self.rules.has_check_watches();
+                let op = if checks { op::CHECK_WATCHES } else { op::REMOVE_WATCHES };
                 Request::new(op, vec![self.path(), Field::Int(kind)])
             }
             n => self.set_watches(conn, n == 3),
@@ -325,7 +326,11 @@ impl Generator {
 
     fn multi(&mut self) -> Request {
         let count = self.random.below(5);
-        let mut parts: Vec<Request> = (0..count).map(|_| self.multi_part()).collect();
+        let mut parts = Vec::new();
+        for _ in 0..count {
+            let part = self.multi_part();
+            parts.extend(self.rules.part(part));
+        }
         if self.random.percent(3) {
             parts.push(Request::new(op::GET_DATA, vec![self.path(), Field::Flag(false)]));
         }
@@ -334,7 +339,7 @@ impl Generator {
 
     fn multi_part(&mut self) -> Request {
         match self.random.weighted(&[45, 20, 20, 25]) {
-            0 => self.rules.create_of_multi(self.create()),
+            0 => self.create(),
             1 => self.delete(),
             2 => self.set_data(),
             _ => Request::new(op::CHECK, vec![self.path(), self.version()]),

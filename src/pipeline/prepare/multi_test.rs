@@ -223,11 +223,13 @@ fn a_create_with_a_null_list_spoils_a_multi_before_it_takes_a_zxid() {
         let create = CreateRequest { acl: None, ..creation("/a", flags) };
         (op, create.to_jute())
     };
+    let without_path = |(op, record): (i32, Vec<u8>)| (op, [&[0xff; 4], &record[6..]].concat());
     for (ops, goes) in [
         (vec![without_list(op::CREATE, 0)], false),
         (vec![without_list(op::CREATE2, 5)], false),
         (vec![delete("/a", -1), without_list(op::CREATE_CONTAINER, 4)], false),
         (vec![without_list(op::CREATE, 0), (op::GET_DATA, vec![])], false),
+        (vec![without_path(delete("/a", -1)), without_list(op::CREATE, 0)], false),
         (vec![without_list(op::CREATE, 9)], true),
         (vec![(op::GET_DATA, vec![]), without_list(op::CREATE, 0)], true),
     ] {

@@ -70,10 +70,7 @@ pub fn supports(op: i32) -> bool {
 pub fn decodable(op: i32, body: &Bytes) -> bool {
     match op {
         op::CREATE_SESSION | op::CLOSE_SESSION => true,
-        op::MULTI => {
-            let read = read_multi(&mut Reader::new(body.clone()));
-            !matches!(read, Err(DecodeError::Unknown { what: NULL_ACL, .. }))
-        }
+        op::MULTI => has_its_lists(&mut Reader::new(body.clone())).unwrap_or(true),
         _ => is_whole(op, body),
     }
 }
@@ -183,7 +180,39 @@ fn read_multi(from: &mut Reader) -> Result<Vec<Write>, DecodeError> {
     }
 }
 
-const NULL_ACL: &str = "ACL of a create inside a multi:";
+/// False for a multi with a create that has a null ACL, unless something else is wrong before it.
+/// A null path is no matter at this point.
+fn has_its_lists(from: &mut Reader) -> Result<bool, DecodeError> {
+    loop {
+        let MultiHeader { kind, done, .. } = Jute::decode(from)?;
+        if done {
+            return Ok(true);
+        }
+        from.ustring()?;
+        match kind {
+            op::CREATE | op::CREATE2 | op::CREATE_CONTAINER => {
+                from.buffer()?;
+                let acl = from.vector::<Acl>()?;
+                let is_mode = (0..=create_flags::SEQUENTIAL_TTL).contains(&from.int()?);
+                if acl.is_none() || !is_mode {
+                    return Ok(!is_mode);
+                }
+            }
+            op::CREATE_TTL => {
+                from.buffer()?;
+                from.vector::<Acl>()?;
+                from.int()?;
+                from.long()?;
+            }
+            op::SET_DATA => {
+                from.buffer()?;
+                from.int()?;
+            }
+            op::DELETE | op::CHECK => _ = from.int()?,
+            _ => return Ok(true),
+        }
+    }
+}
 
 /// Inside a multi the flags decide which create it is. (Op.create)
 fn by_its_flags(create: Creation) -> Result<Creation, DecodeError> {
@@ -196,11 +225,7 @@ fn by_its_flags(create: Creation) -> Result<Creation, DecodeError> {
             _ => Creation { op: op::CREATE, ttl: None, ..create },
         });
     }
-    let is_mode = (0..=create_flags::SEQUENTIAL_TTL).contains(&flags);
-    if is_mode && create.acl.is_none() {
-        return Err(DecodeError::Unknown { what: NULL_ACL, value: -1 });
-    }
-    if wants_ttl || !is_mode {
+    if wants_ttl || !(0..=create_flags::CONTAINER).contains(&flags) {
         let value = flags.into();
         return Err(DecodeError::Unknown { what: "create flags inside a multi", value });
     }
