@@ -83,7 +83,11 @@ impl Play {
             Step::Drop(conn) => {
                 self.reach(*conn, &mut said);
                 self.fence(*conn, &mut said);
-                self.slots[*conn].line = None;
+                if let Some(line) = self.slots[*conn].line.take() {
+                    // Apache takes a session for nobody's when the end of an older connection
+                    // comes late.
+                    line.end();
+                }
                 self.reach(*conn, &mut said);
             }
             Step::Move(conn) => self.take_over(*conn, &mut said),
