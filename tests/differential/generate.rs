@@ -199,6 +199,14 @@ impl Generator {
         }
     }
 
+    /// To Apache's watches null is a path like any other, and not the empty one.
+    fn watched_path(&mut self) -> Field {
+        match self.path() {
+            Field::Text(None) => path(""),
+            other => other,
+        }
+    }
+
     fn data(&mut self) -> Field {
         match self.random.below(8) {
             0 => Field::Data(None),
@@ -290,7 +298,7 @@ impl Generator {
             0 => {
                 let odd = self.random.percent(4);
                 let mode = if odd { 7 } else { self.rules.watch_mode(conn, &mut self.random) };
-                Request::new(op::ADD_WATCH, vec![self.path(), Field::Int(mode)])
+                Request::new(op::ADD_WATCH, vec![self.watched_path(), Field::Int(mode)])
             }
             n @ (1 | 2) => {
                 let kind = match self.random.below(20) {
@@ -299,7 +307,7 @@ impl Generator {
                 };
                 let checks = n == 1 && self.rules.has_check_watches();
                 let op = if checks { op::CHECK_WATCHES } else { op::REMOVE_WATCHES };
-                Request::new(op, vec![self.path(), Field::Int(kind)])
+                Request::new(op, vec![self.watched_path(), Field::Int(kind)])
             }
             n => self.set_watches(conn, n == 3),
         }

@@ -231,6 +231,7 @@ fn a_create_with_a_null_list_spoils_a_multi_before_it_takes_a_zxid() {
         (vec![without_list(op::CREATE, 0), (op::GET_DATA, vec![])], false),
         (vec![without_path(delete("/a", -1)), without_list(op::CREATE, 0)], false),
         (vec![without_list(op::CREATE, 9)], true),
+        (vec![create("/a", 5), without_list(op::CREATE, 0)], true),
         (vec![(op::GET_DATA, vec![]), without_list(op::CREATE, 0)], true),
     ] {
         assert_eq!(decodable(op::MULTI, &multi(&ops)), goes, "{ops:?}");

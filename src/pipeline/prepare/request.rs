@@ -193,9 +193,13 @@ fn has_its_lists(from: &mut Reader) -> Result<bool, DecodeError> {
             op::CREATE | op::CREATE2 | op::CREATE_CONTAINER => {
                 from.buffer()?;
                 let acl = from.vector::<Acl>()?;
-                let is_mode = (0..=create_flags::SEQUENTIAL_TTL).contains(&from.int()?);
-                if acl.is_none() || !is_mode {
-                    return Ok(!is_mode);
+                match from.int()? {
+                    create_flags::TTL | create_flags::SEQUENTIAL_TTL if acl.is_some() => {
+                        return Ok(true);
+                    }
+                    0..=create_flags::SEQUENTIAL_TTL if acl.is_none() => return Ok(false),
+                    0..=create_flags::SEQUENTIAL_TTL => {}
+                    _ => return Ok(true),
                 }
             }
             op::CREATE_TTL => {
