@@ -206,6 +206,7 @@ impl Peer {
             _ => Mono::FAR,
         };
         let sessions = self.tracker.as_ref().and_then(SessionTracker::next_expiry);
+        let role = role.min(self.service_deadline());
         role.min(self.election_wake).min(sessions.unwrap_or(Mono::FAR)).min(self.next_purge)
     }
 
@@ -231,6 +232,7 @@ impl Peer {
         }
         self.try_look(now);
         self.close_expired_sessions(now);
+        self.on_service_deadline(now);
         if now.mono >= self.next_purge {
             let interval = self.config.purge_interval.expect("set, or there is no next purge");
             self.next_purge = now.mono + interval;

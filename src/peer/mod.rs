@@ -13,6 +13,7 @@
 //! | reach.rs       | tells which servers our dials reach                                  |
 //! | requests.rs    | a client's write on its way: prepare, propose, apply                 |
 //! | stored.rs      | completions of the disk                                              |
+//! | read_only.rs   | reads for clients while no leader is in sight; local sessions' ends  |
 //! | snapshotter.rs | snapshots in slices, between two steps                               |
 //! | words.rs       | the numbers behind the four-letter words                             |
 //! | inbox.rs       | one order of inputs                                                  |
@@ -27,6 +28,7 @@ mod core;
 mod inbox;
 mod pump;
 mod reach;
+mod read_only;
 mod requests;
 mod roles;
 mod route;

@@ -12,11 +12,9 @@ use crate::jute::txn::{Proposal, Txn};
 use crate::pipeline::Request;
 use crate::server;
 use crate::server::driver::ClientEvent;
+use crate::session::LOCAL_OWNER;
 use crate::storage::LogRequest;
 use crate::zab::leader::SyncOrigin;
-
-/// Owner of sessions whose clients are connected to the leader itself.
-const LOCAL: u64 = 0;
 
 impl Peer {
     pub(super) fn on_client_event(&mut self, now: Now, event: ClientEvent) {
@@ -51,7 +49,7 @@ impl Peer {
                 }
                 S::Touch { session, timeout_ms } => match &self.role {
                     Role::Learning(_) => self.touches.touch(session, timeout_ms),
-                    _ => self.touch(now, session),
+                    _ => self.touch(now, session, timeout_ms),
                 },
             }
         }
@@ -99,7 +97,8 @@ impl Peer {
         body: Bytes,
         auth: Vec<Id>,
     ) {
-        self.touch(now, session);
+        let timeout_ms = self.tracker.as_ref().and_then(|tracker| tracker.timeout_ms(session));
+        self.touch(now, session, timeout_ms.unwrap_or(0));
         if op == op::SYNC {
             let mut outputs = Vec::new();
             if let Role::Leading(leader) = &mut self.role {
@@ -144,15 +143,24 @@ impl Peer {
                 self.route_learner(now, vec![output]);
             }
             _ => {
-                let valid = self.take_over(now, session, LOCAL);
+                let valid = self.take_over(now, session, timeout_ms, LOCAL_OWNER);
                 self.on_revalidated(now, session, valid);
             }
         }
     }
 
     /// A session wants to go on at that learner.
-    pub(super) fn on_revalidate(&mut self, now: Now, link: LinkId, session: SessionId) {
-        let valid = self.take_over(now, session, link.0);
+    pub(super) fn on_revalidate(
+        &mut self,
+        now: Now,
+        link: LinkId,
+        session: SessionId,
+        timeout_ms: i32,
+    ) {
+        let valid = self.take_over(now, session, timeout_ms, link.0);
+        if valid {
+            self.service.session_moved(session);
+        }
         let mut outputs = Vec::new();
         if let Role::Leading(leader) = &mut self.role {
             leader.revalidated(link, session, valid, &mut outputs);
@@ -160,9 +168,9 @@ impl Peer {
         self.route_leader(now, outputs);
     }
 
-    fn take_over(&mut self, now: Now, session: SessionId, owner: u64) -> bool {
+    fn take_over(&mut self, now: Now, session: SessionId, timeout_ms: i32, owner: u64) -> bool {
         let Some(tracker) = self.tracker.as_mut() else { return false };
-        let alive = tracker.is_alive(session) && tracker.touch(session, now.mono);
+        let alive = tracker.touch(session, timeout_ms, now.mono);
         if alive {
             tracker.set_owner(session, owner);
             self.note(Note::SessionTouched { session });
@@ -176,9 +184,9 @@ impl Peer {
         self.route_service(now, outputs);
     }
 
-    pub(super) fn touch(&mut self, now: Now, session: SessionId) {
+    pub(super) fn touch(&mut self, now: Now, session: SessionId, timeout_ms: i32) {
         if let Some(tracker) = self.tracker.as_mut()
-            && tracker.touch(session, now.mono)
+            && tracker.touch(session, timeout_ms, now.mono)
         {
             self.note(Note::SessionTouched { session });
         }
@@ -189,8 +197,10 @@ impl Peer {
         if tracker.next_expiry().is_none_or(|at| now.mono < at) {
             return;
         }
-        for session in tracker.expire_sessions(now.mono) {
-            let timeout = self.db.sessions().timeout_ms(session).unwrap_or(0);
+        let expired = tracker.expire_sessions(now.mono);
+        let with_timeout = |session| (session, tracker.timeout_ms(session).unwrap_or(0));
+        let expired: Vec<(SessionId, i32)> = expired.into_iter().map(with_timeout).collect();
+        for (session, timeout) in expired {
             let timeout_ms = u32::try_from(timeout).unwrap_or(0);
             self.note(Note::SessionExpired { session, timeout_ms });
             self.propose(
@@ -201,7 +211,7 @@ impl Peer {
                     op: op::CLOSE_SESSION,
                     body: Bytes::new(),
                     auth: Vec::new(),
-                    origin: LOCAL,
+                    origin: LOCAL_OWNER,
                 },
             );
         }

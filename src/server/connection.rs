@@ -42,6 +42,8 @@ pub(super) enum Wait {
     Reach(Zxid),
     /// Nothing but its turn.
     Turn,
+    /// Its turn, to end the connection: the session speaks through another server now.
+    Moved,
 }
 
 #[derive(Debug)]
@@ -62,6 +64,8 @@ pub(super) struct Connection {
     pub(super) early: VecDeque<Bytes>,
     /// Who this is: its address, and what it authenticated as.
     pub(super) auth: Vec<Id>,
+    /// Its session went on at another server. Only where that is known, which is at the leader.
+    pub(super) moved: bool,
     pub(super) received: u64,
     pub(super) sent: u64,
 }
@@ -75,6 +79,7 @@ impl Connection {
             pending: VecDeque::new(),
             early: VecDeque::new(),
             auth: vec![Id { scheme: "ip".into(), id: ip }],
+            moved: false,
             received: 0,
             sent: 0,
         }

@@ -1,7 +1,8 @@
 //! Client connections: handshake, order of replies, reads, watches.   (NIOServerCnxn, FinalRequestProcessor)
 //!
 //! `service.rs` decides, `connection.rs` is one connection's state, `reads.rs` answers from the
-//! tree, `replies.rs` puts frames together; `driver.rs` moves bytes.
+//! tree, `replies.rs` puts frames together; `local_sessions.rs` is about sessions that this server
+//! alone knows, and read-only service; `driver.rs` moves bytes.
 //!
 //! - C-2   replies leave in the order of the requests; a read waits for earlier writes of its own
 //!   session and for nobody else's.
@@ -12,6 +13,7 @@
 mod connection;
 pub mod driver;
 mod handshake;
+mod local_sessions;
 mod reads;
 mod replies;
 mod service;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 
 use super::connection::{Connection, Pending, State, Wait, ip_of};
+use super::local_sessions::Local;
 use super::{reads, replies};
 use crate::base::{ConnId, Now, ServerId, SessionId, Zxid};
 use crate::config::ServerConfig;
@@ -82,6 +83,7 @@ pub struct ConnectionLine {
 pub struct Service {
     pub(super) connections: BTreeMap<ConnId, Connection>,
     pub(super) by_session: BTreeMap<SessionId, ConnId>,
+    pub(super) local: Local,
     pub(super) session_timeout_min_ms: i32,
     pub(super) session_timeout_max_ms: i32,
     per_address: BTreeMap<String, u32>,
@@ -98,6 +100,7 @@ impl Service {
         Service {
             connections: BTreeMap::new(),
             by_session: BTreeMap::new(),
+            local: Local::new(config),
             session_timeout_min_ms: millis(config.session_timeout_min),
             session_timeout_max_ms: millis(config.session_timeout_max),
             per_address: BTreeMap::new(),
@@ -124,6 +127,7 @@ impl Service {
         for conn in all {
             self.drop_connection(conn, db, out);
         }
+        self.local.end();
     }
 
     pub fn step(&mut self, now: Now, input: Input, db: &mut Database, out: &mut Vec<Output>) {
@@ -159,8 +163,9 @@ impl Service {
             State::Greeting => self.on_connect_request(now, conn, body, db, out),
             State::Creating { .. } | State::Revalidating { .. } => connection.early.push_back(body),
             State::Open { session, timeout_ms } => {
-                out.push(Output::Touch { session, timeout_ms });
-                self.on_request(now, conn, session, body, db, out);
+                if self.touch_session(now, session, timeout_ms, out) {
+                    self.on_request(now, conn, session, body, db, out);
+                }
             }
         }
     }
@@ -180,9 +185,12 @@ impl Service {
         };
         let body = from.rest();
         let wait = match header.op {
+            op if self.has_moved(conn, op) => Wait::Moved,
+            op if self.stays_here(session, op) => Wait::Turn,
             op::CREATE | op::CREATE2 | op::DELETE | op::SET_DATA | op::CLOSE_SESSION
                 if crate::pipeline::prepare::decodable(header.op, &body) =>
             {
+                self.upgrade_session(session, header.op, &body, out);
                 self.submit(conn, session, &header, body.clone(), out);
                 Wait::Commit
             }
@@ -229,6 +237,7 @@ impl Service {
             let reached = db.last_applied();
             match connection.pending.front().map(|p| p.wait) {
                 Some(Wait::Turn) => {}
+                Some(Wait::Moved) => return self.drop_connection(conn, db, out),
                 Some(Wait::Reach(zxid)) if zxid <= reached => {}
                 _ => return,
             }
@@ -257,6 +266,9 @@ impl Service {
             let unknown = replies::reply(xid, Zxid(-1), Err(code::UNIMPLEMENTED));
             self.write(conn, unknown, out);
             return self.drop_connection(conn, db, out);
+        }
+        if self.answer_here(conn, pending, db, out) {
+            return;
         }
         let result = reads::read(op, &pending.body, conn, &auth, db);
         for event in &result.events {
@@ -317,6 +329,7 @@ impl Service {
             && self.by_session.get(&session) == Some(&conn)
         {
             self.by_session.remove(&session);
+            self.forget_closing(session);
         }
         if let Some(count) = self.per_address.get_mut(ip_of(&connection.peer)) {
             *count -= 1;

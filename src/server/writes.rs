@@ -24,6 +24,9 @@ impl Service {
             self.write(fired.conn, replies::watch_event(fired), out);
         }
         let session = proposal.header.client_id;
+        if matches!(proposal.txn, Txn::CreateSession(_)) {
+            self.local.sessions.remove(session);
+        }
         if let Some(conn) = self.by_session.get(&session).copied() {
             match &proposal.txn {
                 Txn::CreateSession(_) => self.on_session_created(now, conn, session, db, out),
@@ -89,6 +92,7 @@ impl Service {
         }
         self.note_latency(now, &pending);
         let body = replies::write_body(pending.header.op, &applied.outcome);
+        let body = self.as_reported(proposal.header.client_id, &pending, body);
         let reply = replies::reply(pending.header.xid, proposal.header.zxid, body);
         self.write(conn, reply, out);
         self.answer_ready(now, conn, db, out);
