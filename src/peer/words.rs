@@ -11,10 +11,7 @@ impl Peer {
     pub(super) fn answer_word(&mut self, now: Now, conn: ConnId, word: [u8; 4]) {
         self.service.count_word(conn);
         let stats = self.server_stats(now);
-        let mut allowed = self.config.four_letter_words.clone();
-        // Clients that look for a server that writes ask every one they know.
-        allowed.extend(self.config.read_only_mode.then(|| "isro".to_owned()));
-        let text = answer(word, &stats, &allowed);
+        let text = answer(word, &stats, &self.config.four_letter_words);
         self.out.push(Output::ClientWrite { conn, bytes: Bytes::from(text) });
         self.out.push(Output::ClientClose { conn });
     }

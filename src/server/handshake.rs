@@ -173,3 +173,7 @@ impl Service {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "handshake_test.rs"]
+mod tests;

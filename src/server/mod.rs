@@ -10,6 +10,8 @@
 //!
 //! Not here: writes (`pipeline` prepares, `zab` proposes), session expiry (`session`).
 
+#[cfg(test)]
+mod bench;
 mod connection;
 pub mod driver;
 mod handshake;
