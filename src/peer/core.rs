@@ -12,7 +12,7 @@ use crate::config::ServerConfig;
 use crate::database::Database;
 use crate::election::driver::ElectionEvent;
 use crate::election::{Election, Links};
-use crate::pipeline::prepare::Prepare;
+use crate::pipeline::prepare::{Prepare, PrepareOptions};
 use crate::quorum::QuorumVerifier;
 use crate::runtime::{Halt, HostPort, Label};
 use crate::server::driver::ClientEvent;
@@ -156,7 +156,7 @@ impl Peer {
             election_reach: Reach::of("server"),
             leader_reach: Reach::of("leader"),
             service: Service::new(&config),
-            prepare: Prepare::new(),
+            prepare: Prepare::new(PrepareOptions::of(&config)),
             tracker: None,
             touches: TouchTable::new(),
             snapshotter: Snapshotter::new(config.snap_count),

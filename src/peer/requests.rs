@@ -106,10 +106,8 @@ impl Peer {
             }
             return self.route_leader(now, outputs);
         }
-        if !crate::pipeline::prepare::decodable(op, &body) {
-            tracing::warn!(%link, op, "a learner forwarded an operation that is not known here");
-            return;
-        }
+        // Whatever it is, somebody waits for the answer: what is no record becomes an error
+        // transaction.
         let request = Request { session, cxid, op, body, auth, origin: link.0 };
         self.propose(now, request);
     }

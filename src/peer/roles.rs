@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::core::{AfterLoad, ForWhom, Peer, Role};
 use crate::base::{Note, Now, RoleName, ServerId};
 use crate::election::PeerState;
+use crate::pipeline::prepare::{Prepare, PrepareOptions};
 use crate::session::SessionTracker;
 use crate::storage::LogRequest;
 use crate::zab::leader::Leader;
@@ -54,7 +55,7 @@ impl Peer {
         let mut outputs = Vec::new();
         self.service.stop(&mut self.db, &mut outputs);
         self.tracker = None;
-        self.prepare = crate::pipeline::prepare::Prepare::new();
+        self.prepare = Prepare::new(PrepareOptions::of(&self.config));
         self.touches = crate::session::TouchTable::new();
         for output in outputs {
             if let crate::server::Output::Close(conn) = output {

@@ -10,6 +10,7 @@ use crate::jute::client::{
 };
 use crate::jute::data::{Id, perms};
 use crate::jute::{DecodeError, Jute, Reader};
+use crate::pipeline::prepare;
 use crate::tree::{Fired, WatchKind};
 
 pub(super) struct ReadResult {
@@ -65,7 +66,7 @@ fn answer(
             Ok(Vec::new())
         }
         // A write whose record does not decode came here instead of to the leader.
-        op::CREATE | op::CREATE2 | op::DELETE | op::SET_DATA => Err(code::MARSHALLING_ERROR),
+        op if prepare::supports(op) => Err(code::MARSHALLING_ERROR),
         _ => Err(code::UNIMPLEMENTED),
     })
 }

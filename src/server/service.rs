@@ -12,7 +12,7 @@ use crate::config::ServerConfig;
 use crate::database::Database;
 use crate::jute::client::{RequestHeader, code, op, xid};
 use crate::jute::{Jute, Reader};
-use crate::pipeline::Request;
+use crate::pipeline::{Request, prepare};
 use crate::session::IdGenerator;
 
 #[derive(Debug)]
@@ -187,10 +187,8 @@ impl Service {
         let wait = match header.op {
             op if self.has_moved(conn, op) => Wait::Moved,
             op if self.stays_here(session, op) => Wait::Turn,
-            op::CREATE | op::CREATE2 | op::DELETE | op::SET_DATA | op::CLOSE_SESSION
-                if crate::pipeline::prepare::decodable(header.op, &body) =>
-            {
-                self.upgrade_session(session, header.op, &body, out);
+            op if prepare::supports(op) && prepare::decodable(op, &body) => {
+                self.upgrade_session(session, op, &body, out);
                 self.submit(conn, session, &header, body.clone(), out);
                 Wait::Commit
             }

@@ -7,7 +7,7 @@ use crate::base::{ConnId, Now, SessionId};
 use crate::database::Database;
 use crate::jute::client::{code, op};
 use crate::jute::txn::{Proposal, Txn};
-use crate::tree::Applied;
+use crate::tree::{Applied, Outcome};
 
 impl Service {
     /// Fires watches first, then answers the request that caused the transaction, then what
@@ -87,7 +87,7 @@ impl Service {
             return;
         }
         let Some(pending) = connection.pending.pop_front() else { return };
-        if applied.outcome.err == code::SESSION_MOVED {
+        if has_moved(&applied.outcome) {
             return self.drop_connection(conn, db, out);
         }
         self.note_latency(now, &pending);
@@ -112,4 +112,10 @@ impl Service {
             self.answer_ready(now, conn, db, out);
         }
     }
+}
+
+/// The session speaks through another server: this connection is the one it left.
+fn has_moved(outcome: &Outcome) -> bool {
+    let moved = |outcome: &Outcome| outcome.err == code::SESSION_MOVED;
+    moved(outcome) || outcome.multi.iter().any(|(_, part)| moved(part))
 }
