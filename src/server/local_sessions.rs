@@ -24,12 +24,10 @@ use super::service::{Output, Service};
 use crate::base::{ConnId, Mono, Now, SessionId};
 use crate::config::ServerConfig;
 use crate::database::Database;
-use crate::jute::client::{
-    CheckVersionRequest, CreateRequest, CreateSessionRequest, CreateTtlRequest, DeleteRequest,
-    MultiHeader, SetDataRequest, code, create_flags, op,
-};
-use crate::jute::{DecodeError, Jute, Reader};
+use crate::jute::Jute;
+use crate::jute::client::{CreateSessionRequest, code, op};
 use crate::pipeline::Request;
+use crate::pipeline::prepare::creates_ephemeral;
 use crate::session::LocalSessions;
 
 /// The service's part of it.
@@ -210,46 +208,6 @@ fn changes_something(op: i32) -> bool {
             | op::CREATE_SESSION
             | op::CLOSE_SESSION
     )
-}
-
-/// Whether the request makes an ephemeral node. Whatever does not decode makes nothing.
-fn creates_ephemeral(op: i32, body: &Bytes) -> bool {
-    let mut from = Reader::new(body.clone());
-    match op {
-        op::CREATE | op::CREATE2 => next_is_ephemeral(op, &mut from),
-        op::MULTI => multi_creates_ephemeral(&mut from),
-        _ => Ok(false),
-    }
-    .unwrap_or(false)
-}
-
-fn multi_creates_ephemeral(from: &mut Reader) -> Result<bool, DecodeError> {
-    loop {
-        let header = MultiHeader::decode(from)?;
-        if header.done {
-            return Ok(false);
-        }
-        if next_is_ephemeral(header.kind, from)? {
-            return Ok(true);
-        }
-    }
-}
-
-/// Reads one operation's record. Only creates of the plain kinds can be ephemeral.
-fn next_is_ephemeral(op: i32, from: &mut Reader) -> Result<bool, DecodeError> {
-    match op {
-        op::CREATE | op::CREATE2 => {
-            let flags = CreateRequest::decode(from)?.flags;
-            let sequential = create_flags::EPHEMERAL | create_flags::SEQUENTIAL;
-            return Ok(flags == create_flags::EPHEMERAL || flags == sequential);
-        }
-        op::CREATE_CONTAINER => drop(CreateRequest::decode(from)?),
-        op::CREATE_TTL => drop(CreateTtlRequest::decode(from)?),
-        op::DELETE => drop(DeleteRequest::decode(from)?),
-        op::SET_DATA => drop(SetDataRequest::decode(from)?),
-        _ => drop(CheckVersionRequest::decode(from)?),
-    }
-    Ok(false)
 }
 
 #[cfg(test)]

@@ -22,7 +22,11 @@ struct Mode {
 impl Step<'_> {
     pub(super) fn prepare_create(&mut self, create: Creation) -> Result<Txn, i32> {
         let mode = create_mode(&create, self.options.extended_types)?;
-        if mode.ephemeral { self.check_global_session()? } else { self.check_session()? }
+        if mode.ephemeral {
+            self.check_global_session()?
+        } else {
+            self.check_session()?
+        }
         let Creation { op, mut path, data, acl, ttl, .. } = create;
         let parent_path = parent_of(&path)?.to_owned();
         let acl = fix_up_acl(acl.as_deref(), &self.request.auth).ok_or(code::INVALID_ACL)?;

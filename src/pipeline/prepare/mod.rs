@@ -41,6 +41,8 @@ mod session;
 #[cfg(test)]
 mod kinds_test;
 #[cfg(test)]
+mod local_sessions_test;
+#[cfg(test)]
 mod multi_test;
 #[cfg(test)]
 mod prepare_test;
@@ -49,7 +51,7 @@ mod random_test;
 #[cfg(test)]
 mod testing;
 
-pub use request::{decodable, supports};
+pub use request::{creates_ephemeral, decodable, supports};
 
 use super::Request;
 use crate::base::{Now, Zxid};
