@@ -212,10 +212,12 @@ pub(super) fn is_closed(out: &[Output], conn: ConnId) -> bool {
 }
 
 pub(super) fn submitted(out: &[Output]) -> Vec<&crate::pipeline::Request> {
-    let request = |output| match output {
-        &Output::Submit(ref request) => Some(request),
-        _ => None,
-    };
+    fn request(output: &Output) -> Option<&crate::pipeline::Request> {
+        match output {
+            Output::Submit(request) => Some(request),
+            _ => None,
+        }
+    }
     out.iter().filter_map(request).collect()
 }
 
