@@ -8,6 +8,8 @@ mod client_keys;
 #[cfg(test)]
 mod client_keys_test;
 mod error;
+#[allow(dead_code)] // for the key java.security.auth.login.config
+mod jaas;
 mod keys;
 mod limits;
 mod load;

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
+use super::auth::SaslExchange;
 use crate::base::{Mono, SessionId, Zxid};
 use crate::jute::client::RequestHeader;
 use crate::jute::data::Id;
@@ -44,6 +45,8 @@ pub(super) enum Wait {
     Turn,
     /// Its turn, to end the connection: the session speaks through another server now.
     Moved,
+    /// Its turn, to be told this error, with zxid 0.
+    Refused(i32),
 }
 
 #[derive(Debug)]
@@ -66,6 +69,7 @@ pub(super) struct Connection {
     pub(super) auth: Vec<Id>,
     /// Its session went on at another server. Only where that is known, which is at the leader.
     pub(super) moved: bool,
+    pub(super) sasl: SaslExchange,
     pub(super) received: u64,
     pub(super) sent: u64,
 }
@@ -80,6 +84,7 @@ impl Connection {
             early: VecDeque::new(),
             auth: vec![Id { scheme: "ip".into(), id: ip }],
             moved: false,
+            sasl: SaslExchange::default(),
             received: 0,
             sent: 0,
         }

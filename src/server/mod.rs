@@ -1,8 +1,8 @@
 //! Client connections: handshake, order of replies, reads, watches.   (NIOServerCnxn, FinalRequestProcessor)
 //!
 //! `service.rs` decides, `connection.rs` is one connection's state, `reads.rs` answers from the
-//! tree, `replies.rs` puts frames together; `local_sessions.rs` is about sessions that this server
-//! alone knows, and read-only service; `driver.rs` moves bytes.
+//! tree, `replies.rs` puts frames together; `auth/` knows who a client is; `local_sessions.rs` is
+//! about sessions that this server alone knows, and read-only service; `driver.rs` moves bytes.
 //!
 //! - C-2   replies leave in the order of the requests; a read waits for earlier writes of its own
 //!   session and for nobody else's.
@@ -10,6 +10,7 @@
 //!
 //! Not here: writes (`pipeline` prepares, `zab` proposes), session expiry (`session`).
 
+mod auth;
 #[cfg(test)]
 mod bench;
 mod connection;
