@@ -179,20 +179,23 @@ fn at_the_leader_even_a_read_finds_out_that_its_session_has_moved() {
 #[test]
 fn a_resumed_session_expires_by_its_new_timeout() {
     let ensemble = Plan::voters(&[1, 2, 3]).setting("maxSessionTimeout=600000").start();
-    let [a, b] = ensemble.followers()[..] else { panic!("two follow") };
-    // Longer than a test waits by far.
-    let mut first = Client::reach(&[ensemble.server(a).address], &Session::new(600_000));
-    assert_eq!(first.session.timeout_ms, 600_000);
-    first.create("/e", "", EPHEMERAL).expect("a new node");
-    let mut session = first.drop_connection();
-    session.timeout_ms = 1_000;
-    let second = Client::reach(&[ensemble.server(b).address], &session);
-    assert_eq!(second.session.timeout_ms, 1_000);
-    drop(second);
-    let mut other = ensemble.client(ensemble.leader());
-    wait_for("the session to expire", || {
-        other.exists("/e", false).expect("the ensemble is whole").is_none().then_some(())
-    });
+    let leader = ensemble.leader();
+    let mut other = ensemble.client(leader);
+    for (id, path) in [(ensemble.followers()[0], "/at-a-follower"), (leader, "/at-the-leader")] {
+        let address = [ensemble.server(id).address];
+        // Longer than a test waits by far.
+        let mut first = Client::reach(&address, &Session::new(600_000));
+        assert_eq!(first.session.timeout_ms, 600_000);
+        first.create(path, "", EPHEMERAL).expect("a new node");
+        let mut session = first.drop_connection();
+        session.timeout_ms = 1_000;
+        let second = Client::reach(&address, &session);
+        assert_eq!(second.session.timeout_ms, 1_000);
+        drop(second);
+        wait_for("the session to expire", || {
+            other.exists(path, false).expect("the ensemble is whole").is_none().then_some(())
+        });
+    }
 }
 
 #[test]
