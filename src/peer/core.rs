@@ -6,6 +6,7 @@ use std::fmt;
 use bytes::Bytes;
 
 use super::reach::Reach;
+use super::reaper::Reaper;
 use super::snapshotter::Snapshotter;
 use crate::base::{ConnId, LinkId, Mono, Note, Now};
 use crate::config::ServerConfig;
@@ -94,6 +95,8 @@ pub struct Peer {
     /// Leader and standalone: when sessions die. Learners: whom they heard of.
     pub(super) tracker: Option<SessionTracker>,
     pub(super) touches: TouchTable,
+    /// Leader and standalone, while they serve.
+    pub(super) reaper: Option<Reaper>,
     pub(super) snapshotter: Snapshotter,
     pub(super) next_ticket: u64,
     /// Requests the log lane has not answered, and for whom.
@@ -160,6 +163,7 @@ impl Peer {
             prepare: Prepare::new(PrepareOptions::of(&config)),
             tracker: None,
             touches: TouchTable::new(),
+            reaper: None,
             snapshotter: Snapshotter::new(config.snap_count),
             next_ticket: 1,
             on_log: BTreeMap::new(),
@@ -212,8 +216,9 @@ impl Peer {
             _ => Mono::FAR,
         };
         let sessions = self.tracker.as_ref().and_then(SessionTracker::next_expiry);
-        let role = role.min(self.service_deadline());
-        role.min(self.election_wake).min(sessions.unwrap_or(Mono::FAR)).min(self.next_purge)
+        let reaper = self.reaper.as_ref().map_or(Mono::FAR, Reaper::wake_at);
+        let sessions = sessions.unwrap_or(Mono::FAR).min(self.service_deadline());
+        role.min(self.election_wake).min(sessions).min(reaper).min(self.next_purge)
     }
 
     /// Whether [`Input::Apply`] would do something.
@@ -239,6 +244,7 @@ impl Peer {
         self.try_look(now);
         self.close_expired_sessions(now);
         self.on_service_deadline(now);
+        self.reap_containers(now);
         if now.mono >= self.next_purge {
             let interval = self.config.purge_interval.expect("set, or there is no next purge");
             self.next_purge = now.mono + interval;

@@ -12,6 +12,7 @@
 //! | route.rs       | carries the outputs of one core to the next                          |
 //! | reach.rs       | tells which servers our dials reach                                  |
 //! | requests.rs    | a client's write on its way: prepare, propose, apply                 |
+//! | reaper.rs      | deletes containers and TTL nodes that nobody uses                    |
 //! | stored.rs      | completions of the disk                                              |
 //! | read_only.rs   | reads for clients while no leader is in sight; local sessions' ends  |
 //! | snapshotter.rs | snapshots in slices, between two steps                               |
@@ -29,6 +30,7 @@ mod inbox;
 mod pump;
 mod reach;
 mod read_only;
+mod reaper;
 mod requests;
 mod roles;
 mod route;

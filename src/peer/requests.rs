@@ -215,6 +215,14 @@ impl Peer {
         }
     }
 
+    pub(super) fn reap_containers(&mut self, now: Now) {
+        while let Some(reaper) = self.reaper.as_mut()
+            && let Some(request) = reaper.reap(now, self.db.tree())
+        {
+            self.propose(now, request);
+        }
+    }
+
     pub(super) fn append(&mut self, proposal: Rc<Proposal>) {
         self.note(Note::Appended { zxid: proposal.zxid(), hash: proposal.hash() });
         self.ask_log(ForWhom::Role, LogRequest::Append(proposal));

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::core::{AfterLoad, ForWhom, Peer, Role};
+use super::reaper::Reaper;
 use crate::base::{Note, Now, RoleName, ServerId};
 use crate::election::PeerState;
 use crate::pipeline::prepare::{Prepare, PrepareOptions};
@@ -55,6 +56,7 @@ impl Peer {
         let mut outputs = Vec::new();
         self.service.stop(&mut self.db, &mut outputs);
         self.tracker = None;
+        self.reaper = None;
         self.prepare = Prepare::new(PrepareOptions::of(&self.config));
         self.touches = crate::session::TouchTable::new();
         for output in outputs {
@@ -150,6 +152,7 @@ impl Peer {
                 tracker.add(session, timeout_ms, now.mono);
             }
             self.tracker = Some(tracker);
+            self.reaper = Reaper::new(now, &self.config.containers);
         }
         self.db.become_initialised();
         self.service.serve();

@@ -159,18 +159,27 @@ impl Service {
         let Some(connection) = self.connections.get_mut(&conn) else { return };
         connection.state = State::Open { session, timeout_ms };
         let early = std::mem::take(&mut connection.early);
-        let response = ConnectResponse {
-            protocol_version: 0,
-            timeout_ms,
-            session,
-            password: Some(Bytes::copy_from_slice(&password(session))),
-            read_only: self.read_only_byte(read_only),
-        };
+        let response = connect_response(session, timeout_ms, self.read_only_byte(read_only));
         self.write(conn, replies::connected(&response), out);
         self.touch_session(now, session, timeout_ms, out);
         for body in early {
             self.on_frame(now, conn, body, db, out);
         }
+    }
+}
+
+/// `read_only`: what the client is told of it, if it asked.
+pub(super) fn connect_response(
+    session: SessionId,
+    timeout_ms: i32,
+    read_only: Option<bool>,
+) -> ConnectResponse {
+    ConnectResponse {
+        protocol_version: 0,
+        timeout_ms,
+        session,
+        password: Some(Bytes::copy_from_slice(&password(session))),
+        read_only,
     }
 }
 

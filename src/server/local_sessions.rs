@@ -18,7 +18,8 @@
 
 use bytes::Bytes;
 
-use super::connection::Pending;
+use super::connection::{Pending, State};
+use super::handshake::connect_response;
 use super::replies;
 use super::service::{Output, Service};
 use crate::base::{ConnId, Mono, Now, SessionId};
@@ -117,7 +118,8 @@ impl Service {
         if closes {
             self.local.sessions.set_closing(session);
         }
-        closes || self.is_read_only()
+        let opens = op == op::CREATE_SESSION && self.local.is_next();
+        opens || closes || self.is_read_only()
     }
 
     /// Its turn has come. False: it is none of those that end here.
@@ -129,10 +131,19 @@ impl Service {
         out: &mut Vec<Output>,
     ) -> bool {
         let zxid = db.last_applied();
-        let session = self.connections.get(&conn).and_then(|c| c.session());
         let (op, xid) = (pending.header.op, pending.header.xid);
-        match session {
-            Some(session) if op == op::CLOSE_SESSION && self.local.sessions.contains(session) => {
+        let state = self.connections.get(&conn).map(|connection| connection.state);
+        match state {
+            // A session that asks for itself once more, and hears what it has heard before.
+            Some(State::Open { session, timeout_ms })
+                if op == op::CREATE_SESSION && self.local.is_next() =>
+            {
+                let response = connect_response(session, timeout_ms, Some(self.is_read_only()));
+                self.write(conn, replies::connected(&response), out);
+            }
+            Some(State::Open { session, .. })
+                if op == op::CLOSE_SESSION && self.local.sessions.contains(session) =>
+            {
                 self.write(conn, replies::reply(xid, zxid, Ok(Vec::new())), out);
                 self.drop_connection(conn, db, out);
             }
@@ -205,8 +216,6 @@ fn changes_something(op: i32) -> bool {
             | op::SET_ACL
             | op::MULTI
             | op::CHECK
-            | op::CREATE_SESSION
-            | op::CLOSE_SESSION
     )
 }
 

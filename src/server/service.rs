@@ -94,7 +94,6 @@ pub struct Service {
     ids: Option<IdGenerator>,
     pub(super) authority: Authority,
     serving: bool,
-    pub(super) skip_acl: bool,
     pub(super) stats: ServiceStats,
 }
 
@@ -113,7 +112,6 @@ impl Service {
             ids: None,
             authority: Authority::new(config),
             serving: false,
-            skip_acl: config.access.skip_acl,
             stats: ServiceStats::default(),
         }
     }
@@ -282,7 +280,7 @@ impl Service {
         if self.answer_here(conn, pending, db, out) {
             return;
         }
-        let Some(asker) = self.asker(conn) else { return };
+        let Some(asker) = self.asker(conn, db) else { return };
         let answer = reads::read(op, &pending.body, &asker, db);
         for event in &answer.events {
             self.write(conn, replies::watch_event(event), out);
@@ -292,10 +290,10 @@ impl Service {
     }
 
     /// A connection as the one who asks, or who is told; `None` while it has no session.
-    pub(super) fn asker(&self, conn: ConnId) -> Option<Asker<'_>> {
+    pub(super) fn asker(&self, conn: ConnId, db: &Database) -> Option<Asker<'_>> {
         let connection = self.connections.get(&conn)?;
         let session = connection.session()?;
-        Some(Asker { conn, session, ids: &connection.auth, skip_acl: self.skip_acl })
+        Some(Asker { conn, session, ids: &connection.auth, rules: db.tree().acl_rules() })
     }
 
     pub(super) fn note_latency(&mut self, now: Now, pending: &Pending) {

@@ -18,3 +18,4 @@ mod sessions;
 mod standalone;
 mod watches;
 mod words;
+mod writes;

@@ -9,7 +9,7 @@ use crate::jute::client::{
 };
 use crate::jute::data::perms;
 use crate::jute::txn::{CheckVersionTxn, DeleteTxn, SetAclTxn, SetDataTxn, Txn};
-use crate::tree::{Owner, fix_up_acl};
+use crate::tree::Owner;
 
 impl Step<'_> {
     pub(super) fn prepare_delete(&mut self, delete: DeleteRequest) -> Result<Txn, i32> {
@@ -70,7 +70,7 @@ impl Step<'_> {
     pub(super) fn prepare_set_acl(&mut self, set: SetAclRequest) -> Result<Txn, i32> {
         self.check_session()?;
         paths::validate(&set.path).map_err(|_| code::BAD_ARGUMENTS)?;
-        let acl = fix_up_acl(set.acl.as_deref(), &self.request.auth).ok_or(code::INVALID_ACL)?;
+        let acl = self.fix_up_acl(set.acl.as_deref())?;
         let (mut node, mut stat) = self.live(&set.path)?;
         self.check_permission(&node, perms::ADMIN)?;
         let version = next_version(stat.aversion, set.version)?;

@@ -7,7 +7,7 @@ use crate::base::paths;
 use crate::jute::client::{code, create_flags, op};
 use crate::jute::data::perms;
 use crate::jute::txn::{CreateContainerTxn, CreateTtlTxn, CreateTxn, Txn};
-use crate::tree::{Owner, created_stat, fix_up_acl};
+use crate::tree::{Owner, created_stat};
 
 /// What fits beside the mark of a TTL node: 40 bits of milliseconds.
 const TTL_MS_MAX: i64 = 0xff_ffff_ffff;
@@ -29,7 +29,7 @@ impl Step<'_> {
         }
         let Creation { op, mut path, data, acl, ttl, .. } = create;
         let parent_path = parent_of(&path)?.to_owned();
-        let acl = fix_up_acl(acl.as_deref(), &self.request.auth).ok_or(code::INVALID_ACL)?;
+        let acl = self.fix_up_acl(acl.as_deref())?;
         let (mut parent, mut parent_stat) = self.live(&parent_path)?;
         self.check_permission(&parent, perms::CREATE)?;
         if mode.sequential {

@@ -4,6 +4,8 @@ use bytes::Bytes;
 
 use super::testing::{OTHER, SESSION, World, creation, ttl_creation};
 use super::{PrepareOptions, decodable, supports};
+use crate::base::ServerId;
+use crate::config::ServerConfig;
 use crate::jute::Jute;
 use crate::jute::client::{
     CreateRequest, DeleteContainerRequest, ReconfigRequest, SetAclRequest, SetDataRequest, code, op,
@@ -12,8 +14,9 @@ use crate::jute::data::{Acl, Id, perms};
 use crate::jute::txn::{
     CreateContainerTxn, CreateTtlTxn, CreateTxn, DeleteTxn, SetAclTxn, Txn, kind,
 };
+use crate::tree::AclRules;
 
-const EXTENDED: PrepareOptions = PrepareOptions { skip_acl: false, extended_types: true };
+const EXTENDED: PrepareOptions = PrepareOptions { extended_types: true };
 const TTL_MAX: i64 = 1_099_511_627_775;
 
 fn only(perms: i32) -> Vec<Acl> {
@@ -164,7 +167,10 @@ fn a_list_that_is_set_counts_for_the_next_request() {
 
 #[test]
 fn without_acls_nobody_is_refused_and_lists_must_still_be_valid() {
-    let mut world = World::with(PrepareOptions { skip_acl: true, extended_types: false });
+    let mut world = World::new();
+    let mut config = ServerConfig::defaults(ServerId(1));
+    config.access.skip_acl = true;
+    world.tree.set_acl_rules(AclRules::of(&config));
     world.created("/a", 0);
     world.restrict("/a", 0);
     world.created("/a/x", 0);

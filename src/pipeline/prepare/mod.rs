@@ -29,7 +29,7 @@
 //! by the old one until the new one is applied; a createTTL that says no TTL mode is always
 //! BADARGUMENTS, where Apache lets a negative TTL through and ends when it applies it.
 //!
-//! Not here: reconfig (it is always refused), quotas.
+//! Not here: reconfig (it is always refused), quotas, whom a list lets pass (tree/acl_rules.rs).
 
 mod change;
 mod create;
@@ -57,10 +57,10 @@ use super::Request;
 use crate::base::{Now, Zxid};
 use crate::config::ServerConfig;
 use crate::jute::client::{code, op};
-use crate::jute::data::StatPersisted;
+use crate::jute::data::{Acl, StatPersisted};
 use crate::jute::txn::{ErrorTxn, Proposal, Txn, TxnDigest, TxnHeader, kind};
 use crate::session::SessionTracker;
-use crate::tree::{DIGEST_VERSION, DataTree, check_acl};
+use crate::tree::{DIGEST_VERSION, DataTree};
 
 use records::{ChangeRecord, Live, Records};
 use request::Write;
@@ -68,15 +68,13 @@ use request::Write;
 /// What the configuration says about writes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct PrepareOptions {
-    /// No permission is checked (`skipACL`).
-    pub skip_acl: bool,
     /// TTL nodes may be made (`extendedTypesEnabled`).
     pub extended_types: bool,
 }
 
 impl PrepareOptions {
     pub fn of(config: &ServerConfig) -> PrepareOptions {
-        PrepareOptions { skip_acl: config.access.skip_acl, extended_types: config.extended_types }
+        PrepareOptions { extended_types: config.extended_types }
     }
 }
 
@@ -187,8 +185,14 @@ impl Step<'_> {
     }
 
     fn check_permission(&self, node: &ChangeRecord, wanted: i32) -> Result<(), i32> {
-        let passes = self.options.skip_acl || check_acl(&node.acl, wanted, &self.request.auth);
+        let passes = self.tree.acl_rules().check(&node.acl, wanted, &self.request.auth);
         if passes { Ok(()) } else { Err(code::NO_AUTH) }
+    }
+
+    /// The list to store for the one the client sent.
+    fn fix_up_acl(&self, list: Option<&[Acl]>) -> Result<Vec<Acl>, i32> {
+        let fixed = self.tree.acl_rules().fix_up(list, &self.request.auth);
+        fixed.ok_or(code::INVALID_ACL)
     }
 }
 
