@@ -9,6 +9,8 @@
 //! as a property. Here each of them may stand in zoo.cfg, with or without `zookeeper.`, and those
 //! that are properties in Apache may stand in SERVER_JVMFLAGS too.
 
+use super::tls_keys::TLS_PROPERTIES;
+
 /// What a key is to the parser.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Class {
@@ -29,7 +31,7 @@ pub(super) enum Class {
 }
 
 /// Supported; `QuorumPeerConfig.parseProperties` reads them from the file.
-const FILE: [&str; 17] = [
+const FILE: [&str; 19] = [
     "autopurge.purgeInterval",
     "autopurge.snapRetainCount",
     "clientPort",
@@ -44,6 +46,8 @@ const FILE: [&str; 17] = [
     "minSessionTimeout",
     "peerType",
     "quorumListenOnAllIPs",
+    "secureClientPort",
+    "secureClientPortAddress",
     "standaloneEnabled",
     "syncLimit",
     "tickTime",
@@ -70,7 +74,7 @@ const YES: &[&str] = &["yes"];
 const NONE: &[&str] = &[];
 
 /// Known, not supported yet, with the values that say what happens anyway.
-const NOT_YET: [(&str, &[&str]); 97] = [
+const NOT_YET: [(&str, &[&str]); 96] = [
     ("admin.commandURL", NONE),
     ("admin.enableServer", OFF),
     ("admin.forceHttps", NONE),
@@ -160,7 +164,6 @@ const NOT_YET: [(&str, &[&str]); 97] = [
     ("request_throttle_stall_time", NONE),
     ("request_throttler.shutdownTimeout", NONE),
     ("serializeLastProcessedZxid.enabled", NONE),
-    ("serverCnxnFactory", NONE),
     ("skipACL", NO),
     ("snapSizeLimitInKb", NONE),
     ("snapshot.compression.method", &[""]),
@@ -190,15 +193,13 @@ const CLIENTS: &str = "let in clients that should have proved who they are";
 const IDENTITY: &str = "take from clients a way to prove who they are";
 
 /// Known and refused: by name or, where it ends in a dot, by the beginning of the name.
-const REFUSED: [(&str, &str, &[&str]); 24] = [
+const REFUSED: [(&str, &str, &[&str]); 20] = [
     ("DigestAuthenticationProvider.digestAlg", IDENTITY, &["sha1"]),
     ("DigestAuthenticationProvider.enabled", "accept the digest scheme all the same", ON),
     ("DigestAuthenticationProvider.superDigest", "lock the superuser out", NONE),
     ("X509AuthenticationProvider.superUser", "lock the superuser out", NONE),
     ("allowSaslFailedClients", IDENTITY, OFF),
     ("authProvider.", IDENTITY, NONE),
-    ("client.certReload", CLEAR, OFF),
-    ("client.portUnification", CLEAR, OFF),
     ("enforce.auth.enabled", CLIENTS, OFF),
     ("enforce.auth.schemes", CLIENTS, &[""]),
     ("ensembleAuthName", "let in clients of other ensembles", &[""]),
@@ -208,8 +209,6 @@ const REFUSED: [(&str, &str, &[&str]); 24] = [
     ("quorum.auth.", PEERS, OFF),
     ("requireClientAuthScheme", CLIENTS, &[""]),
     ("sasl.", IDENTITY, NONE),
-    ("secureClientPort", "leave the TLS port closed", NONE),
-    ("secureClientPortAddress", "leave the TLS port closed", NONE),
     ("sessionRequireClientSASLAuth", CLIENTS, OFF),
     ("ssl.", CLEAR, NONE),
     ("sslQuorum", CLEAR, OFF),
@@ -234,7 +233,7 @@ pub(super) fn classify_key(key: &str) -> Option<Class> {
     if let Some(file) = FILE.iter().find(|k| **k == name) {
         return Some(Class::File(file));
     }
-    if let Some(property) = PROPERTIES.iter().find(|k| **k == name) {
+    if let Some(property) = PROPERTIES.iter().chain(&TLS_PROPERTIES).find(|k| **k == name) {
         return Some(Class::Property(property));
     }
     let named =
@@ -268,6 +267,7 @@ pub(super) fn nearest_key(key: &str) -> Option<&'static str> {
     let named = FILE
         .into_iter()
         .chain(PROPERTIES)
+        .chain(TLS_PROPERTIES)
         .chain(NOT_YET.into_iter().map(|(k, _)| k))
         .chain(REFUSED.into_iter().map(|(k, ..)| k).filter(|k| !k.ends_with('.')))
         .map(|known| (edit_distance(name, known), known));
@@ -308,7 +308,7 @@ mod tests {
         assert_eq!(classify_key("server.12"), Some(Class::Server));
         assert_eq!(classify_key("admin.serverPort"), Some(Class::NotYet(NONE)));
         assert_eq!(classify_key("metricsProvider.httpPort"), Some(Class::NotYet(NONE)));
-        for key in ["ssl.keyStore.location", "ssl.quorum.trustStore.type", "sslQuorum"] {
+        for key in ["ssl.context.supplier.class", "ssl.quorum.trustStore.type", "sslQuorum"] {
             assert!(matches!(classify_key(key), Some(Class::Refused(CLEAR, _))), "{key}");
         }
         assert!(matches!(classify_key("authProvider.1"), Some(Class::Refused(..))));
@@ -329,7 +329,7 @@ mod tests {
 
     #[test]
     fn no_key_stands_in_two_classes() {
-        let mut all: Vec<&str> = FILE.into_iter().chain(PROPERTIES).collect();
+        let mut all: Vec<&str> = FILE.into_iter().chain(PROPERTIES).chain(TLS_PROPERTIES).collect();
         all.extend(NOT_YET.iter().map(|(k, _)| k));
         all.extend(REFUSED.iter().map(|(k, ..)| k));
         let count = all.len();

@@ -7,7 +7,8 @@ use std::path::Path;
 use super::ServerConfig;
 use super::error::ConfigError;
 use super::parse::{Beside, Loaded, parse_beside};
-use super::properties::{latin1, read_properties};
+use super::properties::{Entry, latin1, read_jvm_flags, read_properties};
+use super::tls_keys::KEY_PASSWORD_PATH;
 
 impl ServerConfig {
     /// Reads a zoo.cfg, the `myid` in its `dataDir`, the file that `dynamicConfigFile` names, and
@@ -29,13 +30,28 @@ impl ServerConfig {
             None => None,
         };
         let jvm_flags = std::env::var("SERVER_JVMFLAGS").ok();
+        let flags = read_jvm_flags(jvm_flags.as_deref().unwrap_or_default());
+        let key_password = match password_path(&entries).or_else(|| password_path(&flags)) {
+            Some(name) => read(Path::new(name))?,
+            None => None,
+        };
         let beside = Beside {
             myid: myid.as_deref(),
             jvm_flags: jvm_flags.as_deref(),
             dynamic: dynamic.as_ref().map(|(name, text)| (*name, text.as_str())),
+            key_password: key_password.as_deref(),
         };
         parse_beside(&text, &file, beside)
     }
+}
+
+/// The file with the password of the TLS key.
+fn password_path(entries: &[Entry]) -> Option<&str> {
+    let named = |entry: &&Entry| {
+        entry.key.strip_prefix("zookeeper.").unwrap_or(&entry.key) == KEY_PASSWORD_PATH
+    };
+    let entry = entries.iter().rev().find(named)?;
+    Some(entry.value.as_str()).filter(|name| !name.is_empty())
 }
 
 /// `None` if there is no such file.

@@ -35,6 +35,8 @@ pub(super) struct Beside<'a> {
     pub(super) jvm_flags: Option<&'a str>,
     /// Name and text of the file that `dynamicConfigFile` names.
     pub(super) dynamic: Option<(&'a str, &'a str)>,
+    /// The text of the file that `ssl.keyStore.passwordPath` names.
+    pub(super) key_password: Option<&'a str>,
 }
 
 /// Reads the text of a zoo.cfg that keeps its servers in itself (no `dynamicConfigFile`).
@@ -46,7 +48,7 @@ pub fn parse(
     myid: Option<&str>,
     jvm_flags: Option<&str>,
 ) -> Result<Loaded, ConfigError> {
-    parse_beside(text, file, Beside { myid, jvm_flags, dynamic: None })
+    parse_beside(text, file, Beside { myid, jvm_flags, ..Beside::default() })
 }
 
 pub(super) fn parse_beside(
@@ -69,6 +71,7 @@ pub(super) fn parse_beside(
             why: format!("named by dynamicConfigFile in {}", entry.value_at),
         });
     }
+    draft.key_password_text = beside.key_password.map(String::from);
     draft.settle(beside.myid)
 }
 
@@ -81,6 +84,7 @@ pub(super) struct Draft {
     pub(super) groups: BTreeMap<i64, Entry>,
     pub(super) weights: BTreeMap<i64, Entry>,
     pub(super) warnings: Vec<String>,
+    pub(super) key_password_text: Option<String>,
 }
 
 impl Draft {
@@ -212,7 +216,7 @@ impl Draft {
     }
 
     /// A whole number within these bounds, of this unit.
-    fn number(
+    pub(super) fn number(
         &self,
         key: &str,
         min: i64,
@@ -227,7 +231,7 @@ impl Draft {
     }
 
     /// A time in milliseconds, from `min` on; -1 is "as if it were not there".
-    fn millis(&self, key: &str, min: i64) -> Result<Option<Duration>, ConfigError> {
+    pub(super) fn millis(&self, key: &str, min: i64) -> Result<Option<Duration>, ConfigError> {
         let number = self.number(key, min, INT_MAX, "milliseconds")?;
         Ok(number.and_then(|n| u64::try_from(n).ok()).map(Duration::from_millis))
     }
@@ -241,7 +245,7 @@ impl Draft {
         }
     }
 
-    fn text(&self, key: &str) -> Option<&str> {
+    pub(super) fn text(&self, key: &str) -> Option<&str> {
         self.setting(key).map(|entry| entry.value.as_str()).filter(|value| !value.is_empty())
     }
 
@@ -256,6 +260,7 @@ impl Draft {
         self.settle_limits(&mut config)?;
         self.settle_storage(&mut config)?;
         self.settle_election(&mut config)?;
+        config.client_tls = self.client_tls()?;
         let client = self.static_client_address()?;
         match read_membership(&mut self, client, myid)? {
             Place::Standalone { client } => config.client = client,
@@ -274,7 +279,8 @@ impl Draft {
                 }
             }
         }
-        if config.client.is_none() {
+        let secure = config.client_tls.as_ref().is_some_and(|tls| tls.listen.is_some());
+        if config.client.is_none() && !secure {
             self.warnings.push("no clientPort is given: no client can connect".into());
         }
         Ok(Loaded { config, warnings: self.warnings })
