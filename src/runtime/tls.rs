@@ -155,7 +155,7 @@ impl StoreFormat {
 
     /// The commands that make a PEM file of this one, and the name of that, one a line.
     pub fn conversion(self, store: Store, file: &Path) -> String {
-        let (from, name, pem) = (shell(file), self.name(), file.with_extension("pem"));
+        let (from, name, pem) = (shell(file), self.name(), beside(file, "pem"));
         let to = shell(&pem);
         let provider = match self {
             StoreFormat::Bcfks => {
@@ -172,7 +172,7 @@ impl StoreFormat {
             Store::Key => {
                 let mut p12 = from.clone();
                 if self != StoreFormat::Pkcs12 {
-                    p12 = shell(&file.with_extension("p12"));
+                    p12 = shell(&beside(file, "p12"));
                     lines.push(format!(
                         "keytool -importkeystore -srckeystore {from} -srcstoretype {name} \
                          -destkeystore {p12} -deststoretype PKCS12{provider}"
@@ -184,6 +184,12 @@ impl StoreFormat {
         let key = store.location_key();
         format!("    {}\nand write {key}={}", lines.join("\n    "), pem.display())
     }
+}
+
+/// A file with another ending, never the file itself.
+fn beside(file: &Path, ending: &str) -> PathBuf {
+    let other = file.with_extension(ending);
+    if other == file { file.with_extension(format!("new.{ending}")) } else { other }
 }
 
 /// A file as an argument of a shell's command.
@@ -226,6 +232,8 @@ mod tests {
             ),
             "{spaced}"
         );
+        let misnamed = StoreFormat::Jks.conversion(Store::Trust, Path::new("t.pem"));
+        assert!(misnamed.contains("-storetype JKS > t.new.pem\n"), "{misnamed}");
         let bouncy = StoreFormat::Bcfks.conversion(Store::Key, Path::new("k.bcfks"));
         assert!(bouncy.contains("-srcstoretype BCFKS") && bouncy.contains("bc-fips.jar"));
     }

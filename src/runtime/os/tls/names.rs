@@ -25,13 +25,8 @@ struct Element<'a> {
 }
 
 const OID: u8 = 0x06;
-const UTF8_STRING: u8 = 0x0c;
-const PRINTABLE_STRING: u8 = 0x13;
-const T61_STRING: u8 = 0x14;
-const IA5_STRING: u8 = 0x16;
-const GENERAL_STRING: u8 = 0x1b;
-const UNIVERSAL_STRING: u8 = 0x1c;
-const BMP_STRING: u8 = 0x1e;
+/// UTF8String, PrintableString, T61String, IA5String, GeneralString, BMPString.
+const STRINGS: [u8; 6] = [0x0c, 0x13, 0x14, 0x16, 0x1b, 0x1e];
 const OCTET_STRING: u8 = 0x04;
 const SEQUENCE: u8 = 0x30;
 const SET: u8 = 0x31;
@@ -171,30 +166,10 @@ fn dotted(oid: &[u8]) -> String {
     numbers.join(".")
 }
 
-/// The characters of one of the kinds of strings; `None` for everything else.
+/// The characters of one of the kinds of strings; `None` for everything else. Java takes all of
+/// them as UTF-8, which garbles two, always in the same way.
 fn text_of(value: Element<'_>) -> Option<String> {
-    let bytes = value.content;
-    match value.tag {
-        UTF8_STRING | PRINTABLE_STRING | IA5_STRING | GENERAL_STRING => {
-            Some(String::from_utf8_lossy(bytes).into_owned())
-        }
-        T61_STRING => Some(bytes.iter().copied().map(char::from).collect()),
-        BMP_STRING => {
-            let units = bytes.chunks(2).map(|pair| match pair {
-                [high, low] => u16::from_be_bytes([*high, *low]),
-                _ => 0xfffd,
-            });
-            Some(char::decode_utf16(units).map(|unit| unit.unwrap_or('\u{fffd}')).collect())
-        }
-        UNIVERSAL_STRING => {
-            let units = bytes.chunks(4).map(|unit| {
-                let number = unit.try_into().ok().map(u32::from_be_bytes);
-                number.and_then(char::from_u32).unwrap_or('\u{fffd}')
-            });
-            Some(units.collect())
-        }
-        _ => None,
-    }
+    STRINGS.contains(&value.tag).then(|| String::from_utf8_lossy(value.content).into_owned())
 }
 
 /// Java escapes a little more than RFC 2253 asks for: `=` and `#` wherever they stand.
@@ -277,4 +252,79 @@ fn common_name(mut subject: &[u8]) -> Option<String> {
         }
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use rustls::pki_types::CertificateDer;
+    use rustls::pki_types::pem::PemObject;
+
+    use super::*;
+
+    fn golden(name: &str) -> Vec<u8> {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/tls").join(name);
+        std::fs::read(path).expect("a golden file")
+    }
+
+    fn certificates() -> Vec<CertificateDer<'static>> {
+        let certificates = CertificateDer::pem_slice_iter(&golden("subjects.pem")).collect();
+        let certificates: Result<Vec<_>, _> = certificates;
+        certificates.expect("openssl's PEM")
+    }
+
+    #[test]
+    fn subjects_read_as_java_writes_them() {
+        let expected = String::from_utf8(golden("subjects.txt")).expect("UTF-8");
+        let subjects = certificates().iter().map(|cert| subject_of(cert)).collect::<Vec<_>>();
+        let expected: Vec<_> = expected.lines().map(|line| Some(line.to_string())).collect();
+        assert_eq!(expected.len(), 12);
+        assert_eq!(subjects, expected);
+    }
+
+    #[test]
+    fn a_certificate_that_is_cut_or_garbled_has_no_names_and_does_no_harm() {
+        for cert in certificates() {
+            for end in 0..cert.len() {
+                assert_eq!(subject_of(&cert[..end]), None, "{end} bytes");
+                hosts_of(&cert[..end]);
+            }
+            for at in 0..cert.len() {
+                for flip in [1, 0x80, 0xff] {
+                    let mut garbled = cert.to_vec();
+                    garbled[at] ^= flip;
+                    subject_of(&garbled);
+                    hosts_of(&garbled);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_of_attributes_are_dotted() {
+        assert_eq!(dotted(&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 1]), "1.2.840.113549.1.9.1");
+        assert_eq!(dotted(&[0x55, 4, 5]), "2.5.4.5");
+        assert_eq!(dotted(&[0x88, 0x37, 3]), "2.999.3");
+    }
+
+    #[test]
+    fn hosts_are_the_alternative_names_and_else_the_common_name() {
+        let hosts = |sans: &[&str], name: &str| {
+            let sans: Vec<String> = sans.iter().map(ToString::to_string).collect();
+            let mut params = rcgen::CertificateParams::new(sans).expect("names");
+            params.distinguished_name.push(rcgen::DnType::CommonName, name);
+            let key = rcgen::KeyPair::generate().expect("a key");
+            let cert = params.self_signed(&key).expect("a certificate");
+            hosts_of(cert.der()).expect("a certificate")
+        };
+        let both = hosts(&["a.example", "10.0.0.1", "fd00::1"], "other.example");
+        assert_eq!(both.names, ["a.example"]);
+        let addresses: Vec<String> = both.addresses.iter().map(ToString::to_string).collect();
+        assert_eq!(addresses, ["10.0.0.1", "fd00::1"]);
+        assert_eq!(hosts(&[], "b.example").names, ["b.example"]);
+        let literal = hosts(&[], "127.0.0.1");
+        assert_eq!(literal.addresses, [IpAddr::from([127, 0, 0, 1])]);
+        assert!(literal.names.is_empty());
+    }
 }
