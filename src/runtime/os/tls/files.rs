@@ -251,9 +251,12 @@ fn decrypt(
         .map_err(|error| unsupported(error.to_string()))?;
     match info.decrypt(password) {
         Ok(key) => Ok(key.as_bytes().to_vec().into()),
-        // What a wrong password leaves is mostly no padding, and else no key.
+        // What a wrong password leaves is mostly no padding (some releases call that a failed
+        // encryption), and else no key.
         Err(
-            pkcs8::Error::EncryptedPrivateKey(pkcs8::pkcs5::Error::DecryptFailed)
+            pkcs8::Error::EncryptedPrivateKey(
+                pkcs8::pkcs5::Error::DecryptFailed | pkcs8::pkcs5::Error::EncryptFailed,
+            )
             | pkcs8::Error::Asn1(_),
         ) => Err(TlsError::PasswordWrong { at: at.clone() }),
         Err(error) => Err(unsupported(error.to_string())),
