@@ -135,8 +135,8 @@ impl Content {
         provider: &CryptoProvider,
     ) -> Result<CertifiedKey, TlsError> {
         let at = key_file(settings);
-        let mut chain = certificates(&at, &self.key_store)?;
         let key = private_key(&at, &self.key_store, settings.key_password.as_deref())?;
+        let mut chain = certificates(&at, &self.key_store)?;
         let key: Arc<dyn SigningKey> = provider
             .key_provider
             .load_private_key(key)
