@@ -141,6 +141,7 @@ fn a_certificate_that_stands_in_the_trust_store_is_good_itself() {
         {
             let stream = client.connect(&port.secure).await.expect("a handshake");
             assert_eq!(port.accepted().await, (n as u64 + 1, Some("CN=listed,O=Acme".into())));
+            drop(stream);
             assert_eq!(port.next().await, ClientEvent::Lost { conn: ConnId(n as u64 + 1) });
         }
         assert!(client.showing(&other).is_refused(&port.secure).await, "of the same name");

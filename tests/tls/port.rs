@@ -79,13 +79,10 @@ impl Port {
     }
 
     /// The number and the subject of the connection that was accepted next.
-    #[track_caller]
-    pub(crate) fn accepted(&self) -> impl Future<Output = (u64, Option<String>)> {
-        async {
-            match self.next().await {
-                ClientEvent::Accepted { conn, subject, .. } => (conn.0, subject),
-                other => panic!("{other:?}"),
-            }
+    pub(crate) async fn accepted(&self) -> (u64, Option<String>) {
+        match self.next().await {
+            ClientEvent::Accepted { conn, subject, .. } => (conn.0, subject),
+            other => panic!("{other:?}"),
         }
     }
 }
