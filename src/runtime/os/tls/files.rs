@@ -10,7 +10,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use pkcs8::EncryptedPrivateKeyInfo;
+use pkcs8::EncryptedPrivateKeyInfoRef;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -247,7 +247,7 @@ fn decrypt(
     password: &str,
 ) -> Result<PrivatePkcs8KeyDer<'static>, TlsError> {
     let unsupported = |why: String| TlsError::Encryption { at: at.clone(), why };
-    let info = EncryptedPrivateKeyInfo::try_from(encrypted)
+    let info = EncryptedPrivateKeyInfoRef::try_from(encrypted)
         .map_err(|error| unsupported(error.to_string()))?;
     match info.decrypt(password) {
         Ok(key) => Ok(key.as_bytes().to_vec().into()),
