@@ -156,7 +156,7 @@ impl Peer {
             election_reach: Reach::of("server"),
             leader_reach: Reach::of("leader"),
             service: Service::new(&config),
-            prepare: Prepare::new(),
+            prepare: Prepare::new().enforcing_quotas(config.enforce_quota),
             tracker: None,
             touches: TouchTable::new(),
             snapshotter: Snapshotter::new(config.snap_count),

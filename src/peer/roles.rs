@@ -54,7 +54,8 @@ impl Peer {
         let mut outputs = Vec::new();
         self.service.stop(&mut self.db, &mut outputs);
         self.tracker = None;
-        self.prepare = crate::pipeline::prepare::Prepare::new();
+        self.prepare =
+            crate::pipeline::prepare::Prepare::new().enforcing_quotas(self.config.enforce_quota);
         self.touches = crate::session::TouchTable::new();
         for output in outputs {
             if let crate::server::Output::Close(conn) = output {

@@ -196,7 +196,9 @@ impl DataTree {
         }
         let stat = created_stat(header.zxid, header.time, creation.owner);
         let id = self.attach(parent, name, path, Node::new(own(creation.data), acl, stat));
-        Ok(self.arena[id].visible_stat())
+        let stat = self.arena[id].visible_stat();
+        self.charge_created(path, stat.data_length.into());
+        Ok(stat)
     }
 
     fn delete_node(&mut self, path: &str, zxid: Zxid, events: &mut Vec<Fired>) -> Result<(), i32> {
@@ -220,6 +222,7 @@ impl DataTree {
         events: &mut Vec<Fired>,
     ) -> Result<Stat, i32> {
         let id = self.find(&t.path).ok_or(code::NO_NODE)?;
+        let bytes = self.data_len(id);
         let stat = self.change(id, &t.path, |node| {
             node.data = own(&t.data);
             node.stat.mtime = header.time;
@@ -227,6 +230,7 @@ impl DataTree {
             node.stat.version = t.version;
             node.visible_stat()
         });
+        self.charge_changed(&t.path, i64::from(stat.data_length) - bytes);
         self.watches.fire_watches(&t.path, Change::DataChanged, header.zxid, events);
         Ok(stat)
     }
