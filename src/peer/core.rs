@@ -50,6 +50,9 @@ pub enum Output {
     QuorumClose { link: LinkId },
     ClientWrite { conn: ConnId, bytes: Bytes },
     ClientClose { conn: ConnId },
+    ClientPause { conn: ConnId },
+    ClientResume { conn: ConnId },
+    ClientNotifyDrained { conn: ConnId },
     Log(Ticket, LogRequest),
     Snapshot(Ticket, SnapshotRequest),
     Halt(Halt),
@@ -176,6 +179,11 @@ impl Peer {
         }
     }
 
+    /// Random bits, which make what is random here reproducible.
+    pub fn seed(&mut self, seed: u64) {
+        self.service.seed(seed);
+    }
+
     /// Asks for the disk's content. Everything else follows from the answer.
     pub fn begin(&mut self) -> Vec<Output> {
         self.ask_log(ForWhom::Load, LogRequest::Load);
@@ -206,6 +214,7 @@ impl Peer {
             _ => Mono::FAR,
         };
         let sessions = self.tracker.as_ref().and_then(SessionTracker::next_expiry);
+        let role = role.min(self.service.next_deadline());
         role.min(self.election_wake).min(sessions.unwrap_or(Mono::FAR)).min(self.next_purge)
     }
 
@@ -231,6 +240,7 @@ impl Peer {
         }
         self.try_look(now);
         self.close_expired_sessions(now);
+        self.on_service_timer(now);
         if now.mono >= self.next_purge {
             let interval = self.config.purge_interval.expect("set, or there is no next purge");
             self.next_purge = now.mono + interval;

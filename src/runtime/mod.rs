@@ -36,6 +36,8 @@ pub enum Purpose {
     Identity,
     /// How long a committed transaction waits before it is applied (simulator only).
     ApplyDelay,
+    /// Which new sessions a server turns away while it has too many (BlueThrottle).
+    ConnectionThrottle,
 }
 
 /// Which queue of the disk an operation belongs to. Operations of one lane run one after

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
+use super::limits::{Admission, Flow};
 use crate::base::{Mono, SessionId, Zxid};
 use crate::jute::client::RequestHeader;
 use crate::jute::data::Id;
@@ -50,6 +51,7 @@ pub(super) struct Pending {
     pub(super) body: Bytes,
     pub(super) wait: Wait,
     pub(super) received: Mono,
+    pub(super) admission: Admission,
 }
 
 #[derive(Debug)]
@@ -58,8 +60,7 @@ pub(super) struct Connection {
     pub(super) peer: String,
     pub(super) state: State,
     pub(super) pending: VecDeque<Pending>,
-    /// Frames that came before the session was open.
-    pub(super) early: VecDeque<Bytes>,
+    pub(super) flow: Flow,
     /// Who this is: its address, and what it authenticated as.
     pub(super) auth: Vec<Id>,
     pub(super) received: u64,
@@ -73,7 +74,7 @@ impl Connection {
             peer,
             state: State::Greeting,
             pending: VecDeque::new(),
-            early: VecDeque::new(),
+            flow: Flow::default(),
             auth: vec![Id { scheme: "ip".into(), id: ip }],
             received: 0,
             sent: 0,

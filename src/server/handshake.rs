@@ -24,6 +24,10 @@ impl Service {
         let Ok(request) = ConnectRequest::decode(&mut Reader::new(body)) else {
             return self.drop_connection(conn, db, out);
         };
+        if self.is_serving() && !self.takes_session(now, request.session == SessionId(0)) {
+            tracing::warn!(%conn, "turning a client away: too many sessions begin at once");
+            return self.drop_connection(conn, db, out);
+        }
         // A client that has seen more than we have would go back in time here (C-2).
         if !self.is_serving() || request.last_zxid_seen > db.last_applied() {
             return self.drop_connection(conn, db, out);
@@ -127,7 +131,6 @@ impl Service {
     ) {
         let Some(connection) = self.connections.get_mut(&conn) else { return };
         connection.state = State::Open { session, timeout_ms };
-        let early = std::mem::take(&mut connection.early);
         let response = ConnectResponse {
             protocol_version: 0,
             timeout_ms,
@@ -137,8 +140,7 @@ impl Service {
         };
         self.write(conn, replies::connected(&response), out);
         out.push(Output::Touch { session, timeout_ms });
-        for body in early {
-            self.on_frame(now, conn, body, db, out);
-        }
+        self.stir(conn);
+        self.settle(now, db, out);
     }
 }

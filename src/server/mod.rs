@@ -1,7 +1,8 @@
 //! Client connections: handshake, order of replies, reads, watches.   (NIOServerCnxn, FinalRequestProcessor)
 //!
 //! `service.rs` decides, `connection.rs` is one connection's state, `reads.rs` answers from the
-//! tree, `replies.rs` puts frames together; `driver.rs` moves bytes.
+//! tree, `replies.rs` puts frames together; `driver.rs` moves bytes. `limits.rs`, `throttle.rs` and
+//! `blue_throttle.rs` bound what clients may take.
 //!
 //! - C-2   replies leave in the order of the requests; a read waits for earlier writes of its own
 //!   session and for nobody else's.
@@ -9,12 +10,15 @@
 //!
 //! Not here: writes (`pipeline` prepares, `zab` proposes), session expiry (`session`).
 
+mod blue_throttle;
 mod connection;
 pub mod driver;
 mod handshake;
+mod limits;
 mod reads;
 mod replies;
 mod service;
+mod throttle;
 mod writes;
 
 pub use service::{ConnectionLine, Input, Output, Service, ServiceStats};

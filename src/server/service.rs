@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 
 use super::connection::{Connection, Pending, State, Wait, ip_of};
+use super::limits::Limits;
 use super::{reads, replies};
 use crate::base::{ConnId, Now, ServerId, SessionId, Zxid};
 use crate::config::ServerConfig;
@@ -29,6 +30,10 @@ pub enum Input {
     Lost {
         conn: ConnId,
     },
+    /// Everything written before the last `NotifyDrained` has left.
+    Drained {
+        conn: ConnId,
+    },
 }
 
 #[derive(Debug)]
@@ -36,6 +41,11 @@ pub enum Output {
     Write(ConnId, Bytes),
     /// Close after what is written has left.
     Close(ConnId),
+    /// Read no more from this connection.
+    Pause(ConnId),
+    Resume(ConnId),
+    /// Tell when everything written so far has left.
+    NotifyDrained(ConnId),
     /// A write, to be prepared by the leader. `origin` is filled in by whoever routes it.
     Submit(Request),
     Sync {
@@ -84,8 +94,8 @@ pub struct Service {
     pub(super) by_session: BTreeMap<SessionId, ConnId>,
     pub(super) session_timeout_min_ms: i32,
     pub(super) session_timeout_max_ms: i32,
-    per_address: BTreeMap<String, u32>,
-    per_address_max: u32,
+    pub(super) per_address: BTreeMap<String, u32>,
+    pub(super) limits: Limits,
     sid: ServerId,
     ids: Option<IdGenerator>,
     serving: bool,
@@ -101,7 +111,7 @@ impl Service {
             session_timeout_min_ms: millis(config.session_timeout_min),
             session_timeout_max_ms: millis(config.session_timeout_max),
             per_address: BTreeMap::new(),
-            per_address_max: config.max_client_cnxns,
+            limits: Limits::new(config),
             sid: if config.is_standalone() { ServerId(1) } else { config.my_id },
             ids: None,
             serving: false,
@@ -120,6 +130,7 @@ impl Service {
     /// The role ended: every client goes, and looks for another server.
     pub fn stop(&mut self, db: &mut Database, out: &mut Vec<Output>) {
         self.serving = false;
+        self.limits.clear();
         let all: BTreeSet<ConnId> = self.connections.keys().copied().collect();
         for conn in all {
             self.drop_connection(conn, db, out);
@@ -128,23 +139,16 @@ impl Service {
 
     pub fn step(&mut self, now: Now, input: Input, db: &mut Database, out: &mut Vec<Output>) {
         match input {
-            Input::Accepted { conn, peer, .. } => self.on_accepted(conn, peer, out),
+            Input::Accepted { conn, peer, .. } => self.on_accepted(now, conn, peer, out),
             Input::Frame { conn, body } => self.on_frame(now, conn, body, db, out),
             Input::Lost { conn } => self.forget(conn, db),
+            Input::Drained { conn } => self.on_drained(conn, out),
         }
+        self.settle(now, db, out);
     }
 
-    fn on_accepted(&mut self, conn: ConnId, peer: String, out: &mut Vec<Output>) {
-        let count = self.per_address.entry(ip_of(&peer).to_string()).or_default();
-        if self.per_address_max > 0 && *count >= self.per_address_max {
-            tracing::warn!(%peer, limit = self.per_address_max, "Too many connections from this address (maxClientCnxns)");
-            return out.push(Output::Close(conn));
-        }
-        *count += 1;
-        self.connections.insert(conn, Connection::new(peer));
-    }
-
-    pub(super) fn on_frame(
+    /// A frame whose turn it is.
+    pub(super) fn take_frame(
         &mut self,
         now: Now,
         conn: ConnId,
@@ -152,15 +156,13 @@ impl Service {
         db: &mut Database,
         out: &mut Vec<Output>,
     ) {
-        let Some(connection) = self.connections.get_mut(&conn) else { return };
-        connection.received += 1;
-        self.stats.received += 1;
+        let Some(connection) = self.connections.get(&conn) else { return };
         match connection.state {
             State::Greeting => self.on_connect_request(now, conn, body, db, out),
-            State::Creating { .. } | State::Revalidating { .. } => connection.early.push_back(body),
+            State::Creating { .. } | State::Revalidating { .. } => {}
             State::Open { session, timeout_ms } => {
                 out.push(Output::Touch { session, timeout_ms });
-                self.on_request(now, conn, session, body, db, out);
+                self.on_request(now, conn, (session, timeout_ms), body, db, out);
             }
         }
     }
@@ -169,7 +171,7 @@ impl Service {
         &mut self,
         now: Now,
         conn: ConnId,
-        session: SessionId,
+        session: (SessionId, i32),
         body: Bytes,
         db: &mut Database,
         out: &mut Vec<Output>,
@@ -178,8 +180,28 @@ impl Service {
         let Ok(header) = RequestHeader::decode(&mut from) else {
             return self.drop_connection(conn, db, out);
         };
-        let body = from.rest();
+        if self.queues(header.op) {
+            return self.enqueue(now, conn, session, header, from.rest());
+        }
+        self.begin_request(now, conn, session.0, header, from.rest(), false, db, out);
+    }
+
+    /// A request enters the pipeline.
+    #[allow(clippy::too_many_arguments)] // what on_request decodes, and its own arguments
+    pub(super) fn begin_request(
+        &mut self,
+        now: Now,
+        conn: ConnId,
+        session: SessionId,
+        header: RequestHeader,
+        body: Bytes,
+        is_throttled: bool,
+        db: &mut Database,
+        out: &mut Vec<Output>,
+    ) {
+        let Some(admission) = self.admit(conn, body.len(), is_throttled, db, out) else { return };
         let wait = match header.op {
+            _ if is_throttled => Wait::Turn,
             op::CREATE | op::CREATE2 | op::DELETE | op::SET_DATA | op::CLOSE_SESSION
                 if crate::pipeline::prepare::decodable(header.op, &body) =>
             {
@@ -193,7 +215,7 @@ impl Service {
             _ => Wait::Turn,
         };
         let Some(connection) = self.connections.get_mut(&conn) else { return };
-        connection.pending.push_back(Pending { header, body, wait, received: now.mono });
+        connection.pending.push_back(Pending { header, body, wait, received: now.mono, admission });
         self.answer_ready(now, conn, db, out);
     }
 
@@ -249,6 +271,9 @@ impl Service {
     ) {
         let RequestHeader { xid, op } = pending.header;
         let zxid = db.last_applied();
+        if pending.admission.is_throttled {
+            return self.write(conn, replies::reply(xid, zxid, Err(code::THROTTLED_OP)), out);
+        }
         let auth = self.connections.get(&conn).map(|c| c.auth.clone()).unwrap_or_default();
         if op == op::PING {
             return self.write(conn, replies::reply(xid::PING, zxid, Ok(Vec::new())), out);
@@ -290,13 +315,16 @@ impl Service {
             sync.wait = Wait::Reach(zxid);
             self.answer_ready(now, conn, db, out);
         }
+        self.settle(now, db, out);
     }
 
     pub(super) fn write(&mut self, conn: ConnId, bytes: Bytes, out: &mut Vec<Output>) {
         if let Some(connection) = self.connections.get_mut(&conn) {
             connection.sent += 1;
             self.stats.sent += 1;
+            let len = bytes.len();
             out.push(Output::Write(conn, bytes));
+            self.note_written(conn, len, out);
         }
     }
 
@@ -312,6 +340,7 @@ impl Service {
 
     fn forget(&mut self, conn: ConnId, db: &mut Database) {
         let Some(connection) = self.connections.remove(&conn) else { return };
+        self.limits.forget(conn, &connection);
         db.tree_mut().watches_mut().remove_conn(conn);
         if let Some(session) = connection.session()
             && self.by_session.get(&session) == Some(&conn)

@@ -32,6 +32,7 @@ impl Service {
             }
         }
         self.answer_syncs(now, db, out);
+        self.settle(now, db, out);
     }
 
     fn on_session_created(
