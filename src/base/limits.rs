@@ -19,5 +19,5 @@ pub const COMMITTED_LOG_COUNT: usize = 500;
 pub const CLIENT_HELD_BYTES_MAX: usize = 128 * 1024;
 /// Bytes sent to a client and not taken by its connection, before its requests wait.
 pub const CLIENT_UNSENT_BYTES_HOLD: usize = 1024 * 1024;
-/// Beyond so many of them nothing more is written: the connection is given up.
+/// Beyond so many of them no watch event is added: the connection is given up.
 pub const CLIENT_UNSENT_BYTES_MAX: usize = 64 * 1024 * 1024;

@@ -81,6 +81,11 @@ impl Connection {
         }
     }
 
+    /// It waits for an answer.
+    pub(super) fn is_busy(&self) -> bool {
+        self.pending.len() + self.flow.queued > 0
+    }
+
     /// The session this connection has or is about to have.
     pub(super) fn session(&self) -> Option<SessionId> {
         match self.state {

@@ -18,8 +18,8 @@
 //!
 //! LI-1  frames of one connection are carried out in their order, held or not
 //! LI-2  a connection is paused only while it has held frames
-//! LI-3  whatever is held, waits for an answer or waits to be sent is bounded for each connection:
-//!       by `CLIENT_HELD_BYTES_MAX` or `CLIENT_UNSENT_BYTES_HOLD`, plus what one read brings
+//! LI-3  what is held of a connection, and what it is sent, is bounded: by `CLIENT_HELD_BYTES_MAX`
+//!       and what one read brings, by `CLIENT_UNSENT_BYTES_HOLD` and the replies to what is pending
 //!
 //! Different from Apache on purpose: pings and other requests without an xid count too; Apache has
 //! no bound on what waits to be sent.
@@ -43,6 +43,7 @@ use crate::base::limits::{
 use crate::base::{ConnId, Mono, Now};
 use crate::config::{LearnerType, ServerConfig};
 use crate::database::Database;
+use crate::jute::client::xid;
 
 /// Of the whole server.
 #[derive(Debug)]
@@ -307,17 +308,14 @@ impl Service {
     /// Whether a frame of this connection must wait.
     fn is_blocked(&self, conn: ConnId) -> bool {
         let Some(connection) = self.connections.get(&conn) else { return false };
-        self.is_blocked_alone(connection) || self.waits_for_others(connection)
+        let waits_for_others = connection.is_busy() && self.limits.is_overloaded();
+        waits_for_others || self.is_blocked_alone(connection)
     }
 
     /// For a reason of its own.
     fn is_blocked_alone(&self, connection: &Connection) -> bool {
         matches!(connection.state, State::Creating { .. } | State::Revalidating { .. })
             || connection.flow.unsent_bytes >= CLIENT_UNSENT_BYTES_HOLD
-    }
-
-    fn waits_for_others(&self, connection: &Connection) -> bool {
-        self.limits.is_overloaded() && connection.pending.len() + connection.flow.queued > 0
     }
 
     fn hold(&mut self, conn: ConnId, body: Bytes, out: &mut Vec<Output>) {
@@ -354,32 +352,37 @@ impl Service {
             }
             self.drain_throttle(now, db, out);
             let stirred = self.limits.in_process.stirred.borrow_mut().pop_front();
-            let next = match stirred {
-                Some(conn) => Some(conn),
-                None if self.limits.is_overloaded() => None,
-                None => self.limits.waiting.pop_front().inspect(|conn| self.left_queue(*conn)),
-            };
+            if let Some(conn) = stirred {
+                self.release_one(now, conn, false, db, out);
+                continue;
+            }
+            let next =
+                if self.limits.is_overloaded() { None } else { self.limits.waiting.pop_front() };
             match next {
-                Some(conn) => self.release_one(now, conn, db, out),
+                Some(conn) => self.release_one(now, conn, true, db, out),
                 None if self.limits.doomed.is_empty() => return,
                 None => {}
             }
         }
     }
 
-    fn left_queue(&mut self, conn: ConnId) {
-        if let Some(connection) = self.connections.get_mut(&conn) {
-            connection.flow.is_waiting = false;
-        }
-    }
-
-    /// Carries out the oldest held frame of a connection if it may be.
-    fn release_one(&mut self, now: Now, conn: ConnId, db: &mut Database, out: &mut Vec<Output>) {
-        let Some(connection) = self.connections.get(&conn) else { return };
+    /// Carries out the oldest held frame of a connection if it may be; `its_turn`: it has waited.
+    fn release_one(
+        &mut self,
+        now: Now,
+        conn: ConnId,
+        its_turn: bool,
+        db: &mut Database,
+        out: &mut Vec<Output>,
+    ) {
+        let Some(connection) = self.connections.get_mut(&conn) else { return };
+        connection.flow.is_waiting &= !its_turn;
+        let connection = &self.connections[&conn];
         if connection.flow.held.is_empty() || self.is_blocked_alone(connection) {
             return;
         }
-        let waits = self.waits_for_others(connection);
+        let others_first = !its_turn && !self.limits.waiting.is_empty();
+        let waits = connection.is_busy() && (self.limits.is_overloaded() || others_first);
         let Some(connection) = self.connections.get_mut(&conn) else { return };
         let flow = &mut connection.flow;
         if waits {
@@ -402,13 +405,15 @@ impl Service {
     }
 
     /// Bytes were written to a connection: once they are many, we ask whether they have left.
-    pub(super) fn note_written(&mut self, conn: ConnId, bytes: usize, out: &mut Vec<Output>) {
+    pub(super) fn note_written(&mut self, conn: ConnId, frame: &[u8], out: &mut Vec<Output>) {
         let Some(connection) = self.connections.get_mut(&conn) else { return };
         let flow = &mut connection.flow;
-        if flow.unsent_bytes > CLIENT_UNSENT_BYTES_MAX {
+        // Replies end with the requests, which are held; events come by themselves.
+        let is_event = frame.get(4..8) == Some(&xid::NOTIFICATION.to_be_bytes());
+        if is_event && flow.unsent_bytes > CLIENT_UNSENT_BYTES_MAX {
             self.limits.doomed.push(conn);
         }
-        flow.unsent_bytes += bytes;
+        flow.unsent_bytes += frame.len();
         ask_drained(conn, flow, out);
     }
 

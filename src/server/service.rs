@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::connection::{Connection, Pending, State, Wait, ip_of};
 use super::limits::Limits;
 use super::{reads, replies};
-use crate::base::{ConnId, Now, ServerId, SessionId, Zxid};
+use crate::base::{ConnId, Mono, Now, ServerId, SessionId, Zxid};
 use crate::config::ServerConfig;
 use crate::database::Database;
 use crate::jute::client::{RequestHeader, code, op, xid};
@@ -86,6 +86,18 @@ pub struct ConnectionLine {
     pub queued: usize,
     pub received: u64,
     pub sent: u64,
+}
+
+/// A request of an open session, not yet in the pipeline.
+#[derive(Debug)]
+pub(super) struct Asked {
+    /// With its timeout in milliseconds.
+    pub(super) session: (SessionId, i32),
+    pub(super) header: RequestHeader,
+    pub(super) body: Bytes,
+    pub(super) received: Mono,
+    /// It waited too long in the throttler's queue.
+    pub(super) is_throttled: bool,
 }
 
 #[derive(Debug)]
@@ -180,25 +192,24 @@ impl Service {
         let Ok(header) = RequestHeader::decode(&mut from) else {
             return self.drop_connection(conn, db, out);
         };
-        if self.queues(header.op) {
-            return self.enqueue(now, conn, session, header, from.rest());
+        let (received, is_throttled) = (now.mono, false);
+        let asked = Asked { session, header, body: from.rest(), received, is_throttled };
+        if self.queues(asked.header.op) {
+            return self.enqueue(conn, asked);
         }
-        self.begin_request(now, conn, session.0, header, from.rest(), false, db, out);
+        self.begin_request(now, conn, asked, db, out);
     }
 
     /// A request enters the pipeline.
-    #[allow(clippy::too_many_arguments)] // what on_request decodes, and its own arguments
     pub(super) fn begin_request(
         &mut self,
         now: Now,
         conn: ConnId,
-        session: SessionId,
-        header: RequestHeader,
-        body: Bytes,
-        is_throttled: bool,
+        asked: Asked,
         db: &mut Database,
         out: &mut Vec<Output>,
     ) {
+        let Asked { session: (session, _), header, body, received, is_throttled } = asked;
         let Some(admission) = self.admit(conn, body.len(), is_throttled, db, out) else { return };
         let wait = match header.op {
             _ if is_throttled => Wait::Turn,
@@ -215,7 +226,7 @@ impl Service {
             _ => Wait::Turn,
         };
         let Some(connection) = self.connections.get_mut(&conn) else { return };
-        connection.pending.push_back(Pending { header, body, wait, received: now.mono, admission });
+        connection.pending.push_back(Pending { header, body, wait, received, admission });
         self.answer_ready(now, conn, db, out);
     }
 
@@ -322,9 +333,8 @@ impl Service {
         if let Some(connection) = self.connections.get_mut(&conn) {
             connection.sent += 1;
             self.stats.sent += 1;
-            let len = bytes.len();
-            out.push(Output::Write(conn, bytes));
-            self.note_written(conn, len, out);
+            out.push(Output::Write(conn, bytes.clone()));
+            self.note_written(conn, &bytes, out);
         }
     }
 

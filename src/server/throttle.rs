@@ -18,10 +18,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use bytes::Bytes;
-
-use super::service::{Output, Service};
-use crate::base::{ConnId, Mono, Now, SessionId};
+use super::service::{Asked, Output, Service};
+use crate::base::{ConnId, Mono, Now};
 use crate::config::ClientLimits;
 use crate::database::Database;
 use crate::jute::client::{RequestHeader, op};
@@ -32,12 +30,9 @@ use crate::pipeline::{Request, prepare};
 #[derive(Debug)]
 struct Queued {
     conn: ConnId,
-    session: SessionId,
-    session_timeout: Duration,
-    header: RequestHeader,
-    body: Bytes,
+    asked: Asked,
+    /// What the connection had proven when it asked.
     auth: Vec<Id>,
-    since: Mono,
 }
 
 #[derive(Debug)]
@@ -82,17 +77,19 @@ impl RequestThrottler {
         self.next_check = Mono::FAR;
     }
 
-    fn is_stale(&self, request: &Queued, is_connected: bool, now: Mono) -> bool {
-        request.header.op != op::CLOSE_SESSION
+    fn is_stale(&self, asked: &Asked, is_connected: bool, now: Mono) -> bool {
+        let (_, timeout_ms) = asked.session;
+        let timeout = Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0));
+        asked.header.op != op::CLOSE_SESSION
             && ((self.checks_connection && !is_connected)
-                || (self.checks_latency && now.since(request.since) > request.session_timeout))
+                || (self.checks_latency && now.since(asked.received) > timeout))
     }
 
-    fn is_throttled(&self, request: &Queued, now: Mono) -> bool {
+    fn is_throttled(&self, asked: &Asked, now: Mono) -> bool {
         let exempt = [op::PING, op::CREATE_SESSION, op::CLOSE_SESSION];
         !self.op_wait.is_zero()
-            && !exempt.contains(&request.header.op)
-            && now.since(request.since) > self.op_wait
+            && !exempt.contains(&asked.header.op)
+            && now.since(asked.received) > self.op_wait
     }
 }
 
@@ -103,20 +100,11 @@ impl Service {
     }
 
     /// `settle`, at the end of the step, takes it out again.
-    pub(super) fn enqueue(
-        &mut self,
-        now: Now,
-        conn: ConnId,
-        (session, timeout_ms): (SessionId, i32),
-        header: RequestHeader,
-        body: Bytes,
-    ) {
+    pub(super) fn enqueue(&mut self, conn: ConnId, asked: Asked) {
         let Some(connection) = self.connections.get_mut(&conn) else { return };
         connection.flow.queued += 1;
-        let session_timeout = Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0));
-        let (auth, since) = (connection.auth.clone(), now.mono);
-        let queued = Queued { conn, session, session_timeout, header, body, auth, since };
-        self.limits.throttle.queue.push_back(queued);
+        let auth = connection.auth.clone();
+        self.limits.throttle.queue.push_back(Queued { conn, asked, auth });
     }
 
     /// Lets requests go as long as there is room for them.
@@ -125,7 +113,7 @@ impl Service {
         while let Some(front) = self.limits.throttle.queue.front() {
             let throttle = &self.limits.throttle;
             let is_connected = self.connections.contains_key(&front.conn);
-            if throttle.drops_stale && throttle.is_stale(front, is_connected, now.mono) {
+            if throttle.drops_stale && throttle.is_stale(&front.asked, is_connected, now.mono) {
                 self.drop_stale(front.conn, db, out);
                 continue;
             }
@@ -135,9 +123,10 @@ impl Service {
                 }
                 return;
             }
-            let is_throttled = throttle.is_throttled(front, now.mono);
-            if let Some(request) = self.limits.throttle.queue.pop_front() {
-                self.leave_queue(now, request, is_throttled, db, out);
+            let is_throttled = throttle.is_throttled(&front.asked, now.mono);
+            if let Some(mut request) = self.limits.throttle.queue.pop_front() {
+                request.asked.is_throttled = is_throttled;
+                self.leave_queue(now, request, db, out);
             }
         }
     }
@@ -156,18 +145,16 @@ impl Service {
     fn leave_queue(
         &mut self,
         now: Now,
-        request: Queued,
-        is_throttled: bool,
+        Queued { conn, asked, auth }: Queued,
         db: &mut Database,
         out: &mut Vec<Output>,
     ) {
-        let Queued { conn, session, header, body, auth, since, .. } = request;
         if let Some(connection) = self.connections.get_mut(&conn) {
             connection.flow.queued -= 1;
-            let now = Now { mono: now.mono.max(since), ..now };
-            return self.begin_request(now, conn, session, header, body, is_throttled, db, out);
+            return self.begin_request(now, conn, asked, db, out);
         }
         // Nobody waits for the answer any more, but what was asked is done.
+        let Asked { session: (session, _), header, body, is_throttled, .. } = asked;
         if prepare::supports(header.op) && prepare::decodable(header.op, &body) && !is_throttled {
             let RequestHeader { xid: cxid, op } = header;
             out.push(Output::Submit(Request { session, cxid, op, body, auth, origin: 0 }));
