@@ -19,6 +19,7 @@ use crate::server::driver::ClientEvent;
 use crate::server::{Service, ServiceStats};
 use crate::session::{SessionTracker, TouchTable};
 use crate::storage::{LogRequest, Outcome, SnapshotRequest, StorageError, Ticket};
+use crate::tree::AclRules;
 use crate::zab::driver::QuorumEvent;
 use crate::zab::leader::Leader;
 use crate::zab::learner::Learner;
@@ -151,7 +152,7 @@ impl Peer {
             QuorumVerifier::new(&config)
         };
         Peer {
-            db: Database::empty(config.committed_log_count),
+            db: Database::empty(config.committed_log_count).with_acl_rules(AclRules::of(&config)),
             role: Role::Loading(AfterLoad::Begin),
             election: Election::new(&config, verifier.clone()),
             election_links: Links::new(&config),
@@ -182,6 +183,11 @@ impl Peer {
     /// Random bits, which make what is random here reproducible.
     pub fn seed(&mut self, seed: u64) {
         self.service.seed(seed);
+    }
+
+    /// See [`Service::seed_nonces`].
+    pub fn seed_nonces(&mut self, seed: [u64; 2]) {
+        self.service.seed_nonces(seed);
     }
 
     /// Asks for the disk's content. Everything else follows from the answer.

@@ -34,6 +34,7 @@ pub async fn run<R: Runtime>(rt: R, config: ServerConfig) {
     let now = rt.now_at(rt.stamp());
     let mut peer = Peer::new(now, config.clone());
     peer.seed(rt.random_u64(Purpose::ConnectionThrottle, 0));
+    peer.seed_nonces([0, 1].map(|n| rt.random_u64(Purpose::SaslNonce, n)));
     hands.perform(&rt, rt.stamp(), peer.begin());
     if !config.is_standalone() {
         let mut election = config.servers[&config.my_id].election.clone();

@@ -1,8 +1,8 @@
 //! Client connections: handshake, order of replies, reads, watches.   (NIOServerCnxn, FinalRequestProcessor)
 //!
 //! `service.rs` decides, `connection.rs` is one connection's state, `reads.rs` answers from the
-//! tree, `replies.rs` puts frames together; `driver.rs` moves bytes. `limits.rs`, `throttle.rs` and
-//! `blue_throttle.rs` bound what clients may take.
+//! tree, `replies.rs` puts frames together; `driver.rs` moves bytes; `auth/` knows who a client is;
+//! `limits.rs`, `throttle.rs` and `blue_throttle.rs` bound what clients may take.
 //!
 //! - C-2   replies leave in the order of the requests; a read waits for earlier writes of its own
 //!   session and for nobody else's.
@@ -10,6 +10,7 @@
 //!
 //! Not here: writes (`pipeline` prepares, `zab` proposes), session expiry (`session`).
 
+mod auth;
 mod blue_throttle;
 mod connection;
 pub mod driver;

@@ -4,13 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
+use super::auth::Authority;
 use super::connection::{Connection, Pending, State, Wait, ip_of};
 use super::limits::Limits;
-use super::{reads, replies};
+use super::reads::{self, Asker};
+use super::replies;
 use crate::base::{ConnId, Mono, Now, ServerId, SessionId, Zxid};
 use crate::config::ServerConfig;
 use crate::database::Database;
-use crate::jute::client::{RequestHeader, code, op, xid};
+use crate::jute::client::{ReplyHeader, RequestHeader, code, op, xid};
 use crate::jute::{Jute, Reader};
 use crate::pipeline::Request;
 use crate::session::IdGenerator;
@@ -110,7 +112,9 @@ pub struct Service {
     pub(super) limits: Limits,
     sid: ServerId,
     ids: Option<IdGenerator>,
+    pub(super) authority: Authority,
     serving: bool,
+    pub(super) skip_acl: bool,
     pub(super) stats: ServiceStats,
 }
 
@@ -126,7 +130,9 @@ impl Service {
             limits: Limits::new(config),
             sid: if config.is_standalone() { ServerId(1) } else { config.my_id },
             ids: None,
+            authority: Authority::new(config),
             serving: false,
+            skip_acl: config.access.skip_acl,
             stats: ServiceStats::default(),
         }
     }
@@ -151,7 +157,10 @@ impl Service {
 
     pub fn step(&mut self, now: Now, input: Input, db: &mut Database, out: &mut Vec<Output>) {
         match input {
-            Input::Accepted { conn, peer, .. } => self.on_accepted(now, conn, peer, out),
+            Input::Accepted { conn, peer, subject } => {
+                self.on_accepted(now, conn, peer, out);
+                self.identify(conn, subject);
+            }
             Input::Frame { conn, body } => self.on_frame(now, conn, body, db, out),
             Input::Lost { conn } => self.forget(conn, db),
             Input::Drained { conn } => self.on_drained(conn, out),
@@ -210,6 +219,9 @@ impl Service {
         out: &mut Vec<Output>,
     ) {
         let Asked { session: (session, _), header, body, received, is_throttled } = asked;
+        if !is_throttled && self.screen(now, conn, &header, &body, db, out) {
+            return;
+        }
         let Some(admission) = self.admit(conn, body.len(), is_throttled, db, out) else { return };
         let wait = match header.op {
             _ if is_throttled => Wait::Turn,
@@ -261,7 +273,7 @@ impl Service {
             let Some(connection) = self.connections.get_mut(&conn) else { return };
             let reached = db.last_applied();
             match connection.pending.front().map(|p| p.wait) {
-                Some(Wait::Turn) => {}
+                Some(Wait::Turn | Wait::Refused(_)) => {}
                 Some(Wait::Reach(zxid)) if zxid <= reached => {}
                 _ => return,
             }
@@ -281,11 +293,13 @@ impl Service {
         out: &mut Vec<Output>,
     ) {
         let RequestHeader { xid, op } = pending.header;
+        if let Wait::Refused(err) = pending.wait {
+            return self.write(conn, replies::reply(xid, Zxid::ZERO, Err(err)), out);
+        }
         let zxid = db.last_applied();
         if pending.admission.is_throttled {
             return self.write(conn, replies::reply(xid, zxid, Err(code::THROTTLED_OP)), out);
         }
-        let auth = self.connections.get(&conn).map(|c| c.auth.clone()).unwrap_or_default();
         if op == op::PING {
             return self.write(conn, replies::reply(xid::PING, zxid, Ok(Vec::new())), out);
         }
@@ -294,11 +308,20 @@ impl Service {
             self.write(conn, unknown, out);
             return self.drop_connection(conn, db, out);
         }
-        let result = reads::read(op, &pending.body, conn, &auth, db);
-        for event in &result.events {
+        let Some(asker) = self.asker(conn) else { return };
+        let answer = reads::read(op, &pending.body, &asker, db);
+        for event in &answer.events {
             self.write(conn, replies::watch_event(event), out);
         }
-        self.write(conn, replies::reply(xid, zxid, result.reply), out);
+        let header = ReplyHeader { xid, zxid, err: answer.err };
+        self.write(conn, replies::frame(&header, &answer.body), out);
+    }
+
+    /// A connection as the one who asks, or who is told; `None` while it has no session.
+    pub(super) fn asker(&self, conn: ConnId) -> Option<Asker<'_>> {
+        let connection = self.connections.get(&conn)?;
+        let session = connection.session()?;
+        Some(Asker { conn, session, ids: &connection.auth, skip_acl: self.skip_acl })
     }
 
     pub(super) fn note_latency(&mut self, now: Now, pending: &Pending) {

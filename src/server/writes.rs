@@ -6,8 +6,9 @@ use super::service::{Output, Service};
 use crate::base::{ConnId, Now, SessionId};
 use crate::database::Database;
 use crate::jute::client::{code, op};
+use crate::jute::data::perms;
 use crate::jute::txn::{Proposal, Txn};
-use crate::tree::Applied;
+use crate::tree::{Applied, Fired};
 
 impl Service {
     /// Fires watches first, then answers the request that caused the transaction, then what
@@ -21,7 +22,9 @@ impl Service {
         out: &mut Vec<Output>,
     ) {
         for fired in &applied.events {
-            self.write(fired.conn, replies::watch_event(fired), out);
+            if self.may_read(fired) {
+                self.write(fired.conn, replies::watch_event(fired), out);
+            }
         }
         let session = proposal.header.client_id;
         if let Some(conn) = self.by_session.get(&session).copied() {
@@ -33,6 +36,13 @@ impl Service {
         }
         self.answer_syncs(now, db, out);
         self.settle(now, db, out);
+    }
+
+    /// Whether a watch event may go out: who may not read the node is not told of it, though the
+    /// watch is spent (CVE-2024-23944). (NIOServerCnxn.process)
+    fn may_read(&self, fired: &Fired) -> bool {
+        let Some(acl) = &fired.acl else { return true };
+        self.asker(fired.conn).is_some_and(|asker| asker.may(perms::READ, acl))
     }
 
     fn on_session_created(

@@ -6,12 +6,13 @@
 //! after a load: a list made after the snapshot's table was written, of a node written later; the
 //! replay of the transaction that set it puts that right. Until then nobody passes.
 //!
-//! Not here: schemes x509 and sasl.
+//! Not here: which schemes there are, and what their ids look like (acl_rules.rs).
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::acl_rules::AclRules;
 use crate::jute::Jute;
 use crate::jute::data::{Acl, Id};
 
@@ -168,6 +169,8 @@ fn admits(expression: &Id, ids: &[Id]) -> bool {
     match (expression.scheme.as_str(), expression.id.as_str()) {
         ("world", "anyone") => true,
         ("ip", net) => ids.iter().any(|id| id.scheme == "ip" && ip_matches(net, &id.id)),
+        // A user of that name is every user. (SASLAuthenticationProvider)
+        ("sasl", _) if ids.iter().any(|id| id.scheme == "sasl" && id.id == "super") => true,
         _ => ids.contains(expression),
     }
 }
@@ -191,7 +194,7 @@ fn ip_matches(net: &str, address: &str) -> bool {
 }
 
 /// An address and how many of its bits count.
-fn parse_net(net: &str) -> Option<(IpAddr, u32)> {
+pub(super) fn parse_net(net: &str) -> Option<(IpAddr, u32)> {
     let (address, bits) = match net.split_once('/') {
         Some((address, bits)) => (address, Some(bits.parse().ok()?)),
         None => (net, None),
@@ -208,45 +211,9 @@ fn parse_ip(address: &str) -> Option<IpAddr> {
     address.parse::<IpAddr>().ok().map(|address| address.to_canonical())
 }
 
-/// The list to store for the list a client sent: duplicates gone, `auth` replaced by the ids the
-/// client proved. `None` is INVALIDACL.
+/// [`AclRules::fix_up`] where every scheme may be used.
 pub fn fix_up_acl(list: Option<&[Acl]>, ids: &[Id]) -> Option<Vec<Acl>> {
-    let mut unique: Vec<&Acl> = Vec::new();
-    for acl in list? {
-        if !unique.contains(&acl) {
-            unique.push(acl);
-        }
-    }
-    let mut fixed = Vec::with_capacity(unique.len());
-    for acl in unique {
-        if acl.id.scheme == "auth" {
-            let before = fixed.len();
-            // An address is no proof; `super` is a mark, not an identity.
-            let proven = ids.iter().filter(|id| matches!(&*id.scheme, "digest" | "x509" | "sasl"));
-            fixed.extend(proven.map(|id| Acl { perms: acl.perms, id: id.clone() }));
-            if fixed.len() == before {
-                return None;
-            }
-        } else if is_valid_id(&acl.id) {
-            fixed.push(acl.clone());
-        } else {
-            return None;
-        }
-    }
-    (!fixed.is_empty()).then_some(fixed)
-}
-
-fn is_valid_id(id: &Id) -> bool {
-    match id.scheme.as_str() {
-        "world" => id.id == "anyone",
-        "ip" => parse_net(&id.id).is_some(),
-        // Java's split drops empty parts at the end.
-        "digest" => {
-            let parts: Vec<&str> = id.id.trim_end_matches(':').split(':').collect();
-            parts.len() == 2
-        }
-        _ => false,
-    }
+    AclRules::default().fix_up(list, ids)
 }
 
 #[cfg(test)]
@@ -314,6 +281,15 @@ mod tests {
         assert!(!check_acl(&list, perms::ADMIN, &[id("digest", "bob:x")]));
         assert!(check_acl(&list, perms::ADMIN, &[id("super", "")]));
         assert!(check_acl(&[], perms::ADMIN, &[]), "an empty list is open");
+    }
+
+    #[test]
+    fn the_user_super_of_sasl_is_every_user_of_sasl() {
+        let list = [acl(perms::READ, "sasl", "bob"), acl(perms::WRITE, "digest", "bob:x")];
+        assert!(check_acl(&list, perms::READ, &[id("sasl", "bob")]));
+        assert!(!check_acl(&list, perms::READ, &[id("sasl", "eve"), id("digest", "super")]));
+        assert!(check_acl(&list, perms::READ, &[id("sasl", "super")]));
+        assert!(!check_acl(&list, perms::WRITE, &[id("sasl", "super")]));
     }
 
     #[test]

@@ -5,11 +5,12 @@
 //!
 //!     arena.rs     nodes in one slab; a name stands once, in its parent's children map; paths nowhere
 //!     acl.rs       ACL lists interned under ids, and whether a list lets somebody pass
+//!     acl_rules.rs which schemes a list may use
 //!     digest.rs    Apache's tree digest (version 2), and one that covers ACLs too
 //!     apply.rs     apply(txn): the rules, also for a transaction whose effect is there already
 //!     snapshot.rs  written in slices between transactions, and loaded again
 //!     quota.rs     which subtrees have a quota, and how much is in them
-//!     watch.rs     one-shot watches, and the events a change fires
+//!     watch.rs     watches of all kinds, and the events a change fires
 //!
 //! TR-1  both digests equal those computed anew from all nodes, after every call
 //! TR-2  a snapshot begun at zxid z, loaded and followed by every transaction after z, is the tree
@@ -20,10 +21,11 @@
 //! server may therefore have the id 255.
 //!
 //! Not here: who may do what (pipeline/prepare.rs decides before a transaction exists), sessions,
-//! persistent watches, and the suppression of events for connections that may not read
-//! the node (CVE-2024-23944): `Fired` carries what such a filter needs, the server knows the ids.
+//! and the suppression of events for connections that may not read the node (CVE-2024-23944):
+//! `Fired` carries the list to check, the server knows the ids.
 
 mod acl;
+mod acl_rules;
 mod apply;
 mod arena;
 mod digest;
@@ -47,6 +49,7 @@ use crate::jute::data::{Acl, Id, StatPersisted, perms};
 
 use acl::AclCache;
 pub use acl::{AclList, OPEN_ACL_ID, check_acl, fix_up_acl};
+pub use acl_rules::AclRules;
 pub use apply::{Applied, Outcome, created_stat};
 pub use arena::Owner;
 use arena::{Arena, Node, NodeId};
@@ -55,13 +58,14 @@ use quota::QuotaPaths;
 pub use quota::StatsTrack;
 pub use read::NodeView;
 pub use snapshot::{LoadError, SnapshotCursor, TreeLoader};
-pub use watch::{Fired, WatchKind, WatchTable, Watches};
+pub use watch::{Fired, Modes, WatchKind, WatchTable, WatcherType, Watches};
 
 #[derive(Debug)]
 pub struct DataTree {
     arena: Arena,
     root: NodeId,
     acls: AclCache,
+    acl_rules: AclRules,
     watches: Watches,
     /// Paths, as Apache keeps them: there are few, and a node does not know its own path.
     ephemerals: BTreeMap<SessionId, BTreeSet<Box<str>>>,
@@ -96,6 +100,7 @@ impl DataTree {
             arena,
             root,
             acls: AclCache::default(),
+            acl_rules: AclRules::default(),
             watches: Watches::default(),
             ephemerals: BTreeMap::new(),
             containers: BTreeSet::new(),
@@ -162,7 +167,8 @@ impl DataTree {
     }
 
     /// Covers all nodes with their ACL lists by value, except those that are each server's own:
-    /// /zookeeper/config and the usage of quotas. Equal trees have equal digests, whatever their history.
+    /// /zookeeper/config and the usage of quotas. Equal trees have equal digests, whatever their
+    /// history.
     pub fn state_digest(&self) -> u64 {
         self.state_digest
     }

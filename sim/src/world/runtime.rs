@@ -139,7 +139,8 @@ impl SimRuntime {
             Purpose::SnapshotRoll => 1,
             Purpose::Identity => 2,
             Purpose::ApplyDelay => 3,
-            Purpose::ConnectionThrottle => 4,
+            Purpose::SaslNonce => 4,
+            Purpose::ConnectionThrottle => 5,
         };
         key.with(purpose).with(n)
     }
