@@ -223,15 +223,18 @@ fn a_client_that_sends_without_end_can_be_paused_before_it_is_too_much() {
         let port = port(&machine);
         let client = port.connect(1).await;
         let mut client = client.into_std().expect("a socket");
-        client.set_nonblocking(false).expect("a socket has options");
-        let piece: Vec<u8> = (0..100).flat_map(|_| frame(&[7; 10_000])).collect();
-        let flood = std::thread::spawn(move || while client.write_all(&piece).is_ok() {});
-        port.events.next().await;
+        port.driver.pause(ConnId(1));
+        let body = vec![7; 10_000];
+        let piece: Vec<u8> = (0..100).flat_map(|_| frame(&body)).collect();
+        let mut sent = 0;
+        while let Ok(bytes) = client.write(&piece[sent % piece.len()..]) {
+            sent += bytes;
+        }
+        assert!(sent > 2_000_000, "sockets hold {sent} bytes only: this shows nothing");
+        port.driver.resume(ConnId(1));
+        assert_eq!(port.events.next().await, request(1, &body));
         port.driver.pause(ConnId(1));
         let more = port.events.count_rest().await;
-        assert!(more < 250, "{more} requests of 10 kB in one turn");
-        port.driver.close(machine.stamp(), ConnId(1));
-        assert_eq!(port.events.next().await, lost(1));
-        flood.join().expect("its socket is closed");
+        assert!(more < 150, "{more} requests of 10 kB in one turn");
     });
 }
