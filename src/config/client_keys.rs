@@ -2,13 +2,31 @@
 //!
 //! Not here: TLS (`tls_keys.rs`), addresses (`parse.rs`).
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::error::ConfigError;
+use super::jaas::read_server_section;
 use super::parse::{Draft, INT_MAX};
 use super::{DigestAlg, ServerConfig};
 
+/// Names the file of SASL's users.
+pub(super) const JAAS_KEY: &str = "java.security.auth.login.config";
+
 impl Draft {
+    /// Who may prove himself by SASL, from the text of the file that zoo.cfg names.
+    pub(super) fn sasl_users(
+        &self,
+        jaas: Option<(&str, &str)>,
+    ) -> Result<Option<BTreeMap<String, String>>, ConfigError> {
+        let Some(entry) = self.setting(JAAS_KEY) else { return Ok(None) };
+        let Some((file, text)) = jaas else {
+            let why = format!("named by {JAAS_KEY} in {}", entry.value_at);
+            return Err(ConfigError::Unreadable { file: entry.value.clone(), why });
+        };
+        read_server_section(text, file, self.text("sasl.serverconfig").unwrap_or("Server"))
+    }
+
     pub(super) fn settle_clients(&mut self, config: &mut ServerConfig) -> Result<(), ConfigError> {
         self.settle_access(config)?;
         self.settle_enforced_schemes(config)?;

@@ -113,3 +113,24 @@ fn ttl_nodes_need_a_server_number_below_255() {
     assert!(error.contains("at most 254"), "{error}");
     parse(&text, "zoo.cfg", Some("2"), None).expect("another server may");
 }
+
+#[test]
+fn sasl_users_come_from_the_file_of_the_login_configuration() {
+    use super::parse::{Beside, parse_beside};
+
+    let jaas = "Server { org.apache.zookeeper.server.auth.DigestLoginModule required \
+                user_bob=\"pw\"; };\nOther { some.Module required; };";
+    let users = |lines: &str, jaas| {
+        let beside = Beside { jaas, ..Beside::default() };
+        let loaded = parse_beside(&format!("{BASE}{lines}"), "zoo.cfg", beside)?;
+        Ok::<_, super::ConfigError>(loaded.config.access.sasl_users)
+    };
+    let key = "java.security.auth.login.config=/jaas\n";
+    let found = users(key, Some(("/jaas", jaas))).expect("read").expect("there is a section");
+    assert_eq!(found.get("bob").map(String::as_str), Some("pw"));
+    let section = format!("{key}sasl.serverconfig=Else\n");
+    assert_eq!(users(&section, Some(("/jaas", jaas))).expect("read"), None, "no such section");
+    assert_eq!(users("", Some(("/jaas", jaas))).expect("not asked for"), None);
+    let error = users(key, None).expect_err("no such file").to_string();
+    assert!(error.contains("/jaas") && error.contains("zoo.cfg:3:"), "{error}");
+}

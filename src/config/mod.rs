@@ -8,7 +8,6 @@ mod client_keys;
 #[cfg(test)]
 mod client_keys_test;
 mod error;
-#[allow(dead_code)] // for the key java.security.auth.login.config
 mod jaas;
 mod keys;
 mod limits;

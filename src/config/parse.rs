@@ -31,6 +31,8 @@ pub struct Loaded {
 pub(super) struct Beside<'a> {
     /// The text of `<dataDir>/myid`.
     pub(super) myid: Option<&'a str>,
+    /// Name and text of the file that `java.security.auth.login.config` names.
+    pub(super) jaas: Option<(&'a str, &'a str)>,
     /// The environment variable SERVER_JVMFLAGS.
     pub(super) jvm_flags: Option<&'a str>,
     /// Name and text of the file that `dynamicConfigFile` names.
@@ -46,7 +48,7 @@ pub fn parse(
     myid: Option<&str>,
     jvm_flags: Option<&str>,
 ) -> Result<Loaded, ConfigError> {
-    parse_beside(text, file, Beside { myid, jvm_flags, dynamic: None })
+    parse_beside(text, file, Beside { myid, jvm_flags, ..Beside::default() })
 }
 
 pub(super) fn parse_beside(
@@ -69,7 +71,10 @@ pub(super) fn parse_beside(
             why: format!("named by dynamicConfigFile in {}", entry.value_at),
         });
     }
-    draft.settle(beside.myid)
+    let sasl_users = draft.sasl_users(beside.jaas)?;
+    let mut loaded = draft.settle(beside.myid)?;
+    loaded.config.access.sasl_users = sasl_users;
+    Ok(loaded)
 }
 
 /// The entries, sorted by what they are about.

@@ -6,13 +6,14 @@ use std::fmt;
 use bytes::Bytes;
 
 use super::reach::Reach;
+use super::reaper::Reaper;
 use super::snapshotter::Snapshotter;
 use crate::base::{ConnId, LinkId, Mono, Note, Now};
 use crate::config::ServerConfig;
 use crate::database::Database;
 use crate::election::driver::ElectionEvent;
 use crate::election::{Election, Links};
-use crate::pipeline::prepare::Prepare;
+use crate::pipeline::prepare::{Prepare, PrepareOptions};
 use crate::quorum::QuorumVerifier;
 use crate::runtime::{Halt, HostPort, Label};
 use crate::server::driver::ClientEvent;
@@ -97,6 +98,8 @@ pub struct Peer {
     /// Leader and standalone: when sessions die. Learners: whom they heard of.
     pub(super) tracker: Option<SessionTracker>,
     pub(super) touches: TouchTable,
+    /// Leader and standalone, while they serve.
+    pub(super) reaper: Option<Reaper>,
     pub(super) snapshotter: Snapshotter,
     pub(super) next_ticket: u64,
     /// Requests the log lane has not answered, and for whom.
@@ -160,9 +163,10 @@ impl Peer {
             election_reach: Reach::of("server"),
             leader_reach: Reach::of("leader"),
             service: Service::new(&config),
-            prepare: Prepare::new().enforcing_quotas(config.enforce_quota),
+            prepare: Prepare::new(PrepareOptions::of(&config)),
             tracker: None,
             touches: TouchTable::new(),
+            reaper: None,
             snapshotter: Snapshotter::new(config.snap_count),
             next_ticket: 1,
             on_log: BTreeMap::new(),
@@ -220,8 +224,10 @@ impl Peer {
             _ => Mono::FAR,
         };
         let sessions = self.tracker.as_ref().and_then(SessionTracker::next_expiry);
-        let role = role.min(self.service.next_deadline());
-        role.min(self.election_wake).min(sessions.unwrap_or(Mono::FAR)).min(self.next_purge)
+        let reaper = self.reaper.as_ref().map_or(Mono::FAR, Reaper::wake_at);
+        let sessions = sessions.unwrap_or(Mono::FAR);
+        let role = role.min(reaper).min(self.service.next_deadline());
+        role.min(self.election_wake).min(sessions).min(self.next_purge)
     }
 
     /// Whether [`Input::Apply`] would do something.
@@ -246,6 +252,7 @@ impl Peer {
         }
         self.try_look(now);
         self.close_expired_sessions(now);
+        self.reap_containers(now);
         self.on_service_timer(now);
         if now.mono >= self.next_purge {
             let interval = self.config.purge_interval.expect("set, or there is no next purge");

@@ -7,11 +7,11 @@ use bytes::Bytes;
 use super::*;
 use crate::base::{Now, SessionId, Zxid};
 use crate::jute::Jute;
-use crate::jute::client::{CreateRequest, SetDataRequest, op};
+use crate::jute::client::{CreateRequest, MultiHeader, SetDataRequest, op};
 use crate::jute::data::Acl;
 use crate::jute::txn::{Proposal, Txn};
 use crate::pipeline::Request;
-use crate::pipeline::prepare::Prepare;
+use crate::pipeline::prepare::{Prepare, PrepareOptions};
 use crate::session::SessionTracker;
 
 const SESSION: SessionId = SessionId(1);
@@ -30,7 +30,10 @@ impl World {
         let mut sessions = SessionTracker::new(Duration::from_secs(2));
         sessions.add(SESSION, 4000, Mono(0));
         let mut world = World {
-            prepare: Prepare::new().enforcing_quotas(enforce),
+            prepare: Prepare::new(PrepareOptions {
+                enforce_quota: enforce,
+                ..PrepareOptions::default()
+            }),
             tree: DataTree::new(),
             sessions,
             zxid: 0,
@@ -111,6 +114,32 @@ fn data_on_the_way_is_what_a_write_replaces_and_usage_is_the_trees() {
     world.catch_up();
     assert_eq!(world.set("/a", "0123456789abcdefg"), Err(code::QUOTA_EXCEEDED));
     assert_eq!(world.set("/a", "0123456789abcde"), Err(code::QUOTA_EXCEEDED), "still beyond it");
+}
+
+#[test]
+fn a_multi_fails_as_a_whole_over_one_part_beyond_a_quota() {
+    let mut world = World::new(true, "byteHardLimit=6");
+    let create = |path: &str, data: &'static [u8]| {
+        let (path, acl, data) = (path.to_owned(), Some(Acl::open()), Some(data.into()));
+        CreateRequest { path, data, acl, flags: 0 }.to_jute()
+    };
+    let mut body = Vec::new();
+    for (path, data) in [("/b", &b"long data"[..]), ("/a/x", &b"333"[..])] {
+        body.extend(MultiHeader { kind: op::CREATE, done: false, err: -1 }.to_jute());
+        body.extend(create(path, data));
+    }
+    body.extend(MultiHeader { kind: -1, done: true, err: -1 }.to_jute());
+    world.ask(op::MULTI, body).expect("a multi is a transaction even if it fails");
+    let Some(Txn::Multi(parts)) = world.on_the_way.last().map(|proposal| &proposal.txn) else {
+        panic!("no multi");
+    };
+    let failed = |part: &Txn| match part {
+        Txn::Error(error) => Some(error.err),
+        _ => None,
+    };
+    assert_eq!(failed(&parts[1].1), Some(code::QUOTA_EXCEEDED));
+    world.catch_up();
+    assert_eq!(world.create("/b", ""), Ok(()), "nothing of it was done");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::jute::client::{
 use crate::jute::data::Acl;
 use crate::jute::{Jute, Reader};
 use crate::pipeline::Request;
-use crate::pipeline::prepare::Prepare;
+use crate::pipeline::prepare::{Prepare, PrepareOptions};
 use crate::runtime::HostPort;
 use crate::server::Input;
 use crate::session::SessionTracker;
@@ -52,7 +52,7 @@ impl World {
         World {
             service,
             db: Database::empty(10),
-            prepare: Prepare::new(),
+            prepare: Prepare::new(PrepareOptions::default()),
             sessions: SessionTracker::new(Duration::from_secs(2)),
             now: Now::default(),
             zxid: 0,

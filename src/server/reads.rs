@@ -21,7 +21,8 @@ use crate::jute::client::{
 };
 use crate::jute::data::{Acl, Id, perms};
 use crate::jute::{DecodeError, Jute, Reader};
-use crate::tree::{self, Fired, WatchKind};
+use crate::pipeline::prepare;
+use crate::tree::{AclRules, Fired, WatchKind};
 
 /// Who asks.
 #[derive(Clone, Copy, Debug)]
@@ -30,14 +31,13 @@ pub(super) struct Asker<'a> {
     pub(super) session: SessionId,
     /// What the connection has proven, its address among it.
     pub(super) ids: &'a [Id],
-    /// Nobody needs a permission for anything (skipACL).
-    pub(super) skip_acl: bool,
+    pub(super) rules: AclRules,
 }
 
 impl Asker<'_> {
     /// Whether this list gives one of the wanted permissions.
     pub(super) fn may(&self, wanted: i32, list: &[Acl]) -> bool {
-        self.skip_acl || tree::check_acl(list, wanted, self.ids)
+        self.rules.check(list, wanted, self.ids)
     }
 }
 
@@ -107,7 +107,7 @@ fn answer(
         op::CHECK_WATCHES => watches::check_watches(from, asker, db)?,
         op::REMOVE_WATCHES => watches::remove_watches(from, asker, db)?,
         // A write whose record does not decode came here instead of to the leader.
-        op::CREATE | op::CREATE2 | op::DELETE | op::SET_DATA => Err(code::MARSHALLING_ERROR),
+        op if prepare::supports(op) => Err(code::MARSHALLING_ERROR),
         _ => Err(code::UNIMPLEMENTED),
     })
 }

@@ -14,7 +14,7 @@ use crate::config::ServerConfig;
 use crate::database::Database;
 use crate::jute::client::{ReplyHeader, RequestHeader, code, op, xid};
 use crate::jute::{Jute, Reader};
-use crate::pipeline::Request;
+use crate::pipeline::{Request, prepare};
 use crate::session::IdGenerator;
 
 #[derive(Debug)]
@@ -114,7 +114,6 @@ pub struct Service {
     ids: Option<IdGenerator>,
     pub(super) authority: Authority,
     serving: bool,
-    pub(super) skip_acl: bool,
     pub(super) stats: ServiceStats,
 }
 
@@ -132,7 +131,6 @@ impl Service {
             ids: None,
             authority: Authority::new(config),
             serving: false,
-            skip_acl: config.access.skip_acl,
             stats: ServiceStats::default(),
         }
     }
@@ -225,9 +223,7 @@ impl Service {
         let Some(admission) = self.admit(conn, body.len(), is_throttled, db, out) else { return };
         let wait = match header.op {
             _ if is_throttled => Wait::Turn,
-            op::CREATE | op::CREATE2 | op::DELETE | op::SET_DATA | op::CLOSE_SESSION
-                if crate::pipeline::prepare::decodable(header.op, &body) =>
-            {
+            op if prepare::supports(op) && prepare::decodable(op, &body) => {
                 self.submit(conn, session, &header, body.clone(), out);
                 Wait::Commit
             }
@@ -308,7 +304,7 @@ impl Service {
             self.write(conn, unknown, out);
             return self.drop_connection(conn, db, out);
         }
-        let Some(asker) = self.asker(conn) else { return };
+        let Some(asker) = self.asker(conn, db) else { return };
         let answer = reads::read(op, &pending.body, &asker, db);
         for event in &answer.events {
             self.write(conn, replies::watch_event(event), out);
@@ -318,10 +314,10 @@ impl Service {
     }
 
     /// A connection as the one who asks, or who is told; `None` while it has no session.
-    pub(super) fn asker(&self, conn: ConnId) -> Option<Asker<'_>> {
+    pub(super) fn asker(&self, conn: ConnId, db: &Database) -> Option<Asker<'_>> {
         let connection = self.connections.get(&conn)?;
         let session = connection.session()?;
-        Some(Asker { conn, session, ids: &connection.auth, skip_acl: self.skip_acl })
+        Some(Asker { conn, session, ids: &connection.auth, rules: db.tree().acl_rules() })
     }
 
     pub(super) fn note_latency(&mut self, now: Now, pending: &Pending) {

@@ -12,7 +12,6 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::acl_rules::AclRules;
 use crate::jute::Jute;
 use crate::jute::data::{Acl, Id};
 
@@ -211,13 +210,9 @@ fn parse_ip(address: &str) -> Option<IpAddr> {
     address.parse::<IpAddr>().ok().map(|address| address.to_canonical())
 }
 
-/// [`AclRules::fix_up`] where every scheme may be used.
-pub fn fix_up_acl(list: Option<&[Acl]>, ids: &[Id]) -> Option<Vec<Acl>> {
-    AclRules::default().fix_up(list, ids)
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::acl_rules::AclRules;
     use super::*;
     use crate::jute::data::perms;
 
@@ -333,10 +328,14 @@ mod tests {
             ("nosuch", "x", false),
         ] {
             let list = [acl(31, "world", "anyone"), acl(0, scheme, name)];
-            assert_eq!(fix_up_acl(Some(&list), &[]).is_some(), valid, "{scheme}:{name}");
+            assert_eq!(
+                AclRules::default().fix_up(Some(&list), &[]).is_some(),
+                valid,
+                "{scheme}:{name}"
+            );
         }
-        assert_eq!(fix_up_acl(None, &[]), None);
-        assert_eq!(fix_up_acl(Some(&[]), &[]), None);
+        assert_eq!(AclRules::default().fix_up(None, &[]), None);
+        assert_eq!(AclRules::default().fix_up(Some(&[]), &[]), None);
     }
 
     #[test]
@@ -344,7 +343,7 @@ mod tests {
         let ids = [id("ip", "10.0.0.1"), id("digest", "bob:x"), id("super", "")];
         let list = [acl(3, "auth", ""), acl(3, "auth", ""), acl(1, "world", "anyone")];
         assert_eq!(
-            fix_up_acl(Some(&list), &ids),
+            AclRules::default().fix_up(Some(&list), &ids),
             Some(vec![acl(3, "digest", "bob:x"), acl(1, "world", "anyone")])
         );
     }

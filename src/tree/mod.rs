@@ -48,7 +48,7 @@ use crate::base::{SessionId, Zxid};
 use crate::jute::data::{Acl, Id, StatPersisted, perms};
 
 use acl::AclCache;
-pub use acl::{AclList, OPEN_ACL_ID, check_acl, fix_up_acl};
+pub use acl::{AclList, OPEN_ACL_ID, check_acl};
 pub use acl_rules::AclRules;
 pub use apply::{Applied, Outcome, created_stat};
 pub use arena::Owner;

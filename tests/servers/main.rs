@@ -17,3 +17,4 @@ mod sessions;
 mod standalone;
 mod watches;
 mod words;
+mod writes;

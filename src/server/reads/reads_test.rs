@@ -13,6 +13,7 @@ use crate::jute::txn::*;
 use crate::jute::{Jute, Reader};
 use crate::server::connection::{Connection, State};
 use crate::server::{Input, Output, Service};
+use crate::tree::AclRules;
 
 const ME: ConnId = ConnId(1);
 const OTHER: ConnId = ConnId(2);
@@ -60,7 +61,8 @@ impl Rig {
             service.connections.insert(conn, connection);
             service.by_session.insert(session, conn);
         }
-        Rig { service, db: Database::empty(0), out: Vec::new() }
+        let db = Database::empty(0).with_acl_rules(AclRules::of(&config));
+        Rig { service, db, out: Vec::new() }
     }
 
     fn authenticate(&mut self, conn: ConnId, as_: Id) {
