@@ -115,6 +115,7 @@ impl Served {
                     self.service.revalidated(now(), session, valid, &mut self.db, &mut more);
                 }
                 Output::Submit(_) | Output::Touch { .. } => {}
+                Output::Pause(_) | Output::Resume(_) | Output::NotifyDrained(_) => {}
             }
             self.carry_out(more);
         }

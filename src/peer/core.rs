@@ -52,6 +52,9 @@ pub enum Output {
     QuorumClose { link: LinkId },
     ClientWrite { conn: ConnId, bytes: Bytes },
     ClientClose { conn: ConnId },
+    ClientPause { conn: ConnId },
+    ClientResume { conn: ConnId },
+    ClientNotifyDrained { conn: ConnId },
     Log(Ticket, LogRequest),
     Snapshot(Ticket, SnapshotRequest),
     Halt(Halt),
@@ -181,6 +184,11 @@ impl Peer {
         }
     }
 
+    /// Random bits, which make what is random here reproducible.
+    pub fn seed(&mut self, seed: u64) {
+        self.service.seed(seed);
+    }
+
     /// See [`Service::seed_nonces`].
     pub fn seed_nonces(&mut self, seed: [u64; 2]) {
         self.service.seed_nonces(seed);
@@ -218,7 +226,8 @@ impl Peer {
         let sessions = self.tracker.as_ref().and_then(SessionTracker::next_expiry);
         let reaper = self.reaper.as_ref().map_or(Mono::FAR, Reaper::wake_at);
         let sessions = sessions.unwrap_or(Mono::FAR).min(self.service_deadline());
-        role.min(self.election_wake).min(sessions).min(reaper).min(self.next_purge)
+        let role = role.min(reaper).min(self.service.next_deadline());
+        role.min(self.election_wake).min(sessions).min(self.next_purge)
     }
 
     /// Whether [`Input::Apply`] would do something.
@@ -245,6 +254,7 @@ impl Peer {
         self.close_expired_sessions(now);
         self.on_service_deadline(now);
         self.reap_containers(now);
+        self.on_service_timer(now);
         if now.mono >= self.next_purge {
             let interval = self.config.purge_interval.expect("set, or there is no next purge");
             self.next_purge = now.mono + interval;

@@ -23,6 +23,7 @@ impl Peer {
             ClientEvent::Accepted { conn, peer, subject } => S::Accepted { conn, peer, subject },
             ClientEvent::Frame { conn, body } => S::Frame { conn, body },
             ClientEvent::Lost { conn } => S::Lost { conn },
+            ClientEvent::Drained { conn } => S::Drained { conn },
             ClientEvent::Word { conn, word } => return self.answer_word(now, conn, word),
             ClientEvent::BindFailed { why } => {
                 let why = format!("cannot open the client port: {why}");
@@ -40,6 +41,9 @@ impl Peer {
             match output {
                 S::Write(conn, bytes) => self.out.push(Output::ClientWrite { conn, bytes }),
                 S::Close(conn) => self.out.push(Output::ClientClose { conn }),
+                S::Pause(conn) => self.out.push(Output::ClientPause { conn }),
+                S::Resume(conn) => self.out.push(Output::ClientResume { conn }),
+                S::NotifyDrained(conn) => self.out.push(Output::ClientNotifyDrained { conn }),
                 S::Submit(request) => self.submit(now, request),
                 S::Sync { conn, session, cxid, body } => {
                     self.submit_sync(now, conn, session, cxid, body);
@@ -220,6 +224,14 @@ impl Peer {
             && let Some(request) = reaper.reap(now, self.db.tree())
         {
             self.propose(now, request);
+        }
+    }
+
+    pub(super) fn on_service_timer(&mut self, now: Now) {
+        if now.mono >= self.service.next_deadline() {
+            let mut outputs = Vec::new();
+            self.service.on_timer(now, &mut self.db, &mut outputs);
+            self.route_service(now, outputs);
         }
     }
 

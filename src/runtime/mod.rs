@@ -40,6 +40,8 @@ pub enum Purpose {
     ApplyDelay,
     /// What the nonces of SASL are made of: nobody may be able to guess it.
     SaslNonce,
+    /// Which new sessions a server turns away while it has too many (BlueThrottle).
+    ConnectionThrottle,
 }
 
 /// Which queue of the disk an operation belongs to. Operations of one lane run one after

@@ -57,6 +57,11 @@ pub enum ClientEvent {
     Lost {
         conn: ConnId,
     },
+    /// Everything written to this connection is with the kernel: one for all `notify_drained`
+    /// before it.
+    Drained {
+        conn: ConnId,
+    },
     /// `listen` failed; the source number of this event is 0.
     BindFailed {
         why: String,
@@ -74,6 +79,7 @@ struct Inner<R> {
     post: Post<ClientEvent>,
     conns: LinkTable,
     accepted: Cell<u64>,
+    frame_bytes_max: Cell<usize>,
 }
 
 impl<R: Runtime> fmt::Debug for ClientDriver<R> {
@@ -85,8 +91,19 @@ impl<R: Runtime> fmt::Debug for ClientDriver<R> {
 impl<R: Runtime> ClientDriver<R> {
     pub fn new(rt: R, post: Post<ClientEvent>) -> ClientDriver<R> {
         ClientDriver {
-            inner: Rc::new(Inner { rt, post, conns: LinkTable::default(), accepted: Cell::new(0) }),
+            inner: Rc::new(Inner {
+                rt,
+                post,
+                conns: LinkTable::default(),
+                accepted: Cell::new(0),
+                frame_bytes_max: Cell::new(JUTE_MAXBUFFER_BYTES),
+            }),
         }
+    }
+
+    /// Connections that begin from now on end at a longer request (`jute.maxbuffer`).
+    pub fn set_frame_bytes_max(&self, max: usize) {
+        self.inner.frame_bytes_max.set(max);
     }
 
     /// Opens the client port and the TLS port, whichever of them are wanted.
@@ -154,6 +171,14 @@ impl<R: Runtime> ClientDriver<R> {
         self.inner.conns.close(at, conn.0);
     }
 
+    /// Asks for a `Drained` when everything written is out, be it at once. Nothing comes if the
+    /// connection has ended.
+    pub fn notify_drained(&self, at: Stamp, conn: ConnId) {
+        if let Some(writer) = self.inner.conns.get(conn.0) {
+            writer.notify_drained(at);
+        }
+    }
+
     /// Reads no more from this connection. Frames already read still come.
     pub fn pause(&self, conn: ConnId) {
         self.set_paused(conn, true);
@@ -181,7 +206,13 @@ impl<R: Runtime> Inner<R> {
 
         let inner = Rc::clone(self);
         self.rt.spawn("client connection", async move {
-            let inbound = ClientInbound { conn, peer, first: true, post: Rc::clone(&inner.post) };
+            let inbound = ClientInbound {
+                conn,
+                peer,
+                frame_bytes_max: inner.frame_bytes_max.get(),
+                first: true,
+                post: Rc::clone(&inner.post),
+            };
             let ended = link::run(&inner.rt, at, stream, writer, inbound).await;
             inner.conns.forget(conn.0);
             (inner.post)(ended.at, conn.0, ClientEvent::Lost { conn });
@@ -192,6 +223,7 @@ impl<R: Runtime> Inner<R> {
 struct ClientInbound {
     conn: ConnId,
     peer: String,
+    frame_bytes_max: usize,
     /// Nothing has been taken yet: the next four bytes may be a word.
     first: bool,
     post: Post<ClientEvent>,
@@ -209,12 +241,12 @@ impl Inbound for ClientInbound {
             self.first = false;
             let length = i32::from_be_bytes(*prefix);
             let body = match usize::try_from(length) {
-                Ok(body) if body <= JUTE_MAXBUFFER_BYTES => body,
+                Ok(body) if body <= self.frame_bytes_max => body,
                 _ => {
                     warn!(
                         peer = self.peer,
                         length,
-                        jute.maxbuffer = JUTE_MAXBUFFER_BYTES,
+                        jute.maxbuffer = self.frame_bytes_max,
                         "closing a client: request length out of range"
                     );
                     return Err(format!("request length {length}"));
@@ -228,5 +260,9 @@ impl Inbound for ClientInbound {
             (self.post)(at, conn.0, ClientEvent::Frame { conn, body });
         }
         Ok(Reading::On)
+    }
+
+    fn on_drained(&mut self, at: Stamp) {
+        (self.post)(at, self.conn.0, ClientEvent::Drained { conn: self.conn });
     }
 }

@@ -25,6 +25,10 @@ impl Service {
             return self.drop_connection(conn, db, out);
         };
         let welcome = self.is_serving() || (self.is_read_only() && request.read_only == Some(true));
+        if self.is_serving() && !self.takes_session(now, request.session == SessionId(0)) {
+            tracing::warn!(%conn, "turning a client away: too many sessions begin at once");
+            return self.drop_connection(conn, db, out);
+        }
         // A client that has seen more than we have would go back in time here (C-2).
         if !welcome || request.last_zxid_seen > db.last_applied() {
             return self.drop_connection(conn, db, out);
@@ -158,13 +162,11 @@ impl Service {
     ) {
         let Some(connection) = self.connections.get_mut(&conn) else { return };
         connection.state = State::Open { session, timeout_ms };
-        let early = std::mem::take(&mut connection.early);
         let response = connect_response(session, timeout_ms, self.read_only_byte(read_only));
         self.write(conn, replies::connected(&response), out);
         self.touch_session(now, session, timeout_ms, out);
-        for body in early {
-            self.on_frame(now, conn, body, db, out);
-        }
+        self.stir(conn);
+        self.settle(now, db, out);
     }
 }
 

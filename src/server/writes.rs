@@ -39,6 +39,7 @@ impl Service {
             }
         }
         self.answer_syncs(now, db, out);
+        self.settle(now, db, out);
     }
 
     /// Whether a watch event may go out: who may not read the node is not told of it, though the

@@ -9,6 +9,7 @@ mod ensemble;
 mod beginnings;
 mod histories;
 mod leader_kills;
+mod limits;
 mod local_sessions;
 mod observers;
 mod read_only;

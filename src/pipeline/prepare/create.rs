@@ -1,8 +1,8 @@
 //! create, create2, createContainer, createTTL. (PrepRequestProcessor.pRequest2TxnCreate)
 
-use super::Step;
 use super::records::ChangeRecord;
 use super::request::Creation;
+use super::{Step, len};
 use crate::base::paths;
 use crate::jute::client::{code, create_flags, op};
 use crate::jute::data::perms;
@@ -42,6 +42,7 @@ impl Step<'_> {
         if matches!(Owner::of(parent_stat.ephemeral_owner), Owner::Session(_)) {
             return Err(code::NO_CHILDREN_FOR_EPHEMERALS);
         }
+        self.check_quota(&path, len(&data), 1)?;
 
         // Nothing fails from here on (PR-1).
         let owner = match (op, ttl) {
