@@ -43,9 +43,7 @@ pub async fn run<R: Runtime>(rt: R, config: ServerConfig) {
         }
         hands.election.listen(election);
     }
-    if let Some(client) = &config.client {
-        hands.clients.listen(client.clone());
-    }
+    hands.clients.listen_all(config.client.as_ref(), config.client_tls.as_ref());
     Pump { rt, inbox, hands, peer, last: Stamp(0), apply_at: None, applied: 0, planned: Stamp(0) }
         .turn()
         .await;

@@ -14,6 +14,8 @@
 
 use std::cell::Cell;
 use std::fmt;
+use std::future::Future;
+use std::io;
 use std::rc::Rc;
 
 use bytes::{Buf, Bytes, BytesMut};
@@ -23,6 +25,7 @@ use crate::base::limits::JUTE_MAXBUFFER_BYTES;
 use crate::base::{ConnId, Stamp};
 use crate::runtime::accept::Listening;
 use crate::runtime::link::{self, Inbound, LinkTable, Post, Reading};
+use crate::runtime::tls::{ClientTls, TlsPort};
 use crate::runtime::{HostPort, Label, Runtime, Stream};
 
 /// The words that begin a connection instead of a length, allowed ones or not.
@@ -103,15 +106,51 @@ impl<R: Runtime> ClientDriver<R> {
         self.inner.frame_bytes_max.set(max);
     }
 
-    /// Accepts connections from now on, numbered 1, 2, 3.
+    /// Opens the client port and the TLS port, whichever of them are wanted.
+    pub fn listen_all(&self, client: Option<&HostPort>, tls: Option<&ClientTls>) {
+        if let Some(on) = client {
+            match tls.filter(|tls| tls.port_unification) {
+                Some(tls) => self.listen_tls(on.clone(), tls.clone(), TlsPort::Unified),
+                None => self.listen(on.clone()),
+            }
+        }
+        if let Some(tls) = tls
+            && let Some(on) = &tls.listen
+        {
+            self.listen_tls(on.clone(), tls.clone(), TlsPort::Secure);
+        }
+    }
+
+    /// Accepts connections from now on, numbered 1, 2, 3 over all ports.
     pub fn listen(&self, on: HostPort) {
+        let rt = self.inner.rt.clone();
+        let listener = async move {
+            let opened = rt.listen(&on).await;
+            opened.inspect(|_| info!(%on, "client port open"))
+        };
+        self.accept_from(listener);
+    }
+
+    /// Accepts connections whose TLS handshake is done.
+    pub fn listen_tls(&self, on: HostPort, tls: ClientTls, port: TlsPort) {
+        let rt = self.inner.rt.clone();
+        let listener = async move {
+            let opened = rt.listen_tls(&on, &tls, port).await;
+            opened.inspect(|_| match port {
+                TlsPort::Secure => info!(%on, "client port open, for TLS"),
+                TlsPort::Unified => info!(%on, "client port open, for TLS and plain text"),
+            })
+        };
+        self.accept_from(listener);
+    }
+
+    fn accept_from(&self, listener: impl Future<Output = io::Result<R::Listener>> + 'static) {
         let inner = Rc::clone(&self.inner);
         let listening = Listening::default();
         self.inner.rt.spawn("client listen", async move {
             let rt = inner.rt.clone();
-            match rt.listen(&on).await {
+            match listener.await {
                 Ok(listener) => {
-                    info!(%on, "client port open");
                     listening.accept(&rt, listener, |at, stream| inner.on_accept(at, stream)).await;
                 }
                 Err(error) => {
@@ -162,7 +201,8 @@ impl<R: Runtime> Inner<R> {
         self.accepted.set(conn.0);
         let writer = self.conns.open(conn.0);
         let peer = stream.peer();
-        (self.post)(at, conn.0, ClientEvent::Accepted { conn, peer: peer.clone(), subject: None });
+        let subject = stream.subject();
+        (self.post)(at, conn.0, ClientEvent::Accepted { conn, peer: peer.clone(), subject });
 
         let inner = Rc::clone(self);
         self.rt.spawn("client connection", async move {
