@@ -90,6 +90,7 @@ impl Service {
                 self.drop_connection(conn, db, out);
             }
         }
+        self.settle(now, db, out);
     }
 
     /// What `readOnly` says in an answer to a client that knows of it.
