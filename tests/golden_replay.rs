@@ -3,7 +3,7 @@
 //!
 //! What differs from run to run is mapped, not ignored (`wire::Names`): zxids by one offset,
 //! sessions one to one with the password each of them must have, times one to one with the
-//! transactions that made them. The order of names in getChildren and getEphemerals is nobody's
+//! transactions that made them. The order of names in getChildren, getEphemerals and whoAmI is nobody's
 //! promise and not compared.
 
 mod ensemble;

@@ -136,11 +136,13 @@ fn record(
         op::SASL => one(said, "token", names.text(&from.buffer()?)),
         op::WHO_AM_I => {
             let count = from.int()?;
-            let _ = write!(said, " ids({count})=");
+            let mut ids = Vec::new();
             for _ in 0..count {
                 let (scheme, user) = (from.buffer()?, from.buffer()?);
-                let _ = write!(said, "{}:{} ", names.text(&scheme), names.text(&user));
+                ids.push(format!("{}:{}", names.text(&scheme), names.text(&user)));
             }
+            ids.sort();
+            let _ = write!(said, " ids({count})={}", ids.join(" "));
         }
         op::MULTI | op::MULTI_READ => multi(from, names, said)?,
         // delete, the watch operations, auth and closeSession have no record.
