@@ -46,8 +46,9 @@ enum Commands {
 #[derive(Debug, Args)]
 struct RunArgs {
     scenario: PathBuf,
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
+    /// 1, if neither this nor the file says which.
+    #[arg(long)]
+    seed: Option<u64>,
     /// One case of a file that has several (start orders, sides of a boundary), from 1.
     #[arg(long)]
     case: Option<usize>,
@@ -124,6 +125,12 @@ pub fn main() -> ExitCode {
     }
 }
 
+impl RunArgs {
+    fn seed(&self, scenario: &Scenario) -> u64 {
+        self.seed.or(scenario.seed).unwrap_or(1)
+    }
+}
+
 fn load_with(file: &Path, museum: &[String]) -> Result<Scenario, ExitCode> {
     let mut scenario = load(file)?;
     for name in museum {
@@ -159,11 +166,11 @@ fn run_command(args: &RunArgs) -> ExitCode {
             eprintln!("{}: which of the {cases} cases? --case N", args.scenario.display());
             return ExitCode::from(2);
         }
-        None if cases > 1 && !args.list => return run_cases(args, cases),
+        None if cases > 1 && !args.list => return run_cases(args, &scenario),
         None => 1,
     };
     let options = RunOptions {
-        seed: args.seed,
+        seed: args.seed(&scenario),
         case: case - 1,
         without: args.without.clone(),
         trace: args.trace,
@@ -190,17 +197,13 @@ fn run_command(args: &RunArgs) -> ExitCode {
     failed.unwrap_or_else(|| ExitCode::from(verdict.exit_code()))
 }
 
-fn run_cases(args: &RunArgs, cases: usize) -> ExitCode {
-    let job = |case| Job {
-        file: args.scenario.clone(),
-        case,
-        seed: args.seed,
-        museum: args.museum.clone(),
-    };
+fn run_cases(args: &RunArgs, scenario: &Scenario) -> ExitCode {
+    let (seed, cases) = (args.seed(scenario), scenario.cases.len());
+    let job = |case| Job { file: args.scenario.clone(), case, seed, museum: args.museum.clone() };
     let report = hunt((1..=cases).map(job).collect(), cores(), None, false);
     if report.failed + report.broken > 0 || !args.quiet {
         let (held, runs) = (report.held, report.runs);
-        println!("{} seed {}: {held} of {runs} cases hold", args.scenario.display(), args.seed);
+        println!("{} seed {seed}: {held} of {runs} cases hold", args.scenario.display());
     }
     ExitCode::from(report.exit_code())
 }
@@ -209,17 +212,21 @@ fn hunt_command(args: &HuntArgs) -> ExitCode {
     let mut files = Vec::new();
     for file in &args.scenarios {
         match load_with(file, &args.museum) {
-            Ok(scenario) => files.push((file.clone(), scenario.cases.len())),
+            Ok(scenario) => files.push((file.clone(), scenario.cases.len(), scenario.seed)),
             Err(code) => return code,
         }
     }
     let mut jobs = Vec::new();
     for seed in args.seeds.0..args.seeds.1 {
-        for (file, cases) in &files {
+        for (file, cases, pinned) in &files {
+            // A story about one seed is told once, whatever the range is.
+            if pinned.is_some() && seed != args.seeds.0 {
+                continue;
+            }
             jobs.extend((1..=*cases).map(|case| Job {
                 file: file.clone(),
                 case,
-                seed,
+                seed: pinned.unwrap_or(seed),
                 museum: args.museum.clone(),
             }));
         }
