@@ -1,4 +1,4 @@
-//! `quorate-sim run | replay | hunt | bench`: the laboratory's command line.
+//! `quorate-sim run | replay | shrink | export | hunt | bench`: the laboratory's command line.
 //!
 //! Exit codes: 0 everything holds, 1 a property failed, 2 the command or a file is wrong, 3 the
 //! simulator itself failed.
@@ -13,6 +13,7 @@ use clap::{Args, Parser, Subcommand};
 
 use quorate::base::Museum;
 
+use crate::lab::fingerprint::brief;
 use crate::lab::hunt::{Job, Report, hunt};
 use crate::lab::{RunOptions, run, timeline};
 use crate::scenario::{Scenario, lexer};
@@ -37,6 +38,16 @@ enum Commands {
     /// failed; 2 the file is no recording, or one of another build. With --rerun: 0 everything
     /// holds, 1 a property failed, 3 the simulator failed.
     Replay(recordings::ReplayArgs),
+    /// The smallest scenario file that still fails as a recording does.
+    ///
+    /// Exit codes: 0 the file was written; 2 nothing fails in the recording, or a file is wrong; 3
+    /// the recorded failure does not happen again.
+    Shrink(recordings::ShrinkArgs),
+    /// A recorded run as a scenario file, which the tests then play.
+    ///
+    /// Exit codes: 0 the file was written; 2 there is one already, or a file is wrong; 3 the file
+    /// would not do what was recorded.
+    Export(recordings::ExportArgs),
     /// Many seeds, a process each, on all cores.
     Hunt(HuntArgs),
     /// How many simulated seconds a second of one core gives.
@@ -61,6 +72,9 @@ struct RunArgs {
     /// Write everything that happens into this file (.qrec).
     #[arg(long, value_name = "F.qrec")]
     record: Option<PathBuf>,
+    /// One line for the program that started this run.
+    #[arg(long, hide = true)]
+    brief: bool,
     /// Give every server a task that only sleeps: nothing may change by it.
     #[arg(long)]
     idle_task: bool,
@@ -120,6 +134,8 @@ pub fn main() -> ExitCode {
     match Cli::parse().command {
         Commands::Run(args) => run_command(&args),
         Commands::Replay(args) => recordings::replay_command(&args),
+        Commands::Shrink(args) => recordings::shrink_command(&args),
+        Commands::Export(args) => recordings::export_command(&args),
         Commands::Hunt(args) => hunt_command(&args),
         Commands::Bench(args) => bench_command(&args),
     }
@@ -191,7 +207,9 @@ fn run_command(args: &RunArgs) -> ExitCode {
         Some(file) => recordings::run_into(file, &scenario, &options),
         None => (run(&scenario, &options), None),
     };
-    if !args.quiet || !verdict.holds() {
+    if args.brief {
+        println!("{}", brief(&verdict));
+    } else if !args.quiet || !verdict.holds() {
         println!("{verdict}");
     }
     failed.unwrap_or_else(|| ExitCode::from(verdict.exit_code()))
