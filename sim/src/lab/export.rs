@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use super::recording::Recording;
-use super::shrink::{story_of, wrapped};
+use super::shrink::{named, story_of, without_line, wrapped};
 use crate::scenario::story::Story;
 use crate::scenario::{FileError, Scenario};
 
@@ -41,7 +41,11 @@ pub fn export(
     if let Some(id) = &violates {
         story.set_top("violates", vec![id.clone()]);
         if area == "found" {
-            let _ = writeln!(text, "# {id} fails here. Once that is mended, take `violates` out:");
+            let id = named(id);
+            let _ = writeln!(
+                text,
+                "# In this story {id} fails. Once that is mended, take `violates` out:"
+            );
             let _ = writeln!(text, "# the file then holds, and sees to it that it stays so.");
         }
     }
@@ -58,10 +62,13 @@ fn tell_origin(story: &mut Story, recording: &Recording, scenario: &Scenario) {
         let _ = write!(origin, ", {}", recording.case_name);
     }
     let outcome = match recording.violations.first() {
-        Some(first) => format!("{} fails: {}.", first.id, first.words),
-        None => "Everything holds.".into(),
+        Some(first) => format!("In it {} fails: {}.", named(&first.id), without_line(&first.words)),
+        None => "Everything holds in it.".into(),
     };
-    let about = format!("{origin}, as it was recorded. {outcome} There: {}", scenario.about);
+    let about = format!(
+        "{origin}, as it was recorded. {outcome} The story it was drawn from: {}",
+        scenario.about
+    );
     story.set_top("about", wrapped(&about));
     story.set_top("source", format!("recorded from {origin}"));
 }

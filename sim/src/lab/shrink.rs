@@ -33,7 +33,7 @@ use super::recording::{Build, Recording};
 use super::run::timeline;
 use crate::scenario::lexer::show_duration;
 use crate::scenario::story::Story;
-use crate::scenario::{FileError, Scenario};
+use crate::scenario::{Action, FileError, Scenario};
 use trial::{Hit, Trials};
 
 /// A story of no more lines than this can be read at a glance.
@@ -100,6 +100,9 @@ struct Shrinker {
     trials: Trials,
     want: Fingerprint,
     with_roles: bool,
+    /// Whether what is expected must come where no fault is in the way. Without this an
+    /// expectation would fail most simply where it is looked at too early.
+    met_without_faults: bool,
 }
 
 /// Shrinks what a recording shows. `scenario` is the one it carries.
@@ -118,7 +121,8 @@ pub fn shrink(
     let hit = trials.run(&story).filter(|hit| is_recorded(recording, hit));
     let Some(hit) = hit else { return Err(does_not_repeat(recording)) };
     let want = hit.print.clone();
-    let mut shrinker = Shrinker { story, hit, trials, want, with_roles: true };
+    let met_without_faults = want.id == "expect" && trials.run(&without_faults(&story)).is_none();
+    let mut shrinker = Shrinker { story, hit, trials, want, with_roles: true, met_without_faults };
     shrinker.work();
     if shrinker.story.lines.len() > LINES_GOAL {
         // Perhaps other servers can show the same.
@@ -220,8 +224,17 @@ impl Shrinker {
     /// Takes the first of these stories that fails as wanted. Its place, if there is one.
     fn attempt(&mut self, candidates: Vec<Story>) -> Option<usize> {
         let (want, with_roles) = (self.want.clone(), self.with_roles);
-        let found = self.trials.first(&candidates, &mut |hit| want.is(&hit.print, with_roles));
-        let (n, hit) = found?;
+        let mut from = 0;
+        let (n, hit) = loop {
+            let rest = candidates.get(from..)?;
+            let wanted = &mut |hit: &Hit| want.is(&hit.print, with_roles);
+            let (n, hit) = self.trials.first(rest, wanted)?;
+            let plain = || without_faults(&rest[n]);
+            if !self.met_without_faults || self.trials.run(&plain()).is_none() {
+                break (from + n, hit);
+            }
+            from += n + 1;
+        };
         self.story = candidates.into_iter().nth(n)?;
         self.hit = hit;
         self.tell();
@@ -264,18 +277,29 @@ impl Size {
     }
 }
 
+/// Servers start, clients ask, things are expected; nothing is in their way.
+fn without_faults(story: &Story) -> Story {
+    let mut story = story.clone();
+    let harmless = |action: &Action| {
+        matches!(action, Action::Start(_) | Action::Client { .. } | Action::Expect(_))
+    };
+    story.lines.iter_mut().for_each(|line| line.actions.retain(harmless));
+    edit::tidy(story)
+}
+
 /// With what it is about, and what must fail in it.
 fn finished(shrinker: &Shrinker, recording: &Recording) -> String {
     let mut story = shrinker.story.clone();
     let id = &shrinker.want.id;
-    let words = recording.violations.first().map_or("", |violated| violated.words.as_str());
+    let words = recording.violations.first().map_or("", |violated| without_line(&violated.words));
     let file = Path::new(&recording.scenario_file);
     let file = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let origin = format!("{file}, seed {}", recording.seed);
     story.set_top(
         "about",
         wrapped(&format!(
-            "The smallest story found in which {id} fails as in {origin}. There: {words}."
+            "The smallest story found in which {} fails as in {origin}. There: {words}.",
+            named(id)
         )),
     );
     story.set_top("source", format!("shrunk from {origin}"));
@@ -283,6 +307,22 @@ fn finished(shrinker: &Shrinker, recording: &Recording) -> String {
         story.set_top("violates", vec![id.clone()]);
     }
     story.text()
+}
+
+/// The words of a violation without the line of a file that is not at hand.
+pub(super) fn without_line(words: &str) -> &str {
+    let rest = words.strip_prefix("line ").and_then(|rest| rest.split_once(' '));
+    rest.map_or(words, |(_, rest)| rest)
+}
+
+/// A property as the subject of a sentence.
+pub(super) fn named(id: &str) -> &str {
+    match id {
+        "expect" => "an expectation",
+        "halt" => "the life of a process",
+        "assert" => "an assertion",
+        id => id,
+    }
 }
 
 /// Lines of readable length.

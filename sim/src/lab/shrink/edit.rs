@@ -185,8 +185,9 @@ fn line_without(line: Line, gone: ServerId) -> Option<Line> {
     (!actions.is_empty()).then_some(Line { actions, ..line })
 }
 
-/// Removes what clients do that never connect, and what is expected of them.
+/// Sorts lines by time; removes what clients do that never connect, and what is expected of them.
 pub(super) fn tidy(mut story: Story) -> Story {
+    story.lines.sort_by_key(|line| when_from(&line.when));
     let mut connected = BTreeSet::from(["probe".to_owned()]);
     for line in &mut story.lines {
         line.actions.retain_mut(|action| match action {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Shrinker;
-use super::edit::{set_from, when_from};
+use super::edit::{set_from, tidy, when_from};
 use super::lines::round_up;
 use crate::scenario::lexer::show_duration;
 use crate::scenario::story::Story;
@@ -38,7 +38,7 @@ impl Shrinker {
             let mut story = self.story.clone();
             story.lines.iter_mut().for_each(|line| round_line(line, step));
             round_workload(&mut story, step);
-            story
+            tidy(story)
         });
         let all = all.into_iter().filter(|story| *story != self.story).collect();
         changed |= self.attempt(all).is_some();
@@ -46,7 +46,7 @@ impl Shrinker {
             let one = STEPS_MS.map(|step| {
                 let mut story = self.story.clone();
                 round_line(&mut story.lines[n], step);
-                story
+                tidy(story)
             });
             changed |= self.attempt_rounder(one.into());
         }
@@ -105,7 +105,7 @@ fn shifted(story: &Story, from: Duration, by: Duration) -> Story {
     }
     let duration = story.duration().saturating_sub(by);
     story.set_duration(duration);
-    story
+    tidy(story)
 }
 
 fn round_down(time: Duration) -> Duration {
