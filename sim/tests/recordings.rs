@@ -273,3 +273,14 @@ fn an_exported_run_is_a_test_and_overwrites_nothing() {
     assert_eq!(code(&output), 0, "{}", out(&output));
     assert!(dir.join("found/three_voters_seed_1.toml").is_file());
 }
+
+/// The time may be up at once: the file still fails in the same way.
+#[test]
+fn a_shrink_without_time_leaves_a_file_that_fails() {
+    let dir = dir("no_time");
+    let file = record(&dir, &[CHAOS, "--seed", "1", "--museum", "ack_before_flush"]);
+    let output = sim(&["shrink", path(&file), "--time", "0s"]);
+    assert_eq!(code(&output), 0, "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(out(&output).contains("the time was up"), "{}", out(&output));
+    assert_eq!(code(&sim(&["run", path(&file.with_extension("small.toml"))])), 0);
+}

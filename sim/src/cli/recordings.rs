@@ -25,7 +25,7 @@ pub(super) struct ReplayArgs {
 #[derive(Debug, Args)]
 pub(super) struct ShrinkArgs {
     recording: PathBuf,
-    /// Where to write the scenario; beside the recording, as F.toml, if not given.
+    /// Where to write the scenario; beside the recording, as F.small.toml, if not given.
     #[arg(long, value_name = "S.toml")]
     out: Option<PathBuf>,
     /// Take the best so far after this long.
@@ -121,7 +121,7 @@ pub(super) fn shrink_command(args: &ShrinkArgs) -> ExitCode {
         Ok(loaded) => loaded,
         Err(code) => return code,
     };
-    let out = args.out.clone().unwrap_or_else(|| args.recording.with_extension("toml"));
+    let out = args.out.clone().unwrap_or_else(|| args.recording.with_extension("small.toml"));
     let jobs = args.jobs.unwrap_or_else(super::cores);
     let options = ShrinkOptions { time: args.time, jobs, shows: true };
     let shrunk = match shrink(&recording, &scenario, &options) {

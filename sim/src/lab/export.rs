@@ -1,8 +1,7 @@
 //! A recorded run as a scenario file of the repository: a test from then on.
 //!
 //! The file says everything itself: the timeline with every drawn fault, the seed, and what must
-//! fail in it. With exhibits switched on it belongs into `museum/`; everything else that was found
-//! goes into `found/`.
+//! fail in it. An exhibit that was caught belongs into `museum/`; everything else goes into `found/`.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -36,7 +35,8 @@ pub fn export(
     if scenario.seed.is_none() {
         tell_origin(&mut story, recording, scenario);
     }
-    let area = if scenario.museum.is_empty() { "found" } else { "museum" };
+    let caught = violates.is_some() && !scenario.museum.is_empty();
+    let area = if caught { "museum" } else { "found" };
     let mut text = String::new();
     if let Some(id) = &violates {
         story.set_top("violates", vec![id.clone()]);

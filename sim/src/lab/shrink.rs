@@ -46,7 +46,7 @@ const OTHER_SEEDS: u64 = 4;
 /// How to shrink.
 #[derive(Clone, Copy, Debug)]
 pub struct ShrinkOptions {
-    /// The best so far is taken after this long.
+    /// After this long the best so far is taken.
     pub time: Duration,
     /// Trials at a time.
     pub jobs: usize,
@@ -117,9 +117,11 @@ pub fn shrink(
     }
     let story = story_of(recording, scenario)?;
     let before = Size::of(&story);
-    let mut trials = Trials::new(options.jobs, options.time, progress(options.shows))?;
+    let mut trials = Trials::new(options.jobs, progress(options.shows))?;
+    // However little time there is, whether it fails at all has to be known.
     let hit = trials.run(&story).filter(|hit| is_recorded(recording, hit));
     let Some(hit) = hit else { return Err(does_not_repeat(recording)) };
+    trials.end_at(begun + options.time);
     let want = hit.print.clone();
     let met_without_faults = want.id == "expect" && trials.run(&without_faults(&story)).is_none();
     let mut shrinker = Shrinker { story, hit, trials, want, with_roles: true, met_without_faults };
@@ -217,7 +219,7 @@ impl Shrinker {
     fn control(&mut self) -> Option<bool> {
         let mut story = self.story.clone();
         story.table.remove("museum")?;
-        self.trials.grant(CONTROL_TIME);
+        self.trials.end_at(Instant::now() + CONTROL_TIME);
         Some(self.trials.run(&story).is_none())
     }
 

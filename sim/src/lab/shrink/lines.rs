@@ -12,8 +12,11 @@ impl Shrinker {
     /// What comes behind the failure cannot matter, unless it was judged by the whole.
     pub(super) fn cut_tail(&mut self) -> bool {
         let (at, duration) = (self.hit.at, self.story.duration());
-        if at.is_zero() || at >= duration {
+        if at.is_zero() {
             return false;
+        }
+        if at >= duration {
+            return self.shorter_story();
         }
         let mut candidates = Vec::new();
         let needed = self.story.lines.iter().map(|line| when_from(&line.when));
@@ -34,6 +37,21 @@ impl Shrinker {
         if story.lines.len() < self.story.lines.len() {
             candidates.push(tidy(story));
         }
+        self.attempt(candidates).is_some()
+    }
+
+    /// Where the failure comes when the story is over: the story ends earlier.
+    fn shorter_story(&mut self) -> bool {
+        let (duration, second) = (self.story.duration(), Duration::from_secs(1));
+        let last = self.story.lines.iter().map(|line| when_from(&line.when)).max();
+        let least = round_up(last.unwrap_or_default().max(second), second);
+        let ends = [least, least + second, least + (duration.saturating_sub(least)) / 2];
+        let candidates = ends.into_iter().filter(|end| *end < duration).map(|end| {
+            let mut story = self.story.clone();
+            story.set_duration(round_up(end, second));
+            story
+        });
+        let candidates = candidates.filter(|story| story.duration() < duration).collect();
         self.attempt(candidates).is_some()
     }
 

@@ -41,14 +41,14 @@ pub(super) struct Trials {
 }
 
 impl Trials {
-    pub(super) fn new(jobs: usize, time: Duration, bar: ProgressBar) -> std::io::Result<Trials> {
+    pub(super) fn new(jobs: usize, bar: ProgressBar) -> std::io::Result<Trials> {
         let dir = std::env::temp_dir().join(format!("quorate-shrink-{}", std::process::id()));
         fs::create_dir_all(&dir)?;
         Ok(Trials {
             dir,
             program: std::env::current_exe()?,
             jobs: jobs.max(1),
-            deadline: Instant::now() + time,
+            deadline: Instant::now() + RUN_MAX,
             known: BTreeMap::new(),
             files: AtomicUsize::new(0),
             runs: 0,
@@ -56,9 +56,9 @@ impl Trials {
         })
     }
 
-    /// More time, from now on.
-    pub(super) fn grant(&mut self, time: Duration) {
-        self.deadline = self.deadline.max(Instant::now() + time);
+    /// Trials that still run then are ended, and tell nothing.
+    pub(super) fn end_at(&mut self, deadline: Instant) {
+        self.deadline = deadline;
     }
 
     pub(super) fn time_is_up(&self) -> bool {
