@@ -7,11 +7,12 @@
 //! The forms are those that mean something: no pair of equal transactions satisfies an order, and
 //! followers are not the only servers that must agree.
 //!
-//! Not here: what clients see (`workload::judge`: C-1, C-2, C-5), and liveness deadlines, which
+//! Not here: what clients see (`workload::contract`: C-1 to C-10), and liveness deadlines, which
 //! need a clock that goes on when nothing happens (`liveness.rs`, asked by the lab).
 
 mod agreement;
 mod commit_consistency;
+mod commit_times;
 mod committed_durability;
 mod contiguity;
 mod election_agreement;
@@ -42,6 +43,7 @@ mod vote_order;
 mod voters_only;
 mod winner_dominance;
 
+pub use commit_times::CommitTimes;
 pub use ghost::{Event, Fact, Ghost};
 
 use std::collections::BTreeMap;
@@ -109,6 +111,7 @@ pub trait Checker {
 /// All of them, on one ghost state.
 pub struct Checkers {
     pub ghost: Ghost,
+    pub commits: CommitTimes,
     checkers: Vec<Box<dyn Checker>>,
     findings: Findings,
 }
@@ -150,7 +153,12 @@ impl Checkers {
             Box::new(step_down::StepDown::default()),
             Box::new(session_expiry::SessionExpiry::default()),
         ];
-        Checkers { ghost: Ghost::new(ensemble, disks), checkers, findings: Findings::default() }
+        Checkers {
+            ghost: Ghost::new(ensemble, disks),
+            commits: CommitTimes::default(),
+            checkers,
+            findings: Findings::default(),
+        }
     }
 
     /// Takes in the next fact; stamps never go back.
@@ -162,6 +170,7 @@ impl Checkers {
             checker.before(&self.ghost, fact, &mut self.findings);
         }
         self.ghost.advance(fact);
+        self.commits.take(fact);
         for checker in &mut self.checkers {
             checker.after(&self.ghost, fact, &mut self.findings);
         }

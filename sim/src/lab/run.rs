@@ -4,6 +4,7 @@
 //! checkers get the facts of an instant when it has settled; the run ends at the first violation.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::Duration;
@@ -16,7 +17,7 @@ use super::verdict::Verdict;
 use crate::checkers::liveness::{self, Deadlines};
 use crate::checkers::{Checkers, Ghost, Violation};
 use crate::scenario::{Case, ClientState, Expectation, Line, Scenario};
-use crate::workload::judge::judge;
+use crate::workload::contract::{Evidence, judge};
 use crate::workload::{History, Outcome};
 use crate::world::{SETTLE, World, WorldOptions};
 
@@ -97,6 +98,7 @@ fn empty_verdict(scenario: &Scenario, case: &Case, options: &RunOptions) -> Verd
         notes: 0,
         hash: 0,
         operations: (0, 0, 0),
+        compared: BTreeMap::new(),
         wanted: scenario.violates.clone(),
         simulator: None,
     }
@@ -111,6 +113,7 @@ struct Play {
     found: Vec<Violation>,
     story: Duration,
     liveness: bool,
+    strict_sync: bool,
     /// Everything up to here has been looked at.
     seen: Stamp,
     verdict: Verdict,
@@ -138,6 +141,7 @@ impl Play {
             found: Vec::new(),
             story: case.duration,
             liveness: scenario.liveness,
+            strict_sync: scenario.strict.iter().any(|id| id == "C-3"),
             seen: Stamp(0),
             verdict: empty_verdict(scenario, case, options),
         }
@@ -317,7 +321,15 @@ impl Play {
     fn verdict(mut self) -> Verdict {
         let (sequence, complete) = super::sequence::committed(&self.world, &self.checkers.ghost);
         let history = self.history.borrow();
-        self.found.extend(judge(&history, &sequence, complete));
+        let judgement = judge(&Evidence {
+            history: &history,
+            sequence: &sequence,
+            complete,
+            observers: &self.checkers.ghost.ensemble.observers,
+            commits: &self.checkers.commits,
+            strict_sync: self.strict_sync,
+        });
+        self.found.extend(judgement.found);
         self.found.sort_by_key(|violation| violation.at);
         self.found.truncate(TOLD_MAX);
         let late = self.world.late_events();
@@ -327,6 +339,7 @@ impl Play {
             notes: self.recorder.notes(),
             hash: self.recorder.hash(),
             operations: history.counts(),
+            compared: judgement.compared,
             simulator: (late > 0).then(|| format!("{late} events came late to their readers")),
             ..self.verdict.clone()
         }

@@ -355,6 +355,7 @@ impl Stage {
                 every,
                 writes: workload.writes,
                 nodes: workload.nodes,
+                mix: workload.mix.clone().map(Rc::new),
             };
             let timeout = workload.session_timeout;
             let client = self.new_client(&name, number, servers.clone(), timeout, source);

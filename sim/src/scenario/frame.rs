@@ -16,6 +16,7 @@ pub(super) struct Frame {
     pub(super) liveness: Option<Text>,
     pub(super) museum: Option<Vec<Text>>,
     pub(super) violates: Option<Vec<Text>>,
+    pub(super) strict: Option<Vec<Text>>,
     pub(super) ensemble: Ensemble,
     #[serde(default)]
     pub(super) network: Network,
@@ -87,6 +88,9 @@ pub(super) struct Workload {
     pub(super) from: Option<Text>,
     pub(super) until: Option<Text>,
     pub(super) nodes: Option<u32>,
+    pub(super) watches: Option<f64>,
+    /// Weights of kinds of operations.
+    pub(super) mix: Option<BTreeMap<Spanned<String>, u64>>,
 }
 
 /// Most so many faults of a class a minute; each seed draws its own rate up to it.

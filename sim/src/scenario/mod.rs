@@ -16,6 +16,7 @@ pub mod error;
 mod frame;
 pub mod lexer;
 mod links;
+pub mod mix;
 pub mod timeline;
 
 pub use action::{Action, ClientAct, ClientState, Expectation, Line, Trigger, When};
@@ -45,6 +46,8 @@ pub struct Scenario {
     pub museum: Vec<Exhibit>,
     /// Properties of which one must fail: the file shows a bug, and that it is caught.
     pub violates: Vec<String>,
+    /// Properties held in a stronger form than ZooKeeper promises: C-3.
+    pub strict: Vec<String>,
     /// False where the ensemble cannot be available: the file says so, and the liveness
     /// deadlines do not run.
     pub liveness: bool,
@@ -137,6 +140,8 @@ pub struct Workload {
     pub until: Duration,
     /// How many znodes the clients share.
     pub nodes: u32,
+    /// What the clients ask for; without one, reads and `writes` alone.
+    pub mix: Option<mix::Mix>,
 }
 
 impl Scenario {

@@ -18,6 +18,41 @@ pub struct Record {
     pub outcome: Option<Outcome>,
 }
 
+/// A watch event as it arrived.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WatchEvent {
+    pub at: Stamp,
+    /// Of the transaction; -1 if the event makes up for a change that was missed.
+    pub zxid: Zxid,
+    /// A value of `jute::client::event`.
+    pub kind: i32,
+    pub path: String,
+}
+
+/// What came over a connection, one after the other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Frame {
+    /// The reply to the operation of this number.
+    Reply(usize),
+    Ping {
+        at: Stamp,
+        zxid: Zxid,
+    },
+    Event(WatchEvent),
+}
+
+/// One connection with an open session.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    pub client: String,
+    pub session: SessionId,
+    pub server: ServerId,
+    pub opened: Stamp,
+    /// The server said that it only reads.
+    pub read_only: bool,
+    pub frames: Vec<Frame>,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     Reply {
@@ -55,6 +90,8 @@ pub struct Complaint {
 pub struct History {
     pub records: Vec<Record>,
     pub complaints: Vec<Complaint>,
+    /// In the order of their opening.
+    pub connections: Vec<Connection>,
     /// When a client was told that its session is over, and by whom.
     pub expired: Vec<(SessionId, Stamp, ServerId)>,
     /// Sessions that were opened, and by whom.
@@ -68,6 +105,16 @@ impl History {
         self.records.len() - 1
     }
 
+    /// Takes note of a connection; its number is for [`History::arrived`].
+    pub fn open(&mut self, connection: Connection) -> usize {
+        self.connections.push(connection);
+        self.connections.len() - 1
+    }
+
+    pub fn arrived(&mut self, connection: usize, frame: Frame) {
+        self.connections[connection].frames.push(frame);
+    }
+
     pub fn complete(&mut self, number: usize, outcome: Outcome) {
         self.records[number].outcome = Some(outcome);
     }
@@ -79,7 +126,9 @@ impl History {
 
     /// How many operations this client asked for before a moment.
     pub fn count_before(&self, client: &str, at: Stamp) -> usize {
-        let asked = |record: &&Record| record.client == client && record.invoked < at;
+        // Watches are set again by the client itself, unasked.
+        let is_own = |op: &Op| !matches!(op, Op::SetWatches(_));
+        let asked = |r: &&Record| r.client == client && r.invoked < at && is_own(&r.op);
         self.records.iter().filter(asked).count()
     }
 

@@ -1,0 +1,75 @@
+//! What each leader had committed, and when; and which epoch each server served in.
+//!
+//! For C-3: a client's sync is answered by the leader of its server's epoch.
+
+use std::collections::BTreeMap;
+
+use quorate::base::{Epoch, Note, RoleName, ServerId, Stamp, Zxid};
+
+use super::{Event, Fact};
+
+#[derive(Clone, Debug, Default)]
+pub struct CommitTimes {
+    commits: BTreeMap<Epoch, Vec<(Stamp, Zxid)>>,
+    serves: BTreeMap<ServerId, Vec<(Stamp, Option<Epoch>)>>,
+}
+
+impl CommitTimes {
+    pub(super) fn take(&mut self, fact: &Fact) {
+        let epoch = match &fact.event {
+            Event::Note(Note::Established { epoch, history_end, .. }) => {
+                self.commits.entry(*epoch).or_default().push((fact.at, *history_end));
+                Some(*epoch)
+            }
+            Event::Note(Note::Serving { epoch, .. }) => Some(*epoch),
+            Event::Note(Note::Committed { zxid, .. }) => {
+                if let Some(epoch) = self.epoch_at(fact.server, fact.at) {
+                    self.commits.entry(epoch).or_default().push((fact.at, *zxid));
+                }
+                return;
+            }
+            Event::Note(Note::Role { role: RoleName::Looking, .. }) | Event::Died => None,
+            _ => return,
+        };
+        self.serves.entry(fact.server).or_default().push((fact.at, epoch));
+    }
+
+    /// The epoch a server served in at a moment.
+    fn epoch_at(&self, server: ServerId, at: Stamp) -> Option<Epoch> {
+        let serves = self.serves.get(&server)?;
+        let count = serves.partition_point(|(since, _)| *since <= at);
+        serves[..count].last()?.1
+    }
+
+    /// What the leader of this server's epoch had committed before a moment; 0 if the server did
+    /// not serve then.
+    pub fn committed(&self, server: ServerId, before: Stamp) -> Zxid {
+        let Some(epoch) = self.epoch_at(server, before) else { return Zxid::ZERO };
+        let commits = self.commits.get(&epoch).map(Vec::as_slice).unwrap_or_default();
+        let count = commits.partition_point(|(at, _)| *at < before);
+        commits[..count].last().map_or(Zxid::ZERO, |(_, zxid)| *zxid)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checkers::testing::{Story, s, z};
+
+    #[test]
+    fn a_commit_counts_from_its_moment_and_for_its_own_epoch() {
+        let mut story = Story::healthy();
+        let early = story.now();
+        story.write(3, &[1], z(1, 3));
+        let late = story.now();
+        let commits = &story.checkers.commits;
+        // 2 serves in the epoch and has not applied it: the leader's word counts.
+        assert_eq!(commits.committed(s(2), early), z(1, 2));
+        assert_eq!(commits.committed(s(2), late), z(1, 3));
+        assert_eq!(commits.committed(s(9), late), Zxid::ZERO);
+        story.event(2, Event::Died);
+        story.wait(std::time::Duration::from_millis(5));
+        let later = story.now();
+        assert_eq!(story.checkers.commits.committed(s(2), later), Zxid::ZERO);
+    }
+}

@@ -1,0 +1,66 @@
+//! C-3  Sync, then read: what a sync answers, and what is read behind it, is at least what the
+//! leader had committed when it took the sync up.
+//!
+//! The leader is the one of the epoch in which the client's server serves; when it took the sync
+//! up is not known, but that was not before the client asked. A leader that has been deposed and
+//! does not know it answers too, as ZooKeeper's does: a sync asks no quorum. The strict form wants
+//! every write that was done, whoever leads; it fails just there (`strict` in a scenario).
+
+use quorate::base::{Stamp, Zxid};
+use quorate::jute::client::code;
+
+use super::linear_writes::is_transaction;
+use super::{Evidence, Judgement, reply, session_view};
+use crate::workload::history::Frame;
+use crate::workload::op::Op;
+
+pub(super) fn check(evidence: &Evidence<'_>, out: &mut Judgement) {
+    let done = if evidence.strict_sync { done_writes(evidence) } else { Vec::new() };
+    for connection in &evidence.history.connections {
+        // The bound that the newest sync set; it holds for all that follows on this connection.
+        let mut bound = Zxid::ZERO;
+        for frame in &connection.frames {
+            if let Frame::Reply(n) = frame {
+                let record = &evidence.history.records[*n];
+                let answered = reply(record).is_some_and(|reply| reply.err == code::OK);
+                if matches!(record.op, Op::Sync { .. }) && answered {
+                    let asked = record.invoked;
+                    let weak = evidence.commits.committed(connection.server, asked);
+                    bound = bound.max(weak).max(newest_before(&done, asked));
+                    out.count("C-3");
+                }
+            }
+            let Some((at, zxid)) = session_view::shown(evidence, frame) else { continue };
+            if zxid < bound {
+                let words = format!(
+                    "client {} synced, and is shown {zxid}; {bound} was committed before",
+                    connection.client
+                );
+                out.add("C-3", at, connection.server, words);
+                bound = Zxid::ZERO;
+            }
+        }
+    }
+}
+
+/// When writes were answered, and the highest zxid of all that were by then.
+fn done_writes(evidence: &Evidence<'_>) -> Vec<(Stamp, Zxid)> {
+    let records = evidence.history.records.iter();
+    let replies = records.filter_map(|record| Some((record, reply(record)?)));
+    let mut done: Vec<(Stamp, Zxid)> = replies
+        .filter(|(record, reply)| is_transaction(record, reply))
+        .map(|(_, reply)| (reply.at, reply.zxid))
+        .collect();
+    done.sort_unstable();
+    let mut highest = Zxid::ZERO;
+    for (_, zxid) in &mut done {
+        highest = highest.max(*zxid);
+        *zxid = highest;
+    }
+    done
+}
+
+fn newest_before(done: &[(Stamp, Zxid)], at: Stamp) -> Zxid {
+    let count = done.partition_point(|(when, _)| *when < at);
+    if count == 0 { Zxid::ZERO } else { done[count - 1].1 }
+}

@@ -1,0 +1,124 @@
+//! C-4 (second half)  No watch is lost: once the path of a one-shot watch has changed, no later
+//! answer of that session shows the change before the event came, over reconnects as well.
+//!
+//! Told from the client's side alone, without the server's tables: a second opinion on
+//! `watch_events.rs`. Two things ZooKeeper does not promise: an exists watch does not hear of a
+//! node that came and went while the client was between two servers; and a change of a node that
+//! may not be read takes the watch along untold.
+
+use std::collections::BTreeMap;
+
+use quorate::base::{SessionId, Zxid};
+use quorate::jute::client::{code, event};
+
+use super::replay::{CatchUp, Changes, Replayed};
+use super::session_view::shown;
+use super::watch_tables::{Mode, Table};
+use super::{Evidence, Judgement, reply};
+use crate::workload::history::{Frame, Record};
+use crate::workload::op::{Op, Rewatch};
+
+/// By table and path: what a watch there hears of, and whether everybody could read it then.
+type Changed<'a> = BTreeMap<(Table, &'a str), Vec<(Zxid, bool)>>;
+
+/// By table and path: the change that ends the watch. `None` if none does, or nobody is told.
+type Armed = BTreeMap<(Table, String), Option<Zxid>>;
+
+pub(super) fn check(evidence: &Evidence<'_>, replayed: &Replayed, out: &mut Judgement) {
+    let changed = changed(&replayed.changes);
+    let mut sessions: BTreeMap<SessionId, Armed> = BTreeMap::new();
+    for connection in &evidence.history.connections {
+        let armed = sessions.entry(connection.session).or_default();
+        for frame in &connection.frames {
+            if let Frame::Event(event) = frame {
+                fired(armed, event.kind, &event.path);
+                continue;
+            }
+            let Some((at, zxid)) = shown(evidence, frame) else { continue };
+            let record = match frame {
+                Frame::Reply(n) => Some((&evidence.history.records[*n], replayed.catch_ups.get(n))),
+                _ => None,
+            };
+            if let Some((Record { op: Op::SetWatches(again), .. }, Some(catch_up))) = record {
+                rearm_missing(armed, again, catch_up, &changed, zxid);
+            }
+            let lost = armed.iter().find(|(_, due)| due.is_some_and(|due| due <= zxid));
+            if let Some(((table, path), due)) = lost.map(|(key, due)| (key.clone(), *due)) {
+                let words = format!(
+                    "client {} is shown {zxid}; its {table:?} watch of {path} never told of {}",
+                    connection.client,
+                    due.unwrap_or_default()
+                );
+                out.add("C-4", at, connection.server, words);
+                armed.remove(&(table, path));
+            }
+            if let Some((record, _)) = record {
+                set(armed, record, &changed);
+            }
+        }
+    }
+}
+
+fn changed(all: &[Changes]) -> Changed<'_> {
+    let mut changed = Changed::new();
+    for Changes { zxid, changes, .. } in all {
+        for change in changes {
+            let path = change.path.as_str();
+            let mut note = |table, path, readable| {
+                changed.entry((table, path)).or_default().push((*zxid, readable));
+            };
+            note(Table::Data, path, change.readable);
+            if change.kind == event::DELETED {
+                note(Table::Child, path, change.readable);
+            }
+            if let Some((parent, readable)) = &change.parent {
+                note(Table::Child, parent, *readable);
+            }
+        }
+    }
+    changed
+}
+
+/// The first change behind this state that a watch here must tell of.
+fn due(changed: &Changed<'_>, table: Table, path: &str, since: Zxid) -> Option<Zxid> {
+    let changes = changed.get(&(table, path))?;
+    let next = changes.get(changes.partition_point(|(zxid, _)| *zxid <= since))?;
+    next.1.then_some(next.0)
+}
+
+fn fired(armed: &mut Armed, kind: i32, path: &str) {
+    if kind != event::CHILDREN_CHANGED {
+        armed.remove(&(Table::Data, path.to_owned()));
+    }
+    if matches!(kind, event::CHILDREN_CHANGED | event::DELETED) {
+        armed.remove(&(Table::Child, path.to_owned()));
+    }
+}
+
+/// Exists watches of nodes that are missing, still or again, begin anew.
+fn rearm_missing(
+    armed: &mut Armed,
+    again: &Rewatch,
+    catch_up: &CatchUp,
+    changed: &Changed<'_>,
+    zxid: Zxid,
+) {
+    for path in &again.exist {
+        let key = (Table::Data, path.clone());
+        let is_set = catch_up.armed.contains(&(Table::Data, path.clone(), Mode::Standard));
+        if is_set && !again.data.contains(path) && armed.contains_key(&key) {
+            armed.insert(key, due(changed, Table::Data, path, zxid));
+        }
+    }
+}
+
+fn set(armed: &mut Armed, record: &Record, changed: &Changed<'_>) {
+    let Some(reply) = reply(record) else { return };
+    let (table, path) = match (&record.op, reply.err) {
+        (Op::Get { path, watch: true }, code::OK)
+        | (Op::Exists { path, watch: true }, code::OK | code::NO_NODE) => (Table::Data, path),
+        (Op::List { path, watch: true }, code::OK) => (Table::Child, path),
+        _ => return,
+    };
+    armed.insert((table, path.clone()), due(changed, table, path, reply.zxid));
+}
