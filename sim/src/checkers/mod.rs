@@ -35,7 +35,7 @@ mod quorum_evidence;
 mod session_expiry;
 mod step_down;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod total_order;
 mod truthful_ack;
 mod vote_monotone;

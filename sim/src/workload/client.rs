@@ -494,13 +494,7 @@ impl<R: Runtime> Running<R> {
         self.spec.history.borrow_mut().complaints.push(complaint);
     }
 
-    fn complaint(
-        &self,
-        id: &'static str,
-        at: Stamp,
-        server: ServerId,
-        words: String,
-    ) -> Complaint {
+    fn complaint(&self, id: &'static str, at: Stamp, server: ServerId, words: String) -> Complaint {
         let words = format!("server {server} {words} (client {})", self.spec.name);
         Complaint { id, at, server, words }
     }

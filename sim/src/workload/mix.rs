@@ -53,7 +53,14 @@ struct Dice<'a> {
 }
 
 /// The `n`-th thing a client does.
-pub(super) fn draw(draws: &Draws, client: u64, n: u64, mix: &Mix, nodes: u32, memory: &Memory) -> Act {
+pub(super) fn draw(
+    draws: &Draws,
+    client: u64,
+    n: u64,
+    mix: &Mix,
+    nodes: u32,
+    memory: &Memory,
+) -> Act {
     let dice = Dice { draws, client, n, part: 0, nodes: nodes.into(), memory };
     // The first client begins by creating what all of them work on.
     if client == 1 && n < u64::from(nodes) {
@@ -198,7 +205,9 @@ impl<'a> Dice<'a> {
         let part = |part| Dice { part, ..*self };
         let data = self.data();
         match self.below("mix multi", 10) {
-            0..4 => (0..2 + self.below("mix multi length", 3)).map(|n| part(n + 1).part()).collect(),
+            0..4 => {
+                (0..2 + self.below("mix multi length", 3)).map(|n| part(n + 1).part()).collect()
+            }
             4..7 => {
                 let path = format!("{}/m{}-{}", self.parent(), self.client, self.n);
                 vec![

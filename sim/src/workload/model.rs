@@ -347,7 +347,8 @@ impl Model {
         };
         let closed = node.session().and_then(|session| Some((session, self.closed.get(&session)?)));
         if let Some((session, at)) = closed {
-            let words = format!("{path} is created for session {session}, which was closed at {at}");
+            let words =
+                format!("{path} is created for session {session}, which was closed at {at}");
             out.wrong.get_or_insert(words);
         }
         self.digest = self.digest.wrapping_add(node.digest(path));

@@ -341,7 +341,8 @@ mod tests {
 
     #[test]
     fn watches_are_set_again_by_the_older_form_unless_the_newer_is_needed() {
-        let old = Op::SetWatches(Box::new(Rewatch { data: vec!["/a".into()], ..Rewatch::default() }));
+        let old =
+            Op::SetWatches(Box::new(Rewatch { data: vec!["/a".into()], ..Rewatch::default() }));
         let new =
             Op::SetWatches(Box::new(Rewatch { recursive: vec!["/".into()], ..Rewatch::default() }));
         assert_eq!((old.number(), new.number()), (op::SET_WATCHES, op::SET_WATCHES2));

@@ -8,7 +8,14 @@ use crate::draw::Draws;
 
 /// The `n`-th operation of a client. `writes` is the share that writes, `nodes` the number of
 /// nodes all clients share.
-pub(super) fn draw(draws: &Draws, client: u64, n: u64, writes: f64, nodes: u32, memory: &Memory) -> Op {
+pub(super) fn draw(
+    draws: &Draws,
+    client: u64,
+    n: u64,
+    writes: f64,
+    nodes: u32,
+    memory: &Memory,
+) -> Op {
     // The first client begins by creating what all of them work on.
     if client == 1 && n < u64::from(nodes) {
         return create(format!("/k{n}"), client, n, false, false);
@@ -34,9 +41,7 @@ pub(super) fn draw(draws: &Draws, client: u64, n: u64, writes: f64, nodes: u32, 
     }
     match kind {
         0..60 => Op::Get { path, watch: false },
-        60..80 => {
-            Op::Exists { path: format!("/c{client}-{}", n.saturating_sub(3)), watch: false }
-        }
+        60..80 => Op::Exists { path: format!("/c{client}-{}", n.saturating_sub(3)), watch: false },
         80..90 => Op::List { path: "/".into(), watch: false },
         _ => Op::Sync { path: "/".into() },
     }

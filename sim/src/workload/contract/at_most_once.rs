@@ -60,3 +60,45 @@ pub(super) fn check(evidence: &Evidence<'_>, out: &mut Judgement) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use quorate::base::Stamp;
+    use quorate::jute::client::code;
+
+    use crate::workload::contract::testing::{S, Tale};
+    use crate::workload::history::Outcome;
+
+    #[test]
+    fn a_request_that_happens_twice_is_caught() {
+        let mut tale = Tale::new();
+        let n = tale.ask(Tale::set("/a", -1));
+        tale.history.complete(n, Outcome::Lost { at: Stamp(1) });
+        tale.assert_holds();
+        tale.commit_asked(n);
+        tale.assert_holds();
+        tale.commit_asked(n);
+        tale.assert_violates("C-6");
+    }
+
+    #[test]
+    fn an_answered_write_that_never_happened_is_caught() {
+        let mut tale = Tale::new();
+        let n = tale.ask(Tale::set("/a", -1));
+        tale.answer(n, tale.last(), code::OK, tale.done(&Tale::set("/a", -1)));
+        let found = tale.judge().found;
+        assert!(found.iter().any(|violation| violation.id == "C-6"), "{found:?}");
+    }
+
+    #[test]
+    fn a_refused_write_that_happened_is_caught() {
+        let mut tale = Tale::new();
+        let op = Tale::set("/a", -1);
+        let n = tale.ask(op.clone());
+        let (kind, txn) = tale.txn(&op);
+        tale.commit(S, 3, kind, txn);
+        tale.answer(n, tale.last(), code::BAD_VERSION, None);
+        let found = tale.judge().found;
+        assert!(found.iter().any(|violation| violation.id == "C-6"), "{found:?}");
+    }
+}

@@ -30,6 +30,8 @@ mod sequential_names;
 mod session_end;
 mod session_view;
 mod sync_then_read;
+#[cfg(test)]
+mod testing;
 mod watch_events;
 mod watch_losses;
 mod watch_tables;
@@ -141,5 +143,18 @@ impl Evidence<'_> {
 }
 
 #[cfg(test)]
-#[path = "contract_test.rs"]
-mod tests;
+mod tests {
+    use super::testing::Tale;
+
+    #[test]
+    fn a_true_tale_violates_nothing_and_every_check_had_something_to_compare() {
+        let mut tale = Tale::new();
+        tale.look("/a", true);
+        tale.write(Tale::set("/a/b", 0));
+        tale.write(Tale::set("/a/b", 0));
+        tale.look("/none", false);
+        tale.assert_holds();
+        let compared = tale.judge().compared;
+        assert_eq!((compared["C-1"], compared["C-2"], compared["C-6"]), (4, 6, 4));
+    }
+}

@@ -105,3 +105,81 @@ pub(super) fn fits_between(
         fits(&model)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use quorate::jute::client::code;
+    use quorate::jute::txn::{ErrorTxn, Txn, kind};
+
+    use crate::workload::contract::testing::{S, Tale};
+    use crate::workload::op::{Answer, Op};
+
+    /// A multi of these parts, logged with this error at its second part, if any.
+    fn multi(parts: Vec<Op>, err: Option<i32>, results: Vec<Result<Answer, i32>>) -> Tale {
+        let mut tale = Tale::new();
+        let mut logged: Vec<(i32, Txn)> = parts.iter().map(|part| tale.txn(part)).collect();
+        if let Some(err) = err {
+            logged[1] = (kind::ERROR, Txn::Error(ErrorTxn { err }));
+        }
+        let n = tale.ask(Op::Multi(parts));
+        tale.commit(S, 3, kind::MULTI, Txn::Multi(logged));
+        tale.answer(n, tale.last(), code::OK, Some(Answer::Multi(results)));
+        tale
+    }
+
+    fn set_twice(version: i32) -> Vec<Op> {
+        vec![Tale::set("/a", -1), Tale::set("/a/b", version)]
+    }
+
+    fn answers() -> Vec<Result<Answer, i32>> {
+        let tale = multi(set_twice(-1), None, vec![]);
+        let stat = |path| Ok(Answer::Stat(tale.model.stat(path).expect("it was created")));
+        vec![stat("/a"), stat("/a/b")]
+    }
+
+    #[test]
+    fn all_parts_or_none() {
+        multi(set_twice(-1), None, answers()).assert_holds();
+        let failed = || vec![Err(code::OK), Err(code::BAD_VERSION)];
+        multi(set_twice(9), Some(code::BAD_VERSION), failed()).assert_holds();
+        let half = vec![answers().remove(0), Err(code::BAD_VERSION)];
+        multi(set_twice(9), Some(code::BAD_VERSION), half).assert_violates("C-7");
+    }
+
+    #[test]
+    fn an_answer_that_denies_what_was_done_is_caught() {
+        let failed = || vec![Err(code::OK), Err(code::BAD_VERSION)];
+        let found = multi(set_twice(-1), None, failed()).judge().found;
+        assert!(found.iter().any(|violation| violation.id == "C-7"), "{found:?}");
+        let found = multi(set_twice(9), Some(code::BAD_VERSION), answers()).judge().found;
+        assert!(found.iter().any(|violation| violation.id == "C-7"), "{found:?}");
+    }
+
+    #[test]
+    fn a_multi_whose_condition_was_not_met_is_caught() {
+        multi(set_twice(9), None, answers()).assert_violates("C-1");
+    }
+
+    #[test]
+    fn each_part_sees_those_before_it() {
+        let mut stale = answers();
+        stale.swap(0, 1);
+        multi(set_twice(-1), None, stale).assert_violates("C-1");
+        let parts = vec![Tale::create("/c", false), Tale::create("/c/d", false)];
+        let created = |path: &str| Ok(Answer::Created(path.into(), None));
+        multi(parts, None, vec![created("/c"), created("/c/d")]).assert_holds();
+    }
+
+    #[test]
+    fn a_read_between_two_parts_is_caught() {
+        let before = Tale::new();
+        let between = before.model.data("/a/b").zip(before.model.stat("/a/b"));
+        let mut tale = multi(set_twice(-1), None, answers());
+        // The first part is there, the second is not.
+        tale.look("/a", false);
+        tale.assert_holds();
+        let answer = between.map(|(data, stat)| Answer::Data(data, stat));
+        tale.read(Op::Get { path: "/a/b".into(), watch: false }, code::OK, answer);
+        tale.assert_violates("C-7");
+    }
+}

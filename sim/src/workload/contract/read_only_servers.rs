@@ -28,3 +28,34 @@ pub(super) fn check(evidence: &Evidence<'_>, out: &mut Judgement) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use quorate::base::ServerId;
+    use quorate::jute::client::code;
+
+    use crate::workload::contract::testing::{Tale, z};
+    use crate::workload::op::{Answer, Op};
+
+    #[test]
+    fn an_observer_that_shows_what_was_never_committed_is_caught() {
+        let mut tale = Tale::new();
+        tale.observers.insert(ServerId(1));
+        tale.look("/a", false);
+        tale.assert_holds();
+        let n = tale.ask(Op::Sync { path: "/".into() });
+        tale.answer(n, z(9), code::OK, Some(Answer::Nothing));
+        tale.assert_violates("C-10");
+    }
+
+    #[test]
+    fn a_write_acknowledged_by_a_server_that_only_reads_is_caught() {
+        let mut tale = Tale::new();
+        tale.connect(super::super::testing::S, 2);
+        tale.read_only();
+        tale.look("/a", false);
+        tale.assert_holds();
+        tale.write(Tale::set("/a", -1));
+        tale.assert_violates("C-10");
+    }
+}

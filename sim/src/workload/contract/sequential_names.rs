@@ -63,9 +63,10 @@ impl<'a> Names<'a> {
                 let (at, server) = session_view::about_nobody(evidence);
                 out.add("C-8", at, server, format!("at {}: {words}", proposal.zxid()));
             }
-            out.compared.entry("C-8").and_modify(|n| *n += u64::from(create.sequential)).or_insert(
-                u64::from(create.sequential),
-            );
+            out.compared
+                .entry("C-8")
+                .and_modify(|n| *n += u64::from(create.sequential))
+                .or_insert(u64::from(create.sequential));
         }
     }
 
@@ -86,5 +87,60 @@ impl<'a> Names<'a> {
             return Some(format!("{made} follows number {}", last.unwrap_or_default()));
         }
         (number != count).then(|| format!("{made} is child number {count} of its parent"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use quorate::jute::txn::{CreateTxn, Txn, kind};
+
+    use crate::workload::contract::testing::{S, Tale};
+    use crate::workload::op::{Create, Op};
+
+    fn sequential() -> Op {
+        Op::Create(Create { path: "/a/s-".into(), sequential: true, ..Create::default() })
+    }
+
+    /// A sequential create that was committed under this name.
+    fn named(tale: &mut Tale, xid: i32, path: &str) {
+        tale.ask(sequential());
+        let (data, acl, parent_cversion) = (None, None, xid);
+        let txn = CreateTxn { path: path.into(), data, acl, ephemeral: false, parent_cversion };
+        tale.commit(S, xid, kind::CREATE, Txn::Create(txn));
+    }
+
+    #[test]
+    fn a_name_is_the_count_of_children_in_ten_digits() {
+        for (path, holds) in [
+            ("/a/s-0000000001", true),
+            ("/a/s-0000000002", false),
+            ("/a/s-1", false),
+            ("/a/t-0000000001", false),
+        ] {
+            let mut tale = Tale::new();
+            named(&mut tale, 3, path);
+            if holds { tale.assert_holds() } else { tale.assert_violates("C-8") }
+        }
+    }
+
+    #[test]
+    fn a_name_that_was_given_before_is_caught() {
+        let mut tale = Tale::new();
+        tale.write(sequential());
+        let path = "/a/s-0000000001";
+        tale.write(Op::Delete { path: path.into(), version: -1 });
+        tale.assert_holds();
+        named(&mut tale, 5, path);
+        tale.assert_violates("C-8");
+    }
+
+    #[test]
+    fn a_parent_that_came_anew_counts_anew() {
+        let mut tale = Tale::new();
+        tale.write(Op::Delete { path: "/a/b".into(), version: -1 });
+        tale.write(Op::Delete { path: "/a".into(), version: -1 });
+        tale.write(Tale::create("/a", false));
+        tale.write(sequential());
+        tale.assert_holds();
     }
 }

@@ -61,3 +61,47 @@ pub(super) fn told(evidence: &Evidence<'_>, end: &Model, out: &mut Judgement) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use quorate::base::{ServerId, SessionId, Stamp};
+    use quorate::jute::client::code;
+
+    use crate::workload::contract::testing::{S, Tale};
+    use crate::workload::op::{Answer, Op};
+
+    #[test]
+    fn an_ephemeral_that_stays_is_caught() {
+        for (listed, holds) in [(&["/e"][..], true), (&[][..], false)] {
+            let mut tale = Tale::new();
+            tale.write(Tale::create("/e", true));
+            tale.close(S, listed);
+            if holds { tale.assert_holds() } else { tale.assert_violates("C-5") }
+        }
+    }
+
+    #[test]
+    fn a_session_that_goes_on_after_its_end_is_caught() {
+        for ephemeral in [false, true] {
+            let mut tale = Tale::new();
+            tale.close(S, &[]);
+            let n = tale.ask(Tale::create("/late", ephemeral));
+            tale.commit_asked(n);
+            tale.assert_violates("C-5");
+        }
+    }
+
+    #[test]
+    fn an_unfounded_end_is_caught() {
+        let mut tale = Tale::new();
+        tale.close(SessionId(7), &[]);
+        tale.history.expired.push((SessionId(7), Stamp(3), ServerId(2)));
+        tale.assert_holds();
+        tale.history.expired.push((S, Stamp(3), ServerId(2)));
+        tale.assert_violates("C-5");
+        let mut tale = Tale::new();
+        tale.read(Op::Sync { path: "/".into() }, code::OK, Some(Answer::Nothing));
+        tale.read(Op::Close, code::OK, Some(Answer::Nothing));
+        tale.assert_violates("C-5");
+    }
+}

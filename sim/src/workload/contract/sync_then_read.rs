@@ -64,3 +64,50 @@ fn newest_before(done: &[(Stamp, Zxid)], at: Stamp) -> Zxid {
     let count = done.partition_point(|(when, _)| *when < at);
     if count == 0 { Zxid::ZERO } else { done[count - 1].1 }
 }
+
+#[cfg(test)]
+mod tests {
+    use quorate::jute::client::code;
+
+    use crate::checkers::testing::{Story, z};
+    use crate::workload::contract::testing::Tale;
+    use crate::workload::op::{Answer, Op};
+
+    /// 3 leads 1 and 2 in epoch 1, and has committed so much when the client asks.
+    fn asked_after(commits: u32) -> Tale {
+        let mut story = Story::healthy();
+        for counter in 3..=commits {
+            story.write(3, &[2], z(1, counter));
+        }
+        let mut tale = Tale::new();
+        tale.commits = story.checkers.commits.clone();
+        tale.now = story.now().0;
+        tale.happen(&Tale::set("/a", -1));
+        tale
+    }
+
+    #[test]
+    fn an_answer_below_what_the_leader_had_committed_is_caught() {
+        for (commits, holds) in [(2, true), (3, false)] {
+            let mut tale = asked_after(commits);
+            let n = tale.ask(Op::Sync { path: "/".into() });
+            tale.answer(n, z(1, 2), code::OK, Some(Answer::Nothing));
+            if holds { tale.assert_holds() } else { tale.assert_violates("C-3") }
+        }
+    }
+
+    #[test]
+    fn the_strict_form_wants_what_anybody_had_done() {
+        for strict in [false, true] {
+            let mut tale = asked_after(2);
+            tale.strict_sync = strict;
+            let other = quorate::base::SessionId(6);
+            tale.connect(other, 2);
+            tale.write(Tale::set("/a", -1));
+            tale.connect(super::super::testing::S, 1);
+            let n = tale.ask(Op::Sync { path: "/".into() });
+            tale.answer(n, z(1, 3), code::OK, Some(Answer::Nothing));
+            if strict { tale.assert_violates("C-3") } else { tale.assert_holds() }
+        }
+    }
+}

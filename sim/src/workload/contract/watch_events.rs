@@ -176,3 +176,147 @@ impl Due {
         format!("{} {} at {}", self.kind, self.path, self.zxid)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use quorate::base::Zxid;
+    use quorate::jute::client::{code, event};
+
+    use crate::workload::contract::testing::{S, Tale};
+    use crate::workload::op::{Answer, Op, Rewatch};
+
+    /// A watch on `/a`, which is then set.
+    fn changed() -> Tale {
+        let mut tale = Tale::new();
+        tale.look("/a", true);
+        tale.happen(&Tale::set("/a", -1));
+        tale
+    }
+
+    #[test]
+    fn an_event_comes_before_what_shows_its_change() {
+        let mut tale = changed();
+        tale.event(tale.last(), event::DATA_CHANGED, "/a");
+        tale.look("/a", false);
+        tale.assert_holds();
+        let mut tale = changed();
+        tale.look("/a", false);
+        tale.event(tale.last(), event::DATA_CHANGED, "/a");
+        tale.assert_violates("C-4");
+    }
+
+    #[test]
+    fn an_event_that_never_comes_is_caught() {
+        let mut tale = changed();
+        tale.look("/a/b", false);
+        tale.assert_violates("C-4");
+    }
+
+    #[test]
+    fn an_event_that_comes_twice_or_unasked_is_caught() {
+        let mut tale = changed();
+        tale.event(tale.last(), event::DATA_CHANGED, "/a");
+        tale.assert_holds();
+        tale.event(tale.last(), event::DATA_CHANGED, "/a");
+        tale.assert_violates("C-4");
+        let mut tale = Tale::new();
+        tale.happen(&Tale::set("/a", -1));
+        tale.event(tale.last(), event::DATA_CHANGED, "/a");
+        tale.assert_violates("C-4");
+    }
+
+    #[test]
+    fn an_event_of_another_kind_path_or_zxid_is_caught() {
+        for (kind, path, back) in [
+            (event::DELETED, "/a", 0),
+            (event::DATA_CHANGED, "/a/b", 0),
+            (event::DATA_CHANGED, "/a", 1),
+        ] {
+            let mut tale = changed();
+            let zxid = Zxid(tale.last().0 - back);
+            tale.event(zxid, kind, path);
+            tale.assert_violates("C-4");
+        }
+    }
+
+    #[test]
+    fn a_persistent_watch_tells_every_change_in_order() {
+        let watched = |events: &[u32]| {
+            let mut tale = Tale::new();
+            let op = Op::AddWatch { path: "/a".into(), recursive: true };
+            tale.read(op, code::OK, Some(Answer::Nothing));
+            tale.happen(&Tale::set("/a/b", -1));
+            tale.happen(&Tale::set("/a/b", -1));
+            for n in events {
+                tale.event(super::super::testing::z(*n), event::DATA_CHANGED, "/a/b");
+            }
+            tale.look("/a", false);
+            tale
+        };
+        watched(&[3, 4]).assert_holds();
+        watched(&[4, 3]).assert_violates("C-4");
+        watched(&[3]).assert_violates("C-4");
+    }
+
+    /// The client reconnects and sets its watch of `/a` again, and is told this.
+    fn reconnected(told: &[(i32, &str)]) -> Tale {
+        let mut tale = changed();
+        let relative_zxid = Zxid(tale.last().0 - 1);
+        tale.connect(S, 2);
+        for (kind, path) in told {
+            tale.event(Zxid(-1), *kind, path);
+        }
+        let again =
+            Rewatch { relative_zxid, data: vec!["/a".into(), "/a/b".into()], ..Rewatch::default() };
+        let again = Op::SetWatches(Box::new(again));
+        tale.read(again, code::OK, Some(Answer::Nothing));
+        tale
+    }
+
+    #[test]
+    fn what_was_missed_between_two_servers_is_told_by_the_second() {
+        let mut tale = reconnected(&[(event::DATA_CHANGED, "/a")]);
+        tale.assert_holds();
+        // What had not changed is watched again.
+        tale.happen(&Tale::set("/a/b", -1));
+        tale.look("/a", false);
+        tale.assert_violates("C-4");
+        reconnected(&[]).assert_violates("C-4");
+        reconnected(&[(event::DATA_CHANGED, "/a"), (event::DATA_CHANGED, "/a/b")])
+            .assert_violates("C-4");
+    }
+
+    #[test]
+    fn a_multi_of_which_a_part_is_told_is_caught() {
+        use quorate::jute::txn::{Txn, kind};
+        let mut tale = Tale::new();
+        tale.look("/a", true);
+        tale.look("/a/b", true);
+        let parts = [Tale::set("/a", -1), Tale::set("/a/b", -1)];
+        let logged = parts.iter().map(|part| tale.txn(part)).collect();
+        tale.commit(quorate::base::SessionId(77), 9, kind::MULTI, Txn::Multi(logged));
+        tale.event(tale.last(), event::DATA_CHANGED, "/a");
+        tale.assert_holds();
+        tale.look("/a", false);
+        let found = tale.judge().found;
+        assert!(found.iter().any(|violation| violation.id == "C-7"), "{found:?}");
+    }
+
+    #[test]
+    fn the_nodes_of_a_closed_session_go_in_any_order() {
+        for swapped in [false, true] {
+            let mut tale = Tale::new();
+            for path in ["/e", "/f"] {
+                tale.happen(&Tale::create(path, true));
+                tale.look(path, true);
+            }
+            tale.close(quorate::base::SessionId(77), &["/e", "/f"]);
+            let paths = if swapped { ["/f", "/e"] } else { ["/e", "/f"] };
+            for path in paths {
+                tale.event(tale.last(), event::DELETED, path);
+            }
+            tale.look("/a", false);
+            tale.assert_holds();
+        }
+    }
+}

@@ -122,3 +122,81 @@ fn set(armed: &mut Armed, record: &Record, changed: &Changed<'_>) {
     };
     armed.insert((table, path.clone()), due(changed, table, path, reply.zxid));
 }
+
+#[cfg(test)]
+mod tests {
+    use quorate::base::Zxid;
+    use quorate::jute::client::{code, event};
+
+    use super::super::replay::replay;
+    use super::super::{Evidence, Judgement};
+    use crate::workload::contract::testing::{S, Tale};
+    use crate::workload::op::{Answer, Op, Rewatch};
+
+    /// What this half alone finds.
+    fn losses(tale: &Tale) -> usize {
+        let evidence = Evidence {
+            history: &tale.history,
+            sequence: &tale.sequence,
+            complete: true,
+            observers: &tale.observers,
+            commits: &tale.commits,
+            strict_sync: false,
+        };
+        let replayed = replay(&evidence, &mut Judgement::default());
+        let mut out = Judgement::default();
+        super::check(&evidence, &replayed, &mut out);
+        assert!(out.found.iter().all(|violation| violation.id == "C-4"));
+        out.found.len()
+    }
+
+    #[test]
+    fn a_watch_that_never_tells_is_caught_over_a_reconnect_too() {
+        for (told, reconnects, expected) in
+            [(true, false, 0), (false, false, 1), (true, true, 0), (false, true, 1)]
+        {
+            let mut tale = Tale::new();
+            tale.look("/a", true);
+            tale.happen(&Tale::set("/a", -1));
+            let mut zxid = tale.last();
+            if reconnects {
+                zxid = Zxid(-1);
+                tale.connect(S, 2);
+            }
+            if told {
+                tale.event(zxid, event::DATA_CHANGED, "/a");
+            }
+            tale.look("/a/b", false);
+            assert_eq!(losses(&tale), expected, "told {told}, reconnects {reconnects}");
+        }
+    }
+
+    #[test]
+    fn an_exists_watch_may_miss_what_came_and_went_but_not_what_stays() {
+        for (goes, expected) in [(true, 0), (false, 1)] {
+            let mut tale = Tale::new();
+            tale.look("/new", true);
+            tale.happen(&Tale::create("/new", false));
+            if goes {
+                tale.happen(&Op::Delete { path: "/new".into(), version: -1 });
+            }
+            tale.connect(S, 2);
+            let again = Rewatch { exist: vec!["/new".into()], ..Rewatch::default() };
+            let again = Op::SetWatches(Box::new(again));
+            tale.read(again, code::OK, Some(Answer::Nothing));
+            assert_eq!(losses(&tale), expected);
+        }
+    }
+
+    #[test]
+    fn a_child_watch_hears_of_children_and_of_its_own_end() {
+        for op in [Tale::create("/a/c", false), Op::Delete { path: "/a/b".into(), version: -1 }] {
+            let mut tale = Tale::new();
+            let children = tale.model.children("/a").map(Answer::Children);
+            tale.read(Op::List { path: "/a".into(), watch: true }, code::OK, children);
+            tale.happen(&op);
+            tale.look("/a", false);
+            assert_eq!(losses(&tale), 1);
+        }
+    }
+}
