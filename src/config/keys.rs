@@ -22,6 +22,10 @@ pub(super) enum Class {
     File(&'static str),
     /// Read from zoo.cfg and from SERVER_JVMFLAGS.
     Property(&'static str),
+    /// `authProvider.N`: a Java class.
+    AuthProvider,
+    /// `superUser` and `superUser.N`
+    SuperUser,
     /// Not supported yet; without effect if the value is one of these.
     NotYet(&'static [&'static str]),
     /// Refused, since ignoring it would do this; unless the value is one of these.
@@ -29,7 +33,7 @@ pub(super) enum Class {
 }
 
 /// Supported; `QuorumPeerConfig.parseProperties` reads them from the file.
-const FILE: [&str; 17] = [
+const FILE: &[&str] = &[
     "autopurge.purgeInterval",
     "autopurge.snapRetainCount",
     "clientPort",
@@ -39,6 +43,8 @@ const FILE: [&str; 17] = [
     "dynamicConfigFile",
     "electionAlg",
     "initLimit",
+    "localSessionsEnabled",
+    "localSessionsUpgradingEnabled",
     "maxClientCnxns",
     "maxSessionTimeout",
     "minSessionTimeout",
@@ -50,27 +56,73 @@ const FILE: [&str; 17] = [
 ];
 
 /// Supported; `zookeeper.NAME` properties in Apache.
-const PROPERTIES: [&str; 10] = [
+const PROPERTIES: &[&str] = &[
     "4lw.commands.whitelist",
+    "DigestAuthenticationProvider.digestAlg",
+    "DigestAuthenticationProvider.enabled",
+    "DigestAuthenticationProvider.superDigest",
+    "X509AuthenticationProvider.superUser",
+    "allowSaslFailedClients",
     "cnxTimeout",
     "commitLogCount",
+    "connection_throttle_decrease_ratio",
+    "connection_throttle_drop_decrease",
+    "connection_throttle_drop_increase",
+    "connection_throttle_fill_count",
+    "connection_throttle_fill_time",
+    "connection_throttle_freeze_time",
+    "connection_throttle_global_session_weight",
+    "connection_throttle_local_session_weight",
+    "connection_throttle_renew_session_weight",
+    "connection_throttle_tokens",
+    "connection_throttle_weight_enabled",
     "db.autocreate",
+    "enableEagerACLCheck",
+    "enforce.auth.enabled",
+    "enforce.auth.schemes",
+    "enforceQuota",
+    "ensembleAuthName",
+    "extendedTypesEnabled",
     "fastleader.maxNotificationInterval",
     "fastleader.minNotificationInterval",
+    "globalOutstandingLimit",
+    "largeRequestMaxBytes",
+    "largeRequestThreshold",
     "leader.maxTimeToWaitForEpoch",
+    "maxCnxns",
+    "nio.sessionlessCnxnTimeout",
     "preAllocSize",
+    "requireClientAuthScheme",
+    "request_stale_connection_check",
+    "request_stale_latency_check",
+    "request_throttle_drop_stale",
+    "request_throttle_max_requests",
+    "request_throttle_stall_time",
+    "sasl.serverconfig",
+    "sessionRequireClientSASLAuth",
+    "skipACL",
     "snapCount",
     "snapshotSizeFactor",
+    "throttled_op_wait_time",
+];
+
+/// Supported; properties in Apache too, but without `zookeeper.` before the name.
+const BARE_PROPERTIES: &[&str] = &[
+    "java.security.auth.login.config",
+    "jute.maxbuffer",
+    "readonlymode.enabled",
+    "znode.container.checkIntervalMs",
+    "znode.container.maxNeverUsedIntervalMs",
+    "znode.container.maxPerMinute",
 ];
 
 const OFF: &[&str] = &["false"];
 const ON: &[&str] = &["true"];
-const NO: &[&str] = &["no"];
 const YES: &[&str] = &["yes"];
 const NONE: &[&str] = &[];
 
 /// Known, not supported yet, with the values that say what happens anyway.
-const NOT_YET: [(&str, &[&str]); 97] = [
+const NOT_YET: &[(&str, &[&str])] = &[
     ("admin.commandURL", NONE),
     ("admin.enableServer", OFF),
     ("admin.forceHttps", NONE),
@@ -93,24 +145,10 @@ const NOT_YET: [(&str, &[&str]); 97] = [
     ("commitProcessor.numWorkerThreads", NONE),
     ("commitProcessor.shutdownTimeout", NONE),
     ("connectToLearnerMasterLimit", &["0"]),
-    ("connection_throttle_decrease_ratio", NONE),
-    ("connection_throttle_drop_decrease", NONE),
-    ("connection_throttle_drop_increase", NONE),
-    ("connection_throttle_fill_count", NONE),
-    ("connection_throttle_fill_time", NONE),
-    ("connection_throttle_freeze_time", NONE),
-    ("connection_throttle_global_session_weight", NONE),
-    ("connection_throttle_local_session_weight", NONE),
-    ("connection_throttle_renew_session_weight", NONE),
-    ("connection_throttle_tokens", &["0"]),
-    ("connection_throttle_weight_enabled", OFF),
     ("datadir.autocreate", ON),
     ("digest.enabled", NONE),
     ("electionPortBindRetry", NONE),
     ("emulate353TTLNodes", OFF),
-    ("enableEagerACLCheck", OFF),
-    ("enforceQuota", OFF),
-    ("extendedTypesEnabled", OFF),
     ("fips-mode", NONE),
     ("flushDelay", &["0"]),
     ("follower.nodelay", ON),
@@ -118,11 +156,7 @@ const NOT_YET: [(&str, &[&str]); 97] = [
     ("forceSync", YES),
     ("forward_learner_requests_to_commit_processor_disabled", OFF),
     ("fsync.warningthresholdms", NONE),
-    ("globalOutstandingLimit", NONE),
-    ("jute.maxbuffer", &["1048575", "0xfffff"]),
     ("jute.maxbuffer.extrasize", NONE),
-    ("largeRequestMaxBytes", NONE),
-    ("largeRequestThreshold", &["-1"]),
     ("leader.ackLoggingFrequency", NONE),
     ("leader.closeSocketAsync", NONE),
     ("leader.maxConcurrentDiffSyncs", NONE),
@@ -132,10 +166,7 @@ const NOT_YET: [(&str, &[&str]); 97] = [
     ("leaderServes", YES),
     ("learner.asyncSending", NONE),
     ("learner.closeSocketAsync", NONE),
-    ("localSessionsEnabled", OFF),
-    ("localSessionsUpgradingEnabled", OFF),
     ("maxBatchSize", NONE),
-    ("maxCnxns", &["0"]),
     ("maxGetChildrenResponseCacheSize", NONE),
     ("maxInProcessingDeadWatchers", NONE),
     ("maxResponseCacheSize", NONE),
@@ -151,17 +182,10 @@ const NOT_YET: [(&str, &[&str]); 97] = [
     ("oraclePath", NONE),
     ("quorum.cnxn.threads.size", NONE),
     ("quorumCnxnTimeoutMs", &["-1"]),
-    ("readonlymode.enabled", OFF),
     ("reconfigEnabled", OFF),
-    ("request_stale_connection_check", NONE),
-    ("request_stale_latency_check", OFF),
-    ("request_throttle_drop_stale", NONE),
-    ("request_throttle_max_requests", &["0"]),
-    ("request_throttle_stall_time", NONE),
     ("request_throttler.shutdownTimeout", NONE),
     ("serializeLastProcessedZxid.enabled", NONE),
     ("serverCnxnFactory", NONE),
-    ("skipACL", NO),
     ("snapSizeLimitInKb", NONE),
     ("snapshot.compression.method", &[""]),
     ("snapshot.trust.empty", OFF),
@@ -171,50 +195,34 @@ const NOT_YET: [(&str, &[&str]); 97] = [
 ];
 
 /// Known, not supported yet, by the beginning of the name or by less common names.
-const NOT_YET_FAMILIES: [&str; 10] = [
+const NOT_YET_FAMILIES: &[&str] = &[
     "jvm.pause.",
     "metricsProvider.",
     "netty.",
     "nio.",
     "pathStats.",
-    "throttled_op_wait_time",
     "txnLogSizeLimitInKb",
     "watchManagerName",
     "watcherClean",
-    "znode.container.",
 ];
 
 const CLEAR: &str = "leave connections without the TLS they were meant to have";
 const PEERS: &str = "let any machine that reaches its ports take part in the ensemble";
-const CLIENTS: &str = "let in clients that should have proved who they are";
 const IDENTITY: &str = "take from clients a way to prove who they are";
 
 /// Known and refused: by name or, where it ends in a dot, by the beginning of the name.
-const REFUSED: [(&str, &str, &[&str]); 24] = [
-    ("DigestAuthenticationProvider.digestAlg", IDENTITY, &["sha1"]),
-    ("DigestAuthenticationProvider.enabled", "accept the digest scheme all the same", ON),
-    ("DigestAuthenticationProvider.superDigest", "lock the superuser out", NONE),
-    ("X509AuthenticationProvider.superUser", "lock the superuser out", NONE),
-    ("allowSaslFailedClients", IDENTITY, OFF),
-    ("authProvider.", IDENTITY, NONE),
+const REFUSED: &[(&str, &str, &[&str])] = &[
     ("client.certReload", CLEAR, OFF),
     ("client.portUnification", CLEAR, OFF),
-    ("enforce.auth.enabled", CLIENTS, OFF),
-    ("enforce.auth.schemes", CLIENTS, &[""]),
-    ("ensembleAuthName", "let in clients of other ensembles", &[""]),
-    ("java.security.auth.login.config", IDENTITY, NONE),
     ("kerberos.", IDENTITY, OFF),
     ("portUnification", CLEAR, OFF),
     ("quorum.auth.", PEERS, OFF),
-    ("requireClientAuthScheme", CLIENTS, &[""]),
     ("sasl.", IDENTITY, NONE),
     ("secureClientPort", "leave the TLS port closed", NONE),
     ("secureClientPortAddress", "leave the TLS port closed", NONE),
-    ("sessionRequireClientSASLAuth", CLIENTS, OFF),
     ("ssl.", CLEAR, NONE),
     ("sslQuorum", CLEAR, OFF),
     ("sslQuorumReloadCertFiles", CLEAR, OFF),
-    ("superUser", "lock the superuser out", NONE),
 ];
 
 /// JVM properties of zkServer.sh and of the logging library: of no interest here.
@@ -234,7 +242,13 @@ pub(super) fn classify_key(key: &str) -> Option<Class> {
     if let Some(file) = FILE.iter().find(|k| **k == name) {
         return Some(Class::File(file));
     }
-    if let Some(property) = PROPERTIES.iter().find(|k| **k == name) {
+    if name.starts_with("authProvider.") {
+        return Some(Class::AuthProvider);
+    }
+    if name == "superUser" || name.starts_with("superUser.") {
+        return Some(Class::SuperUser);
+    }
+    if let Some(property) = PROPERTIES.iter().chain(BARE_PROPERTIES).find(|k| **k == name) {
         return Some(Class::Property(property));
     }
     let named =
@@ -246,6 +260,11 @@ pub(super) fn classify_key(key: &str) -> Option<Class> {
         return Some(Class::NotYet(harmless));
     }
     NOT_YET_FAMILIES.iter().any(|family| name.starts_with(family)).then_some(Class::NotYet(NONE))
+}
+
+/// Whether Java knows this property without `zookeeper.` before its name.
+pub(super) fn is_bare_property(key: &str) -> bool {
+    BARE_PROPERTIES.contains(&key)
 }
 
 /// Whether a property of SERVER_JVMFLAGS concerns neither server.
@@ -266,11 +285,12 @@ pub(super) fn nearest_key(key: &str) -> Option<&'static str> {
         .filter(|_| stem.len() < name.len())
         .map(|(family, shown)| (edit_distance(stem, family), shown));
     let named = FILE
-        .into_iter()
+        .iter()
         .chain(PROPERTIES)
-        .chain(NOT_YET.into_iter().map(|(k, _)| k))
-        .chain(REFUSED.into_iter().map(|(k, ..)| k).filter(|k| !k.ends_with('.')))
-        .map(|known| (edit_distance(name, known), known));
+        .chain(BARE_PROPERTIES)
+        .chain(NOT_YET.iter().map(|(k, _)| k))
+        .chain(REFUSED.iter().map(|(k, ..)| k).filter(|k| !k.ends_with('.')))
+        .map(|known| (edit_distance(name, known), *known));
     // Supported keys come first: of two that are equally near, the one that works wins.
     let (distance, known) = numbered.chain(named).min_by_key(|(distance, _)| *distance)?;
     (distance <= (name.len() / 3).max(2)).then_some(known)
@@ -311,7 +331,8 @@ mod tests {
         for key in ["ssl.keyStore.location", "ssl.quorum.trustStore.type", "sslQuorum"] {
             assert!(matches!(classify_key(key), Some(Class::Refused(CLEAR, _))), "{key}");
         }
-        assert!(matches!(classify_key("authProvider.1"), Some(Class::Refused(..))));
+        assert_eq!(classify_key("zookeeper.authProvider.1"), Some(Class::AuthProvider));
+        assert_eq!(classify_key("superUser.2"), Some(Class::SuperUser));
         assert_eq!(classify_key("dataDirectory"), None);
         assert_eq!(classify_key("datadir"), None, "keys are case-sensitive");
     }
@@ -329,7 +350,8 @@ mod tests {
 
     #[test]
     fn no_key_stands_in_two_classes() {
-        let mut all: Vec<&str> = FILE.into_iter().chain(PROPERTIES).collect();
+        let mut all: Vec<&str> =
+            FILE.iter().chain(PROPERTIES).chain(BARE_PROPERTIES).copied().collect();
         all.extend(NOT_YET.iter().map(|(k, _)| k));
         all.extend(REFUSED.iter().map(|(k, ..)| k));
         let count = all.len();

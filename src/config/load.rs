@@ -5,9 +5,10 @@ use std::io;
 use std::path::Path;
 
 use super::ServerConfig;
+use super::client_keys::JAAS_KEY;
 use super::error::ConfigError;
 use super::parse::{Beside, Loaded, parse_beside};
-use super::properties::{latin1, read_properties};
+use super::properties::{latin1, read_jvm_flags, read_properties};
 
 impl ServerConfig {
     /// Reads a zoo.cfg, the `myid` in its `dataDir`, the file that `dynamicConfigFile` names, and
@@ -29,8 +30,16 @@ impl ServerConfig {
             None => None,
         };
         let jvm_flags = std::env::var("SERVER_JVMFLAGS").ok();
+        let flags = read_jvm_flags(jvm_flags.as_deref().unwrap_or_default());
+        let names_jaas = |key: &str| key.strip_prefix("zookeeper.").unwrap_or(key) == JAAS_KEY;
+        let jaas = entries.iter().rev().chain(flags.iter()).find(|e| names_jaas(&e.key));
+        let jaas = match jaas.map(|entry| entry.value.as_str()) {
+            Some(name) => read(Path::new(name))?.map(|text| (name, text)),
+            None => None,
+        };
         let beside = Beside {
             myid: myid.as_deref(),
+            jaas: jaas.as_ref().map(|(name, text)| (*name, text.as_str())),
             jvm_flags: jvm_flags.as_deref(),
             dynamic: dynamic.as_ref().map(|(name, text)| (*name, text.as_str())),
         };

@@ -4,7 +4,11 @@
 //! a scenario. Not here: what the numbers mean for a quorum (`quorum`).
 
 mod access;
+mod client_keys;
+#[cfg(test)]
+mod client_keys_test;
 mod error;
+mod jaas;
 mod keys;
 mod limits;
 mod load;

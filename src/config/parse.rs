@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::ServerConfig;
 use super::error::{At, ConfigError};
-use super::keys::{Class, classify_key, is_foreign_property, nearest_key};
+use super::keys::{Class, classify_key, is_bare_property, is_foreign_property, nearest_key};
 use super::membership::{Place, read_membership};
 use super::properties::{Entry, read_jvm_flags, read_properties};
 use super::server_line::{ANY_ADDRESS, ServerLine, parse_server_line};
@@ -31,6 +31,8 @@ pub struct Loaded {
 pub(super) struct Beside<'a> {
     /// The text of `<dataDir>/myid`.
     pub(super) myid: Option<&'a str>,
+    /// Name and text of the file that `java.security.auth.login.config` names.
+    pub(super) jaas: Option<(&'a str, &'a str)>,
     /// The environment variable SERVER_JVMFLAGS.
     pub(super) jvm_flags: Option<&'a str>,
     /// Name and text of the file that `dynamicConfigFile` names.
@@ -46,7 +48,7 @@ pub fn parse(
     myid: Option<&str>,
     jvm_flags: Option<&str>,
 ) -> Result<Loaded, ConfigError> {
-    parse_beside(text, file, Beside { myid, jvm_flags, dynamic: None })
+    parse_beside(text, file, Beside { myid, jvm_flags, ..Beside::default() })
 }
 
 pub(super) fn parse_beside(
@@ -69,7 +71,10 @@ pub(super) fn parse_beside(
             why: format!("named by dynamicConfigFile in {}", entry.value_at),
         });
     }
-    draft.settle(beside.myid)
+    let sasl_users = draft.sasl_users(beside.jaas)?;
+    let mut loaded = draft.settle(beside.myid)?;
+    loaded.config.access.sasl_users = sasl_users;
+    Ok(loaded)
 }
 
 /// The entries, sorted by what they are about.
@@ -77,6 +82,7 @@ pub(super) fn parse_beside(
 pub(super) struct Draft {
     pub(super) file: String,
     settings: BTreeMap<&'static str, Entry>,
+    pub(super) super_users: Vec<Entry>,
     pub(super) servers: BTreeMap<i64, (Entry, ServerLine)>,
     pub(super) groups: BTreeMap<i64, Entry>,
     pub(super) weights: BTreeMap<i64, Entry>,
@@ -106,7 +112,14 @@ impl Draft {
                 Ok(())
             }
             Some(Class::Refused(danger, harmless)) => refuse(entry, danger, harmless),
-            Some(class) => self.add_membership(entry, class),
+            Some(Class::AuthProvider) => known_provider(&entry),
+            Some(Class::SuperUser) => {
+                self.super_users.push(entry);
+                Ok(())
+            }
+            Some(class @ (Class::Server | Class::Group | Class::Weight)) => {
+                self.add_membership(entry, class)
+            }
         }
     }
 
@@ -152,9 +165,13 @@ impl Draft {
             return Ok(());
         }
         match classify_key(&flag.key) {
-            Some(Class::Property(name)) if flag.key.starts_with("zookeeper.") => {
+            Some(Class::Property(name))
+                if flag.key.starts_with("zookeeper.") != is_bare_property(name) =>
+            {
                 self.settings.entry(name).or_insert(flag);
             }
+            Some(Class::AuthProvider) => return known_provider(&flag),
+            Some(Class::SuperUser) => self.super_users.push(flag),
             Some(Class::NotYet(harmless)) => self.warn_not_yet(&flag, harmless),
             Some(Class::Refused(danger, harmless)) => return refuse(flag, danger, harmless),
             _ => {
@@ -212,7 +229,7 @@ impl Draft {
     }
 
     /// A whole number within these bounds, of this unit.
-    fn number(
+    pub(super) fn number(
         &self,
         key: &str,
         min: i64,
@@ -227,7 +244,7 @@ impl Draft {
     }
 
     /// A time in milliseconds, from `min` on; -1 is "as if it were not there".
-    fn millis(&self, key: &str, min: i64) -> Result<Option<Duration>, ConfigError> {
+    pub(super) fn millis(&self, key: &str, min: i64) -> Result<Option<Duration>, ConfigError> {
         let number = self.number(key, min, INT_MAX, "milliseconds")?;
         Ok(number.and_then(|n| u64::try_from(n).ok()).map(Duration::from_millis))
     }
@@ -241,7 +258,7 @@ impl Draft {
         }
     }
 
-    fn text(&self, key: &str) -> Option<&str> {
+    pub(super) fn text(&self, key: &str) -> Option<&str> {
         self.setting(key).map(|entry| entry.value.as_str()).filter(|value| !value.is_empty())
     }
 
@@ -253,7 +270,8 @@ impl Draft {
         config.data_dir = PathBuf::from(data_dir);
         config.data_log_dir = PathBuf::from(self.text("dataLogDir").unwrap_or(data_dir));
         self.settle_times(&mut config)?;
-        self.settle_limits(&mut config)?;
+        self.settle_words(&mut config)?;
+        self.settle_clients(&mut config)?;
         self.settle_storage(&mut config)?;
         self.settle_election(&mut config)?;
         let client = self.static_client_address()?;
@@ -261,6 +279,7 @@ impl Draft {
             Place::Standalone { client } => config.client = client,
             Place::Member { my_id, servers, hierarchical, client } => {
                 config.my_id = my_id;
+                self.check_type_byte(&config)?;
                 config.servers = servers;
                 config.hierarchical = hierarchical;
                 config.client = client;
@@ -278,6 +297,16 @@ impl Draft {
             self.warnings.push("no clientPort is given: no client can connect".into());
         }
         Ok(Loaded { config, warnings: self.warnings })
+    }
+
+    /// The highest byte of a TTL node's owner is 0xFF, and that of a session id its server.
+    fn check_type_byte(&self, config: &ServerConfig) -> Result<(), ConfigError> {
+        match self.setting("extendedTypesEnabled") {
+            Some(entry) if config.extended_types && config.my_id > ServerId(254) => {
+                Err(entry.mistyped(0, "false, or a server number of at most 254 in myid"))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn settle_times(&self, config: &mut ServerConfig) -> Result<(), ConfigError> {
@@ -305,11 +334,7 @@ impl Draft {
         Ok(())
     }
 
-    fn settle_limits(&self, config: &mut ServerConfig) -> Result<(), ConfigError> {
-        // Apache takes negative numbers as "no limit".
-        if let Some(n) = self.number("maxClientCnxns", -INT_MAX, INT_MAX, "connections")? {
-            config.max_client_cnxns = n.max(0) as u32;
-        }
+    fn settle_words(&self, config: &mut ServerConfig) -> Result<(), ConfigError> {
         if let Some(words) = self.setting("4lw.commands.whitelist") {
             let words = words.value.split(',').map(str::trim).filter(|word| !word.is_empty());
             config.four_letter_words = words.map(String::from).collect();
@@ -403,7 +428,7 @@ impl Draft {
 }
 
 /// Java's Integer.MAX_VALUE.
-const INT_MAX: i64 = i32::MAX as i64;
+pub(super) const INT_MAX: i64 = i32::MAX as i64;
 
 fn is_harmless(value: &str, harmless: &[&str]) -> bool {
     harmless.iter().any(|same| value.eq_ignore_ascii_case(same))
@@ -414,6 +439,22 @@ fn refuse(entry: Entry, danger: &'static str, harmless: &[&str]) -> Result<(), C
         return Ok(());
     }
     Err(ConfigError::Refused { at: entry.key_at, key: entry.key, danger })
+}
+
+/// The providers that are built in; a class of the operator's own cannot be run here.
+fn known_provider(entry: &Entry) -> Result<(), ConfigError> {
+    const KNOWN: [&str; 5] = ["Digest", "Ensemble", "IP", "SASL", "X509"];
+    let class = entry.value.strip_prefix("org.apache.zookeeper.server.auth.");
+    let name = class.and_then(|class| class.strip_suffix("AuthenticationProvider"));
+    match name {
+        Some(name) if KNOWN.contains(&name) => Ok(()),
+        _ => Err(entry.mistyped(
+            0,
+            "a provider that is built in (SASL, X509, Digest, IP or Ensemble, for example \
+             org.apache.zookeeper.server.auth.SASLAuthenticationProvider): other Java classes \
+             cannot be loaded",
+        )),
+    }
 }
 
 /// `clientPort=2181 # the port`, as tutorials have it.

@@ -21,7 +21,7 @@ use crate::jute::persist::SnapshotBody;
 use crate::jute::txn::Proposal;
 use crate::session::Sessions;
 use crate::storage::{EpochKind, Loaded};
-use crate::tree::{Applied, DataTree};
+use crate::tree::{AclRules, Applied, DataTree};
 
 pub use snapshot::InstallError;
 
@@ -60,10 +60,16 @@ impl Database {
         }
     }
 
+    pub fn with_acl_rules(mut self, rules: AclRules) -> Database {
+        self.tree.set_acl_rules(rules);
+        self
+    }
+
     /// Rebuilds everything from what the disk holds: newest snapshot, then the log behind it.
     /// Missing epoch files default to the epoch of the last transaction.
     pub fn restore(&mut self, loaded: Loaded) -> Result<(), InstallError> {
-        let mut fresh = Database::empty(self.committed_log_max);
+        let mut fresh =
+            Database::empty(self.committed_log_max).with_acl_rules(self.tree.acl_rules());
         if let Some(snapshot) = loaded.snapshot {
             let zxid = snapshot.zxid;
             let body = SnapshotBody {

@@ -37,7 +37,9 @@ impl Database {
         for node in body.nodes {
             loader.add_node(node)?;
         }
+        let rules = self.tree.acl_rules();
         self.tree = loader.finish(zxid)?;
+        self.tree.set_acl_rules(rules);
         self.sessions = Default::default();
         for (session, timeout_ms) in body.sessions {
             self.sessions.insert(session, timeout_ms);
@@ -130,10 +132,16 @@ mod tests {
             }
         }
         assert!(slices > 2);
-        let mut copy = Database::empty(500);
+        let mut config = crate::config::ServerConfig::defaults(crate::base::ServerId(1));
+        config.access.skip_acl = true;
+        let rules = crate::tree::AclRules::of(&config);
+        let mut copy = Database::empty(500).with_acl_rules(rules);
         let zxid = db.last_applied();
         copy.install_stream(zxid, stream.into()).expect("it is a tree");
         assert_eq!(copy.state_digest(), db.state_digest());
         assert_eq!(copy.tree().digest(), db.tree().digest());
+        assert_eq!(copy.tree().acl_rules(), rules, "they are this server's, not the leader's");
+        copy.restore(Default::default()).expect("an empty disk");
+        assert_eq!(copy.tree().acl_rules(), rules);
     }
 }

@@ -1,11 +1,30 @@
 //! Records shared by all protocols: Id, ACL, Stat (zookeeper.jute module data).
 
-use super::codec::records;
+use super::codec::{DecodeError, Jute, Reader, records};
 use crate::base::Zxid;
 
-records! {
-    Id { scheme: String, id: String }
+/// A null is read as an empty text: kazoo sends one for the id of scheme `auth`, which has none.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Id {
+    pub scheme: String,
+    pub id: String,
+}
 
+impl Jute for Id {
+    const BYTES_MIN: usize = 2 * String::BYTES_MIN;
+
+    fn encode(&self, out: &mut Vec<u8>) {
+        self.scheme.encode(out);
+        self.id.encode(out);
+    }
+
+    fn decode(from: &mut Reader) -> Result<Id, DecodeError> {
+        let scheme = from.ustring()?.unwrap_or_default();
+        Ok(Id { scheme, id: from.ustring()?.unwrap_or_default() })
+    }
+}
+
+records! {
     Acl { perms: i32, id: Id }
 
     /// What a client sees of a znode: 68 bytes.
@@ -51,5 +70,18 @@ impl Acl {
     /// world:anyone with all permissions.
     pub fn open() -> Vec<Acl> {
         vec![Acl { perms: perms::ALL, id: Id { scheme: "world".into(), id: "anyone".into() } }]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_null_id_is_an_empty_one() {
+        let bytes: &[u8] = b"\0\0\0\x1f\0\0\0\x04auth\xff\xff\xff\xff";
+        let acl = Acl::decode(&mut Reader::new(bytes.to_vec().into()));
+        let id = Id { scheme: "auth".into(), id: String::new() };
+        assert_eq!(acl, Ok(Acl { perms: perms::ALL, id }));
     }
 }

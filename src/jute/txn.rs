@@ -175,6 +175,7 @@ pub struct Proposal {
     pub txn: Txn,
     pub digest: Option<TxnDigest>,
     bytes: Bytes,
+    hash: u64,
 }
 
 impl Proposal {
@@ -185,7 +186,7 @@ impl Proposal {
         if let Some(digest) = &digest {
             digest.encode(&mut bytes);
         }
-        Proposal { header, txn, digest, bytes: bytes.into() }
+        Proposal { header, txn, digest, hash: hash_of(&bytes), bytes: bytes.into() }
     }
 
     pub fn decode(bytes: Bytes) -> Result<Proposal, DecodeError> {
@@ -195,7 +196,7 @@ impl Proposal {
         // Error transactions have none, nor does anything before 3.6.
         let has_digest = from.remaining() >= TXN_DIGEST_BYTES;
         let digest = if has_digest { Some(TxnDigest::decode(&mut from)?) } else { None };
-        Ok(Proposal { header, txn, digest, bytes })
+        Ok(Proposal { header, txn, digest, hash: hash_of(&bytes), bytes })
     }
 
     pub fn zxid(&self) -> Zxid {
@@ -209,11 +210,15 @@ impl Proposal {
 
     /// A hash of the bytes: two servers that hold the same hash at a zxid hold the same transaction.
     pub fn hash(&self) -> u64 {
-        // FNV-1a: stable across builds, good enough to tell transactions apart in a trace.
-        self.bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-            (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-        })
+        self.hash
     }
+}
+
+/// FNV-1a: stable across builds, good enough to tell transactions apart in a trace.
+fn hash_of(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }
 
 /// `0x100000001 create /x`

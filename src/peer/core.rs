@@ -6,19 +6,21 @@ use std::fmt;
 use bytes::Bytes;
 
 use super::reach::Reach;
+use super::reaper::Reaper;
 use super::snapshotter::Snapshotter;
 use crate::base::{ConnId, LinkId, Mono, Note, Now};
 use crate::config::ServerConfig;
 use crate::database::Database;
 use crate::election::driver::ElectionEvent;
 use crate::election::{Election, Links};
-use crate::pipeline::prepare::Prepare;
+use crate::pipeline::prepare::{Prepare, PrepareOptions};
 use crate::quorum::QuorumVerifier;
 use crate::runtime::{Halt, HostPort, Label};
 use crate::server::driver::ClientEvent;
 use crate::server::{Service, ServiceStats};
 use crate::session::{SessionTracker, TouchTable};
 use crate::storage::{LogRequest, Outcome, SnapshotRequest, StorageError, Ticket};
+use crate::tree::AclRules;
 use crate::zab::driver::QuorumEvent;
 use crate::zab::leader::Leader;
 use crate::zab::learner::Learner;
@@ -93,6 +95,8 @@ pub struct Peer {
     /// Leader and standalone: when sessions die. Learners: whom they heard of.
     pub(super) tracker: Option<SessionTracker>,
     pub(super) touches: TouchTable,
+    /// Leader and standalone, while they serve.
+    pub(super) reaper: Option<Reaper>,
     pub(super) snapshotter: Snapshotter,
     pub(super) next_ticket: u64,
     /// Requests the log lane has not answered, and for whom.
@@ -148,7 +152,7 @@ impl Peer {
             QuorumVerifier::new(&config)
         };
         Peer {
-            db: Database::empty(config.committed_log_count),
+            db: Database::empty(config.committed_log_count).with_acl_rules(AclRules::of(&config)),
             role: Role::Loading(AfterLoad::Begin),
             election: Election::new(&config, verifier.clone()),
             election_links: Links::new(&config),
@@ -156,9 +160,10 @@ impl Peer {
             election_reach: Reach::of("server"),
             leader_reach: Reach::of("leader"),
             service: Service::new(&config),
-            prepare: Prepare::new(),
+            prepare: Prepare::new(PrepareOptions::of(&config)),
             tracker: None,
             touches: TouchTable::new(),
+            reaper: None,
             snapshotter: Snapshotter::new(config.snap_count),
             next_ticket: 1,
             on_log: BTreeMap::new(),
@@ -174,6 +179,11 @@ impl Peer {
             verifier,
             config,
         }
+    }
+
+    /// See [`Service::seed_nonces`].
+    pub fn seed_nonces(&mut self, seed: [u64; 2]) {
+        self.service.seed_nonces(seed);
     }
 
     /// Asks for the disk's content. Everything else follows from the answer.
@@ -206,7 +216,9 @@ impl Peer {
             _ => Mono::FAR,
         };
         let sessions = self.tracker.as_ref().and_then(SessionTracker::next_expiry);
-        role.min(self.election_wake).min(sessions.unwrap_or(Mono::FAR)).min(self.next_purge)
+        let reaper = self.reaper.as_ref().map_or(Mono::FAR, Reaper::wake_at);
+        let sessions = sessions.unwrap_or(Mono::FAR);
+        role.min(self.election_wake).min(sessions).min(reaper).min(self.next_purge)
     }
 
     /// Whether [`Input::Apply`] would do something.
@@ -231,6 +243,7 @@ impl Peer {
         }
         self.try_look(now);
         self.close_expired_sessions(now);
+        self.reap_containers(now);
         if now.mono >= self.next_purge {
             let interval = self.config.purge_interval.expect("set, or there is no next purge");
             self.next_purge = now.mono + interval;

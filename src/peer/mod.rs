@@ -12,6 +12,7 @@
 //! | route.rs       | carries the outputs of one core to the next                          |
 //! | reach.rs       | tells which servers our dials reach                                  |
 //! | requests.rs    | a client's write on its way: prepare, propose, apply                 |
+//! | reaper.rs      | deletes containers and TTL nodes that nobody uses                    |
 //! | stored.rs      | completions of the disk                                              |
 //! | snapshotter.rs | snapshots in slices, between two steps                               |
 //! | words.rs       | the numbers behind the four-letter words                             |
@@ -27,6 +28,7 @@ mod core;
 mod inbox;
 mod pump;
 mod reach;
+mod reaper;
 mod requests;
 mod roles;
 mod route;

@@ -14,7 +14,7 @@ use crate::base::{Stamp, Zxid};
 use crate::config::ServerConfig;
 use crate::election::driver::{ElectionDriver, ElectionEvent};
 use crate::runtime::link::Post;
-use crate::runtime::{Label, LabelKind, Runtime};
+use crate::runtime::{Label, LabelKind, Purpose, Runtime};
 use crate::server::driver::{ClientDriver, ClientEvent};
 use crate::storage::{self, LogRequest, SnapshotRequest, StorageOptions, Ticket};
 use crate::zab::driver::{QuorumDriver, QuorumEvent};
@@ -33,6 +33,7 @@ pub async fn run<R: Runtime>(rt: R, config: ServerConfig) {
     let hands = Hands::new(&rt, &config, &inbox);
     let now = rt.now_at(rt.stamp());
     let mut peer = Peer::new(now, config.clone());
+    peer.seed_nonces([0, 1].map(|n| rt.random_u64(Purpose::SaslNonce, n)));
     hands.perform(&rt, rt.stamp(), peer.begin());
     if !config.is_standalone() {
         let mut election = config.servers[&config.my_id].election.clone();

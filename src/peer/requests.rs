@@ -107,10 +107,8 @@ impl Peer {
             }
             return self.route_leader(now, outputs);
         }
-        if !crate::pipeline::prepare::decodable(op, &body) {
-            tracing::warn!(%link, op, "a learner forwarded an operation that is not known here");
-            return;
-        }
+        // Whatever it is, somebody waits for the answer: what is no record becomes an error
+        // transaction.
         let request = Request { session, cxid, op, body, auth, origin: link.0 };
         self.propose(now, request);
     }
@@ -204,6 +202,14 @@ impl Peer {
                     origin: LOCAL,
                 },
             );
+        }
+    }
+
+    pub(super) fn reap_containers(&mut self, now: Now) {
+        while let Some(reaper) = self.reaper.as_mut()
+            && let Some(request) = reaper.reap(now, self.db.tree())
+        {
+            self.propose(now, request);
         }
     }
 

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use super::core::{AfterLoad, ForWhom, Peer, Role};
+use super::reaper::Reaper;
 use crate::base::{Note, Now, RoleName, ServerId};
 use crate::election::PeerState;
+use crate::pipeline::prepare::{Prepare, PrepareOptions};
 use crate::session::SessionTracker;
 use crate::storage::LogRequest;
 use crate::zab::leader::Leader;
@@ -54,7 +56,8 @@ impl Peer {
         let mut outputs = Vec::new();
         self.service.stop(&mut self.db, &mut outputs);
         self.tracker = None;
-        self.prepare = crate::pipeline::prepare::Prepare::new();
+        self.reaper = None;
+        self.prepare = Prepare::new(PrepareOptions::of(&self.config));
         self.touches = crate::session::TouchTable::new();
         for output in outputs {
             if let crate::server::Output::Close(conn) = output {
@@ -145,6 +148,7 @@ impl Peer {
                 tracker.add(session, timeout_ms, now.mono);
             }
             self.tracker = Some(tracker);
+            self.reaper = Reaper::new(now, &self.config.containers);
         }
         self.db.become_initialised();
         self.service.serve();

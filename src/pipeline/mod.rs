@@ -1,6 +1,6 @@
 //! The way of a write, from a client's request to a transaction. (RequestProcessor chains)
 //!
-//!     prepare.rs   the leader checks the request and makes the transaction   PrepRequestProcessor
+//!     prepare/   the leader checks the request and makes the transaction   PrepRequestProcessor
 //!
 //! Not here: how a transaction is agreed upon (zab), what it does to the tree (tree/apply.rs).
 

@@ -36,6 +36,8 @@ pub enum Purpose {
     Identity,
     /// How long a committed transaction waits before it is applied (simulator only).
     ApplyDelay,
+    /// What the nonces of SASL are made of: nobody may be able to guess it.
+    SaslNonce,
 }
 
 /// Which queue of the disk an operation belongs to. Operations of one lane run one after
@@ -84,7 +86,8 @@ pub trait Runtime: Clone + 'static {
     fn settle(&self) -> Duration;
     /// How long a committed transaction waits before it is applied (zero on the machine).
     fn apply_delay(&self, n: u64) -> Duration;
-    /// The `n`-th random number for this purpose on this server.
+    /// The `n`-th random number for this purpose on this server; on the machine, of the kernel's
+    /// generator.
     fn random_u64(&self, what: Purpose, n: u64) -> u64;
 
     /// Runs a task on this server's thread until it ends or the server dies.

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
+use super::auth::SaslExchange;
 use crate::base::{Mono, SessionId, Zxid};
 use crate::jute::client::RequestHeader;
 use crate::jute::data::Id;
@@ -42,6 +43,8 @@ pub(super) enum Wait {
     Reach(Zxid),
     /// Nothing but its turn.
     Turn,
+    /// Its turn, to be told this error, with zxid 0.
+    Refused(i32),
 }
 
 #[derive(Debug)]
@@ -62,6 +65,7 @@ pub(super) struct Connection {
     pub(super) early: VecDeque<Bytes>,
     /// Who this is: its address, and what it authenticated as.
     pub(super) auth: Vec<Id>,
+    pub(super) sasl: SaslExchange,
     pub(super) received: u64,
     pub(super) sent: u64,
 }
@@ -75,6 +79,7 @@ impl Connection {
             pending: VecDeque::new(),
             early: VecDeque::new(),
             auth: vec![Id { scheme: "ip".into(), id: ip }],
+            sasl: SaslExchange::default(),
             received: 0,
             sent: 0,
         }

@@ -128,17 +128,25 @@ impl Service {
         let Some(connection) = self.connections.get_mut(&conn) else { return };
         connection.state = State::Open { session, timeout_ms };
         let early = std::mem::take(&mut connection.early);
-        let response = ConnectResponse {
-            protocol_version: 0,
-            timeout_ms,
-            session,
-            password: Some(Bytes::copy_from_slice(&password(session))),
-            read_only: read_only.map(|_| false),
-        };
+        let response = connect_response(session, timeout_ms, read_only);
         self.write(conn, replies::connected(&response), out);
         out.push(Output::Touch { session, timeout_ms });
         for body in early {
             self.on_frame(now, conn, body, db, out);
         }
+    }
+}
+
+pub(super) fn connect_response(
+    session: SessionId,
+    timeout_ms: i32,
+    read_only: Option<bool>,
+) -> ConnectResponse {
+    ConnectResponse {
+        protocol_version: 0,
+        timeout_ms,
+        session,
+        password: Some(Bytes::copy_from_slice(&password(session))),
+        read_only: read_only.map(|_| false),
     }
 }

@@ -1,7 +1,7 @@
 //! Client connections: handshake, order of replies, reads, watches.   (NIOServerCnxn, FinalRequestProcessor)
 //!
 //! `service.rs` decides, `connection.rs` is one connection's state, `reads.rs` answers from the
-//! tree, `replies.rs` puts frames together; `driver.rs` moves bytes.
+//! tree, `replies.rs` puts frames together; `driver.rs` moves bytes; `auth/` knows who a client is.
 //!
 //! - C-2   replies leave in the order of the requests; a read waits for earlier writes of its own
 //!   session and for nobody else's.
@@ -9,6 +9,7 @@
 //!
 //! Not here: writes (`pipeline` prepares, `zab` proposes), session expiry (`session`).
 
+mod auth;
 mod connection;
 pub mod driver;
 mod handshake;

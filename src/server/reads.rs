@@ -1,21 +1,63 @@
-//! Reads, answered from the tree as it stands.
+//! Reads, answered from the tree as it stands.                         (FinalRequestProcessor)
+//!
+//! multi.rs is multiRead, watches.rs all that registers, asks for and removes watches.
+//!
+//! Paths are not looked at: an odd one names no node. "" names the root as "/" does, yet a watch
+//! on it hears nothing. A path that is null is a request that does not decode.
+
+mod multi;
+#[cfg(test)]
+mod reads_test;
+mod watches;
 
 use bytes::Bytes;
 
-use crate::base::ConnId;
+use crate::base::{ConnId, SessionId};
 use crate::database::Database;
 use crate::jute::client::{
-    GetAclResponse, GetChildren2Response, GetChildrenResponse, GetDataResponse, PathRequest,
-    PathWatchRequest, SetWatches, StatResponse, code, op,
+    ClientInfo, GetAclResponse, GetAllChildrenNumberResponse, GetChildren2Response,
+    GetChildrenResponse, GetDataResponse, GetEphemeralsRequest, GetEphemeralsResponse, PathRequest,
+    PathWatchRequest, StatResponse, WhoAmIResponse, code, op,
 };
-use crate::jute::data::{Id, perms};
+use crate::jute::data::{Acl, Id, perms};
 use crate::jute::{DecodeError, Jute, Reader};
-use crate::tree::{Fired, WatchKind};
+use crate::pipeline::prepare;
+use crate::tree::{AclRules, Fired, WatchKind};
 
-pub(super) struct ReadResult {
-    pub(super) reply: Result<Vec<u8>, i32>,
+/// Who asks.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asker<'a> {
+    pub(super) conn: ConnId,
+    pub(super) session: SessionId,
+    /// What the connection has proven, its address among it.
+    pub(super) ids: &'a [Id],
+    pub(super) rules: AclRules,
+}
+
+impl Asker<'_> {
+    /// Whether this list gives one of the wanted permissions.
+    pub(super) fn may(&self, wanted: i32, list: &[Acl]) -> bool {
+        self.rules.check(list, wanted, self.ids)
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Answer {
+    /// A reply code.
+    pub(super) err: i32,
+    /// Empty where there is an error, but for one of multiRead's.
+    pub(super) body: Vec<u8>,
     /// Watch events that leave before the reply (setWatches).
     pub(super) events: Vec<Fired>,
+}
+
+impl From<Result<Vec<u8>, i32>> for Answer {
+    fn from(result: Result<Vec<u8>, i32>) -> Answer {
+        match result {
+            Ok(body) => Answer { body, ..Answer::default() },
+            Err(err) => Answer { err, ..Answer::default() },
+        }
+    }
 }
 
 /// Whether Apache 3.9 knows this operation.
@@ -24,68 +66,70 @@ pub(super) fn is_known(op: i32) -> bool {
         && op != op::CHECK
 }
 
-pub(super) fn read(
-    op: i32,
-    body: &Bytes,
-    conn: ConnId,
-    ids: &[Id],
-    db: &mut Database,
-) -> ReadResult {
-    let mut events = Vec::new();
-    let reply = match answer(op, body, conn, ids, db, &mut events) {
-        Ok(reply) => reply,
-        Err(_) => Err(code::MARSHALLING_ERROR),
+pub(super) fn read(op: i32, body: &Bytes, asker: &Asker<'_>, db: &mut Database) -> Answer {
+    let mut from = Reader::new(body.clone());
+    let answer = match op {
+        op::MULTI_READ => Ok(multi::multi_read(&mut from, asker, db)),
+        op::SET_WATCHES | op::SET_WATCHES2 => watches::set_watches(op, &mut from, asker, db),
+        _ => answer(op, &mut from, asker, db).map(Answer::from),
     };
-    ReadResult { reply, events }
+    answer.unwrap_or_else(|_| Err(code::MARSHALLING_ERROR).into())
 }
 
 fn answer(
     op: i32,
-    body: &Bytes,
-    conn: ConnId,
-    ids: &[Id],
+    from: &mut Reader,
+    asker: &Asker<'_>,
     db: &mut Database,
-    events: &mut Vec<Fired>,
 ) -> Result<Result<Vec<u8>, i32>, DecodeError> {
-    let mut from = Reader::new(body.clone());
     Ok(match op {
-        op::EXISTS => exists(&PathWatchRequest::decode(&mut from)?, conn, ids, db),
-        op::GET_DATA => get_data(&PathWatchRequest::decode(&mut from)?, conn, ids, db),
+        op::EXISTS => exists(&PathWatchRequest::decode(from)?, asker, db),
+        op::GET_DATA => {
+            let PathWatchRequest { path, watch } = Jute::decode(from)?;
+            get_data(&path, watch, asker, db)
+        }
         op::GET_CHILDREN | op::GET_CHILDREN2 => {
-            get_children(op, &PathWatchRequest::decode(&mut from)?, conn, ids, db)
+            let PathWatchRequest { path, watch } = Jute::decode(from)?;
+            get_children(op, &path, watch, asker, db)
         }
-        op::GET_ACL => {
-            let request = PathRequest::decode(&mut from)?;
-            get_acl(&request.path, ids, db)
+        op::GET_ACL => get_acl(&PathRequest::decode(from)?.path, asker, db),
+        // Echoed even if it is null.
+        op::SYNC => Ok(from.ustring()?.to_jute()),
+        op::GET_ALL_CHILDREN_NUMBER => {
+            get_all_children_number(&PathRequest::decode(from)?.path, asker, db)
         }
-        op::SYNC => Ok(PathRequest::decode(&mut from)?.to_jute()),
-        op::SET_WATCHES => {
-            let watches = SetWatches::decode(&mut from)?;
-            *events = db.tree_mut().set_watches(conn, &watches);
-            Ok(Vec::new())
+        op::GET_EPHEMERALS => {
+            let prefix = GetEphemeralsRequest::decode(from)?.prefix_path;
+            Ok(get_ephemerals(prefix.as_deref(), asker.session, db))
         }
+        op::WHO_AM_I => Ok(who_am_i(asker.ids)),
+        op::ADD_WATCH => watches::add_watch(from, asker, db)?,
+        op::CHECK_WATCHES => watches::check_watches(from, asker, db)?,
+        op::REMOVE_WATCHES => watches::remove_watches(from, asker, db)?,
         // A write whose record does not decode came here instead of to the leader.
-        op::CREATE | op::CREATE2 | op::DELETE | op::SET_DATA => Err(code::MARSHALLING_ERROR),
+        op if prepare::supports(op) => Err(code::MARSHALLING_ERROR),
         _ => Err(code::UNIMPLEMENTED),
     })
 }
 
-/// A node that is there must be readable; one that is not there has its own error.
-fn readable(path: &str, ids: &[Id], db: &Database) -> Result<(), i32> {
-    let hidden = db.tree().view(path).is_some() && !db.tree().check_acl(path, perms::READ, ids);
-    if hidden { Err(code::NO_AUTH) } else { Ok(()) }
+/// The node must be there and readable, in this order.
+fn require_readable(path: &str, asker: &Asker<'_>, db: &Database) -> Result<(), i32> {
+    let node = db.tree().view(path).ok_or(code::NO_NODE)?;
+    if asker.may(perms::READ, &node.acl) { Ok(()) } else { Err(code::NO_AUTH) }
 }
 
 /// Whoever may read the node or administer it sees its ACL; only the latter sees digests.
-fn get_acl(path: &str, ids: &[Id], db: &Database) -> Result<Vec<u8>, i32> {
+fn get_acl(path: &str, asker: &Asker<'_>, db: &Database) -> Result<Vec<u8>, i32> {
     let (mut acl, stat) = db.tree().get_acl(path)?;
-    if !db.tree().check_acl(path, perms::READ | perms::ADMIN, ids) {
+    if !asker.may(perms::READ | perms::ADMIN, &acl) {
         return Err(code::NO_AUTH);
     }
-    if !db.tree().check_acl(path, perms::ADMIN, ids) {
+    if !asker.may(perms::ADMIN, &acl) {
         for entry in acl.iter_mut().filter(|entry| entry.id.scheme == "digest") {
-            let user = entry.id.id.split(':').next().unwrap_or_default();
-            entry.id.id = format!("{user}:x");
+            // A digest without a colon has nothing to hide.
+            if let Some((user, _)) = entry.id.id.split_once(':') {
+                entry.id.id = format!("{user}:x");
+            }
         }
     }
     Ok(GetAclResponse { acl, stat }.to_jute())
@@ -93,46 +137,76 @@ fn get_acl(path: &str, ids: &[Id], db: &Database) -> Result<Vec<u8>, i32> {
 
 fn exists(
     request: &PathWatchRequest,
-    conn: ConnId,
-    ids: &[Id],
+    asker: &Asker<'_>,
     db: &mut Database,
 ) -> Result<Vec<u8>, i32> {
-    let found = readable(&request.path, ids, db).and_then(|()| db.tree().exists(&request.path));
+    let path = &request.path;
+    if path.contains('\0') {
+        return Err(code::BAD_ARGUMENTS);
+    }
+    let found = require_readable(path, asker, db).and_then(|()| db.tree().exists(path));
     // Registered also where the node is missing: that is what exists watches are for.
     if request.watch && matches!(found, Ok(_) | Err(code::NO_NODE)) {
-        db.tree_mut().watches_mut().add(WatchKind::Data, &request.path, conn);
+        db.tree_mut().watches_mut().add(WatchKind::Data, path, asker.conn);
     }
     found.map(|stat| StatResponse { stat }.to_jute())
 }
 
-fn get_data(
-    request: &PathWatchRequest,
-    conn: ConnId,
-    ids: &[Id],
-    db: &mut Database,
-) -> Result<Vec<u8>, i32> {
-    readable(&request.path, ids, db)?;
-    let (data, stat) = db.tree().get_data(&request.path)?;
-    if request.watch {
-        db.tree_mut().watches_mut().add(WatchKind::Data, &request.path, conn);
+fn get_data(path: &str, watch: bool, asker: &Asker<'_>, db: &mut Database) -> Result<Vec<u8>, i32> {
+    require_readable(path, asker, db)?;
+    let (data, stat) = db.tree().get_data(path)?;
+    if watch {
+        db.tree_mut().watches_mut().add(WatchKind::Data, path, asker.conn);
     }
     Ok(GetDataResponse { data, stat }.to_jute())
 }
 
 fn get_children(
     op: i32,
-    request: &PathWatchRequest,
-    conn: ConnId,
-    ids: &[Id],
+    path: &str,
+    watch: bool,
+    asker: &Asker<'_>,
     db: &mut Database,
 ) -> Result<Vec<u8>, i32> {
-    readable(&request.path, ids, db)?;
-    let (children, stat) = db.tree().get_children(&request.path)?;
-    if request.watch {
-        db.tree_mut().watches_mut().add(WatchKind::Child, &request.path, conn);
+    require_readable(path, asker, db)?;
+    let (children, stat) = db.tree().get_children(path)?;
+    if watch {
+        db.tree_mut().watches_mut().add(WatchKind::Child, path, asker.conn);
     }
     Ok(match op {
         op::GET_CHILDREN => GetChildrenResponse { children }.to_jute(),
         _ => GetChildren2Response { children, stat }.to_jute(),
     })
+}
+
+fn get_all_children_number(path: &str, asker: &Asker<'_>, db: &Database) -> Result<Vec<u8>, i32> {
+    require_readable(path, asker, db)?;
+    let number = db.tree().all_children_number(path)?;
+    let total_number = i32::try_from(number).unwrap_or(i32::MAX);
+    Ok(GetAllChildrenNumberResponse { total_number }.to_jute())
+}
+
+/// The prefix is one of the text, not of the names: "/a" finds "/ab". Who owns a node needs no
+/// permission to find it.
+fn get_ephemerals(prefix: Option<&str>, session: SessionId, db: &Database) -> Vec<u8> {
+    // What Java's trim takes.
+    let trimmed = prefix.unwrap_or_default().trim_matches(|c| c <= ' ');
+    let prefix = match trimmed {
+        "" | "/" => "",
+        _ => prefix.unwrap_or_default(),
+    };
+    let owned = db.tree().ephemerals(session).filter(|path| path.starts_with(prefix));
+    GetEphemeralsResponse { ephemerals: owned.map(str::to_owned).collect() }.to_jute()
+}
+
+/// Every id of the connection; of a digest only the user. (AuthUtil.getClientInfos)
+fn who_am_i(ids: &[Id]) -> Vec<u8> {
+    let info = |id: &Id| {
+        let user = match id.scheme.as_str() {
+            "digest" => id.id.split(':').next().unwrap_or_default(),
+            _ => &id.id,
+        };
+        ClientInfo { auth_scheme: id.scheme.clone(), user: user.to_owned() }
+    };
+    WhoAmIResponse { client_info: ids.iter().map(info).collect() }.to_jute()
 }

@@ -5,9 +5,10 @@ use bytes::Bytes;
 use crate::base::Zxid;
 use crate::jute::Jute;
 use crate::jute::client::{
-    ConnectResponse, Create2Response, CreateResponse, ReplyHeader, StatResponse, WatcherEvent,
-    code, event, op, xid,
+    ConnectResponse, Create2Response, CreateResponse, ErrorResponse, MultiHeader, ReplyHeader,
+    StatResponse, WatcherEvent, code, event, op, xid,
 };
+use crate::jute::txn::kind;
 use crate::tree::{Fired, Outcome};
 
 /// A frame with its length.
@@ -57,8 +58,37 @@ pub(super) fn write_body(op: i32, outcome: &Outcome) -> Result<Vec<u8>, i32> {
     let stat = || outcome.stat.clone().unwrap_or_default();
     Ok(match op {
         op::CREATE => CreateResponse { path: path() }.to_jute(),
-        op::CREATE2 => Create2Response { path: path(), stat: stat() }.to_jute(),
+        op::CREATE2 | op::CREATE_CONTAINER | op::CREATE_TTL => {
+            Create2Response { path: path(), stat: stat() }.to_jute()
+        }
         op::SET_DATA | op::SET_ACL => StatResponse { stat: stat() }.to_jute(),
+        op::MULTI => multi_body(&outcome.multi),
         _ => Vec::new(),
     })
+}
+
+/// One result after another, each behind a header. Whatever makes a node and answers its Stat is
+/// labelled create2. (MultiResponse)
+fn multi_body(parts: &[(i32, Outcome)]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for (kind, outcome) in parts {
+        let label = match *kind {
+            op::CREATE_CONTAINER | op::CREATE_TTL => op::CREATE2,
+            kind => kind,
+        };
+        match write_body(label, outcome) {
+            Ok(body) if label != kind::ERROR => {
+                MultiHeader { kind: label, done: false, err: code::OK }.encode(&mut out);
+                out.extend_from_slice(&body);
+            }
+            result => {
+                // Also where nothing is wrong with a part: another one failed.
+                let err = result.err().unwrap_or(code::OK);
+                MultiHeader { kind: kind::ERROR, done: false, err }.encode(&mut out);
+                ErrorResponse { err }.encode(&mut out);
+            }
+        }
+    }
+    MultiHeader { kind: kind::ERROR, done: true, err: -1 }.encode(&mut out);
+    out
 }

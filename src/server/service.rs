@@ -4,14 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
+use super::auth::Authority;
 use super::connection::{Connection, Pending, State, Wait, ip_of};
-use super::{reads, replies};
+use super::reads::{self, Asker};
+use super::replies;
 use crate::base::{ConnId, Now, ServerId, SessionId, Zxid};
 use crate::config::ServerConfig;
 use crate::database::Database;
-use crate::jute::client::{RequestHeader, code, op, xid};
+use crate::jute::client::{ReplyHeader, RequestHeader, code, op, xid};
 use crate::jute::{Jute, Reader};
-use crate::pipeline::Request;
+use crate::pipeline::{Request, prepare};
 use crate::session::IdGenerator;
 
 #[derive(Debug)]
@@ -88,6 +90,7 @@ pub struct Service {
     per_address_max: u32,
     sid: ServerId,
     ids: Option<IdGenerator>,
+    pub(super) authority: Authority,
     serving: bool,
     pub(super) stats: ServiceStats,
 }
@@ -104,6 +107,7 @@ impl Service {
             per_address_max: config.max_client_cnxns,
             sid: if config.is_standalone() { ServerId(1) } else { config.my_id },
             ids: None,
+            authority: Authority::new(config),
             serving: false,
             stats: ServiceStats::default(),
         }
@@ -128,7 +132,10 @@ impl Service {
 
     pub fn step(&mut self, now: Now, input: Input, db: &mut Database, out: &mut Vec<Output>) {
         match input {
-            Input::Accepted { conn, peer, .. } => self.on_accepted(conn, peer, out),
+            Input::Accepted { conn, peer, subject } => {
+                self.on_accepted(conn, peer, out);
+                self.identify(conn, subject);
+            }
             Input::Frame { conn, body } => self.on_frame(now, conn, body, db, out),
             Input::Lost { conn } => self.forget(conn, db),
         }
@@ -179,10 +186,11 @@ impl Service {
             return self.drop_connection(conn, db, out);
         };
         let body = from.rest();
+        if self.screen(now, conn, &header, &body, db, out) {
+            return;
+        }
         let wait = match header.op {
-            op::CREATE | op::CREATE2 | op::DELETE | op::SET_DATA | op::CLOSE_SESSION
-                if crate::pipeline::prepare::decodable(header.op, &body) =>
-            {
+            op if prepare::supports(op) && prepare::decodable(op, &body) => {
                 self.submit(conn, session, &header, body.clone(), out);
                 Wait::Commit
             }
@@ -228,7 +236,7 @@ impl Service {
             let Some(connection) = self.connections.get_mut(&conn) else { return };
             let reached = db.last_applied();
             match connection.pending.front().map(|p| p.wait) {
-                Some(Wait::Turn) => {}
+                Some(Wait::Turn | Wait::Refused(_)) => {}
                 Some(Wait::Reach(zxid)) if zxid <= reached => {}
                 _ => return,
             }
@@ -248,8 +256,10 @@ impl Service {
         out: &mut Vec<Output>,
     ) {
         let RequestHeader { xid, op } = pending.header;
+        if let Wait::Refused(err) = pending.wait {
+            return self.write(conn, replies::reply(xid, Zxid::ZERO, Err(err)), out);
+        }
         let zxid = db.last_applied();
-        let auth = self.connections.get(&conn).map(|c| c.auth.clone()).unwrap_or_default();
         if op == op::PING {
             return self.write(conn, replies::reply(xid::PING, zxid, Ok(Vec::new())), out);
         }
@@ -258,11 +268,20 @@ impl Service {
             self.write(conn, unknown, out);
             return self.drop_connection(conn, db, out);
         }
-        let result = reads::read(op, &pending.body, conn, &auth, db);
-        for event in &result.events {
+        let Some(asker) = self.asker(conn, db) else { return };
+        let answer = reads::read(op, &pending.body, &asker, db);
+        for event in &answer.events {
             self.write(conn, replies::watch_event(event), out);
         }
-        self.write(conn, replies::reply(xid, zxid, result.reply), out);
+        let header = ReplyHeader { xid, zxid, err: answer.err };
+        self.write(conn, replies::frame(&header, &answer.body), out);
+    }
+
+    /// A connection as the one who asks, or who is told; `None` while it has no session.
+    pub(super) fn asker(&self, conn: ConnId, db: &Database) -> Option<Asker<'_>> {
+        let connection = self.connections.get(&conn)?;
+        let session = connection.session()?;
+        Some(Asker { conn, session, ids: &connection.auth, rules: db.tree().acl_rules() })
     }
 
     pub(super) fn note_latency(&mut self, now: Now, pending: &Pending) {

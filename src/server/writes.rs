@@ -1,13 +1,15 @@
 //! What an applied transaction means to the clients here.       (FinalRequestProcessor, CommitProcessor)
 
 use super::connection::{State, Wait};
+use super::handshake::connect_response;
 use super::replies;
 use super::service::{Output, Service};
 use crate::base::{ConnId, Now, SessionId};
 use crate::database::Database;
 use crate::jute::client::{code, op};
+use crate::jute::data::perms;
 use crate::jute::txn::{Proposal, Txn};
-use crate::tree::Applied;
+use crate::tree::{Applied, Fired, Outcome};
 
 impl Service {
     /// Fires watches first, then answers the request that caused the transaction, then what
@@ -21,7 +23,9 @@ impl Service {
         out: &mut Vec<Output>,
     ) {
         for fired in &applied.events {
-            self.write(fired.conn, replies::watch_event(fired), out);
+            if self.may_read(fired, db) {
+                self.write(fired.conn, replies::watch_event(fired), out);
+            }
         }
         let session = proposal.header.client_id;
         if let Some(conn) = self.by_session.get(&session).copied() {
@@ -34,6 +38,13 @@ impl Service {
         self.answer_syncs(now, db, out);
     }
 
+    /// Whether a watch event may go out: who may not read the node is not told of it, though the
+    /// watch is spent (CVE-2024-23944). (NIOServerCnxn.process)
+    fn may_read(&self, fired: &Fired, db: &Database) -> bool {
+        let Some(acl) = &fired.acl else { return true };
+        self.asker(fired.conn, db).is_some_and(|asker| asker.may(perms::READ, acl))
+    }
+
     fn on_session_created(
         &mut self,
         now: Now,
@@ -42,9 +53,25 @@ impl Service {
         db: &mut Database,
         out: &mut Vec<Output>,
     ) {
-        let Some(connection) = self.connections.get(&conn) else { return };
-        if let State::Creating { timeout_ms, read_only, .. } = connection.state {
-            self.open(now, conn, session, timeout_ms, read_only, db, out);
+        let Some(connection) = self.connections.get_mut(&conn) else { return };
+        match connection.state {
+            State::Creating { timeout_ms, read_only, .. } => {
+                self.open(now, conn, session, timeout_ms, read_only, db, out);
+            }
+            // A client that has a session may ask for it by this operation too. The answer is
+            // the one to a ConnectRequest.
+            State::Open { timeout_ms, .. }
+                if connection
+                    .pending
+                    .front()
+                    .is_some_and(|p| p.header.op == op::CREATE_SESSION) =>
+            {
+                connection.pending.pop_front();
+                let response = connect_response(session, timeout_ms, Some(false));
+                self.write(conn, replies::connected(&response), out);
+                self.answer_ready(now, conn, db, out);
+            }
+            _ => {}
         }
     }
 
@@ -84,7 +111,7 @@ impl Service {
             return;
         }
         let Some(pending) = connection.pending.pop_front() else { return };
-        if applied.outcome.err == code::SESSION_MOVED {
+        if has_moved(&applied.outcome) {
             return self.drop_connection(conn, db, out);
         }
         self.note_latency(now, &pending);
@@ -108,4 +135,10 @@ impl Service {
             self.answer_ready(now, conn, db, out);
         }
     }
+}
+
+/// The session speaks through another server: this connection is the one it left.
+fn has_moved(outcome: &Outcome) -> bool {
+    let moved = |outcome: &Outcome| outcome.err == code::SESSION_MOVED;
+    moved(outcome) || outcome.multi.iter().any(|(_, part)| moved(part))
 }

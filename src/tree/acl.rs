@@ -6,7 +6,7 @@
 //! after a load: a list made after the snapshot's table was written, of a node written later; the
 //! replay of the transaction that set it puts that right. Until then nobody passes.
 //!
-//! Not here: schemes x509 and sasl.
+//! Not here: which schemes there are, and what their ids look like (acl_rules.rs).
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -168,6 +168,8 @@ fn admits(expression: &Id, ids: &[Id]) -> bool {
     match (expression.scheme.as_str(), expression.id.as_str()) {
         ("world", "anyone") => true,
         ("ip", net) => ids.iter().any(|id| id.scheme == "ip" && ip_matches(net, &id.id)),
+        // A user of that name is every user. (SASLAuthenticationProvider)
+        ("sasl", _) if ids.iter().any(|id| id.scheme == "sasl" && id.id == "super") => true,
         _ => ids.contains(expression),
     }
 }
@@ -191,7 +193,7 @@ fn ip_matches(net: &str, address: &str) -> bool {
 }
 
 /// An address and how many of its bits count.
-fn parse_net(net: &str) -> Option<(IpAddr, u32)> {
+pub(super) fn parse_net(net: &str) -> Option<(IpAddr, u32)> {
     let (address, bits) = match net.split_once('/') {
         Some((address, bits)) => (address, Some(bits.parse().ok()?)),
         None => (net, None),
@@ -208,49 +210,9 @@ fn parse_ip(address: &str) -> Option<IpAddr> {
     address.parse::<IpAddr>().ok().map(|address| address.to_canonical())
 }
 
-/// The list to store for the list a client sent: duplicates gone, `auth` replaced by the ids the
-/// client proved. `None` is INVALIDACL.
-pub fn fix_up_acl(list: Option<&[Acl]>, ids: &[Id]) -> Option<Vec<Acl>> {
-    let mut unique: Vec<&Acl> = Vec::new();
-    for acl in list? {
-        if !unique.contains(&acl) {
-            unique.push(acl);
-        }
-    }
-    let mut fixed = Vec::with_capacity(unique.len());
-    for acl in unique {
-        if acl.id.scheme == "auth" {
-            let before = fixed.len();
-            // An address is no proof; `super` is a mark, not an identity.
-            let proven = ids.iter().filter(|id| matches!(&*id.scheme, "digest" | "x509" | "sasl"));
-            fixed.extend(proven.map(|id| Acl { perms: acl.perms, id: id.clone() }));
-            if fixed.len() == before {
-                return None;
-            }
-        } else if is_valid_id(&acl.id) {
-            fixed.push(acl.clone());
-        } else {
-            return None;
-        }
-    }
-    (!fixed.is_empty()).then_some(fixed)
-}
-
-fn is_valid_id(id: &Id) -> bool {
-    match id.scheme.as_str() {
-        "world" => id.id == "anyone",
-        "ip" => parse_net(&id.id).is_some(),
-        // Java's split drops empty parts at the end.
-        "digest" => {
-            let parts: Vec<&str> = id.id.trim_end_matches(':').split(':').collect();
-            parts.len() == 2
-        }
-        _ => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::acl_rules::AclRules;
     use super::*;
     use crate::jute::data::perms;
 
@@ -317,6 +279,15 @@ mod tests {
     }
 
     #[test]
+    fn the_user_super_of_sasl_is_every_user_of_sasl() {
+        let list = [acl(perms::READ, "sasl", "bob"), acl(perms::WRITE, "digest", "bob:x")];
+        assert!(check_acl(&list, perms::READ, &[id("sasl", "bob")]));
+        assert!(!check_acl(&list, perms::READ, &[id("sasl", "eve"), id("digest", "super")]));
+        assert!(check_acl(&list, perms::READ, &[id("sasl", "super")]));
+        assert!(!check_acl(&list, perms::WRITE, &[id("sasl", "super")]));
+    }
+
+    #[test]
     fn an_address_matches_its_net() {
         for (net, address, want) in [
             ("10.1.2.3", "10.1.2.3", true),
@@ -357,10 +328,14 @@ mod tests {
             ("nosuch", "x", false),
         ] {
             let list = [acl(31, "world", "anyone"), acl(0, scheme, name)];
-            assert_eq!(fix_up_acl(Some(&list), &[]).is_some(), valid, "{scheme}:{name}");
+            assert_eq!(
+                AclRules::default().fix_up(Some(&list), &[]).is_some(),
+                valid,
+                "{scheme}:{name}"
+            );
         }
-        assert_eq!(fix_up_acl(None, &[]), None);
-        assert_eq!(fix_up_acl(Some(&[]), &[]), None);
+        assert_eq!(AclRules::default().fix_up(None, &[]), None);
+        assert_eq!(AclRules::default().fix_up(Some(&[]), &[]), None);
     }
 
     #[test]
@@ -368,7 +343,7 @@ mod tests {
         let ids = [id("ip", "10.0.0.1"), id("digest", "bob:x"), id("super", "")];
         let list = [acl(3, "auth", ""), acl(3, "auth", ""), acl(1, "world", "anyone")];
         assert_eq!(
-            fix_up_acl(Some(&list), &ids),
+            AclRules::default().fix_up(Some(&list), &ids),
             Some(vec![acl(3, "digest", "bob:x"), acl(1, "world", "anyone")])
         );
     }

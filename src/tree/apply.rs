@@ -19,8 +19,8 @@
 use bytes::Bytes;
 
 use super::DataTree;
-use super::arena::{Node, Owner};
-use super::watch::{Change, Fired};
+use super::arena::{Node, NodeId, Owner};
+use super::watch::{Change, EventAcls, Fired};
 use crate::base::paths;
 use crate::base::{SessionId, Zxid};
 use crate::jute::client::code;
@@ -166,14 +166,16 @@ impl DataTree {
         creation: &Creation<'_>,
         events: &mut Vec<Fired>,
     ) -> Outcome {
-        let result = self.create_node(header, creation);
-        if result.is_ok() {
-            self.watches.fire_watches(creation.path, Change::Created, header.zxid, events);
-        }
+        let result = self.create_node(header, creation, events);
         Outcome::of(creation.path, result.map(Some))
     }
 
-    fn create_node(&mut self, header: &TxnHeader, creation: &Creation<'_>) -> Result<Stat, i32> {
+    fn create_node(
+        &mut self,
+        header: &TxnHeader,
+        creation: &Creation<'_>,
+        events: &mut Vec<Fired>,
+    ) -> Result<Stat, i32> {
         let path = creation.path;
         let (parent_path, name) = named(path)?;
         let parent = self.find(parent_path).ok_or(code::NO_NODE)?;
@@ -196,6 +198,8 @@ impl DataTree {
         }
         let stat = created_stat(header.zxid, header.time, creation.owner);
         let id = self.attach(parent, name, path, Node::new(own(creation.data), acl, stat));
+        let acls = self.event_acls(id, parent);
+        self.watches.fire_watches(path, Change::Created(&acls), header.zxid, events);
         Ok(self.arena[id].visible_stat())
     }
 
@@ -205,11 +209,11 @@ impl DataTree {
         self.change(parent, parent_path, |parent| {
             parent.stat.pzxid = parent.stat.pzxid.max(zxid);
         });
-        if self.arena[parent].child(name).is_none() {
-            return Err(code::NO_NODE);
-        }
+        let id = self.arena[parent].child(name).ok_or(code::NO_NODE)?;
+        // Now: the list may go with the node.
+        let acls = self.event_acls(id, parent);
         self.detach(parent, name, path);
-        self.watches.fire_watches(path, Change::Deleted, zxid, events);
+        self.watches.fire_watches(path, Change::Deleted(&acls), zxid, events);
         Ok(())
     }
 
@@ -227,7 +231,8 @@ impl DataTree {
             node.stat.version = t.version;
             node.visible_stat()
         });
-        self.watches.fire_watches(&t.path, Change::DataChanged, header.zxid, events);
+        let acl = self.acls.list_or_closed(self.arena[id].acl);
+        self.watches.fire_watches(&t.path, Change::DataChanged(acl), header.zxid, events);
         Ok(stat)
     }
 
@@ -239,6 +244,11 @@ impl DataTree {
             node.stat.aversion = t.version;
             node.visible_stat()
         }))
+    }
+
+    fn event_acls(&self, node: NodeId, parent: NodeId) -> EventAcls {
+        let list = |id: NodeId| self.acls.list_or_closed(self.arena[id].acl).clone();
+        EventAcls { node: list(node), parent: list(parent) }
     }
 
     /// The list is what the leader knew. Whatever else the session owns here goes too: no node may

@@ -5,10 +5,11 @@
 //!
 //!     arena.rs     nodes in one slab; a name stands once, in its parent's children map; paths nowhere
 //!     acl.rs       ACL lists interned under ids, and whether a list lets somebody pass
+//!     acl_rules.rs which schemes a list may use
 //!     digest.rs    Apache's tree digest (version 2), and one that covers ACLs too
 //!     apply.rs     apply(txn): the rules, also for a transaction whose effect is there already
 //!     snapshot.rs  written in slices between transactions, and loaded again
-//!     watch.rs     one-shot watches, and the events a change fires
+//!     watch.rs     watches of all kinds, and the events a change fires
 //!
 //! TR-1  both digests equal those computed anew from all nodes, after every call
 //! TR-2  a snapshot begun at zxid z, loaded and followed by every transaction after z, is the tree
@@ -19,10 +20,11 @@
 //! server may therefore have the id 255.
 //!
 //! Not here: who may do what (pipeline/prepare.rs decides before a transaction exists), sessions,
-//! quotas, persistent watches, and the suppression of events for connections that may not read
-//! the node (CVE-2024-23944): `Fired` carries what such a filter needs, the server knows the ids.
+//! quotas, and the suppression of events for connections that may not read the node
+//! (CVE-2024-23944): `Fired` carries the list to check, the server knows the ids.
 
 mod acl;
+mod acl_rules;
 mod apply;
 mod arena;
 mod digest;
@@ -44,20 +46,22 @@ use crate::base::{SessionId, Zxid};
 use crate::jute::data::{Acl, Id, StatPersisted, perms};
 
 use acl::AclCache;
-pub use acl::{AclList, OPEN_ACL_ID, check_acl, fix_up_acl};
+pub use acl::{AclList, OPEN_ACL_ID, check_acl};
+pub use acl_rules::AclRules;
 pub use apply::{Applied, Outcome, created_stat};
 pub use arena::Owner;
 use arena::{Arena, Node, NodeId};
 pub use digest::{DIGEST_VERSION, node_digest};
 pub use read::NodeView;
 pub use snapshot::{LoadError, SnapshotCursor, TreeLoader};
-pub use watch::{Fired, WatchKind, WatchTable, Watches};
+pub use watch::{Fired, Modes, WatchKind, WatchTable, WatcherType, Watches};
 
 #[derive(Debug)]
 pub struct DataTree {
     arena: Arena,
     root: NodeId,
     acls: AclCache,
+    acl_rules: AclRules,
     watches: Watches,
     /// Paths, as Apache keeps them: there are few, and a node does not know its own path.
     ephemerals: BTreeMap<SessionId, BTreeSet<Box<str>>>,
@@ -91,6 +95,7 @@ impl DataTree {
             arena,
             root,
             acls: AclCache::default(),
+            acl_rules: AclRules::default(),
             watches: Watches::default(),
             ephemerals: BTreeMap::new(),
             containers: BTreeSet::new(),

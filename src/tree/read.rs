@@ -6,13 +6,14 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 
-use super::acl::{self, AclList};
+use super::acl::AclList;
+use super::acl_rules::AclRules;
 use super::arena::{Node, NodeId};
 use super::watch::{Fired, WatchKind};
 use super::{DataTree, digest};
 use crate::base::paths;
 use crate::base::{ConnId, SessionId, Zxid};
-use crate::jute::client::{SetWatches, code, event};
+use crate::jute::client::{SetWatches2, code, event};
 use crate::jute::data::{Acl, Id, Stat, StatPersisted};
 
 /// A node as it is stored.
@@ -68,11 +69,26 @@ impl DataTree {
     /// holds any on a node that is not there.
     pub fn check_acl(&self, path: &str, wanted: i32, ids: &[Id]) -> bool {
         self.node(path)
-            .is_ok_and(|node| acl::check_acl(self.acls.list_or_closed(node.acl), wanted, ids))
+            .is_ok_and(|node| self.acl_rules.check(self.acls.list_or_closed(node.acl), wanted, ids))
     }
 
-    /// Every node below this one (getAllChildrenNumber).
-    pub fn count_descendants(&self, path: &str) -> Result<usize, i32> {
+    pub fn acl_rules(&self) -> AclRules {
+        self.acl_rules
+    }
+
+    /// The rules of this server, which no transaction and no snapshot carries.
+    pub fn set_acl_rules(&mut self, rules: AclRules) {
+        self.acl_rules = rules;
+    }
+
+    /// Every node below this one. The root's other name, "", counts "/" among them, as Apache keeps
+    /// the root under both. (DataTree.getAllChildrenNumber)
+    pub fn all_children_number(&self, path: &str) -> Result<usize, i32> {
+        match path {
+            "" => return Ok(self.node_count() - 1),
+            paths::ROOT => return Ok(self.node_count() - 2),
+            _ => {}
+        }
         let mut count = 0;
         let mut open: Vec<NodeId> = vec![self.find(path).ok_or(code::NO_NODE)?];
         while let Some(id) = open.pop() {
@@ -123,12 +139,16 @@ impl DataTree {
     /// since `relative_zxid`. (DataTree.setWatches)
     ///
     /// These events carry zxid -1: the transaction that caused one is not known any more.
-    pub fn set_watches(&mut self, conn: ConnId, request: &SetWatches) -> Vec<Fired> {
+    /// Nor are they kept from who may not read the node. A persistent watch catches up on nothing.
+    pub fn set_watches(&mut self, conn: ConnId, request: &SetWatches2) -> Vec<Fired> {
         let since = request.relative_zxid;
         let mut missed = Vec::new();
         let mut settle = |tree: &mut DataTree, path: &String, table, event: Option<i32>| match event
         {
-            Some(kind) => missed.push(Fired { conn, kind, path: path.clone(), zxid: Zxid(-1) }),
+            Some(kind) => {
+                let path = path.clone();
+                missed.push(Fired { conn, kind, path, zxid: Zxid(-1), acl: None });
+            }
             None => tree.watches.add(table, path, conn),
         };
         for path in &request.data_watches {
@@ -150,6 +170,12 @@ impl DataTree {
                 Ok(_) => None,
             };
             settle(self, path, WatchKind::Child, event);
+        }
+        for path in &request.persistent_watches {
+            self.watches.add_persistent(path, conn);
+        }
+        for path in &request.persistent_recursive_watches {
+            self.watches.add_recursive(path, conn);
         }
         missed
     }

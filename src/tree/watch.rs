@@ -6,20 +6,31 @@
 //!     deleted   Deleted(path)         Deleted(path) to whom the data table did not tell it,
 //!                                     ChildrenChanged(parent)
 //!
-//! exists watches stand in the data table. A connection gets at most one event per table and
-//! trigger, and a one-shot watch goes with it, told or not.
+//!     registered by                   data table    child table
+//!     getData, exists                 STANDARD
+//!     getChildren                                   STANDARD
+//!     addWatch persistent             PERSISTENT    PERSISTENT
+//!     addWatch persistent recursive   RECURSIVE
 //!
-//! A registration is a set of modes, so that persistent and recursive watches, which a connection
-//! may hold beside a one-shot one on the same path, become bits of it.
+//! A connection gets at most one event per table and trigger, and a one-shot watch goes with it,
+//! told or not. A recursive watch stands in the data table alone, and so never hears that children
+//! changed: it hears of each child.
 //!
-//! Not here: whether the connection may read the node; the frame of the event (server).
+//! An event carries the ACL of the node it speaks of, as it was at the change: a connection that
+//! may not read the node is not told (CVE-2024-23944), yet its one-shot watch is gone all the same.
+//!
+//! Not here: one table (table.rs); who may read; the frame of the event (server).
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+mod table;
 
+use std::collections::BTreeSet;
+
+use super::acl::AclList;
 use crate::base::paths;
 use crate::base::{ConnId, Zxid};
-use crate::jute::client::event;
+use crate::jute::client::{event, watcher_type};
+
+pub use table::{Modes, WatchTable};
 
 /// The table a watch is registered in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,6 +41,44 @@ pub enum WatchKind {
     Child,
 }
 
+/// What checkWatches and removeWatches speak of. (Watcher.WatcherType)
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum WatcherType {
+    /// One-shot watches of the child table.
+    Children,
+    /// One-shot watches of the data table.
+    Data,
+    /// Every watch on the path.
+    Any,
+    Persistent,
+    PersistentRecursive,
+}
+
+impl WatcherType {
+    /// `None` for a number that is none of `jute::client::watcher_type`.
+    pub fn of(number: i32) -> Option<WatcherType> {
+        Some(match number {
+            watcher_type::CHILDREN => WatcherType::Children,
+            watcher_type::DATA => WatcherType::Data,
+            watcher_type::ANY => WatcherType::Any,
+            watcher_type::PERSISTENT => WatcherType::Persistent,
+            watcher_type::PERSISTENT_RECURSIVE => WatcherType::PersistentRecursive,
+            _ => return None,
+        })
+    }
+
+    /// The modes it means in the data table and in the child table.
+    fn modes(self) -> (Modes, Modes) {
+        match self {
+            WatcherType::Children => (Modes::default(), Modes::STANDARD),
+            WatcherType::Data => (Modes::STANDARD, Modes::default()),
+            WatcherType::Any => (Modes::ANY, Modes::ANY),
+            WatcherType::Persistent => (Modes::PERSISTENT, Modes::PERSISTENT),
+            WatcherType::PersistentRecursive => (Modes::RECURSIVE, Modes::default()),
+        }
+    }
+}
+
 /// An event for one connection. `zxid` is that of the transaction.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Fired {
@@ -38,108 +87,23 @@ pub struct Fired {
     pub kind: i32,
     pub path: String,
     pub zxid: Zxid,
+    /// Who may hear of it: the list of the node the path names, when it happened. `None`, of an
+    /// event that setWatches catches up on: whoever asked for it.
+    pub acl: Option<AclList>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Change {
-    Created,
-    Deleted,
-    DataChanged,
+/// The lists of a node and of its parent when the node comes or goes.
+#[derive(Debug)]
+pub(super) struct EventAcls {
+    pub(super) node: AclList,
+    pub(super) parent: AclList,
 }
 
-/// How a connection watches a path: bits.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-struct Modes(u8);
-
-impl Modes {
-    /// Goes with its first event.
-    const STANDARD: u8 = 1;
-}
-
-/// Watches of one table, found by path and by connection.
-#[derive(Debug, Default)]
-pub struct WatchTable {
-    by_path: BTreeMap<Arc<str>, BTreeMap<ConnId, Modes>>,
-    by_conn: BTreeMap<ConnId, BTreeSet<Arc<str>>>,
-    len: usize,
-}
-
-impl WatchTable {
-    fn add(&mut self, path: &str, conn: ConnId) {
-        let path = match self.by_path.get_key_value(path) {
-            Some((path, _)) => path.clone(),
-            None => path.into(),
-        };
-        let modes = self.by_path.entry(path.clone()).or_default().entry(conn).or_default();
-        if *modes == Modes::default() {
-            self.len += 1;
-            self.by_conn.entry(conn).or_default().insert(path);
-        }
-        modes.0 |= Modes::STANDARD;
-    }
-
-    /// Takes the one-shot watches of a path, and answers who watched it.
-    fn trigger(&mut self, path: &str) -> BTreeSet<ConnId> {
-        let Some(watchers) = self.by_path.get_mut(path) else { return BTreeSet::new() };
-        let told: BTreeSet<ConnId> = watchers.keys().copied().collect();
-        watchers.retain(|_, modes| {
-            modes.0 &= !Modes::STANDARD;
-            *modes != Modes::default()
-        });
-        let gone: Vec<ConnId> =
-            told.iter().filter(|conn| !watchers.contains_key(conn)).copied().collect();
-        if watchers.is_empty() {
-            self.by_path.remove(path);
-        }
-        self.len -= gone.len();
-        for conn in gone {
-            self.forget_path(conn, path);
-        }
-        told
-    }
-
-    fn forget_path(&mut self, conn: ConnId, path: &str) {
-        if let Some(paths) = self.by_conn.get_mut(&conn) {
-            paths.remove(path);
-            if paths.is_empty() {
-                self.by_conn.remove(&conn);
-            }
-        }
-    }
-
-    fn remove_conn(&mut self, conn: ConnId) {
-        for path in self.by_conn.remove(&conn).unwrap_or_default() {
-            if let Some(watchers) = self.by_path.get_mut(&path) {
-                self.len -= usize::from(watchers.remove(&conn).is_some());
-                if watchers.is_empty() {
-                    self.by_path.remove(&path);
-                }
-            }
-        }
-    }
-
-    pub fn contains(&self, path: &str, conn: ConnId) -> bool {
-        self.by_path.get(path).is_some_and(|watchers| watchers.contains_key(&conn))
-    }
-
-    /// Pairs of a path and a connection.
-    pub fn len(&self) -> usize {
-        self.len
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
-    /// Watched paths with who watches them (four-letter word `wchp`).
-    pub fn by_path(&self) -> impl Iterator<Item = (&str, Vec<ConnId>)> + '_ {
-        self.by_path.iter().map(|(path, watchers)| (&**path, watchers.keys().copied().collect()))
-    }
-
-    /// Watching connections with what they watch (four-letter word `wchc`).
-    pub fn by_conn(&self) -> impl Iterator<Item = (ConnId, Vec<&str>)> + '_ {
-        self.by_conn.iter().map(|(conn, paths)| (*conn, paths.iter().map(|path| &**path).collect()))
-    }
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Change<'a> {
+    Created(&'a EventAcls),
+    Deleted(&'a EventAcls),
+    DataChanged(&'a AclList),
 }
 
 /// All watches of the connections of one server.
@@ -150,9 +114,34 @@ pub struct Watches {
 }
 
 impl Watches {
-    /// `path` as the client wrote it: the root is "/".
+    /// A one-shot watch. `path` as the client wrote it: the root is "/".
     pub fn add(&mut self, kind: WatchKind, path: &str, conn: ConnId) {
-        self.table_mut(kind).add(path, conn);
+        match kind {
+            WatchKind::Data => self.data.add(path, conn, Modes::STANDARD),
+            WatchKind::Child => self.child.add(path, conn, Modes::STANDARD),
+        }
+    }
+
+    pub fn add_persistent(&mut self, path: &str, conn: ConnId) {
+        self.data.add(path, conn, Modes::PERSISTENT);
+        self.child.add(path, conn, Modes::PERSISTENT);
+    }
+
+    pub fn add_recursive(&mut self, path: &str, conn: ConnId) {
+        self.data.add(path, conn, Modes::RECURSIVE);
+    }
+
+    /// checkWatches. (DataTree.containsWatcher)
+    pub fn contains(&self, path: &str, conn: ConnId, what: WatcherType) -> bool {
+        let (data, child) = what.modes();
+        self.data.contains(path, conn, data) || self.child.contains(path, conn, child)
+    }
+
+    /// removeWatches; false when there was nothing to remove. (DataTree.removeWatch)
+    pub fn remove(&mut self, path: &str, conn: ConnId, what: WatcherType) -> bool {
+        let (data, child) = what.modes();
+        let removed = self.data.remove(path, conn, data);
+        self.child.remove(path, conn, child) || removed
     }
 
     /// The connection is gone, and so are its watches.
@@ -168,13 +157,6 @@ impl Watches {
         }
     }
 
-    fn table_mut(&mut self, kind: WatchKind) -> &mut WatchTable {
-        match kind {
-            WatchKind::Data => &mut self.data,
-            WatchKind::Child => &mut self.child,
-        }
-    }
-
     pub fn len(&self) -> usize {
         self.data.len() + self.child.len()
     }
@@ -187,113 +169,44 @@ impl Watches {
     pub(super) fn fire_watches(
         &mut self,
         path: &str,
-        change: Change,
+        change: Change<'_>,
         zxid: Zxid,
         fired: &mut Vec<Fired>,
     ) {
         if self.is_empty() {
             return;
         }
-        let mut tell = |conns: &BTreeSet<ConnId>, kind, path: &str| {
+        let mut tell = |conns: &BTreeSet<ConnId>, kind, path: &str, acl: &AclList| {
             fired.extend(conns.iter().map(|conn| Fired {
                 conn: *conn,
                 kind,
                 path: path.to_owned(),
                 zxid,
+                acl: Some(acl.clone()),
             }));
         };
         let told = self.data.trigger(path);
-        match change {
-            Change::DataChanged => return tell(&told, event::DATA_CHANGED, path),
-            Change::Created => tell(&told, event::CREATED, path),
-            Change::Deleted => {
-                tell(&told, event::DELETED, path);
-                let also = self.child.trigger(path);
-                tell(&also.difference(&told).copied().collect(), event::DELETED, path);
+        let acls = match change {
+            Change::DataChanged(acl) => return tell(&told, event::DATA_CHANGED, path, acl),
+            Change::Created(acls) => {
+                tell(&told, event::CREATED, path, &acls.node);
+                acls
             }
-        }
+            Change::Deleted(acls) => {
+                tell(&told, event::DELETED, path, &acls.node);
+                let also = self.child.trigger(path);
+                let untold = also.difference(&told).copied().collect();
+                tell(&untold, event::DELETED, path, &acls.node);
+                acls
+            }
+        };
         let parent = match paths::parent(path) {
             None | Some("") => paths::ROOT,
             Some(parent) => parent,
         };
-        tell(&self.child.trigger(parent), event::CHILDREN_CHANGED, parent);
+        tell(&self.child.trigger(parent), event::CHILDREN_CHANGED, parent, &acls.parent);
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const A: ConnId = ConnId(1);
-    const B: ConnId = ConnId(2);
-
-    fn fire(watches: &mut Watches, path: &str, change: Change) -> Vec<(u64, i32, String)> {
-        let mut fired = Vec::new();
-        watches.fire_watches(path, change, Zxid(9), &mut fired);
-        assert!(fired.iter().all(|event| event.zxid == Zxid(9)));
-        fired.into_iter().map(|event| (event.conn.0, event.kind, event.path)).collect()
-    }
-
-    #[test]
-    fn a_watch_fires_once() {
-        let mut watches = Watches::default();
-        watches.add(WatchKind::Data, "/a", A);
-        watches.add(WatchKind::Data, "/a", A);
-        assert_eq!(watches.len(), 1);
-        assert_eq!(fire(&mut watches, "/a", Change::DataChanged), [(1, 3, "/a".into())]);
-        assert_eq!(fire(&mut watches, "/a", Change::DataChanged), []);
-        assert!(watches.is_empty());
-        assert_eq!(watches.table(WatchKind::Data).by_conn().count(), 0);
-    }
-
-    #[test]
-    fn a_creation_tells_the_path_and_then_the_parent() {
-        let mut watches = Watches::default();
-        watches.add(WatchKind::Child, "/", A);
-        watches.add(WatchKind::Data, "/a", B);
-        watches.add(WatchKind::Data, "/a", A);
-        assert_eq!(
-            fire(&mut watches, "/a", Change::Created),
-            [(1, 1, "/a".into()), (2, 1, "/a".into()), (1, 4, "/".into())]
-        );
-    }
-
-    #[test]
-    fn a_deletion_tells_a_connection_once_and_the_parent_last() {
-        let mut watches = Watches::default();
-        watches.add(WatchKind::Data, "/p/a", A);
-        watches.add(WatchKind::Child, "/p/a", A);
-        watches.add(WatchKind::Child, "/p/a", B);
-        watches.add(WatchKind::Child, "/p", A);
-        assert_eq!(
-            fire(&mut watches, "/p/a", Change::Deleted),
-            [(1, 2, "/p/a".into()), (2, 2, "/p/a".into()), (1, 4, "/p".into())]
-        );
-        assert!(watches.is_empty(), "the untold child watch of the first connection is gone too");
-    }
-
-    #[test]
-    fn a_change_of_data_leaves_child_watches_alone() {
-        let mut watches = Watches::default();
-        watches.add(WatchKind::Child, "/a", A);
-        watches.add(WatchKind::Child, "/", A);
-        assert_eq!(fire(&mut watches, "/a", Change::DataChanged), []);
-        assert_eq!(watches.len(), 2);
-    }
-
-    #[test]
-    fn a_lost_connection_takes_its_watches_along() {
-        let mut watches = Watches::default();
-        watches.add(WatchKind::Data, "/a", A);
-        watches.add(WatchKind::Data, "/a", B);
-        watches.add(WatchKind::Child, "/a", A);
-        watches.remove_conn(A);
-        assert_eq!(watches.len(), 1);
-        assert!(watches.table(WatchKind::Data).contains("/a", B));
-        assert!(!watches.table(WatchKind::Data).contains("/a", A));
-        watches.remove_conn(A);
-        watches.remove_conn(B);
-        assert!(watches.is_empty());
-        assert_eq!(watches.table(WatchKind::Data).by_path().count(), 0);
-    }
-}
+mod watch_test;

@@ -63,7 +63,9 @@ def wait_for(what, condition, seconds=WAIT_S):
 
 
 class Ensemble:
-    def __init__(self, servers=3, extra=(), tick_ms=500):
+    def __init__(self, servers=3, extra=(), tick_ms=500, per_server=lambda _: (), environment=None):
+        """`per_server` gives more lines for the zoo.cfg of a server id."""
+        self.environment = {**os.environ, **(environment or {})}
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="quorate-interop-"))
         self.ids = list(range(1, servers + 1))
         self.client_port = dict(zip(self.ids, free_ports(servers)))
@@ -85,6 +87,7 @@ class Ensemble:
                 "maxClientCnxns=0",
                 "admin.enableServer=false",
                 *extra,
+                *per_server(sid),
                 *members,
             ]
             (home / "zoo.cfg").write_text("\n".join(lines) + "\n")
@@ -107,6 +110,7 @@ class Ensemble:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                env=self.environment,
                 start_new_session=True,
             )
             log.close()

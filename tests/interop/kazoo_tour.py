@@ -10,14 +10,16 @@ import threading
 from kazoo.client import KazooClient
 from kazoo.exceptions import (
     BadVersionError,
+    InvalidACLError,
+    NoAuthError,
     NoChildrenForEphemeralsError,
     NodeExistsError,
     NoNodeError,
     NotEmptyError,
     RolledBackError,
-    UnimplementedError,
 )
 from kazoo.protocol.states import EventType, KazooState
+from kazoo.security import make_acl
 
 from ensemble import Checks, Ensemble, wait_for
 
@@ -100,12 +102,18 @@ def errors(checks, client):
         assert client.get("/tour")[0] == b"second"
         assert client.set("/tour", b"third", version=version).version == version + 1
         client.delete("/tour/s/n-0000000000", version=0)
-    with checks.claim("a multi happens as a whole or not at all; a server without it keeps the session"):
-        session = client.client_id
-        try:
-            multi(client)
-        except UnimplementedError:
-            assert client.exists("/tour") and client.client_id == session
+    with checks.claim("a multi happens as a whole or not at all"):
+        multi(client)
+    with checks.claim("setACL changes the list, and counts its versions"):
+        client.create("/tour/acl")
+        readers = [make_acl("world", "anyone", read=True, delete=True)]
+        stat = client.set_acls("/tour/acl", readers, version=0)
+        assert (stat.aversion, stat.version) == (1, 0), stat
+        assert client.get_acls("/tour/acl")[0] == readers
+        raises(NoAuthError, client.set, "/tour/acl", b"x")
+        raises(NoAuthError, client.set_acls, "/tour/acl", readers)
+        raises(InvalidACLError, client.set_acls, "/tour", [])
+        client.delete("/tour/acl")
 
 
 class Event:

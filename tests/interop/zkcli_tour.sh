@@ -68,6 +68,11 @@ one_shots() {
     claim "get shows the new value" says 2 three get /zk
     claim "stat shows the version" says 2 "dataVersion = 2" stat /zk
     claim "getAcl" says 2 "'world,'anyone" getAcl /zk
+    claim "create -c" says 1 "Created /zk/c" create -c /zk/c
+    claim "setAcl" zk 1 setAcl /zk/c world:anyone:cdra
+    claim "getAcl shows the new list" says 2 ": cdra" getAcl /zk/c
+    claim "set without the permission" refuses 0 "Insufficient permission : /zk/c" set /zk/c x
+    claim "delete of a container" zk 2 delete /zk/c
     claim "create of what exists" refuses 0 "Node already exists: /zk" create /zk data
     claim "get of what does not" refuses 0 "Node does not exist: /none" get /none
     claim "set -v of another version" refuses 0 "version No is not valid : /zk" set -v 9 /zk x
@@ -167,21 +172,13 @@ quits() {
     says 0 "[child, n-0000000001]" ls /zk
 }
 
-# Not deleteall: that is a multi.
-delete_all() {
-    local path
-    for path in "$@"; do
-        zk 0 delete "$path" || return 1
-    done
-}
-
 one_shots
 claim "a shell that stays connects" open_shell
 claim "its ls -w fires when another client creates a child" watched
 claim "its create -e is its session's" holds_ephemeral
 claim "its session outlives every server's SIGKILL, one after another" survives_every_restart
 claim "quit ends its session and its ephemerals" quits
-claim "delete, from the leaves up" delete_all /zk/child /zk/n-0000000001 /zk
+claim "deleteall, which is a multi" zk 0 deleteall /zk
 claim "nothing is left but zookeeper" says 0 "[zookeeper]" ls /
 echo "zkcli_tour: $passed passed, $failed failed"
 ((failed == 0))

@@ -16,3 +16,4 @@ mod sessions;
 mod standalone;
 mod watches;
 mod words;
+mod writes;

@@ -139,6 +139,7 @@ impl SimRuntime {
             Purpose::SnapshotRoll => 1,
             Purpose::Identity => 2,
             Purpose::ApplyDelay => 3,
+            Purpose::SaslNonce => 4,
         };
         key.with(purpose).with(n)
     }

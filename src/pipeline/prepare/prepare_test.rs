@@ -1,132 +1,16 @@
 //! Which requests become which transactions, and which errors they fail with first.
 
-use std::time::Duration;
+use bytes::Bytes;
 
-use super::*;
-use crate::base::{Mono, SessionId};
-use crate::jute::data::{Acl, Id};
-use crate::jute::txn::{CreateTtlTxn, SetAclTxn};
-
-const SESSION: SessionId = SessionId(0x0100_0000_0000_0001);
-const OTHER: SessionId = SessionId(0x0100_0000_0000_0002);
-const LINK: u64 = 7;
-
-/// A leader's prepare, with a tree that lags behind until told to catch up.
-struct World {
-    prepare: Prepare,
-    tree: DataTree,
-    sessions: SessionTracker,
-    zxid: i64,
-    pending: Vec<Proposal>,
-}
-
-impl World {
-    fn new() -> World {
-        let mut sessions = SessionTracker::new(Duration::from_millis(2000));
-        for session in [SESSION, OTHER] {
-            sessions.add(session, 4000, Mono(0));
-        }
-        let (prepare, tree) = (Prepare::new(), DataTree::new());
-        World { prepare, tree, sessions, zxid: 0, pending: Vec::new() }
-    }
-
-    fn send(&mut self, request: &Request) -> Proposal {
-        self.zxid += 1;
-        let zxid = Zxid(self.zxid);
-        let now = Now { mono: Mono(0), wall_ms: 1000 + self.zxid };
-        let proposal = self.prepare.prepare(request, zxid, now, &self.tree, &mut self.sessions);
-        assert_eq!(proposal.zxid(), zxid);
-        self.pending.push(proposal.clone());
-        proposal
-    }
-
-    fn ask(&mut self, session: SessionId, op: i32, body: impl Jute) -> Result<Txn, i32> {
-        self.ask_as(session, op, body, vec![])
-    }
-
-    fn ask_as(
-        &mut self,
-        session: SessionId,
-        op: i32,
-        body: impl Jute,
-        auth: Vec<Id>,
-    ) -> Result<Txn, i32> {
-        let body = Bytes::from(body.to_jute());
-        assert!(decodable(op, &body));
-        let request = Request { session, cxid: 5, op, body, auth, origin: LINK };
-        let proposal = self.send(&request);
-        assert_eq!((proposal.header.client_id, proposal.header.cxid), (session, 5));
-        match proposal.txn {
-            Txn::Error(error) => {
-                assert_eq!((proposal.header.kind, proposal.digest), (kind::ERROR, None), "PR-2");
-                Err(error.err)
-            }
-            txn => {
-                assert_eq!(proposal.header.kind, op);
-                Ok(txn)
-            }
-        }
-    }
-
-    /// Applies everything, and holds every predicted digest against the tree's.
-    fn catch_up(&mut self) {
-        for proposal in self.pending.drain(..) {
-            self.tree.apply(&proposal.header, &proposal.txn);
-            self.prepare.applied(proposal.zxid());
-            if let Some(digest) = &proposal.digest {
-                assert_eq!(digest.tree_digest as u64, self.tree.digest(), "PR-2 {proposal:?}");
-            }
-        }
-        assert_eq!(self.prepare.outstanding(), 0);
-        assert!(self.prepare.records.is_empty());
-    }
-
-    fn create(&mut self, path: &str, flags: i32) -> Result<Txn, i32> {
-        self.ask(SESSION, op::CREATE, creation(path, flags))
-    }
-
-    fn created(&mut self, path: &str, flags: i32) -> String {
-        match self.create(path, flags) {
-            Ok(Txn::Create(create)) => create.path,
-            other => panic!("not created: {other:?}"),
-        }
-    }
-
-    fn delete(&mut self, path: &str, version: i32) -> Result<Txn, i32> {
-        self.ask(SESSION, op::DELETE, DeleteRequest { path: path.into(), version })
-    }
-
-    fn set_data(&mut self, path: &str, version: i32) -> Result<Txn, i32> {
-        let data = Some(Bytes::from_static(b"new"));
-        self.ask(SESSION, op::SET_DATA, SetDataRequest { path: path.into(), data, version })
-    }
-
-    fn close(&mut self, session: SessionId) -> Vec<String> {
-        let request = Request { session, op: op::CLOSE_SESSION, ..Request::default() };
-        match self.send(&request).txn {
-            Txn::CloseSession(Some(close)) => close.paths_to_delete,
-            other => panic!("not closed: {other:?}"),
-        }
-    }
-
-    /// Past prepare: what another leader might have left.
-    fn apply(&mut self, txn: Txn) {
-        self.catch_up();
-        self.zxid += 1;
-        let header = TxnHeader { client_id: OTHER, zxid: Zxid(self.zxid), ..Default::default() };
-        self.tree.apply(&header, &txn);
-    }
-
-    fn restrict(&mut self, path: &str, perms: i32) {
-        let acl = Some(vec![Acl { perms, ..Acl::open().remove(0) }]);
-        self.apply(Txn::SetAcl(SetAclTxn { path: path.into(), acl, version: 1 }));
-    }
-}
-
-fn creation(path: &str, flags: i32) -> CreateRequest {
-    let data = Some(Bytes::from_static(b"data"));
-    CreateRequest { path: path.into(), data, acl: Some(Acl::open()), flags }
-}
+use super::next_version;
+use super::testing::{LINK, OTHER, SESSION, World, creation};
+use crate::base::{Mono, Now, SessionId, Zxid};
+use crate::jute::Jute;
+use crate::jute::client::{CreateRequest, CreateSessionRequest, DeleteRequest, code, op};
+use crate::jute::data::{Acl, Id, perms};
+use crate::jute::txn::{CreateSessionTxn, CreateTtlTxn, CreateTxn, Txn, TxnDigest};
+use crate::pipeline::Request;
+use crate::session::SessionError;
 
 #[test]
 fn the_transactions_are_those_of_a_real_zookeeper() {
@@ -453,18 +337,4 @@ fn records_go_when_their_transaction_is_applied_and_not_before() {
     assert_eq!(world.set_data("/a", 0), Err(code::BAD_VERSION), "the second write still counts");
     assert!(world.set_data("/a", 1).is_ok());
     world.catch_up();
-}
-
-#[test]
-fn a_body_that_is_no_record_is_not_decodable() {
-    let body = Bytes::from(creation("/a", 0).to_jute());
-    let cut = body.slice(..body.len() - 1);
-    let longer = Bytes::from([&body[..], b"x"].concat());
-    assert!(decodable(op::CREATE2, &longer), "what follows is ignored");
-    for op in [op::CREATE, op::DELETE, op::SET_DATA] {
-        assert!(!decodable(op, &Bytes::new()));
-    }
-    assert!(!decodable(op::CREATE, &cut));
-    assert!(decodable(op::CLOSE_SESSION, &Bytes::new()));
-    assert!(!supports(op::MULTI) && !decodable(op::MULTI, &body));
 }

@@ -1,0 +1,136 @@
+use std::time::Duration;
+
+use super::{DigestAlg, ServerConfig, parse};
+
+const BASE: &str = "dataDir=/d\nclientPort=2181\n";
+
+fn with(lines: &str) -> ServerConfig {
+    parse(&format!("{BASE}{lines}"), "zoo.cfg", None, None).expect(lines).config
+}
+
+fn refused(lines: &str) -> String {
+    let text = format!("{BASE}{lines}");
+    parse(&text, "zoo.cfg", None, None).expect_err(lines).to_string()
+}
+
+#[test]
+fn access_settings_are_read() {
+    let access = with(
+        "skipACL=yes\nenableEagerACLCheck=true\nsuperUser=admin\nsuperUser.2=root\n\
+         zookeeper.DigestAuthenticationProvider.superDigest=super:abc=\n\
+         DigestAuthenticationProvider.digestAlg=SHA-256\nensembleAuthName=a, b\n\
+         X509AuthenticationProvider.superUser=CN=zk,OU=x\nallowSaslFailedClients=true\n",
+    )
+    .access;
+    assert!(access.skip_acl && access.eager_check && access.allow_sasl_failed_clients);
+    assert_eq!(access.sasl_super_users, ["admin", "root"]);
+    assert_eq!(access.super_digest.as_deref(), Some("super:abc="));
+    assert_eq!(access.digest_alg, DigestAlg::Sha256);
+    assert_eq!(access.ensemble_names, Some(vec!["a".into(), "b".into()]));
+    assert_eq!(access.x509_super_user.as_deref(), Some("CN=zk,OU=x"));
+}
+
+#[test]
+fn every_way_to_enforce_a_scheme_ends_in_one_list() {
+    let schemes = |lines: &str| with(lines).access.enforced_schemes;
+    assert_eq!(schemes("sessionRequireClientSASLAuth=true\n"), ["sasl"]);
+    assert_eq!(schemes("requireClientAuthScheme=sasl\n"), ["sasl"]);
+    let both = "enforce.auth.enabled=true\nenforce.auth.schemes=x509, digest\n";
+    assert_eq!(schemes(both), ["digest", "x509"]);
+    let off = "enforce.auth.enabled=false\nenforce.auth.schemes=x509\n";
+    assert!(schemes(off).is_empty());
+    let error = refused("enforce.auth.enabled=true\n");
+    assert!(error.contains("enforce.auth.schemes is missing"), "{error}");
+    let error = refused("enforce.auth.enabled=true\nenforce.auth.schemes=kerberos\n");
+    assert!(error.starts_with("zoo.cfg:4:"), "{error}");
+}
+
+#[test]
+fn limits_are_read() {
+    let limits = with(
+        "maxCnxns=7\njute.maxbuffer=0x400000\nglobalOutstandingLimit=5\n\
+         nio.sessionlessCnxnTimeout=99\nlargeRequestThreshold=10\nlargeRequestMaxBytes=20\n\
+         request_throttle_max_requests=3\nrequest_throttle_stall_time=4\n\
+         request_throttle_drop_stale=false\nthrottled_op_wait_time=8\n\
+         connection_throttle_tokens=9\nconnection_throttle_drop_increase=0.5\n",
+    )
+    .limits;
+    assert_eq!(limits.connections_max, 7);
+    assert_eq!(limits.jute_max_buffer, 4 << 20);
+    assert_eq!(limits.outstanding_max, 5);
+    assert_eq!(limits.sessionless_timeout, Duration::from_millis(99));
+    assert_eq!(limits.large_request_threshold, Some(10));
+    assert_eq!(limits.large_requests_bytes_max, 20);
+    assert_eq!(limits.throttle_requests_max, 3);
+    assert_eq!(limits.throttle_stall, Duration::from_millis(4));
+    assert!(!limits.throttle_drop_stale);
+    assert_eq!(limits.throttled_op_wait, Duration::from_millis(8));
+    assert_eq!(limits.connection_throttle.tokens_max, 9);
+    assert_eq!(limits.connection_throttle.drop_increase, 0.5);
+    assert!(refused("jute.maxbuffer=1MB\n").contains("a number of bytes"));
+    assert!(refused("connection_throttle_drop_increase=2\n").contains("from 0 to 1"));
+}
+
+#[test]
+fn sessions_and_containers_are_read() {
+    let config = with(
+        "localSessionsEnabled=true\nlocalSessionsUpgradingEnabled=true\n\
+         readonlymode.enabled=true\nextendedTypesEnabled=true\nenforceQuota=true\n\
+         znode.container.checkIntervalMs=500\nznode.container.maxPerMinute=6\n",
+    );
+    assert!(config.local_sessions && config.local_sessions_upgrading && config.read_only_mode);
+    assert!(config.extended_types && config.enforce_quota);
+    assert_eq!(config.containers.check_interval, Duration::from_millis(500));
+    assert_eq!(config.containers.per_minute_max, 6);
+    assert_eq!(config.four_letter_words, ["srvr", "isro"], "clients ask for it");
+}
+
+#[test]
+fn a_property_has_its_java_name_as_a_flag() {
+    let config = |flags| parse(BASE, "zoo.cfg", None, Some(flags)).expect(flags);
+    let loaded =
+        config("-Djute.maxbuffer=2048 -Dreadonlymode.enabled=true -Dzookeeper.skipACL=yes");
+    assert_eq!(loaded.config.limits.jute_max_buffer, 2048);
+    assert!(loaded.config.read_only_mode && loaded.config.access.skip_acl);
+    assert_eq!(loaded.warnings, Vec::<String>::new());
+    let loaded = config("-Dzookeeper.jute.maxbuffer=2048 -DskipACL=yes");
+    assert!(!loaded.config.access.skip_acl);
+    assert_eq!(loaded.warnings.len(), 2, "{:?}", loaded.warnings);
+}
+
+#[test]
+fn only_the_providers_that_are_built_in_may_be_named() {
+    with("authProvider.1=org.apache.zookeeper.server.auth.SASLAuthenticationProvider\n");
+    let error = refused("authProvider.2=com.example.MyProvider\n");
+    assert!(error.contains("cannot be loaded"), "{error}");
+}
+
+#[test]
+fn ttl_nodes_need_a_server_number_below_255() {
+    let servers = "initLimit=5\nsyncLimit=2\nserver.255=a:1:2\nserver.1=b:1:2\nserver.2=c:1:2\n";
+    let text = format!("{BASE}{servers}extendedTypesEnabled=true\n");
+    let error = parse(&text, "zoo.cfg", Some("255"), None).expect_err("refused").to_string();
+    assert!(error.contains("at most 254"), "{error}");
+    parse(&text, "zoo.cfg", Some("2"), None).expect("another server may");
+}
+
+#[test]
+fn sasl_users_come_from_the_file_of_the_login_configuration() {
+    use super::parse::{Beside, parse_beside};
+
+    let jaas = "Server { org.apache.zookeeper.server.auth.DigestLoginModule required \
+                user_bob=\"pw\"; };\nOther { some.Module required; };";
+    let users = |lines: &str, jaas| {
+        let beside = Beside { jaas, ..Beside::default() };
+        let loaded = parse_beside(&format!("{BASE}{lines}"), "zoo.cfg", beside)?;
+        Ok::<_, super::ConfigError>(loaded.config.access.sasl_users)
+    };
+    let key = "java.security.auth.login.config=/jaas\n";
+    let found = users(key, Some(("/jaas", jaas))).expect("read").expect("there is a section");
+    assert_eq!(found.get("bob").map(String::as_str), Some("pw"));
+    let section = format!("{key}sasl.serverconfig=Else\n");
+    assert_eq!(users(&section, Some(("/jaas", jaas))).expect("read"), None, "no such section");
+    assert_eq!(users("", Some(("/jaas", jaas))).expect("not asked for"), None);
+    let error = users(key, None).expect_err("no such file").to_string();
+    assert!(error.contains("/jaas") && error.contains("zoo.cfg:3:"), "{error}");
+}

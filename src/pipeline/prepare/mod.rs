@@ -1,0 +1,203 @@
+//! A leader turns requests into transactions. (PrepRequestProcessor)
+//!
+//! Requests come faster than they are committed, so each is checked against the tree as it will
+//! be: the tree plus what is on the way. What is on the way stands in change records, the newest
+//! for each path, until the transaction that made it is applied.
+//!
+//!     request -> checks in Apache's order -> transaction, records     | fails -> error transaction
+//!                  session, path, ACL given, parent, permission, node, version, children
+//!
+//! A request that fails is a transaction too: it takes its zxid and is logged and committed.
+//!
+//! | file       | what                                                                      |
+//! |------------|---------------------------------------------------------------------------|
+//! | request.rs | bytes to operations: what is no record at all, what is one and fails       |
+//! | create.rs  | create, create2, createContainer, createTTL                               |
+//! | change.rs  | delete, deleteContainer, setData, setACL, check                           |
+//! | multi.rs   | several of them under one zxid, all or none                               |
+//! | session.rs | createSession, closeSession, and whether a session may ask for anything   |
+//! | records.rs | the change records, and the digest they predict                           |
+//!
+//! PR-1  records change only once nothing can fail any more; a multi that fails puts them back
+//! PR-2  a transaction carries the digest the tree will have after it, unless it is an error
+//! PR-3  a session is marked closing when its closeSession is prepared (ZOOKEEPER-1208), and the
+//!       list of its ephemerals holds those still on the way
+//!
+//! Different from Apache on purpose: create with flag 4 makes a plain node there and here, but the
+//! digest predicted there is that of a container; the children of a parent are counted down when
+//! closeSession takes one; a list that setACL gives counts for the next request, where Apache goes
+//! by the old one until the new one is applied; a createTTL that says no TTL mode is always
+//! BADARGUMENTS, where Apache lets a negative TTL through and ends when it applies it.
+//!
+//! Not here: reconfig (it is always refused), quotas, whom a list lets pass (tree/acl_rules.rs).
+
+mod change;
+mod create;
+mod multi;
+mod records;
+mod request;
+mod session;
+
+#[cfg(test)]
+mod kinds_test;
+#[cfg(test)]
+mod multi_test;
+#[cfg(test)]
+mod prepare_test;
+#[cfg(test)]
+mod random_test;
+#[cfg(test)]
+mod testing;
+
+pub use request::{decodable, supports};
+
+use super::Request;
+use crate::base::{Now, Zxid};
+use crate::config::ServerConfig;
+use crate::jute::client::{code, op};
+use crate::jute::data::{Acl, StatPersisted};
+use crate::jute::txn::{ErrorTxn, Proposal, Txn, TxnDigest, TxnHeader, kind};
+use crate::session::SessionTracker;
+use crate::tree::{DIGEST_VERSION, DataTree};
+
+use records::{ChangeRecord, Live, Records};
+use request::Write;
+
+/// What the configuration says about writes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct PrepareOptions {
+    /// TTL nodes may be made (`extendedTypesEnabled`).
+    pub extended_types: bool,
+}
+
+impl PrepareOptions {
+    pub fn of(config: &ServerConfig) -> PrepareOptions {
+        PrepareOptions { extended_types: config.extended_types }
+    }
+}
+
+/// The changes that are on the way.
+#[derive(Debug)]
+pub struct Prepare {
+    options: PrepareOptions,
+    records: Records,
+}
+
+/// One request, and all it is checked against.
+struct Step<'a> {
+    request: &'a Request,
+    zxid: Zxid,
+    now: Now,
+    tree: &'a DataTree,
+    sessions: &'a mut SessionTracker,
+    records: &'a mut Records,
+    options: PrepareOptions,
+}
+
+impl Prepare {
+    /// To be made when a leader begins: everything before must be applied.
+    pub fn new(options: PrepareOptions) -> Prepare {
+        Prepare { options, records: Records::default() }
+    }
+
+    /// Makes the transaction of a request under this zxid, which must be the next one; only
+    /// `now.wall_ms` goes into it. A request that may not be carried out becomes an error, also
+    /// one that is not `decodable` or not supported: whoever forwarded it waits for an answer.
+    pub fn prepare(
+        &mut self,
+        request: &Request,
+        zxid: Zxid,
+        now: Now,
+        tree: &DataTree,
+        sessions: &mut SessionTracker,
+    ) -> Proposal {
+        let (options, records) = (self.options, &mut self.records);
+        let mut step = Step { request, zxid, now, tree, sessions, records, options };
+        let (kind, txn) = match step.prepare_txn() {
+            Ok(txn) => (request.op, txn),
+            Err(err) => (kind::ERROR, Txn::Error(ErrorTxn { err })),
+        };
+        let header = TxnHeader {
+            client_id: request.session,
+            cxid: request.cxid,
+            zxid,
+            time: now.wall_ms,
+            kind,
+        };
+        let digest = (!txn.is_error()).then(|| TxnDigest {
+            version: DIGEST_VERSION,
+            tree_digest: self.records.predicted_digest(tree) as i64,
+        });
+        Proposal::new(header, txn, digest)
+    }
+
+    /// The tree holds everything up to this zxid: it need not be remembered here any more.
+    pub fn applied(&mut self, zxid: Zxid) {
+        self.records.applied(zxid);
+    }
+
+    /// Changes that are prepared and not yet applied.
+    pub fn outstanding(&self) -> usize {
+        self.records.len()
+    }
+}
+
+impl Step<'_> {
+    fn prepare_txn(&mut self) -> Result<Txn, i32> {
+        let (op, body) = (self.request.op, &self.request.body);
+        match op {
+            op::MULTI => self.prepare_multi(request::decode_multi(body)?),
+            op::CREATE_SESSION => self.prepare_create_session(),
+            op::CLOSE_SESSION => Ok(self.prepare_close_session()),
+            // Alone it would be a record in the log that no server can start on.
+            op::CHECK => Err(code::UNIMPLEMENTED),
+            _ => match Write::decode(op, body) {
+                Ok(write) => self.prepare_write(write),
+                Err(error) => Err(self.refuse_bytes(&error)),
+            },
+        }
+    }
+
+    /// One operation, alone or inside a multi.
+    fn prepare_write(&mut self, write: Write) -> Result<Txn, i32> {
+        match write {
+            Write::Create(create) => self.prepare_create(create),
+            Write::Delete(delete) => self.prepare_delete(delete),
+            Write::DeleteContainer(path) => self.prepare_delete_container(path),
+            Write::SetData(set) => self.prepare_set_data(set),
+            Write::SetAcl(set) => self.prepare_set_acl(set),
+            Write::Check(check) => self.prepare_check(check),
+            // Standalone too, and whoever asks: nothing else is looked at.
+            Write::Reconfig => Err(code::RECONFIG_DISABLED),
+        }
+    }
+
+    /// The node as it will be when everything on the way is applied.
+    fn live(&self, path: &str) -> Result<Live, i32> {
+        self.records.live(path, self.tree).ok_or(code::NO_NODE)
+    }
+
+    /// Notes what this transaction makes of a node; `None` is that it will be gone.
+    fn change(&mut self, path: &str, record: ChangeRecord, stat: Option<StatPersisted>) {
+        self.records.change(self.zxid, path, record.with(stat), self.tree);
+    }
+
+    fn check_permission(&self, node: &ChangeRecord, wanted: i32) -> Result<(), i32> {
+        let passes = self.tree.acl_rules().check(&node.acl, wanted, &self.request.auth);
+        if passes { Ok(()) } else { Err(code::NO_AUTH) }
+    }
+
+    /// The list to store for the one the client sent.
+    fn fix_up_acl(&self, list: Option<&[Acl]>) -> Result<Vec<Acl>, i32> {
+        let fixed = self.tree.acl_rules().fix_up(list, &self.request.auth);
+        fixed.ok_or(code::INVALID_ACL)
+    }
+}
+
+/// The version after `current`, if it is the wanted one; -1 wants any.
+fn next_version(current: i32, wanted: i32) -> Result<i32, i32> {
+    if wanted != -1 && wanted != current {
+        return Err(code::BAD_VERSION);
+    }
+    Ok(current.wrapping_add(1))
+}

@@ -1,0 +1,153 @@
+//! What is on the way: a record of each node that a transaction not yet applied changes.
+//! (ZooKeeperServer.outstandingChanges, outstandingChangesForPath)
+
+use std::collections::{BTreeMap, VecDeque};
+
+use bytes::Bytes;
+
+use crate::base::Zxid;
+use crate::base::paths;
+use crate::jute::data::StatPersisted;
+use crate::tree::{AclList, DataTree, node_digest};
+
+/// A node as it will be. (ZooKeeperServer.ChangeRecord)
+#[derive(Clone, Debug, Default)]
+pub(super) struct ChangeRecord {
+    /// Of the transaction that will have made it so.
+    zxid: Zxid,
+    /// `None`: it will be gone.
+    pub(super) stat: Option<StatPersisted>,
+    pub(super) child_count: usize,
+    pub(super) acl: AclList,
+    pub(super) data: Option<Bytes>,
+    /// Its part in the tree's digest.
+    digest: u64,
+}
+
+impl ChangeRecord {
+    /// Of a node that is made.
+    pub(super) fn new(acl: AclList, data: Option<Bytes>) -> ChangeRecord {
+        ChangeRecord { acl, data, ..ChangeRecord::default() }
+    }
+
+    pub(super) fn gone() -> ChangeRecord {
+        ChangeRecord::default()
+    }
+
+    pub(super) fn with(self, stat: Option<StatPersisted>) -> ChangeRecord {
+        ChangeRecord { stat, ..self }
+    }
+}
+
+/// A node that will be there, with its stat.
+pub(super) type Live = (ChangeRecord, StatPersisted);
+
+#[derive(Debug, Default)]
+pub(super) struct Records {
+    /// The newest record of each path; the root is "".
+    newest: BTreeMap<String, ChangeRecord>,
+    /// Every change in order, to be dropped from the front.
+    order: VecDeque<(Zxid, String)>,
+    /// The tree's digest after all of them.
+    digest: u64,
+    undo: Option<Undo>,
+}
+
+/// What a multi has replaced so far, to be put back if it fails.
+#[derive(Debug)]
+struct Undo {
+    digest: u64,
+    replaced: Vec<(String, Option<ChangeRecord>)>,
+}
+
+impl Records {
+    pub(super) fn len(&self) -> usize {
+        self.order.len()
+    }
+
+    /// The node as it will be when everything on the way is applied.
+    pub(super) fn live(&self, path: &str, tree: &DataTree) -> Option<Live> {
+        if let Some(record) = self.newest.get(record_key(path)) {
+            let stat = record.stat.clone()?;
+            return Some((record.clone(), stat));
+        }
+        let node = tree.view(path)?;
+        let record = ChangeRecord {
+            zxid: Zxid::ZERO,
+            stat: Some(node.stat.clone()),
+            child_count: node.child_count,
+            acl: node.acl,
+            data: node.data.cloned(),
+            digest: node.digest,
+        };
+        Some((record, node.stat.clone()))
+    }
+
+    /// Every path that is on the way, and what will be there.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, Option<&StatPersisted>)> {
+        self.newest.iter().map(|(path, record)| (path.as_str(), record.stat.as_ref()))
+    }
+
+    /// Notes a change, and takes it into the predicted digest.
+    pub(super) fn change(
+        &mut self,
+        zxid: Zxid,
+        path: &str,
+        mut record: ChangeRecord,
+        tree: &DataTree,
+    ) {
+        let before = self.live(path, tree).map_or(0, |(record, _)| record.digest);
+        record.zxid = zxid;
+        record.digest = match &record.stat {
+            Some(stat) => node_digest(path, record.data.as_deref(), stat),
+            None => 0,
+        };
+        self.digest = self.predicted_digest(tree).wrapping_sub(before).wrapping_add(record.digest);
+        let key = record_key(path);
+        self.order.push_back((zxid, key.to_owned()));
+        let replaced = self.newest.insert(key.to_owned(), record);
+        if let Some(undo) = &mut self.undo {
+            undo.replaced.push((key.to_owned(), replaced));
+        }
+    }
+
+    pub(super) fn predicted_digest(&self, tree: &DataTree) -> u64 {
+        if self.order.is_empty() { tree.digest() } else { self.digest }
+    }
+
+    /// The tree holds everything up to this zxid.
+    pub(super) fn applied(&mut self, zxid: Zxid) {
+        while self.order.front().is_some_and(|(of, _)| *of <= zxid) {
+            let Some((of, path)) = self.order.pop_front() else { break };
+            if self.newest.get(&path).is_some_and(|record| record.zxid <= of) {
+                self.newest.remove(&path);
+            }
+        }
+    }
+
+    /// From here on changes can be put back, until `keep` or `put_back`.
+    pub(super) fn begin(&mut self) {
+        self.undo = Some(Undo { digest: self.digest, replaced: Vec::new() });
+    }
+
+    pub(super) fn keep(&mut self) {
+        self.undo = None;
+    }
+
+    /// All is as it was at `begin`. (rollbackPendingChanges)
+    pub(super) fn put_back(&mut self) {
+        let Some(undo) = self.undo.take() else { return };
+        self.digest = undo.digest;
+        self.order.truncate(self.order.len() - undo.replaced.len());
+        for (path, replaced) in undo.replaced.into_iter().rev() {
+            match replaced {
+                Some(record) => self.newest.insert(path, record),
+                None => self.newest.remove(&path),
+            };
+        }
+    }
+}
+
+fn record_key(path: &str) -> &str {
+    if path == paths::ROOT { "" } else { path }
+}

@@ -1,0 +1,190 @@
+//! Bytes to operations. (PrepRequestProcessor.pRequestHelper, MultiOperationRecord)
+//!
+//! Three things can be wrong with bytes, and the client is told MARSHALLINGERROR for all of them:
+//!
+//!     no record of this operation    answered where it came in; takes no zxid
+//!     a null where none may be       Apache reads it and stumbles over it later: takes a zxid
+//!     a multi, whatever is wrong     takes a zxid
+//!
+//! A multi reads its operations with less care than they are read alone: a create with the flag
+//! of a container is a createContainer there, and a createTTL without a TTL mode a create.
+
+use bytes::Bytes;
+
+use super::Step;
+use crate::jute::client::{
+    CheckVersionRequest, CreateRequest, CreateTtlRequest, DeleteContainerRequest, DeleteRequest,
+    MultiHeader, ReconfigRequest, SetAclRequest, SetDataRequest, code, create_flags, op,
+};
+use crate::jute::data::Acl;
+use crate::jute::{DecodeError, Jute, Reader};
+
+/// One operation that changes nodes.
+#[derive(Debug)]
+pub(super) enum Write {
+    Create(Creation),
+    Delete(DeleteRequest),
+    /// The path.
+    DeleteContainer(String),
+    SetData(SetDataRequest),
+    SetAcl(SetAclRequest),
+    Check(CheckVersionRequest),
+    Reconfig,
+}
+
+/// What all kinds of create ask for.
+#[derive(Debug)]
+pub(super) struct Creation {
+    /// create, create2, createContainer or createTTL: the type of the transaction.
+    pub(super) op: i32,
+    pub(super) path: String,
+    pub(super) data: Option<Bytes>,
+    pub(super) acl: Option<Vec<Acl>>,
+    pub(super) flags: i32,
+    /// Milliseconds; `None` unless it is a createTTL.
+    pub(super) ttl: Option<i64>,
+}
+
+/// Whether a client's request of this operation is for the leader.
+pub fn supports(op: i32) -> bool {
+    matches!(
+        op,
+        op::CREATE
+            | op::CREATE2
+            | op::CREATE_CONTAINER
+            | op::CREATE_TTL
+            | op::DELETE
+            | op::DELETE_CONTAINER
+            | op::SET_DATA
+            | op::SET_ACL
+            | op::MULTI
+            | op::RECONFIG
+            | op::CREATE_SESSION
+            | op::CLOSE_SESSION
+    )
+}
+
+/// Whether the body may go to the leader. If not, the request is answered with MARSHALLINGERROR,
+/// and takes no zxid.
+pub fn decodable(op: i32, body: &Bytes) -> bool {
+    match op {
+        op::MULTI | op::CREATE_SESSION | op::CLOSE_SESSION => true,
+        _ => matches!(Write::decode(op, body), Ok(_) | Err(DecodeError::Null { .. })),
+    }
+}
+
+impl Write {
+    /// What follows the record is ignored.
+    pub(super) fn decode(op: i32, body: &Bytes) -> Result<Write, DecodeError> {
+        Write::read(op, &mut Reader::new(body.clone()))
+    }
+
+    fn read(op: i32, from: &mut Reader) -> Result<Write, DecodeError> {
+        Ok(match op {
+            op::CREATE | op::CREATE2 | op::CREATE_CONTAINER => {
+                let CreateRequest { path, data, acl, flags } = Jute::decode(from)?;
+                Write::Create(Creation { op, path, data, acl, flags, ttl: None })
+            }
+            op::CREATE_TTL => {
+                let CreateTtlRequest { path, data, acl, flags, ttl } = Jute::decode(from)?;
+                Write::Create(Creation { op, path, data, acl, flags, ttl: Some(ttl) })
+            }
+            op::DELETE => Write::Delete(Jute::decode(from)?),
+            op::DELETE_CONTAINER => Write::DeleteContainer(read_container(from)?),
+            op::SET_DATA => Write::SetData(Jute::decode(from)?),
+            op::SET_ACL => Write::SetAcl(Jute::decode(from)?),
+            op::CHECK => Write::Check(Jute::decode(from)?),
+            op::RECONFIG => ReconfigRequest::decode(from).map(|_| Write::Reconfig)?,
+            _ => return Err(DecodeError::Unknown { what: "operation", value: op.into() }),
+        })
+    }
+
+    /// The type of its transaction.
+    pub(super) fn kind(&self) -> i32 {
+        match self {
+            Write::Create(create) => create.op,
+            Write::Delete(_) => op::DELETE,
+            Write::DeleteContainer(_) => op::DELETE_CONTAINER,
+            Write::SetData(_) => op::SET_DATA,
+            Write::SetAcl(_) => op::SET_ACL,
+            Write::Check(_) => op::CHECK,
+            Write::Reconfig => op::RECONFIG,
+        }
+    }
+}
+
+/// The path is a buffer here, and a null is no record.
+fn read_container(from: &mut Reader) -> Result<String, DecodeError> {
+    let path = DeleteContainerRequest::decode(from)?.path;
+    let path = path.ok_or(DecodeError::Unknown { what: "length of a path", value: -1 })?;
+    Ok(String::from_utf8_lossy(&path).into_owned())
+}
+
+/// The operations of a multi. Whatever is wrong with one of them is the error of the whole.
+pub(super) fn decode_multi(body: &Bytes) -> Result<Vec<Write>, i32> {
+    read_multi(&mut Reader::new(body.clone())).map_err(|_| code::MARSHALLING_ERROR)
+}
+
+fn read_multi(from: &mut Reader) -> Result<Vec<Write>, DecodeError> {
+    let mut writes = Vec::new();
+    loop {
+        let header = MultiHeader::decode(from)?;
+        if header.done {
+            return Ok(writes);
+        }
+        let op = header.kind;
+        let belongs = matches!(
+            op,
+            op::CREATE
+                | op::CREATE2
+                | op::CREATE_CONTAINER
+                | op::CREATE_TTL
+                | op::DELETE
+                | op::SET_DATA
+                | op::CHECK
+        );
+        if !belongs {
+            // Reads are for multiRead.
+            let value = op.into();
+            return Err(DecodeError::Unknown { what: "operation inside a multi", value });
+        }
+        writes.push(match Write::read(op, from)? {
+            Write::Create(create) => Write::Create(by_its_flags(create)?),
+            write => write,
+        });
+    }
+}
+
+/// Inside a multi the flags decide which create it is. (Op.create)
+fn by_its_flags(create: Creation) -> Result<Creation, DecodeError> {
+    let Creation { op, flags, .. } = create;
+    let wants_ttl = matches!(flags, create_flags::TTL | create_flags::SEQUENTIAL_TTL);
+    if create.op == op::CREATE_TTL {
+        return Ok(match flags {
+            _ if wants_ttl => create,
+            create_flags::CONTAINER => Creation { op: op::CREATE_CONTAINER, ttl: None, ..create },
+            _ => Creation { op: op::CREATE, ttl: None, ..create },
+        });
+    }
+    if wants_ttl || !(0..=create_flags::CONTAINER).contains(&flags) {
+        let value = flags.into();
+        return Err(DecodeError::Unknown { what: "create flags inside a multi", value });
+    }
+    let op = if flags == create_flags::CONTAINER { op::CREATE_CONTAINER } else { op };
+    Ok(Creation { op, ..create })
+}
+
+impl Step<'_> {
+    /// The code of a request that is no record of its operation, or has a null in it.
+    pub(super) fn refuse_bytes(&mut self, error: &DecodeError) -> i32 {
+        let checks_paths = matches!(self.request.op, op::SET_DATA | op::SET_ACL);
+        match error {
+            DecodeError::Unknown { what: "operation", .. } => code::UNIMPLEMENTED,
+            // A null path: these look at it as they look at any other.
+            DecodeError::Null { offset: 0 } if checks_paths => {
+                self.check_session().err().unwrap_or(code::BAD_ARGUMENTS)
+            }
+            _ => code::MARSHALLING_ERROR,
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! createSession, closeSession, and whether a session may ask for anything.
+
+use std::collections::BTreeSet;
+
+use super::Step;
+use crate::base::paths;
+use crate::jute::client::{CreateSessionRequest, code};
+use crate::jute::txn::{CloseSessionTxn, CreateSessionTxn, Txn};
+use crate::jute::{Jute, Reader};
+use crate::session::SessionError;
+
+impl Step<'_> {
+    pub(super) fn check_session(&mut self) -> Result<(), i32> {
+        let (session, origin) = (self.request.session, self.request.origin);
+        self.sessions.check_owner(session, origin).map_err(|error| match error {
+            SessionError::Expired => code::SESSION_EXPIRED,
+            SessionError::Moved => code::SESSION_MOVED,
+        })
+    }
+
+    /// Tracked from now on, so that it can expire; it exists once the transaction is applied
+    /// (ZOOKEEPER-2926).
+    pub(super) fn prepare_create_session(&mut self) -> Result<Txn, i32> {
+        let mut body = Reader::new(self.request.body.clone());
+        let CreateSessionRequest { timeout } =
+            Jute::decode(&mut body).map_err(|_| code::MARSHALLING_ERROR)?;
+        let session = self.request.session;
+        self.sessions.add(session, timeout, self.now.mono);
+        self.sessions.set_owner(session, self.request.origin);
+        Ok(Txn::CreateSession(CreateSessionTxn { timeout }))
+    }
+
+    /// Whose request it is does not matter: the leader itself asks for those that expired.
+    pub(super) fn prepare_close_session(&mut self) -> Txn {
+        let session = self.request.session;
+        let mut doomed: BTreeSet<String> =
+            self.tree.ephemerals(session).map(String::from).collect();
+        for (path, stat) in self.records.iter() {
+            match stat {
+                Some(stat) if stat.ephemeral_owner == session.0 => doomed.insert(path.to_owned()),
+                _ => doomed.remove(path),
+            };
+        }
+        for path in &doomed {
+            let parent_path = paths::parent(path).unwrap_or_default();
+            // The tree knows this path, or a create on the way does: then its parent is there.
+            let _ = self.remove(parent_path, path);
+        }
+        self.sessions.set_closing(session);
+        Txn::CloseSession(Some(CloseSessionTxn { paths_to_delete: doomed.into_iter().collect() }))
+    }
+}
