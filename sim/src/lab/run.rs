@@ -18,7 +18,8 @@ use crate::checkers::liveness::{self, Deadlines};
 use crate::checkers::{Checkers, Ghost, Violation};
 use crate::scenario::{Case, ClientState, Expectation, Line, Scenario};
 use crate::workload::contract::{Evidence, judge};
-use crate::workload::{History, Outcome};
+use crate::workload::history::Silence;
+use crate::workload::{History, Outcome, Record};
 use crate::world::{SETTLE, World, WorldOptions};
 
 /// How to run a case.
@@ -277,6 +278,7 @@ impl Play {
                 return;
             }
         }
+        let served = self.seen;
         let (world, at) = (self.world.clone(), self.seen + SLICE);
         let stage = self.stage.clone();
         world.at(at, move |world| stage.probe(world, at));
@@ -292,10 +294,34 @@ impl Play {
                 )
             })
         };
-        if self.comes("L-3", healed, deadlines.writes, written).await {
+        if self.comes("L-3", healed, deadlines.writes, written).await
+            && self.comes("L-3", healed, deadlines.writes, Play::unanswered).await
+            && !self.are_silent_since(served)
+        {
             let missing = |play: &Play| liveness::missing_equality(&play.checkers.ghost);
             self.comes("L-4", healed, deadlines.equal, missing).await;
         }
+    }
+
+    /// A request that a server owes an answer.
+    fn unanswered(&self) -> Option<String> {
+        let (ghost, history) = (&self.checkers.ghost, self.history.borrow());
+        let open = history.open(|server| ghost.server(server).is_up())?;
+        let Record { client, server, op, invoked, .. } = open;
+        Some(format!("{op:?} of client {client} at server {server}, asked at {invoked}, waits"))
+    }
+
+    /// Whether a client gave up a server that had answered it when all was well again.
+    fn are_silent_since(&mut self, served: Stamp) -> bool {
+        let ghost = &self.checkers.ghost;
+        let in_vain =
+            |silence: &&Silence| silence.heard >= served && ghost.server(silence.server).is_up();
+        let history = self.history.borrow();
+        let Some(silence) = history.silences.iter().find(in_vain) else { return false };
+        let Silence { client, server, heard, at } = silence.clone();
+        let words = format!("client {client} heard nothing of server {server} since {heard}");
+        self.found.push(Violation { id: "L-3".into(), words, at, servers: vec![server] });
+        true
     }
 
     /// Plays on until nothing is missing. False if the deadline passes, or something is violated.

@@ -24,7 +24,7 @@ use quorate::jute::{Jute, Reader};
 use quorate::runtime::{HostPort, Runtime};
 use tokio::sync::Notify;
 
-use super::history::{Complaint, Connection, Frame, History, Outcome, Record, WatchEvent};
+use super::history::{Complaint, Connection, Frame, History, Outcome, Record, Silence, WatchEvent};
 use super::link::{Link, Next};
 use super::memory::Memory;
 use super::mix::{self, Act};
@@ -278,7 +278,7 @@ impl<R: Runtime> Running<R> {
             let words = format!("answered for session {}", response.session);
             history.complaints.push(self.complaint("C-2", at, server, words));
         }
-        self.connection = history.open(Connection {
+        self.connection = history.connect(Connection {
             client: self.spec.name.clone(),
             session: response.session,
             server,
@@ -331,7 +331,12 @@ impl<R: Runtime> Running<R> {
                     }
                 }
                 Next::Over(at) => return Ended::Lost(at),
-                Next::Due if due == dead_at => return Ended::Lost(due),
+                Next::Due if due == dead_at => {
+                    let client = self.spec.name.clone();
+                    let silence = Silence { client, server, heard, at: due };
+                    self.spec.history.borrow_mut().silences.push(silence);
+                    return Ended::Lost(due);
+                }
                 Next::Due => {
                     (now, sent) = (due, due);
                     let turn = match op_at == Some(due) {
@@ -460,9 +465,6 @@ impl<R: Runtime> Running<R> {
         self.last_zxid = self.last_zxid.max(header.zxid);
         self.memory.learn(&waiting.op, answer.as_ref());
         self.registered.answered(&waiting.op, header.err);
-        if matches!(waiting.op, Op::SetWatches(_)) && header.err == code::UNIMPLEMENTED {
-            self.registered = Registered::default();
-        }
         self.closed = waiting.op == Op::Close;
         self.arrived(Frame::Reply(waiting.number));
         let outcome = Outcome::Reply { at, zxid: header.zxid, err: header.err, answer };

@@ -85,6 +85,16 @@ pub struct Complaint {
     pub words: String,
 }
 
+/// A client that gave its connection up because nothing came any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Silence {
+    pub client: String,
+    pub server: ServerId,
+    /// When the last answer came.
+    pub heard: Stamp,
+    pub at: Stamp,
+}
+
 /// Sessions and operations of all clients.
 #[derive(Clone, Debug, Default)]
 pub struct History {
@@ -92,6 +102,7 @@ pub struct History {
     pub complaints: Vec<Complaint>,
     /// In the order of their opening.
     pub connections: Vec<Connection>,
+    pub silences: Vec<Silence>,
     /// When a client was told that its session is over, and by whom.
     pub expired: Vec<(SessionId, Stamp, ServerId)>,
     /// Sessions that were opened, and by whom.
@@ -106,7 +117,7 @@ impl History {
     }
 
     /// Takes note of a connection; its number is for [`History::arrived`].
-    pub fn open(&mut self, connection: Connection) -> usize {
+    pub fn connect(&mut self, connection: Connection) -> usize {
         self.connections.push(connection);
         self.connections.len() - 1
     }
@@ -130,6 +141,11 @@ impl History {
         let is_own = |op: &Op| !matches!(op, Op::SetWatches(_));
         let asked = |r: &&Record| r.client == client && r.invoked < at && is_own(&r.op);
         self.records.iter().filter(asked).count()
+    }
+
+    /// Operations that wait for an answer of one of these servers.
+    pub fn open(&self, is_up: impl Fn(ServerId) -> bool) -> Option<&Record> {
+        self.records.iter().find(|record| record.outcome.is_none() && is_up(record.server))
     }
 
     /// How many operations were answered, lost, and are still open.

@@ -63,7 +63,7 @@ impl Tale {
     pub(super) fn connect(&mut self, session: SessionId, server: i64) {
         let opened = self.tick();
         self.history.sessions.insert(session, "c1".into());
-        self.history.open(Connection {
+        self.history.connect(Connection {
             client: "c1".into(),
             session,
             server: ServerId(server),
