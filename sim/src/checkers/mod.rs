@@ -12,7 +12,6 @@
 
 mod agreement;
 mod commit_consistency;
-mod commit_times;
 mod committed_durability;
 mod contiguity;
 mod election_agreement;
@@ -24,6 +23,7 @@ mod history_consistency;
 mod initial_history;
 mod integrity;
 mod leader_completeness;
+mod leader_deeds;
 pub mod liveness;
 mod local_primary_order;
 pub mod log;
@@ -43,8 +43,8 @@ mod vote_order;
 mod voters_only;
 mod winner_dominance;
 
-pub use commit_times::CommitTimes;
 pub use ghost::{Event, Fact, Ghost};
+pub use leader_deeds::LeaderDeeds;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -111,7 +111,7 @@ pub trait Checker {
 /// All of them, on one ghost state.
 pub struct Checkers {
     pub ghost: Ghost,
-    pub commits: CommitTimes,
+    pub deeds: LeaderDeeds,
     checkers: Vec<Box<dyn Checker>>,
     findings: Findings,
 }
@@ -155,7 +155,7 @@ impl Checkers {
         ];
         Checkers {
             ghost: Ghost::new(ensemble, disks),
-            commits: CommitTimes::default(),
+            deeds: LeaderDeeds::default(),
             checkers,
             findings: Findings::default(),
         }
@@ -170,7 +170,7 @@ impl Checkers {
             checker.before(&self.ghost, fact, &mut self.findings);
         }
         self.ghost.advance(fact);
-        self.commits.take(fact);
+        self.deeds.take(fact);
         for checker in &mut self.checkers {
             checker.after(&self.ghost, fact, &mut self.findings);
         }

@@ -352,7 +352,7 @@ impl Play {
             sequence: &sequence,
             complete,
             observers: &self.checkers.ghost.ensemble.observers,
-            commits: &self.checkers.commits,
+            deeds: &self.checkers.deeds,
             strict_sync: self.strict_sync,
         });
         self.found.extend(judgement.found);

@@ -43,7 +43,7 @@ use quorate::jute::txn::{Proposal, Txn, kind};
 
 use super::history::{History, Outcome, Record};
 use super::op::Answer;
-use crate::checkers::{CommitTimes, Violation};
+use crate::checkers::{LeaderDeeds, Violation};
 
 /// All there is to judge by.
 #[derive(Clone, Copy, Debug)]
@@ -54,7 +54,7 @@ pub struct Evidence<'a> {
     /// Whether the sequence is known to its end.
     pub complete: bool,
     pub observers: &'a BTreeSet<ServerId>,
-    pub commits: &'a CommitTimes,
+    pub deeds: &'a LeaderDeeds,
     /// A sync must find everything that was done when it was asked for, whoever leads.
     pub strict_sync: bool,
 }

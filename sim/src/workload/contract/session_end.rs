@@ -1,5 +1,11 @@
 //! C-5 (second half)  A session that is over owns nothing, then and later, and nothing is done in
-//! its name; and a client is told that its session is over only if it was closed.
+//! its name; and a client is told that its session is over only if it was closed, or a leader had
+//! decided to close it.
+//!
+//! What that leader decided need not be committed: cut off from its quorum it lets sessions expire,
+//! and tells those who come back, as ZooKeeper's does. The session then lives on without its
+//! client, and its ephemerals with it, until the next leader lets it expire. Whether the leader had
+//! a reason is the first half (`checkers/session_expiry.rs`).
 
 use quorate::jute::client::code;
 use quorate::jute::txn::{Proposal, Txn};
@@ -55,8 +61,12 @@ pub(super) fn answered(
 pub(super) fn told(evidence: &Evidence<'_>, end: &Model, out: &mut Judgement) {
     for (session, at, server) in &evidence.history.expired {
         out.count("C-5");
-        if !end.is_closed(*session) {
-            let words = format!("told that session {session} is over, which was never closed");
+        let asked = |record: &Record| record.session == *session && record.op == Op::Close;
+        let was_decided = end.is_closed(*session)
+            || evidence.deeds.let_expire(*session, *at)
+            || evidence.history.records.iter().any(asked);
+        if !was_decided {
+            let words = format!("told that session {session} is over, which nobody closed");
             out.add("C-5", *at, *server, words);
         }
     }
@@ -64,9 +74,10 @@ pub(super) fn told(evidence: &Evidence<'_>, end: &Model, out: &mut Judgement) {
 
 #[cfg(test)]
 mod tests {
-    use quorate::base::{ServerId, SessionId, Stamp};
+    use quorate::base::{Note, ServerId, SessionId, Stamp};
     use quorate::jute::client::code;
 
+    use crate::checkers::testing::Story;
     use crate::workload::contract::testing::{S, Tale};
     use crate::workload::op::{Answer, Op};
 
@@ -99,6 +110,17 @@ mod tests {
         tale.assert_holds();
         tale.history.expired.push((S, Stamp(3), ServerId(2)));
         tale.assert_violates("C-5");
+        // A leader that decided so may have said so, but not before.
+        for (told_after, holds) in [(true, true), (false, false)] {
+            let mut story = Story::healthy();
+            let before = story.now();
+            story.note(3, Note::SessionExpired { session: S, timeout_ms: 1 });
+            let told = if told_after { story.now() } else { Stamp(before.0 - 1) };
+            let mut tale = Tale::new();
+            tale.deeds = story.checkers.deeds.clone();
+            tale.history.expired.push((S, told, ServerId(2)));
+            if holds { tale.assert_holds() } else { tale.assert_violates("C-5") }
+        }
         let mut tale = Tale::new();
         tale.read(Op::Sync { path: "/".into() }, code::OK, Some(Answer::Nothing));
         tale.read(Op::Close, code::OK, Some(Answer::Nothing));

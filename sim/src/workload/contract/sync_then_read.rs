@@ -25,7 +25,7 @@ pub(super) fn check(evidence: &Evidence<'_>, out: &mut Judgement) {
                 let answered = reply(record).is_some_and(|reply| reply.err == code::OK);
                 if matches!(record.op, Op::Sync { .. }) && answered {
                     let asked = record.invoked;
-                    let weak = evidence.commits.committed(connection.server, asked);
+                    let weak = evidence.deeds.committed(connection.server, asked);
                     bound = bound.max(weak).max(newest_before(&done, asked));
                     out.count("C-3");
                 }
@@ -80,7 +80,7 @@ mod tests {
             story.write(3, &[2], z(1, counter));
         }
         let mut tale = Tale::new();
-        tale.commits = story.checkers.commits.clone();
+        tale.deeds = story.checkers.deeds.clone();
         tale.now = story.now().0;
         tale.happen(&Tale::set("/a", -1));
         tale

@@ -10,7 +10,7 @@ use quorate::jute::txn::{
 };
 
 use super::{Evidence, Judgement, judge};
-use crate::checkers::CommitTimes;
+use crate::checkers::LeaderDeeds;
 use crate::workload::history::{Connection, Frame, History, Outcome, Record, WatchEvent};
 use crate::workload::model::Model;
 use crate::workload::op::{Answer, Create, Op};
@@ -28,7 +28,7 @@ pub(super) struct Tale {
     pub(super) history: History,
     pub(super) sequence: Vec<Proposal>,
     pub(super) model: Model,
-    pub(super) commits: CommitTimes,
+    pub(super) deeds: LeaderDeeds,
     pub(super) observers: BTreeSet<ServerId>,
     pub(super) strict_sync: bool,
     pub(super) now: u64,
@@ -204,7 +204,7 @@ impl Tale {
             sequence: &self.sequence,
             complete: true,
             observers: &self.observers,
-            commits: &self.commits,
+            deeds: &self.deeds,
             strict_sync: self.strict_sync,
         })
     }

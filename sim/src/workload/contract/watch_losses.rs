@@ -140,7 +140,7 @@ mod tests {
             sequence: &tale.sequence,
             complete: true,
             observers: &tale.observers,
-            commits: &tale.commits,
+            deeds: &tale.deeds,
             strict_sync: false,
         };
         let replayed = replay(&evidence, &mut Judgement::default());

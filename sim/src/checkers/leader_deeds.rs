@@ -1,20 +1,24 @@
-//! What each leader had committed, and when; and which epoch each server served in.
+//! What each leader had committed, and when; which epoch each server served in; and which sessions
+//! a leader let expire.
 //!
-//! For C-3: a client's sync is answered by the leader of its server's epoch.
+//! For C-3: a client's sync is answered by the leader of its server's epoch. For C-5: a client
+//! learns that its session is over from a leader that decided so, committed or not.
 
 use std::collections::BTreeMap;
 
-use quorate::base::{Epoch, Note, RoleName, ServerId, Stamp, Zxid};
+use quorate::base::{Epoch, Note, RoleName, ServerId, SessionId, Stamp, Zxid};
 
 use super::{Event, Fact};
 
 #[derive(Clone, Debug, Default)]
-pub struct CommitTimes {
+pub struct LeaderDeeds {
     commits: BTreeMap<Epoch, Vec<(Stamp, Zxid)>>,
     serves: BTreeMap<ServerId, Vec<(Stamp, Option<Epoch>)>>,
+    /// The first time each was.
+    expired: BTreeMap<SessionId, Stamp>,
 }
 
-impl CommitTimes {
+impl LeaderDeeds {
     pub(super) fn take(&mut self, fact: &Fact) {
         let epoch = match &fact.event {
             Event::Note(Note::Established { epoch, history_end, .. }) => {
@@ -28,6 +32,10 @@ impl CommitTimes {
                 }
                 return;
             }
+            Event::Note(Note::SessionExpired { session, .. }) => {
+                self.expired.entry(*session).or_insert(fact.at);
+                return;
+            }
             Event::Note(Note::Role { role: RoleName::Looking, .. }) | Event::Died => None,
             _ => return,
         };
@@ -39,6 +47,11 @@ impl CommitTimes {
         let serves = self.serves.get(&server)?;
         let count = serves.partition_point(|(since, _)| *since <= at);
         serves[..count].last()?.1
+    }
+
+    /// Whether a leader had let this session expire by then.
+    pub fn let_expire(&self, session: SessionId, at: Stamp) -> bool {
+        self.expired.get(&session).is_some_and(|when| *when <= at)
     }
 
     /// What the leader of this server's epoch had committed before a moment; 0 if the server did
@@ -62,14 +75,14 @@ mod tests {
         let early = story.now();
         story.write(3, &[1], z(1, 3));
         let late = story.now();
-        let commits = &story.checkers.commits;
+        let deeds = &story.checkers.deeds;
         // 2 serves in the epoch and has not applied it: the leader's word counts.
-        assert_eq!(commits.committed(s(2), early), z(1, 2));
-        assert_eq!(commits.committed(s(2), late), z(1, 3));
-        assert_eq!(commits.committed(s(9), late), Zxid::ZERO);
+        assert_eq!(deeds.committed(s(2), early), z(1, 2));
+        assert_eq!(deeds.committed(s(2), late), z(1, 3));
+        assert_eq!(deeds.committed(s(9), late), Zxid::ZERO);
         story.event(2, Event::Died);
         story.wait(std::time::Duration::from_millis(5));
         let later = story.now();
-        assert_eq!(story.checkers.commits.committed(s(2), later), Zxid::ZERO);
+        assert_eq!(story.checkers.deeds.committed(s(2), later), Zxid::ZERO);
     }
 }
