@@ -6,7 +6,6 @@
 //!
 //! What no transaction tells is excepted, and nothing else:
 //!
-//!     /zookeeper/quota/a/zookeeper_stats   data: Apache counts outside its transactions
 //!     /zookeeper/config of an ensemble     mtime: of the clock of the server that was asked
 //!     zxid 7 of check-alone                digest: Apache computed it for a container
 
@@ -33,7 +32,6 @@ use quorate::jute::txn::kind;
 use quorate::storage::{Loaded, StorageError};
 use serde_json::{Value, json};
 
-const QUOTA_STATS: &str = "/zookeeper/quota/a/zookeeper_stats";
 const CONFIG: &str = "/zookeeper/config";
 
 fn restore(loaded: Loaded) -> Database {
@@ -108,13 +106,8 @@ fn nodes(db: &Database) -> BTreeMap<String, Value> {
 /// Takes out of a node what no transaction tells.
 fn without_exceptions(dir: &str, node: &Value) -> Value {
     let mut node = node.clone();
-    match node["path"].as_str() {
-        Some(QUOTA_STATS) => {
-            node["data"].take();
-            node["stat"]["dataLength"].take();
-        }
-        Some(CONFIG) if is_ensemble(dir) => drop(node["stat"]["mtime"].take()),
-        _ => {}
+    if node["path"] == CONFIG && is_ensemble(dir) {
+        drop(node["stat"]["mtime"].take());
     }
     node
 }
@@ -179,18 +172,9 @@ fn every_directory_restores_to_the_tree_that_a_client_saw() {
         assert_eq!(loaded.notes, Vec::<String>::new(), "{dir}");
         let newest = snapshots(&dir).pop().map(|(_, zxid)| zxid);
         assert_eq!(loaded.snapshot.as_ref().map(|snapshot| snapshot.zxid), newest, "{dir}");
-        let snapshot = loaded.snapshot.clone().expect("every directory has a snapshot");
         let db = restore(loaded);
         assert_seen(&dir, &db);
-        // Excepted above; but it is the snapshot's, and not lost.
-        let stats = snapshot.nodes.iter().find(|node| node.path == QUOTA_STATS);
-        assert_eq!(stats.is_some(), dir.ends_with("/plain"));
-        if let Some(stats) = stats {
-            assert_eq!(
-                db.tree().get_data(QUOTA_STATS).map(|(data, _)| data),
-                Ok(stats.data.clone())
-            );
-        }
+        assert_eq!(db.tree().quota_usage("/a").is_some(), dir.ends_with("/plain"));
         let epochs = if is_ensemble(&dir) {
             (epoch_file(&copy, "acceptedEpoch"), epoch_file(&copy, "currentEpoch"))
         } else {

@@ -84,6 +84,7 @@ pub struct ServerStats {
     /// Bytes of all paths and data.
     pub approximate_data_size: u64,
     pub global_sessions: u64,
+    pub local_sessions: u64,
     /// Since this server began to serve in its present role.
     pub uptime_ms: u64,
     /// How long the last election took; `None` if there was none.

@@ -124,7 +124,7 @@ fn mntr(stats: &ServerStats) -> String {
     line("watch_count", &stats.watch_count);
     line("approximate_data_size", &stats.approximate_data_size);
     line("global_sessions", &stats.global_sessions);
-    line("local_sessions", &0);
+    line("local_sessions", &stats.local_sessions);
     line("packets_received", &stats.received);
     line("packets_sent", &stats.sent);
     line("uptime", &stats.uptime_ms);

@@ -2,7 +2,8 @@
 
 /// `jute.maxbuffer`: largest client frame, inclusive, in bytes (Apache BinaryInputArchive).
 pub const JUTE_MAXBUFFER_BYTES: usize = 0xf_ffff;
-/// Largest string or buffer a record may hold: maxbuffer plus its `extrasize`.
+/// Largest string or buffer between servers and on the disk: maxbuffer plus its `extrasize`. More
+/// where `jute.maxbuffer` is set higher (`ClientLimits::field_bytes_max`).
 pub const JUTE_FIELD_BYTES_MAX: usize = 2 * JUTE_MAXBUFFER_BYTES;
 /// Largest election message (QuorumCnxManager PACKETMAXSIZE), in bytes.
 pub const ELECTION_FRAME_BYTES_MAX: usize = 512 * 1024;
@@ -14,3 +15,9 @@ pub const LINK_QUEUE_BYTES_MAX: usize = 256 * 1024 * 1024;
 pub const SNAPSHOT_SLICE_NODES: usize = 512;
 /// Committed transactions kept in memory for DIFF (`commitLogCount`).
 pub const COMMITTED_LOG_COUNT: usize = 500;
+/// Bytes of requests read from a client ahead of their turn, before it is not read any more.
+pub const CLIENT_HELD_BYTES_MAX: usize = 128 * 1024;
+/// Bytes sent to a client and not taken by its connection, before its requests wait.
+pub const CLIENT_UNSENT_BYTES_HOLD: usize = 1024 * 1024;
+/// Beyond so many of them no watch event is added: the connection is given up.
+pub const CLIENT_UNSENT_BYTES_MAX: usize = 64 * 1024 * 1024;

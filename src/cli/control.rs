@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use super::{FAILED, INVALID, Serve, ServerArgs, ServerVerb, logging, probe};
 use crate::config::ServerConfig;
+use crate::runtime::os::check_tls;
 
 /// How long `start` watches for an early end, as zkServer.sh does.
 const START_WATCH: Duration = Duration::from_secs(1);
@@ -35,6 +36,14 @@ pub(super) fn run_server_verb(args: &ServerArgs, serve: Serve) -> i32 {
         }
     };
     let config = loaded.config;
+    let starts = [ServerVerb::StartForeground, ServerVerb::Start, ServerVerb::Restart];
+    if starts.contains(&args.verb)
+        && let Some(tls) = &config.client_tls
+        && let Err(error) = check_tls(tls)
+    {
+        eprintln!("Invalid config, exiting abnormally: {error}");
+        return INVALID;
+    }
     match args.verb {
         ServerVerb::StartForeground => run_foreground(args, config, &loaded.warnings, serve),
         ServerVerb::Start => start(&path, &config),
@@ -199,6 +208,9 @@ fn stop(config: &ServerConfig) -> i32 {
 fn status(config: &ServerConfig) -> i32 {
     let Some(mut address) = config.client.clone() else {
         println!("Client port not found in the server configs");
+        if config.client_tls.is_some() {
+            eprintln!("there is a TLS port alone, and the question goes in plain text");
+        }
         return FAILED;
     };
     if matches!(address.host.as_str(), "0.0.0.0" | "::") {

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::ServerConfig;
+use crate::runtime::os::check_tls;
 
 /// Runs a server until it ends; the answer is the exit code of the process.
 pub type Serve = fn(ServerConfig) -> i32;
@@ -105,27 +106,39 @@ pub fn run(serve: Serve) -> i32 {
 }
 
 fn check(path: &Path) -> i32 {
-    match ServerConfig::load(path) {
+    let error = match ServerConfig::load(path) {
         Ok(loaded) => {
             for warning in &loaded.warnings {
                 println!("warning: {warning}");
             }
-            println!("{}: good: {}", path.display(), describe(&loaded.config));
-            0
+            match loaded.config.client_tls.as_ref().map_or(Ok(()), check_tls) {
+                Ok(()) => {
+                    println!("{}: good: {}", path.display(), describe(&loaded.config));
+                    return 0;
+                }
+                Err(error) => error.to_string(),
+            }
         }
-        Err(error) => {
-            eprintln!("error: {error}");
-            INVALID
-        }
-    }
+        Err(error) => error.to_string(),
+    };
+    eprintln!("error: {error}");
+    INVALID
 }
 
 /// One line that lets an operator see whether the file says what was meant.
 fn describe(config: &ServerConfig) -> String {
-    let clients = match &config.client {
+    let mut clients = match &config.client {
         Some(address) => format!("clients at {address}"),
         None => "no client port".into(),
     };
+    if let Some(tls) = &config.client_tls {
+        if tls.port_unification {
+            clients.push_str(" (TLS too)");
+        }
+        if let Some(address) = &tls.listen {
+            clients.push_str(&format!(", TLS at {address}"));
+        }
+    }
     if config.is_standalone() {
         return format!("a standalone server, {clients}");
     }

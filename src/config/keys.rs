@@ -9,6 +9,8 @@
 //! as a property. Here each of them may stand in zoo.cfg, with or without `zookeeper.`, and those
 //! that are properties in Apache may stand in SERVER_JVMFLAGS too.
 
+use super::tls_keys::TLS_PROPERTIES;
+
 /// What a key is to the parser.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Class {
@@ -50,6 +52,8 @@ const FILE: &[&str] = &[
     "minSessionTimeout",
     "peerType",
     "quorumListenOnAllIPs",
+    "secureClientPort",
+    "secureClientPortAddress",
     "standaloneEnabled",
     "syncLimit",
     "tickTime",
@@ -185,7 +189,6 @@ const NOT_YET: &[(&str, &[&str])] = &[
     ("reconfigEnabled", OFF),
     ("request_throttler.shutdownTimeout", NONE),
     ("serializeLastProcessedZxid.enabled", NONE),
-    ("serverCnxnFactory", NONE),
     ("snapSizeLimitInKb", NONE),
     ("snapshot.compression.method", &[""]),
     ("snapshot.trust.empty", OFF),
@@ -212,14 +215,10 @@ const IDENTITY: &str = "take from clients a way to prove who they are";
 
 /// Known and refused: by name or, where it ends in a dot, by the beginning of the name.
 const REFUSED: &[(&str, &str, &[&str])] = &[
-    ("client.certReload", CLEAR, OFF),
-    ("client.portUnification", CLEAR, OFF),
     ("kerberos.", IDENTITY, OFF),
     ("portUnification", CLEAR, OFF),
     ("quorum.auth.", PEERS, OFF),
     ("sasl.", IDENTITY, NONE),
-    ("secureClientPort", "leave the TLS port closed", NONE),
-    ("secureClientPortAddress", "leave the TLS port closed", NONE),
     ("ssl.", CLEAR, NONE),
     ("sslQuorum", CLEAR, OFF),
     ("sslQuorumReloadCertFiles", CLEAR, OFF),
@@ -248,7 +247,9 @@ pub(super) fn classify_key(key: &str) -> Option<Class> {
     if name == "superUser" || name.starts_with("superUser.") {
         return Some(Class::SuperUser);
     }
-    if let Some(property) = PROPERTIES.iter().chain(BARE_PROPERTIES).find(|k| **k == name) {
+    if let Some(property) =
+        PROPERTIES.iter().chain(BARE_PROPERTIES).chain(&TLS_PROPERTIES).find(|k| **k == name)
+    {
         return Some(Class::Property(property));
     }
     let named =
@@ -288,6 +289,7 @@ pub(super) fn nearest_key(key: &str) -> Option<&'static str> {
         .iter()
         .chain(PROPERTIES)
         .chain(BARE_PROPERTIES)
+        .chain(&TLS_PROPERTIES)
         .chain(NOT_YET.iter().map(|(k, _)| k))
         .chain(REFUSED.iter().map(|(k, ..)| k).filter(|k| !k.ends_with('.')))
         .map(|known| (edit_distance(name, known), *known));
@@ -328,7 +330,7 @@ mod tests {
         assert_eq!(classify_key("server.12"), Some(Class::Server));
         assert_eq!(classify_key("admin.serverPort"), Some(Class::NotYet(NONE)));
         assert_eq!(classify_key("metricsProvider.httpPort"), Some(Class::NotYet(NONE)));
-        for key in ["ssl.keyStore.location", "ssl.quorum.trustStore.type", "sslQuorum"] {
+        for key in ["ssl.context.supplier.class", "ssl.quorum.trustStore.type", "sslQuorum"] {
             assert!(matches!(classify_key(key), Some(Class::Refused(CLEAR, _))), "{key}");
         }
         assert_eq!(classify_key("zookeeper.authProvider.1"), Some(Class::AuthProvider));
@@ -350,8 +352,13 @@ mod tests {
 
     #[test]
     fn no_key_stands_in_two_classes() {
-        let mut all: Vec<&str> =
-            FILE.iter().chain(PROPERTIES).chain(BARE_PROPERTIES).copied().collect();
+        let mut all: Vec<&str> = FILE
+            .iter()
+            .chain(PROPERTIES)
+            .chain(BARE_PROPERTIES)
+            .chain(&TLS_PROPERTIES)
+            .copied()
+            .collect();
         all.extend(NOT_YET.iter().map(|(k, _)| k));
         all.extend(REFUSED.iter().map(|(k, ..)| k));
         let count = all.len();

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::base::limits::JUTE_MAXBUFFER_BYTES;
+use crate::base::limits::{JUTE_FIELD_BYTES_MAX, JUTE_MAXBUFFER_BYTES};
 
 /// Limits on clients. The defaults are Apache's.
 #[derive(Clone, Debug)]
@@ -54,6 +54,15 @@ pub struct ConnectionThrottle {
     pub global_weight: u32,
     pub renew_weight: u32,
     pub local_weight: u32,
+}
+
+impl ClientLimits {
+    /// The longest string or buffer between servers and on the disk, in bytes: whatever a client may
+    /// send must travel. A small `jute.maxbuffer` does not lessen it: a server's own messages, and
+    /// what it logged before, are longer.
+    pub fn field_bytes_max(&self) -> usize {
+        self.jute_max_buffer.saturating_mul(2).clamp(JUTE_FIELD_BYTES_MAX, i32::MAX as usize)
+    }
 }
 
 impl Default for ClientLimits {

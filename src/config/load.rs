@@ -8,7 +8,8 @@ use super::ServerConfig;
 use super::client_keys::JAAS_KEY;
 use super::error::ConfigError;
 use super::parse::{Beside, Loaded, parse_beside};
-use super::properties::{latin1, read_jvm_flags, read_properties};
+use super::properties::{Entry, latin1, read_jvm_flags, read_properties};
+use super::tls_keys::KEY_PASSWORD_PATH;
 
 impl ServerConfig {
     /// Reads a zoo.cfg, the `myid` in its `dataDir`, the file that `dynamicConfigFile` names, and
@@ -37,14 +38,28 @@ impl ServerConfig {
             Some(name) => read(Path::new(name))?.map(|text| (name, text)),
             None => None,
         };
+        let key_password = match password_path(&entries).or_else(|| password_path(&flags)) {
+            Some(name) => read(Path::new(name))?,
+            None => None,
+        };
         let beside = Beside {
             myid: myid.as_deref(),
             jaas: jaas.as_ref().map(|(name, text)| (*name, text.as_str())),
             jvm_flags: jvm_flags.as_deref(),
             dynamic: dynamic.as_ref().map(|(name, text)| (*name, text.as_str())),
+            key_password: key_password.as_deref(),
         };
         parse_beside(&text, &file, beside)
     }
+}
+
+/// The file with the password of the TLS key.
+fn password_path(entries: &[Entry]) -> Option<&str> {
+    let named = |entry: &&Entry| {
+        entry.key.strip_prefix("zookeeper.").unwrap_or(&entry.key) == KEY_PASSWORD_PATH
+    };
+    let entry = entries.iter().rev().find(named)?;
+    Some(entry.value.as_str()).filter(|name| !name.is_empty())
 }
 
 /// `None` if there is no such file.

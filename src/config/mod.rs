@@ -18,13 +18,14 @@ mod parse;
 mod parse_test;
 mod properties;
 mod server_line;
-mod tls;
+mod tls_keys;
+#[cfg(test)]
+mod tls_keys_test;
 
 pub use access::{Access, DigestAlg};
 pub use error::{At, ConfigError};
 pub use limits::{ClientLimits, ConnectionThrottle};
 pub use parse::{Loaded, parse};
-pub use tls::{ClientAuth, ClientTls, TlsVersion};
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -32,6 +33,7 @@ use std::time::Duration;
 
 use crate::base::{Museum, ServerId};
 use crate::runtime::HostPort;
+pub use crate::runtime::tls::{ClientAuth, ClientTls, TlsVersion};
 
 /// Whether a server votes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -37,6 +37,8 @@ pub(super) struct Beside<'a> {
     pub(super) jvm_flags: Option<&'a str>,
     /// Name and text of the file that `dynamicConfigFile` names.
     pub(super) dynamic: Option<(&'a str, &'a str)>,
+    /// The text of the file that `ssl.keyStore.passwordPath` names.
+    pub(super) key_password: Option<&'a str>,
 }
 
 /// Reads the text of a zoo.cfg that keeps its servers in itself (no `dynamicConfigFile`).
@@ -71,6 +73,7 @@ pub(super) fn parse_beside(
             why: format!("named by dynamicConfigFile in {}", entry.value_at),
         });
     }
+    draft.key_password_text = beside.key_password.map(String::from);
     let sasl_users = draft.sasl_users(beside.jaas)?;
     let mut loaded = draft.settle(beside.myid)?;
     loaded.config.access.sasl_users = sasl_users;
@@ -87,6 +90,7 @@ pub(super) struct Draft {
     pub(super) groups: BTreeMap<i64, Entry>,
     pub(super) weights: BTreeMap<i64, Entry>,
     pub(super) warnings: Vec<String>,
+    pub(super) key_password_text: Option<String>,
 }
 
 impl Draft {
@@ -274,6 +278,7 @@ impl Draft {
         self.settle_clients(&mut config)?;
         self.settle_storage(&mut config)?;
         self.settle_election(&mut config)?;
+        config.client_tls = self.client_tls()?;
         let client = self.static_client_address()?;
         match read_membership(&mut self, client, myid)? {
             Place::Standalone { client } => config.client = client,
@@ -293,7 +298,8 @@ impl Draft {
                 }
             }
         }
-        if config.client.is_none() {
+        let secure = config.client_tls.as_ref().is_some_and(|tls| tls.listen.is_some());
+        if config.client.is_none() && !secure {
             self.warnings.push("no clientPort is given: no client can connect".into());
         }
         Ok(Loaded { config, warnings: self.warnings })

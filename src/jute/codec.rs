@@ -9,20 +9,20 @@
 //! | buffer  | int length, bytes                  | length -1 |
 //! | vector  | int count, elements                | count -1  |
 //!
+//! Nothing is longer than what it stands in: whoever reads a frame or a file bounds that.
+//!
 //! Java decodes malformed UTF-8 to U+FFFD instead of failing; so does this.
 
 use bytes::Bytes;
 use thiserror::Error;
-
-use crate::base::limits::JUTE_FIELD_BYTES_MAX;
 
 /// Why bytes are not the record they should be.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum DecodeError {
     #[error("{wanted} bytes wanted at offset {offset}, {left} left")]
     Short { offset: usize, wanted: usize, left: usize },
-    #[error("length {length} at offset {offset} is not between -1 and {max}")]
-    Length { offset: usize, length: i32, max: usize },
+    #[error("length {length} at offset {offset} is less than -1")]
+    Length { offset: usize, length: i32 },
     #[error("null where a value is needed, at offset {offset}")]
     Null { offset: usize },
     #[error("{what} {value} is not known")]
@@ -91,9 +91,9 @@ impl Reader {
         let offset = self.pos;
         let length = self.int()?;
         match usize::try_from(length) {
-            Ok(length) if length <= JUTE_FIELD_BYTES_MAX => Ok(Some(length)),
-            _ if length == -1 => Ok(None),
-            _ => Err(DecodeError::Length { offset, length, max: JUTE_FIELD_BYTES_MAX }),
+            Ok(length) => Ok(Some(length)),
+            Err(_) if length == -1 => Ok(None),
+            Err(_) => Err(DecodeError::Length { offset, length }),
         }
     }
 
@@ -324,15 +324,15 @@ mod tests {
     }
 
     #[test]
-    fn a_length_below_minus_one_or_above_the_limit_is_refused() {
-        let max = JUTE_FIELD_BYTES_MAX;
-        for length in [-2, i32::MIN, i32::MAX, max as i32 + 1] {
-            let refused = Err(DecodeError::Length { offset: 0, length, max });
+    fn a_length_below_minus_one_is_refused() {
+        for length in [-2, i32::MIN] {
+            let refused = Err(DecodeError::Length { offset: 0, length });
             assert_eq!(reader(&length.to_be_bytes()).buffer(), refused);
             assert_eq!(reader(&length.to_be_bytes()).vector::<i32>().map(|_| None), refused);
         }
-        let longest = reader(&(max as i32).to_be_bytes()).buffer();
-        assert_eq!(longest, Err(DecodeError::Short { offset: 4, wanted: max, left: 0 }));
+        let longest = reader(&i32::MAX.to_be_bytes()).buffer();
+        let wanted = i32::MAX as usize;
+        assert_eq!(longest, Err(DecodeError::Short { offset: 4, wanted, left: 0 }));
     }
 
     #[test]

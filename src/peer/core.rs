@@ -52,6 +52,9 @@ pub enum Output {
     QuorumClose { link: LinkId },
     ClientWrite { conn: ConnId, bytes: Bytes },
     ClientClose { conn: ConnId },
+    ClientPause { conn: ConnId },
+    ClientResume { conn: ConnId },
+    ClientNotifyDrained { conn: ConnId },
     Log(Ticket, LogRequest),
     Snapshot(Ticket, SnapshotRequest),
     Halt(Halt),
@@ -181,6 +184,11 @@ impl Peer {
         }
     }
 
+    /// Random bits, which make what is random here reproducible.
+    pub fn seed(&mut self, seed: u64) {
+        self.service.seed(seed);
+    }
+
     /// See [`Service::seed_nonces`].
     pub fn seed_nonces(&mut self, seed: [u64; 2]) {
         self.service.seed_nonces(seed);
@@ -217,8 +225,9 @@ impl Peer {
         };
         let sessions = self.tracker.as_ref().and_then(SessionTracker::next_expiry);
         let reaper = self.reaper.as_ref().map_or(Mono::FAR, Reaper::wake_at);
-        let sessions = sessions.unwrap_or(Mono::FAR);
-        role.min(self.election_wake).min(sessions).min(reaper).min(self.next_purge)
+        let sessions = sessions.unwrap_or(Mono::FAR).min(self.service_deadline());
+        let role = role.min(reaper).min(self.service.next_deadline());
+        role.min(self.election_wake).min(sessions).min(self.next_purge)
     }
 
     /// Whether [`Input::Apply`] would do something.
@@ -243,7 +252,9 @@ impl Peer {
         }
         self.try_look(now);
         self.close_expired_sessions(now);
+        self.on_service_deadline(now);
         self.reap_containers(now);
+        self.on_service_timer(now);
         if now.mono >= self.next_purge {
             let interval = self.config.purge_interval.expect("set, or there is no next purge");
             self.next_purge = now.mono + interval;

@@ -14,6 +14,7 @@
 //! | requests.rs    | a client's write on its way: prepare, propose, apply                 |
 //! | reaper.rs      | deletes containers and TTL nodes that nobody uses                    |
 //! | stored.rs      | completions of the disk                                              |
+//! | read_only.rs   | reads for clients while no leader is in sight; local sessions' ends  |
 //! | snapshotter.rs | snapshots in slices, between two steps                               |
 //! | words.rs       | the numbers behind the four-letter words                             |
 //! | inbox.rs       | one order of inputs                                                  |
@@ -28,6 +29,7 @@ mod core;
 mod inbox;
 mod pump;
 mod reach;
+mod read_only;
 mod reaper;
 mod requests;
 mod roles;

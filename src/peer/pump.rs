@@ -33,6 +33,7 @@ pub async fn run<R: Runtime>(rt: R, config: ServerConfig) {
     let hands = Hands::new(&rt, &config, &inbox);
     let now = rt.now_at(rt.stamp());
     let mut peer = Peer::new(now, config.clone());
+    peer.seed(rt.random_u64(Purpose::ConnectionThrottle, 0));
     peer.seed_nonces([0, 1].map(|n| rt.random_u64(Purpose::SaslNonce, n)));
     hands.perform(&rt, rt.stamp(), peer.begin());
     if !config.is_standalone() {
@@ -42,9 +43,7 @@ pub async fn run<R: Runtime>(rt: R, config: ServerConfig) {
         }
         hands.election.listen(election);
     }
-    if let Some(client) = &config.client {
-        hands.clients.listen(client.clone());
-    }
+    hands.clients.listen_all(config.client.as_ref(), config.client_tls.as_ref());
     Pump { rt, inbox, hands, peer, last: Stamp(0), apply_at: None, applied: 0, planned: Stamp(0) }
         .turn()
         .await;
@@ -155,7 +154,7 @@ impl<R: Runtime> Hands<R> {
         let done = stored(inbox, 2);
         rt.spawn("snapshots", storage::run_snapshots(rt.clone(), options, snapshot_requests, done));
         let handshake_timeout = config.sync_timeout();
-        Hands {
+        let hands = Hands {
             election: ElectionDriver::new(
                 rt.clone(),
                 handshake_timeout,
@@ -167,7 +166,10 @@ impl<R: Runtime> Hands<R> {
             snapshots,
             election_timeout: config.election_connect_timeout,
             quorum_timeout: config.sync_timeout(),
-        }
+        };
+        hands.quorum.set_field_bytes_max(config.limits.field_bytes_max());
+        hands.clients.set_frame_bytes_max(config.limits.jute_max_buffer);
+        hands
     }
 
     fn perform(&self, rt: &R, at: Stamp, outputs: Vec<Output>) {
@@ -205,6 +207,9 @@ impl<R: Runtime> Hands<R> {
             Output::QuorumClose { link } => self.quorum.close(at, link),
             Output::ClientWrite { conn, bytes } => self.clients.write(at, conn, bytes),
             Output::ClientClose { conn } => self.clients.close(at, conn),
+            Output::ClientPause { conn } => self.clients.pause(conn),
+            Output::ClientResume { conn } => self.clients.resume(conn),
+            Output::ClientNotifyDrained { conn } => self.clients.notify_drained(at, conn),
             // The tasks at the other end live as long as the server: a closed queue is its end.
             Output::Log(ticket, request) => drop(self.log.send((at, ticket, request))),
             Output::Snapshot(ticket, request) => drop(self.snapshots.send((at, ticket, request))),
@@ -222,6 +227,7 @@ fn storage_options(config: &ServerConfig) -> StorageOptions {
         snap_retain_count: config.snap_retain_count,
         db_autocreate: config.db_autocreate,
         ensemble: !config.is_standalone(),
+        field_bytes_max: config.limits.field_bytes_max(),
     }
 }
 

@@ -12,11 +12,9 @@ use crate::jute::txn::{Proposal, Txn};
 use crate::pipeline::Request;
 use crate::server;
 use crate::server::driver::ClientEvent;
+use crate::session::LOCAL_OWNER;
 use crate::storage::LogRequest;
 use crate::zab::leader::SyncOrigin;
-
-/// Owner of sessions whose clients are connected to the leader itself.
-const LOCAL: u64 = 0;
 
 impl Peer {
     pub(super) fn on_client_event(&mut self, now: Now, event: ClientEvent) {
@@ -25,6 +23,7 @@ impl Peer {
             ClientEvent::Accepted { conn, peer, subject } => S::Accepted { conn, peer, subject },
             ClientEvent::Frame { conn, body } => S::Frame { conn, body },
             ClientEvent::Lost { conn } => S::Lost { conn },
+            ClientEvent::Drained { conn } => S::Drained { conn },
             ClientEvent::Word { conn, word } => return self.answer_word(now, conn, word),
             ClientEvent::BindFailed { why } => {
                 let why = format!("cannot open the client port: {why}");
@@ -42,6 +41,9 @@ impl Peer {
             match output {
                 S::Write(conn, bytes) => self.out.push(Output::ClientWrite { conn, bytes }),
                 S::Close(conn) => self.out.push(Output::ClientClose { conn }),
+                S::Pause(conn) => self.out.push(Output::ClientPause { conn }),
+                S::Resume(conn) => self.out.push(Output::ClientResume { conn }),
+                S::NotifyDrained(conn) => self.out.push(Output::ClientNotifyDrained { conn }),
                 S::Submit(request) => self.submit(now, request),
                 S::Sync { conn, session, cxid, body } => {
                     self.submit_sync(now, conn, session, cxid, body);
@@ -51,7 +53,7 @@ impl Peer {
                 }
                 S::Touch { session, timeout_ms } => match &self.role {
                     Role::Learning(_) => self.touches.touch(session, timeout_ms),
-                    _ => self.touch(now, session),
+                    _ => self.touch(now, session, timeout_ms),
                 },
             }
         }
@@ -99,7 +101,8 @@ impl Peer {
         body: Bytes,
         auth: Vec<Id>,
     ) {
-        self.touch(now, session);
+        let timeout_ms = self.tracker.as_ref().and_then(|tracker| tracker.timeout_ms(session));
+        self.touch(now, session, timeout_ms.unwrap_or(0));
         if op == op::SYNC {
             let mut outputs = Vec::new();
             if let Role::Leading(leader) = &mut self.role {
@@ -142,15 +145,24 @@ impl Peer {
                 self.route_learner(now, vec![output]);
             }
             _ => {
-                let valid = self.take_over(now, session, LOCAL);
+                let valid = self.take_over(now, session, timeout_ms, LOCAL_OWNER);
                 self.on_revalidated(now, session, valid);
             }
         }
     }
 
     /// A session wants to go on at that learner.
-    pub(super) fn on_revalidate(&mut self, now: Now, link: LinkId, session: SessionId) {
-        let valid = self.take_over(now, session, link.0);
+    pub(super) fn on_revalidate(
+        &mut self,
+        now: Now,
+        link: LinkId,
+        session: SessionId,
+        timeout_ms: i32,
+    ) {
+        let valid = self.take_over(now, session, timeout_ms, link.0);
+        if valid {
+            self.service.session_moved(session);
+        }
         let mut outputs = Vec::new();
         if let Role::Leading(leader) = &mut self.role {
             leader.revalidated(link, session, valid, &mut outputs);
@@ -158,9 +170,9 @@ impl Peer {
         self.route_leader(now, outputs);
     }
 
-    fn take_over(&mut self, now: Now, session: SessionId, owner: u64) -> bool {
+    fn take_over(&mut self, now: Now, session: SessionId, timeout_ms: i32, owner: u64) -> bool {
         let Some(tracker) = self.tracker.as_mut() else { return false };
-        let alive = tracker.is_alive(session) && tracker.touch(session, now.mono);
+        let alive = tracker.touch(session, timeout_ms, now.mono);
         if alive {
             tracker.set_owner(session, owner);
             self.note(Note::SessionTouched { session });
@@ -174,9 +186,9 @@ impl Peer {
         self.route_service(now, outputs);
     }
 
-    pub(super) fn touch(&mut self, now: Now, session: SessionId) {
+    pub(super) fn touch(&mut self, now: Now, session: SessionId, timeout_ms: i32) {
         if let Some(tracker) = self.tracker.as_mut()
-            && tracker.touch(session, now.mono)
+            && tracker.touch(session, timeout_ms, now.mono)
         {
             self.note(Note::SessionTouched { session });
         }
@@ -187,8 +199,10 @@ impl Peer {
         if tracker.next_expiry().is_none_or(|at| now.mono < at) {
             return;
         }
-        for session in tracker.expire_sessions(now.mono) {
-            let timeout = self.db.sessions().timeout_ms(session).unwrap_or(0);
+        let expired = tracker.expire_sessions(now.mono);
+        let with_timeout = |session| (session, tracker.timeout_ms(session).unwrap_or(0));
+        let expired: Vec<(SessionId, i32)> = expired.into_iter().map(with_timeout).collect();
+        for (session, timeout) in expired {
             let timeout_ms = u32::try_from(timeout).unwrap_or(0);
             self.note(Note::SessionExpired { session, timeout_ms });
             self.propose(
@@ -199,7 +213,7 @@ impl Peer {
                     op: op::CLOSE_SESSION,
                     body: Bytes::new(),
                     auth: Vec::new(),
-                    origin: LOCAL,
+                    origin: LOCAL_OWNER,
                 },
             );
         }
@@ -210,6 +224,14 @@ impl Peer {
             && let Some(request) = reaper.reap(now, self.db.tree())
         {
             self.propose(now, request);
+        }
+    }
+
+    pub(super) fn on_service_timer(&mut self, now: Now) {
+        if now.mono >= self.service.next_deadline() {
+            let mut outputs = Vec::new();
+            self.service.on_timer(now, &mut self.db, &mut outputs);
+            self.route_service(now, outputs);
         }
     }
 

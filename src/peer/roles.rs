@@ -52,7 +52,7 @@ impl Peer {
         self.rest_until = now.mono + rest_after(self.fruitless, self.config.tick_time);
     }
 
-    fn stop_serving(&mut self) {
+    pub(super) fn stop_serving(&mut self) {
         let mut outputs = Vec::new();
         self.service.stop(&mut self.db, &mut outputs);
         self.tracker = None;
@@ -96,6 +96,7 @@ impl Peer {
         if !matches!(self.role, Role::Looking) {
             return;
         }
+        self.end_read_only();
         self.last_election = now.mono.since(self.role_since);
         self.role_since = now.mono;
         match role {
@@ -144,6 +145,9 @@ impl Peer {
     pub(super) fn begin_serving(&mut self, now: Now) {
         if matches!(self.role, Role::Leading(_) | Role::Standalone(_)) {
             let mut tracker = SessionTracker::new(self.config.tick_time);
+            if self.config.local_sessions && !self.config.is_standalone() {
+                tracker = tracker.allow_local_sessions(self.config.my_id);
+            }
             for (session, timeout_ms) in self.db.sessions().iter() {
                 tracker.add(session, timeout_ms, now.mono);
             }

@@ -170,8 +170,10 @@ impl Peer {
                 L::Request { link, session, cxid, op, body, auth } => {
                     self.on_learner_request(now, link, session, cxid, op, body, auth);
                 }
-                L::Touch { session, .. } => self.touch(now, session),
-                L::Revalidate { link, session, .. } => self.on_revalidate(now, link, session),
+                L::Touch { session, timeout_ms } => self.touch(now, session, timeout_ms),
+                L::Revalidate { link, session, timeout_ms } => {
+                    self.on_revalidate(now, link, session, timeout_ms);
+                }
                 L::SyncDone { conn, zxid } => self.on_sync_done(now, conn, zxid),
                 L::GiveUp(why) => return self.become_looking(now, why),
                 L::Note(note) => self.note(note),

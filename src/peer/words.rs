@@ -19,6 +19,8 @@ impl Peer {
     fn mode(&self) -> Mode {
         match self.role_name() {
             RoleName::Standalone => Mode::Standalone,
+            // No member of a quorum for now: it shows neither its size nor a peer state.
+            _ if self.service.is_read_only() => Mode::Standalone,
             RoleName::Leading => Mode::Leader,
             RoleName::Observing => Mode::Observer,
             RoleName::Following | RoleName::Looking => Mode::Follower,
@@ -30,8 +32,8 @@ impl Peer {
         let tree = self.db.tree();
         let millis = |since| now.mono.since(since).as_millis() as u64;
         ServerStats {
-            serving: self.service.is_serving(),
-            read_only: false,
+            serving: self.service.is_serving() || self.service.is_read_only(),
+            read_only: self.service.is_read_only(),
             mode: self.mode(),
             latency_min_ms: service.latency_min_ms,
             latency_avg_ms: service.latency_sum_ms as f64 / service.latency_count.max(1) as f64,
@@ -45,11 +47,12 @@ impl Peer {
             ephemerals_count: tree.ephemerals_count() as u64,
             approximate_data_size: tree.approximate_data_size().max(0) as u64,
             global_sessions: self.db.sessions().len() as u64,
+            local_sessions: self.service.local_session_count() as u64,
             uptime_ms: millis(self.role_since),
             election_ms: (!self.config.is_standalone())
                 .then_some(self.last_election.as_millis() as u64),
             file_descriptors: None,
-            quorum_size: if self.config.is_standalone() {
+            quorum_size: if self.mode() == Mode::Standalone {
                 0
             } else {
                 self.verifier.voters().count() as u64

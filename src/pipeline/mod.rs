@@ -1,10 +1,12 @@
 //! The way of a write, from a client's request to a transaction. (RequestProcessor chains)
 //!
 //!     prepare/   the leader checks the request and makes the transaction   PrepRequestProcessor
+//!     quota.rs   whether a write would go beyond a quota                   ZooKeeperServer.checkQuota
 //!
 //! Not here: how a transaction is agreed upon (zab), what it does to the tree (tree/apply.rs).
 
 pub mod prepare;
+mod quota;
 
 use bytes::Bytes;
 

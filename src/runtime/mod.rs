@@ -16,15 +16,17 @@ mod disk;
 pub mod link;
 mod net;
 pub mod os;
+pub mod tls;
 
 pub use disk::{DirEntry, File, Lane, OpenMode};
 pub use net::{HostPort, Label, LabelKind, Listener, Stream};
 
-use std::future::Future;
+use std::future::{self, Future};
 use std::io;
 use std::time::Duration;
 
 use crate::base::{Mono, Note, Now, Stamp};
+use tls::{ClientTls, TlsPort};
 
 /// What a random number is for. Part of its key, so that one more draw for one purpose
 /// changes no draw for another.
@@ -38,6 +40,8 @@ pub enum Purpose {
     ApplyDelay,
     /// What the nonces of SASL are made of: nobody may be able to guess it.
     SaslNonce,
+    /// Which new sessions a server turns away while it has too many (BlueThrottle).
+    ConnectionThrottle,
 }
 
 /// Which queue of the disk an operation belongs to. Operations of one lane run one after
@@ -108,6 +112,16 @@ pub trait Runtime: Clone + 'static {
     ) -> impl Future<Output = (Stamp, io::Result<Self::Stream>)>;
     /// Listens; `AddrInUse` and unresolvable names are errors.
     fn listen(&self, on: &HostPort) -> impl Future<Output = io::Result<Self::Listener>>;
+    /// Listens for TLS. A connection is accepted once its handshake is done; one that fails is
+    /// logged and never seen here. Files that cannot be used are an `InvalidInput`.
+    fn listen_tls(
+        &self,
+        _on: &HostPort,
+        _tls: &ClientTls,
+        _port: TlsPort,
+    ) -> impl Future<Output = io::Result<Self::Listener>> {
+        future::ready(Err(io::Error::new(io::ErrorKind::Unsupported, "no TLS in this world")))
+    }
     /// A handle on one queue of this server's disk.
     fn disk(&self, lane: LaneId) -> Self::Lane;
 

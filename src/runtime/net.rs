@@ -71,7 +71,7 @@ impl Label {
     pub const CLIENT: Label = Label { kind: LabelKind::Client, zxid: None };
 }
 
-/// One end of a connection. TLS fits in between, since it is AsyncRead + AsyncWrite.
+/// One end of a connection, plain or TLS.
 pub trait Stream: AsyncRead + AsyncWrite + Unpin + 'static {
     /// The bytes written from now on were caused by an event of this stamp and mean this.
     fn begin_write(&mut self, at: Stamp, label: Label);
@@ -85,6 +85,10 @@ pub trait Stream: AsyncRead + AsyncWrite + Unpin + 'static {
     fn read_at(&self) -> Stamp;
     /// The other end, as text for logs (`ip:port`).
     fn peer(&self) -> String;
+    /// The distinguished name (RFC 2253) of the certificate that the other end has proven, with TLS.
+    fn subject(&self) -> Option<String> {
+        None
+    }
 }
 
 pub trait Listener: 'static {

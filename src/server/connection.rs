@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use super::auth::SaslExchange;
+use super::limits::{Admission, Flow};
 use crate::base::{Mono, SessionId, Zxid};
 use crate::jute::client::RequestHeader;
 use crate::jute::data::Id;
@@ -43,6 +44,8 @@ pub(super) enum Wait {
     Reach(Zxid),
     /// Nothing but its turn.
     Turn,
+    /// Its turn, to end the connection: the session speaks through another server now.
+    Moved,
     /// Its turn, to be told this error, with zxid 0.
     Refused(i32),
 }
@@ -53,6 +56,7 @@ pub(super) struct Pending {
     pub(super) body: Bytes,
     pub(super) wait: Wait,
     pub(super) received: Mono,
+    pub(super) admission: Admission,
 }
 
 #[derive(Debug)]
@@ -61,10 +65,11 @@ pub(super) struct Connection {
     pub(super) peer: String,
     pub(super) state: State,
     pub(super) pending: VecDeque<Pending>,
-    /// Frames that came before the session was open.
-    pub(super) early: VecDeque<Bytes>,
+    pub(super) flow: Flow,
     /// Who this is: its address, and what it authenticated as.
     pub(super) auth: Vec<Id>,
+    /// Its session went on at another server. Only where that is known, which is at the leader.
+    pub(super) moved: bool,
     pub(super) sasl: SaslExchange,
     pub(super) received: u64,
     pub(super) sent: u64,
@@ -77,12 +82,18 @@ impl Connection {
             peer,
             state: State::Greeting,
             pending: VecDeque::new(),
-            early: VecDeque::new(),
+            flow: Flow::default(),
             auth: vec![Id { scheme: "ip".into(), id: ip }],
+            moved: false,
             sasl: SaslExchange::default(),
             received: 0,
             sent: 0,
         }
+    }
+
+    /// It waits for an answer.
+    pub(super) fn is_busy(&self) -> bool {
+        self.pending.len() + self.flow.queued > 0
     }
 
     /// The session this connection has or is about to have.

@@ -14,6 +14,8 @@
 
 use std::cell::Cell;
 use std::fmt;
+use std::future::Future;
+use std::io;
 use std::rc::Rc;
 
 use bytes::{Buf, Bytes, BytesMut};
@@ -23,6 +25,7 @@ use crate::base::limits::JUTE_MAXBUFFER_BYTES;
 use crate::base::{ConnId, Stamp};
 use crate::runtime::accept::Listening;
 use crate::runtime::link::{self, Inbound, LinkTable, Post, Reading};
+use crate::runtime::tls::{ClientTls, TlsPort};
 use crate::runtime::{HostPort, Label, Runtime, Stream};
 
 /// The words that begin a connection instead of a length, allowed ones or not.
@@ -54,6 +57,11 @@ pub enum ClientEvent {
     Lost {
         conn: ConnId,
     },
+    /// Everything written to this connection is with the kernel: one for all `notify_drained`
+    /// before it.
+    Drained {
+        conn: ConnId,
+    },
     /// `listen` failed; the source number of this event is 0.
     BindFailed {
         why: String,
@@ -71,6 +79,7 @@ struct Inner<R> {
     post: Post<ClientEvent>,
     conns: LinkTable,
     accepted: Cell<u64>,
+    frame_bytes_max: Cell<usize>,
 }
 
 impl<R: Runtime> fmt::Debug for ClientDriver<R> {
@@ -82,19 +91,66 @@ impl<R: Runtime> fmt::Debug for ClientDriver<R> {
 impl<R: Runtime> ClientDriver<R> {
     pub fn new(rt: R, post: Post<ClientEvent>) -> ClientDriver<R> {
         ClientDriver {
-            inner: Rc::new(Inner { rt, post, conns: LinkTable::default(), accepted: Cell::new(0) }),
+            inner: Rc::new(Inner {
+                rt,
+                post,
+                conns: LinkTable::default(),
+                accepted: Cell::new(0),
+                frame_bytes_max: Cell::new(JUTE_MAXBUFFER_BYTES),
+            }),
         }
     }
 
-    /// Accepts connections from now on, numbered 1, 2, 3.
+    /// Connections that begin from now on end at a longer request (`jute.maxbuffer`).
+    pub fn set_frame_bytes_max(&self, max: usize) {
+        self.inner.frame_bytes_max.set(max);
+    }
+
+    /// Opens the client port and the TLS port, whichever of them are wanted.
+    pub fn listen_all(&self, client: Option<&HostPort>, tls: Option<&ClientTls>) {
+        if let Some(on) = client {
+            match tls.filter(|tls| tls.port_unification) {
+                Some(tls) => self.listen_tls(on.clone(), tls.clone(), TlsPort::Unified),
+                None => self.listen(on.clone()),
+            }
+        }
+        if let Some(tls) = tls
+            && let Some(on) = &tls.listen
+        {
+            self.listen_tls(on.clone(), tls.clone(), TlsPort::Secure);
+        }
+    }
+
+    /// Accepts connections from now on, numbered 1, 2, 3 over all ports.
     pub fn listen(&self, on: HostPort) {
+        let rt = self.inner.rt.clone();
+        let listener = async move {
+            let opened = rt.listen(&on).await;
+            opened.inspect(|_| info!(%on, "client port open"))
+        };
+        self.accept_from(listener);
+    }
+
+    /// Accepts connections whose TLS handshake is done.
+    pub fn listen_tls(&self, on: HostPort, tls: ClientTls, port: TlsPort) {
+        let rt = self.inner.rt.clone();
+        let listener = async move {
+            let opened = rt.listen_tls(&on, &tls, port).await;
+            opened.inspect(|_| match port {
+                TlsPort::Secure => info!(%on, "client port open, for TLS"),
+                TlsPort::Unified => info!(%on, "client port open, for TLS and plain text"),
+            })
+        };
+        self.accept_from(listener);
+    }
+
+    fn accept_from(&self, listener: impl Future<Output = io::Result<R::Listener>> + 'static) {
         let inner = Rc::clone(&self.inner);
         let listening = Listening::default();
         self.inner.rt.spawn("client listen", async move {
             let rt = inner.rt.clone();
-            match rt.listen(&on).await {
+            match listener.await {
                 Ok(listener) => {
-                    info!(%on, "client port open");
                     listening.accept(&rt, listener, |at, stream| inner.on_accept(at, stream)).await;
                 }
                 Err(error) => {
@@ -113,6 +169,14 @@ impl<R: Runtime> ClientDriver<R> {
     /// Ends the connection after what was written before; its `Lost` still comes.
     pub fn close(&self, at: Stamp, conn: ConnId) {
         self.inner.conns.close(at, conn.0);
+    }
+
+    /// Asks for a `Drained` when everything written is out, be it at once. Nothing comes if the
+    /// connection has ended.
+    pub fn notify_drained(&self, at: Stamp, conn: ConnId) {
+        if let Some(writer) = self.inner.conns.get(conn.0) {
+            writer.notify_drained(at);
+        }
     }
 
     /// Reads no more from this connection. Frames already read still come.
@@ -137,11 +201,18 @@ impl<R: Runtime> Inner<R> {
         self.accepted.set(conn.0);
         let writer = self.conns.open(conn.0);
         let peer = stream.peer();
-        (self.post)(at, conn.0, ClientEvent::Accepted { conn, peer: peer.clone(), subject: None });
+        let subject = stream.subject();
+        (self.post)(at, conn.0, ClientEvent::Accepted { conn, peer: peer.clone(), subject });
 
         let inner = Rc::clone(self);
         self.rt.spawn("client connection", async move {
-            let inbound = ClientInbound { conn, peer, first: true, post: Rc::clone(&inner.post) };
+            let inbound = ClientInbound {
+                conn,
+                peer,
+                frame_bytes_max: inner.frame_bytes_max.get(),
+                first: true,
+                post: Rc::clone(&inner.post),
+            };
             let ended = link::run(&inner.rt, at, stream, writer, inbound).await;
             inner.conns.forget(conn.0);
             (inner.post)(ended.at, conn.0, ClientEvent::Lost { conn });
@@ -152,6 +223,7 @@ impl<R: Runtime> Inner<R> {
 struct ClientInbound {
     conn: ConnId,
     peer: String,
+    frame_bytes_max: usize,
     /// Nothing has been taken yet: the next four bytes may be a word.
     first: bool,
     post: Post<ClientEvent>,
@@ -169,12 +241,12 @@ impl Inbound for ClientInbound {
             self.first = false;
             let length = i32::from_be_bytes(*prefix);
             let body = match usize::try_from(length) {
-                Ok(body) if body <= JUTE_MAXBUFFER_BYTES => body,
+                Ok(body) if body <= self.frame_bytes_max => body,
                 _ => {
                     warn!(
                         peer = self.peer,
                         length,
-                        jute.maxbuffer = JUTE_MAXBUFFER_BYTES,
+                        jute.maxbuffer = self.frame_bytes_max,
                         "closing a client: request length out of range"
                     );
                     return Err(format!("request length {length}"));
@@ -188,5 +260,9 @@ impl Inbound for ClientInbound {
             (self.post)(at, conn.0, ClientEvent::Frame { conn, body });
         }
         Ok(Reading::On)
+    }
+
+    fn on_drained(&mut self, at: Stamp) {
+        (self.post)(at, self.conn.0, ClientEvent::Drained { conn: self.conn });
     }
 }

@@ -3,13 +3,13 @@
 use bytes::Bytes;
 
 use super::connection::State;
-use super::replies;
 use super::service::{Output, Service};
+use super::{reads, replies};
 use crate::base::{ConnId, Now, SessionId};
 use crate::database::Database;
 use crate::jute::client::{ConnectRequest, ConnectResponse, CreateSessionRequest, op};
 use crate::jute::{Jute, Reader};
-use crate::pipeline::Request;
+use crate::pipeline::{Request, prepare};
 use crate::session::{negotiate, password};
 
 impl Service {
@@ -24,16 +24,21 @@ impl Service {
         let Ok(request) = ConnectRequest::decode(&mut Reader::new(body)) else {
             return self.drop_connection(conn, db, out);
         };
+        let welcome = self.is_serving() || (self.is_read_only() && request.read_only == Some(true));
+        if self.is_serving() && !self.takes_session(now, request.session == SessionId(0)) {
+            tracing::warn!(%conn, "turning a client away: too many sessions begin at once");
+            return self.drop_connection(conn, db, out);
+        }
         // A client that has seen more than we have would go back in time here (C-2).
-        if !self.is_serving() || request.last_zxid_seen > db.last_applied() {
+        if !welcome || request.last_zxid_seen > db.last_applied() {
             return self.drop_connection(conn, db, out);
         }
         let timeout_ms =
             negotiate(request.timeout_ms, self.session_timeout_min_ms, self.session_timeout_max_ms);
         if request.session == SessionId(0) {
-            self.create_session(now, conn, timeout_ms, request.read_only, out);
+            self.create_session(now, conn, timeout_ms, request.read_only, db, out);
         } else {
-            self.resume_session(conn, &request, timeout_ms, db, out);
+            self.resume_session(now, conn, &request, timeout_ms, db, out);
         }
     }
 
@@ -43,12 +48,17 @@ impl Service {
         conn: ConnId,
         timeout_ms: i32,
         read_only: Option<bool>,
+        db: &mut Database,
         out: &mut Vec<Output>,
     ) {
         let session = self.next_session_id(now);
         let Some(connection) = self.connections.get_mut(&conn) else { return };
         connection.state = State::Creating { session, timeout_ms, read_only };
         self.by_session.insert(session, conn);
+        if self.local.is_next() {
+            self.local.sessions.open(session, timeout_ms, now.mono);
+            return self.open(now, conn, session, timeout_ms, read_only, db, out);
+        }
         let body = CreateSessionRequest { timeout: timeout_ms }.to_jute();
         out.push(Output::Submit(Request {
             session,
@@ -63,6 +73,7 @@ impl Service {
     /// Apache's order: the old connection goes before the password is looked at.
     fn resume_session(
         &mut self,
+        now: Now,
         conn: ConnId,
         request: &ConnectRequest,
         timeout_ms: i32,
@@ -70,6 +81,9 @@ impl Service {
         out: &mut Vec<Output>,
     ) {
         let session = request.session;
+        if self.is_read_only() && db.sessions().contains(session) {
+            return self.drop_connection(conn, db, out);
+        }
         if let Some(old) = self.by_session.get(&session).copied() {
             self.drop_connection(old, db, out);
         }
@@ -81,7 +95,27 @@ impl Service {
         let Some(connection) = self.connections.get_mut(&conn) else { return };
         connection.state = State::Revalidating { session, timeout_ms, read_only };
         self.by_session.insert(session, conn);
+        if self.is_read_only() || self.local.sessions.contains(session) {
+            let valid = self.local.sessions.touch(session, timeout_ms, now.mono);
+            return self.revalidated(now, session, valid, db, out);
+        }
         out.push(Output::Revalidate { session, timeout_ms });
+    }
+
+    /// The session goes on at another server, whatever its connection here believes.
+    /// (PrepRequestProcessor: SessionMovedException)
+    pub fn session_moved(&mut self, session: SessionId) {
+        let conn = self.by_session.get(&session);
+        if let Some(connection) = conn.and_then(|conn| self.connections.get_mut(conn)) {
+            connection.moved = true;
+        }
+    }
+
+    /// Whether a request comes too late, from where its session is no more. Of writes the leader
+    /// judges when it prepares them, and a session may be closed from anywhere.
+    pub(super) fn has_moved(&self, conn: ConnId, op: i32) -> bool {
+        let moved = self.connections.get(&conn).is_some_and(|connection| connection.moved);
+        moved && reads::is_known(op) && !prepare::supports(op)
     }
 
     /// The leader's word on a session that wants to go on here.
@@ -110,7 +144,8 @@ impl Service {
         db: &mut Database,
         out: &mut Vec<Output>,
     ) {
-        self.write(conn, replies::connected(&replies::refused(read_only)), out);
+        let refused = replies::refused(self.read_only_byte(read_only));
+        self.write(conn, replies::connected(&refused), out);
         self.drop_connection(conn, db, out);
     }
 
@@ -127,16 +162,15 @@ impl Service {
     ) {
         let Some(connection) = self.connections.get_mut(&conn) else { return };
         connection.state = State::Open { session, timeout_ms };
-        let early = std::mem::take(&mut connection.early);
-        let response = connect_response(session, timeout_ms, read_only);
+        let response = connect_response(session, timeout_ms, self.read_only_byte(read_only));
         self.write(conn, replies::connected(&response), out);
-        out.push(Output::Touch { session, timeout_ms });
-        for body in early {
-            self.on_frame(now, conn, body, db, out);
-        }
+        self.touch_session(now, session, timeout_ms, out);
+        self.stir(conn);
+        self.settle(now, db, out);
     }
 }
 
+/// `read_only`: what the client is told of it, if it asked.
 pub(super) fn connect_response(
     session: SessionId,
     timeout_ms: i32,
@@ -147,6 +181,10 @@ pub(super) fn connect_response(
         timeout_ms,
         session,
         password: Some(Bytes::copy_from_slice(&password(session))),
-        read_only: read_only.map(|_| false),
+        read_only,
     }
 }
+
+#[cfg(test)]
+#[path = "handshake_test.rs"]
+mod tests;

@@ -1,7 +1,9 @@
 //! Client connections: handshake, order of replies, reads, watches.   (NIOServerCnxn, FinalRequestProcessor)
 //!
 //! `service.rs` decides, `connection.rs` is one connection's state, `reads.rs` answers from the
-//! tree, `replies.rs` puts frames together; `driver.rs` moves bytes; `auth/` knows who a client is.
+//! tree, `replies.rs` puts frames together; `auth/` knows who a client is; `local_sessions.rs` is
+//! about sessions that this server alone knows, and read-only service; `limits.rs`, `throttle.rs`
+//! and `blue_throttle.rs` bound what clients may take; `driver.rs` moves bytes.
 //!
 //! - C-2   replies leave in the order of the requests; a read waits for earlier writes of its own
 //!   session and for nobody else's.
@@ -10,12 +12,18 @@
 //! Not here: writes (`pipeline` prepares, `zab` proposes), session expiry (`session`).
 
 mod auth;
+#[cfg(test)]
+mod bench;
+mod blue_throttle;
 mod connection;
 pub mod driver;
 mod handshake;
+mod limits;
+mod local_sessions;
 mod reads;
 mod replies;
 mod service;
+mod throttle;
 mod writes;
 
 pub use service::{ConnectionLine, Input, Output, Service, ServiceStats};

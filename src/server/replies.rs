@@ -33,10 +33,11 @@ pub(super) fn connected(response: &ConnectResponse) -> Bytes {
     frame(response, &[])
 }
 
-/// A session that is not (or no longer) alive: timeout 0, id 0, an empty password.
+/// A session that is not (or no longer) alive: timeout 0, id 0, an empty password. `read_only` is
+/// what the client is told of it, if it asked.
 pub(super) fn refused(read_only: Option<bool>) -> ConnectResponse {
     let password = Some(Bytes::from_static(&[0; 16]));
-    ConnectResponse { password, read_only: read_only.map(|_| false), ..Default::default() }
+    ConnectResponse { password, read_only, ..Default::default() }
 }
 
 pub(super) fn watch_event(fired: &Fired) -> Bytes {

@@ -6,9 +6,11 @@ use bytes::Bytes;
 
 use super::auth::Authority;
 use super::connection::{Connection, Pending, State, Wait, ip_of};
+use super::limits::Limits;
+use super::local_sessions::Local;
 use super::reads::{self, Asker};
 use super::replies;
-use crate::base::{ConnId, Now, ServerId, SessionId, Zxid};
+use crate::base::{ConnId, Mono, Now, ServerId, SessionId, Zxid};
 use crate::config::ServerConfig;
 use crate::database::Database;
 use crate::jute::client::{ReplyHeader, RequestHeader, code, op, xid};
@@ -31,6 +33,10 @@ pub enum Input {
     Lost {
         conn: ConnId,
     },
+    /// Everything written before the last `NotifyDrained` has left.
+    Drained {
+        conn: ConnId,
+    },
 }
 
 #[derive(Debug)]
@@ -38,6 +44,11 @@ pub enum Output {
     Write(ConnId, Bytes),
     /// Close after what is written has left.
     Close(ConnId),
+    /// Read no more from this connection.
+    Pause(ConnId),
+    Resume(ConnId),
+    /// Tell when everything written so far has left.
+    NotifyDrained(ConnId),
     /// A write, to be prepared by the leader. `origin` is filled in by whoever routes it.
     Submit(Request),
     Sync {
@@ -80,14 +91,27 @@ pub struct ConnectionLine {
     pub sent: u64,
 }
 
+/// A request of an open session, not yet in the pipeline.
+#[derive(Debug)]
+pub(super) struct Asked {
+    /// With its timeout in milliseconds.
+    pub(super) session: (SessionId, i32),
+    pub(super) header: RequestHeader,
+    pub(super) body: Bytes,
+    pub(super) received: Mono,
+    /// It waited too long in the throttler's queue.
+    pub(super) is_throttled: bool,
+}
+
 #[derive(Debug)]
 pub struct Service {
     pub(super) connections: BTreeMap<ConnId, Connection>,
     pub(super) by_session: BTreeMap<SessionId, ConnId>,
+    pub(super) local: Local,
     pub(super) session_timeout_min_ms: i32,
     pub(super) session_timeout_max_ms: i32,
-    per_address: BTreeMap<String, u32>,
-    per_address_max: u32,
+    pub(super) per_address: BTreeMap<String, u32>,
+    pub(super) limits: Limits,
     sid: ServerId,
     ids: Option<IdGenerator>,
     pub(super) authority: Authority,
@@ -101,10 +125,11 @@ impl Service {
         Service {
             connections: BTreeMap::new(),
             by_session: BTreeMap::new(),
+            local: Local::new(config),
             session_timeout_min_ms: millis(config.session_timeout_min),
             session_timeout_max_ms: millis(config.session_timeout_max),
             per_address: BTreeMap::new(),
-            per_address_max: config.max_client_cnxns,
+            limits: Limits::new(config),
             sid: if config.is_standalone() { ServerId(1) } else { config.my_id },
             ids: None,
             authority: Authority::new(config),
@@ -124,34 +149,29 @@ impl Service {
     /// The role ended: every client goes, and looks for another server.
     pub fn stop(&mut self, db: &mut Database, out: &mut Vec<Output>) {
         self.serving = false;
+        self.limits.clear();
         let all: BTreeSet<ConnId> = self.connections.keys().copied().collect();
         for conn in all {
             self.drop_connection(conn, db, out);
         }
+        self.local.end();
     }
 
     pub fn step(&mut self, now: Now, input: Input, db: &mut Database, out: &mut Vec<Output>) {
         match input {
             Input::Accepted { conn, peer, subject } => {
-                self.on_accepted(conn, peer, out);
+                self.on_accepted(now, conn, peer, out);
                 self.identify(conn, subject);
             }
             Input::Frame { conn, body } => self.on_frame(now, conn, body, db, out),
             Input::Lost { conn } => self.forget(conn, db),
+            Input::Drained { conn } => self.on_drained(conn, out),
         }
+        self.settle(now, db, out);
     }
 
-    fn on_accepted(&mut self, conn: ConnId, peer: String, out: &mut Vec<Output>) {
-        let count = self.per_address.entry(ip_of(&peer).to_string()).or_default();
-        if self.per_address_max > 0 && *count >= self.per_address_max {
-            tracing::warn!(%peer, limit = self.per_address_max, "Too many connections from this address (maxClientCnxns)");
-            return out.push(Output::Close(conn));
-        }
-        *count += 1;
-        self.connections.insert(conn, Connection::new(peer));
-    }
-
-    pub(super) fn on_frame(
+    /// A frame whose turn it is.
+    pub(super) fn take_frame(
         &mut self,
         now: Now,
         conn: ConnId,
@@ -159,15 +179,14 @@ impl Service {
         db: &mut Database,
         out: &mut Vec<Output>,
     ) {
-        let Some(connection) = self.connections.get_mut(&conn) else { return };
-        connection.received += 1;
-        self.stats.received += 1;
+        let Some(connection) = self.connections.get(&conn) else { return };
         match connection.state {
             State::Greeting => self.on_connect_request(now, conn, body, db, out),
-            State::Creating { .. } | State::Revalidating { .. } => connection.early.push_back(body),
+            State::Creating { .. } | State::Revalidating { .. } => {}
             State::Open { session, timeout_ms } => {
-                out.push(Output::Touch { session, timeout_ms });
-                self.on_request(now, conn, session, body, db, out);
+                if self.touch_session(now, session, timeout_ms, out) {
+                    self.on_request(now, conn, (session, timeout_ms), body, db, out);
+                }
             }
         }
     }
@@ -176,7 +195,7 @@ impl Service {
         &mut self,
         now: Now,
         conn: ConnId,
-        session: SessionId,
+        session: (SessionId, i32),
         body: Bytes,
         db: &mut Database,
         out: &mut Vec<Output>,
@@ -185,12 +204,34 @@ impl Service {
         let Ok(header) = RequestHeader::decode(&mut from) else {
             return self.drop_connection(conn, db, out);
         };
-        let body = from.rest();
-        if self.screen(now, conn, &header, &body, db, out) {
+        let (received, is_throttled) = (now.mono, false);
+        let asked = Asked { session, header, body: from.rest(), received, is_throttled };
+        if self.queues(asked.header.op) {
+            return self.enqueue(conn, asked);
+        }
+        self.begin_request(now, conn, asked, db, out);
+    }
+
+    /// A request enters the pipeline.
+    pub(super) fn begin_request(
+        &mut self,
+        now: Now,
+        conn: ConnId,
+        asked: Asked,
+        db: &mut Database,
+        out: &mut Vec<Output>,
+    ) {
+        let Asked { session: (session, _), header, body, received, is_throttled } = asked;
+        if !is_throttled && self.screen(now, conn, &header, &body, db, out) {
             return;
         }
+        let Some(admission) = self.admit(conn, body.len(), is_throttled, db, out) else { return };
         let wait = match header.op {
+            _ if is_throttled => Wait::Turn,
+            op if self.has_moved(conn, op) => Wait::Moved,
+            op if self.stays_here(session, op) => Wait::Turn,
             op if prepare::supports(op) && prepare::decodable(op, &body) => {
+                self.upgrade_session(session, op, &body, out);
                 self.submit(conn, session, &header, body.clone(), out);
                 Wait::Commit
             }
@@ -201,7 +242,7 @@ impl Service {
             _ => Wait::Turn,
         };
         let Some(connection) = self.connections.get_mut(&conn) else { return };
-        connection.pending.push_back(Pending { header, body, wait, received: now.mono });
+        connection.pending.push_back(Pending { header, body, wait, received, admission });
         self.answer_ready(now, conn, db, out);
     }
 
@@ -237,6 +278,7 @@ impl Service {
             let reached = db.last_applied();
             match connection.pending.front().map(|p| p.wait) {
                 Some(Wait::Turn | Wait::Refused(_)) => {}
+                Some(Wait::Moved) => return self.drop_connection(conn, db, out),
                 Some(Wait::Reach(zxid)) if zxid <= reached => {}
                 _ => return,
             }
@@ -260,6 +302,9 @@ impl Service {
             return self.write(conn, replies::reply(xid, Zxid::ZERO, Err(err)), out);
         }
         let zxid = db.last_applied();
+        if pending.admission.is_throttled {
+            return self.write(conn, replies::reply(xid, zxid, Err(code::THROTTLED_OP)), out);
+        }
         if op == op::PING {
             return self.write(conn, replies::reply(xid::PING, zxid, Ok(Vec::new())), out);
         }
@@ -267,6 +312,9 @@ impl Service {
             let unknown = replies::reply(xid, Zxid(-1), Err(code::UNIMPLEMENTED));
             self.write(conn, unknown, out);
             return self.drop_connection(conn, db, out);
+        }
+        if self.answer_here(conn, pending, db, out) {
+            return;
         }
         let Some(asker) = self.asker(conn, db) else { return };
         let answer = reads::read(op, &pending.body, &asker, db);
@@ -309,13 +357,15 @@ impl Service {
             sync.wait = Wait::Reach(zxid);
             self.answer_ready(now, conn, db, out);
         }
+        self.settle(now, db, out);
     }
 
     pub(super) fn write(&mut self, conn: ConnId, bytes: Bytes, out: &mut Vec<Output>) {
         if let Some(connection) = self.connections.get_mut(&conn) {
             connection.sent += 1;
             self.stats.sent += 1;
-            out.push(Output::Write(conn, bytes));
+            out.push(Output::Write(conn, bytes.clone()));
+            self.note_written(conn, &bytes, out);
         }
     }
 
@@ -331,11 +381,13 @@ impl Service {
 
     fn forget(&mut self, conn: ConnId, db: &mut Database) {
         let Some(connection) = self.connections.remove(&conn) else { return };
+        self.limits.forget(conn, &connection);
         db.tree_mut().watches_mut().remove_conn(conn);
         if let Some(session) = connection.session()
             && self.by_session.get(&session) == Some(&conn)
         {
             self.by_session.remove(&session);
+            self.forget_closing(session);
         }
         if let Some(count) = self.per_address.get_mut(ip_of(&connection.peer)) {
             *count -= 1;

@@ -28,6 +28,9 @@ impl Service {
             }
         }
         let session = proposal.header.client_id;
+        if matches!(proposal.txn, Txn::CreateSession(_)) {
+            self.local.sessions.remove(session);
+        }
         if let Some(conn) = self.by_session.get(&session).copied() {
             match &proposal.txn {
                 Txn::CreateSession(_) => self.on_session_created(now, conn, session, db, out),
@@ -36,6 +39,7 @@ impl Service {
             }
         }
         self.answer_syncs(now, db, out);
+        self.settle(now, db, out);
     }
 
     /// Whether a watch event may go out: who may not read the node is not told of it, though the
@@ -116,6 +120,7 @@ impl Service {
         }
         self.note_latency(now, &pending);
         let body = replies::write_body(pending.header.op, &applied.outcome);
+        let body = self.as_reported(proposal.header.client_id, &pending, body);
         let reply = replies::reply(pending.header.xid, proposal.header.zxid, body);
         self.write(conn, reply, out);
         self.answer_ready(now, conn, db, out);

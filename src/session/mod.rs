@@ -1,26 +1,29 @@
-//! Sessions: their ids, passwords and timeouts, and when they die. (SessionTrackerImpl, LearnerSessionTracker)
+//! Sessions: their ids, passwords and timeouts, and when they die. (SessionTrackerImpl, UpgradeableSessionTracker)
 //!
 //!     replicated  Sessions         id -> timeout; changed by createSession and closeSession when applied
 //!     leader      SessionTracker   deadlines in buckets of one tick; knows who is closing and who owns whom
 //!     learner     TouchTable       who was heard since the leader's last PING
+//!     each server LocalSessions    sessions that this server alone knows
 //!
 //! SE-1  a session enters `Sessions` when its transaction is applied, never when it is prepared
 //! SE-2  what a closing session still asks for is refused: nothing of it may be created after its end
 //!
-//! Not here: the connect handshake (server), the transactions that open and close a session
-//! (pipeline/prepare.rs), local sessions.
+//! Not here: the connect handshake, and when a local session is made global (server); the
+//! transactions that open and close a session (pipeline/prepare.rs).
 
 mod ids;
+mod local;
 mod password;
 mod table;
 mod touches;
 mod tracker;
 
 pub use ids::IdGenerator;
+pub use local::LocalSessions;
 pub use password::password;
 pub use table::Sessions;
 pub use touches::TouchTable;
-pub use tracker::{SessionError, SessionTracker};
+pub use tracker::{LOCAL_OWNER, SessionError, SessionTracker};
 
 /// The session timeout a client gets, in milliseconds. (ZooKeeperServer.processConnectRequest)
 ///

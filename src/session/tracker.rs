@@ -5,16 +5,26 @@
 //!     deadline = ((now + timeout) / tick + 1) * tick      milliseconds of the leader's monotonic clock
 //!
 //! A session lives at least its timeout after the last touch, and at most one tick longer (C-5).
+//! The timeout of a touch is the one its connection has negotiated: a session that goes on
+//! elsewhere with another timeout is held to that one, until the next leader adds it anew.
 //! A closing session stays known until its closeSession is applied, but has no deadline any more.
 //!
-//! Not here: which sessions exist (`Sessions`). A leader starts by adding all of those.
+//! Where servers have local sessions, requests come from sessions that no leader tracks. They may
+//! do everything but own ephemerals (`check_global_owner`).
+//!
+//! Not here: which sessions exist (`Sessions`). A leader starts by adding all of those. The local
+//! sessions of this server (local.rs).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::base::{Mono, SessionId};
+use crate::base::{Mono, ServerId, SessionId};
+use crate::jute::client::code;
+
+/// The owner of sessions whose clients are connected to the leader itself.
+pub const LOCAL_OWNER: u64 = 0;
 
 /// Why a session may not do what it asks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
@@ -27,8 +37,19 @@ pub enum SessionError {
     Moved,
 }
 
+impl SessionError {
+    /// What a client is answered.
+    pub fn code(self) -> i32 {
+        match self {
+            SessionError::Expired => code::SESSION_EXPIRED,
+            SessionError::Moved => code::SESSION_MOVED,
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 struct Session {
+    /// Of the last touch.
     timeout_ms: i32,
     closing: bool,
     /// The bucket it is in; `None` while closing.
@@ -42,13 +63,26 @@ pub struct SessionTracker {
     tick_ms: u64,
     sessions: BTreeMap<SessionId, Session>,
     buckets: BTreeMap<u64, BTreeSet<SessionId>>,
+    /// Set where servers have local sessions: the leader's own id.
+    local_sessions_at: Option<ServerId>,
 }
 
 impl SessionTracker {
     /// `tick` is tickTime; less than a millisecond counts as one.
     pub fn new(tick: Duration) -> SessionTracker {
         let tick_ms = u32::try_from(tick.as_millis()).unwrap_or(u32::MAX).max(1).into();
-        SessionTracker { tick_ms, sessions: BTreeMap::new(), buckets: BTreeMap::new() }
+        SessionTracker {
+            tick_ms,
+            sessions: BTreeMap::new(),
+            buckets: BTreeMap::new(),
+            local_sessions_at: None,
+        }
+    }
+
+    /// Lets through what sessions ask that are local at their servers; `leader` is this one.
+    pub fn allow_local_sessions(mut self, leader: ServerId) -> SessionTracker {
+        self.local_sessions_at = Some(leader);
+        self
     }
 
     /// Starts to track a session, or touches the one that is tracked already.
@@ -59,16 +93,18 @@ impl SessionTracker {
             deadline_ms: None,
             owner: None,
         });
-        self.touch(session, now);
+        self.touch(session, timeout_ms, now);
     }
 
-    /// The session was heard. False: it is unknown or closing, and nothing can save it.
-    pub fn touch(&mut self, session: SessionId, now: Mono) -> bool {
+    /// The session was heard over a connection with this timeout. False: it is unknown or
+    /// closing, and nothing can save it.
+    pub fn touch(&mut self, session: SessionId, timeout_ms: i32, now: Mono) -> bool {
         let tick_ms = self.tick_ms;
         let Some(tracked) = self.sessions.get_mut(&session).filter(|s| !s.closing) else {
             return false;
         };
-        let timeout_ms = u64::try_from(tracked.timeout_ms).unwrap_or(0);
+        tracked.timeout_ms = timeout_ms;
+        let timeout_ms = u64::try_from(timeout_ms).unwrap_or(0);
         let deadline = ((now.millis() + timeout_ms) / tick_ms + 1) * tick_ms;
         let before = tracked.deadline_ms.replace(deadline);
         if before != Some(deadline) {
@@ -112,7 +148,36 @@ impl SessionTracker {
 
     /// Whether a request of this session that came over `owner` may be carried out. Where no
     /// owner is known, as after an election, the first to ask becomes it.
+    /// (LeaderSessionTracker.checkSession)
     pub fn check_owner(&mut self, session: SessionId, owner: u64) -> Result<(), SessionError> {
+        if !self.sessions.contains_key(&session) && self.may_be_local(session, owner) {
+            return Ok(());
+        }
+        self.check_tracked(session, owner)
+    }
+
+    /// The same for what only a global session may do, to own an ephemeral. The error is the code
+    /// of the answer. (LeaderSessionTracker.checkGlobalSession)
+    pub fn check_global_owner(&mut self, session: SessionId, owner: u64) -> Result<(), i32> {
+        // The server of a session that could have been made global did that before it asked.
+        if owner == LOCAL_OWNER
+            && !self.sessions.contains_key(&session)
+            && self.may_be_local(session, owner)
+        {
+            return Err(code::EPHEMERAL_ON_LOCAL_SESSION);
+        }
+        self.check_tracked(session, owner).map_err(SessionError::code)
+    }
+
+    /// Whether a session nobody here knows may live at another server, or at this one: what
+    /// comes from our own clients was checked before. One of our ids that comes from elsewhere
+    /// was a local session here, and is gone.
+    fn may_be_local(&self, session: SessionId, owner: u64) -> bool {
+        let elsewhere = |leader: ServerId| session.0 >> 56 != leader.0;
+        self.local_sessions_at.is_some_and(|leader| owner == LOCAL_OWNER || elsewhere(leader))
+    }
+
+    fn check_tracked(&mut self, session: SessionId, owner: u64) -> Result<(), SessionError> {
         let tracked = self.sessions.get_mut(&session).ok_or(SessionError::Expired)?;
         if tracked.closing {
             return Err(SessionError::Expired);
@@ -148,6 +213,7 @@ impl SessionTracker {
         Some(Mono(deadline_ms.saturating_mul(1_000_000)))
     }
 
+    /// The timeout of its last touch, in milliseconds.
     pub fn timeout_ms(&self, session: SessionId) -> Option<i32> {
         self.sessions.get(&session).map(|tracked| tracked.timeout_ms)
     }
@@ -211,11 +277,11 @@ mod tests {
     fn a_touch_moves_the_deadline() {
         let mut tracker = tracker();
         tracker.add(A, 4000, at(0));
-        assert!(tracker.touch(A, at(5000)));
+        assert!(tracker.touch(A, 4000, at(5000)));
         assert_eq!(tracker.expire_sessions(at(9999)), []);
         assert_eq!(tracker.expire_sessions(at(10_000)), [A]);
-        assert!(!tracker.touch(A, at(10_000)), "a closing session cannot be saved");
-        assert!(!tracker.touch(B, at(0)), "an unknown one neither");
+        assert!(!tracker.touch(A, 4000, at(10_000)), "a closing session cannot be saved");
+        assert!(!tracker.touch(B, 4000, at(0)), "an unknown one neither");
     }
 
     #[test]
@@ -253,11 +319,37 @@ mod tests {
     }
 
     #[test]
-    fn adding_a_known_session_only_touches_it() {
+    fn the_timeout_of_the_last_touch_counts() {
         let mut tracker = tracker();
-        tracker.add(A, 4000, at(0));
-        tracker.add(A, 40_000, at(5000));
-        assert_eq!(tracker.next_expiry(), Some(at(10_000)));
+        tracker.add(A, 40_000, at(0));
+        assert!(tracker.touch(A, 4000, at(1000)));
         assert_eq!(tracker.timeout_ms(A), Some(4000));
+        assert_eq!(tracker.next_expiry(), Some(at(6000)));
+        tracker.add(A, 8000, at(1000));
+        assert_eq!(tracker.next_expiry(), Some(at(10_000)), "adding it again is a touch");
+    }
+
+    #[test]
+    fn a_session_nobody_tracks_is_let_through_where_it_may_be_local() {
+        let local_at = |server: i64| SessionId(server << 56 | 7);
+        let mut strict = tracker();
+        assert_eq!(strict.check_owner(local_at(2), 9), Err(SessionError::Expired));
+
+        let mut leader = tracker().allow_local_sessions(ServerId(1));
+        assert_eq!(leader.check_owner(local_at(2), 9), Ok(()), "at a learner");
+        assert_eq!(leader.check_owner(local_at(1), LOCAL_OWNER), Ok(()), "at the leader");
+        let gone = leader.check_owner(local_at(1), 9);
+        assert_eq!(gone, Err(SessionError::Expired), "it was ours");
+        for (session, owner, error) in [
+            (local_at(2), 9, code::SESSION_EXPIRED),
+            (local_at(1), LOCAL_OWNER, code::EPHEMERAL_ON_LOCAL_SESSION),
+        ] {
+            assert_eq!(leader.check_global_owner(session, owner), Err(error), "{session}");
+        }
+        leader.add(local_at(2), 4000, at(0));
+        assert_eq!(leader.check_global_owner(local_at(2), 9), Ok(()), "it was upgraded");
+        assert_eq!(leader.check_owner(local_at(2), 8), Err(SessionError::Moved));
+        leader.set_closing(local_at(2));
+        assert_eq!(leader.check_owner(local_at(2), 9), Err(SessionError::Expired));
     }
 }

@@ -103,6 +103,7 @@ fn load_from(disk: &FakeDisk, ensemble: bool) -> Result<Loaded, StorageError> {
         snap_retain_count: 3,
         db_autocreate: true,
         ensemble,
+        field_bytes_max: crate::base::limits::JUTE_FIELD_BYTES_MAX,
     };
     let world = FakeWorld { disk: disk.clone(), ..FakeWorld::default() };
     run(load(&world, &options, disk.lane()))

@@ -29,6 +29,8 @@ pub(super) struct Layout {
     pub(super) data_log_dir: PathBuf,
     pub(super) snap_dir: PathBuf,
     pub(super) log_dir: PathBuf,
+    /// Bytes of a log record's payload.
+    pub(super) payload_max: usize,
 }
 
 impl Layout {
@@ -38,6 +40,8 @@ impl Layout {
             data_log_dir: options.data_log_dir.clone(),
             snap_dir: options.data_dir.join("version-2"),
             log_dir: options.data_log_dir.join("version-2"),
+            // It may exceed one field's limit by its other fields, never twice over.
+            payload_max: options.field_bytes_max.saturating_mul(2),
         }
     }
 

@@ -15,7 +15,6 @@ use bytes::Bytes;
 use simd_adler32::adler32;
 use thiserror::Error;
 
-use crate::base::limits::JUTE_FIELD_BYTES_MAX;
 use crate::jute::Jute;
 use crate::jute::persist::FileHeader;
 
@@ -75,8 +74,9 @@ pub fn encode_record(payload: &[u8], out: &mut Vec<u8>) {
     out.push(END_MARK);
 }
 
-/// What `bytes` begin with. `last`: nothing follows them in the file.
-pub fn read_frame(bytes: &[u8], last: bool) -> Frame<'_> {
+/// What `bytes` begin with. `last`: nothing follows them in the file. `payload_max`: a record that
+/// claims to be longer is none.
+pub fn read_frame(bytes: &[u8], last: bool, payload_max: usize) -> Frame<'_> {
     let Some((head, rest)) = bytes.split_first_chunk::<RECORD_HEAD_BYTES>() else {
         return match (last, bytes.iter().all(|byte| *byte == 0)) {
             (false, _) => Frame::Needs(RECORD_HEAD_BYTES),
@@ -90,8 +90,7 @@ pub fn read_frame(bytes: &[u8], last: bool) -> Frame<'_> {
     let payload_len = match usize::try_from(length) {
         Ok(0) if stored == 0 => return Frame::End,
         Ok(0) => return Frame::Bad(RecordFault::NoLength),
-        // A payload may exceed one field's limit by its other fields, never twice over.
-        Ok(len) if len <= 2 * JUTE_FIELD_BYTES_MAX => len,
+        Ok(len) if len <= payload_max => len,
         _ => return Frame::Bad(RecordFault::Length(length)),
     };
     if rest.len() <= payload_len {
@@ -114,7 +113,7 @@ pub fn read_frame(bytes: &[u8], last: bool) -> Frame<'_> {
 pub fn read_records(file: &Bytes, mut each: impl FnMut(u64, Bytes)) -> (u64, Option<RecordFault>) {
     let mut at = crate::jute::persist::FILE_HEADER_BYTES.min(file.len());
     loop {
-        match read_frame(&file[at..], true) {
+        match read_frame(&file[at..], true, usize::MAX) {
             Frame::Record { payload } => {
                 each(at as u64, file.slice_ref(payload));
                 at += payload.len() + RECORD_OVERHEAD_BYTES;
@@ -128,6 +127,7 @@ pub fn read_records(file: &Bytes, mut each: impl FnMut(u64, Bytes)) -> (u64, Opt
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::limits::JUTE_FIELD_BYTES_MAX as MAX;
 
     fn record(payload: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
@@ -138,10 +138,10 @@ mod tests {
     #[test]
     fn a_record_cut_anywhere_is_never_a_record() {
         let whole = record(b"some payload");
-        assert_eq!(read_frame(&whole, true), Frame::Record { payload: b"some payload" });
+        assert_eq!(read_frame(&whole, true, MAX), Frame::Record { payload: b"some payload" });
         for cut in 1..whole.len() {
-            assert_eq!(read_frame(&whole[..cut], true), expected_at(cut), "cut at {cut}");
-            assert!(matches!(read_frame(&whole[..cut], false), Frame::Needs(_)), "{cut}");
+            assert_eq!(read_frame(&whole[..cut], true, MAX), expected_at(cut), "cut at {cut}");
+            assert!(matches!(read_frame(&whole[..cut], false, MAX), Frame::Needs(_)), "{cut}");
         }
     }
 
@@ -156,18 +156,18 @@ mod tests {
         for at in 0..whole.len() {
             let mut changed = whole.clone();
             changed[at] ^= 0x10;
-            assert!(!matches!(read_frame(&changed, true), Frame::Record { .. }), "byte {at}");
+            assert!(!matches!(read_frame(&changed, true, MAX), Frame::Record { .. }), "byte {at}");
         }
     }
 
     #[test]
     fn zeros_end_the_log_and_an_absurd_length_does_not() {
-        assert_eq!(read_frame(&[0; 40], false), Frame::End);
-        assert_eq!(read_frame(&[], true), Frame::End);
+        assert_eq!(read_frame(&[0; 40], false, MAX), Frame::End);
+        assert_eq!(read_frame(&[], true, MAX), Frame::End);
         let mut absurd = record(b"x");
         absurd[8] = 0x7f;
-        assert!(matches!(read_frame(&absurd, false), Frame::Bad(RecordFault::Length(_))));
+        assert!(matches!(read_frame(&absurd, false, MAX), Frame::Bad(RecordFault::Length(_))));
         absurd[8] = 0xff;
-        assert!(matches!(read_frame(&absurd, false), Frame::Bad(RecordFault::Length(_))));
+        assert!(matches!(read_frame(&absurd, false, MAX), Frame::Bad(RecordFault::Length(_))));
     }
 }

@@ -52,6 +52,7 @@ pub(super) struct LogScan<F> {
     len: u64,
     /// The offset of the next record.
     at: u64,
+    payload_max: usize,
     piece: Bytes,
     piece_at: u64,
 }
@@ -59,12 +60,14 @@ pub(super) struct LogScan<F> {
 impl<F: File> LogScan<F> {
     pub(super) async fn open<L: Lane<File = F>>(
         lane: &L,
+        layout: &Layout,
         path: PathBuf,
         mode: OpenMode,
     ) -> io::Result<LogScan<F>> {
         let mut file = lane.open(&path, mode).await?;
         let len = file.len().await?;
-        Ok(LogScan { path, file, len, at: 0, piece: Bytes::new(), piece_at: 0 })
+        let payload_max = layout.payload_max;
+        Ok(LogScan { path, file, len, at: 0, payload_max, piece: Bytes::new(), piece_at: 0 })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -100,7 +103,7 @@ impl<F: File> LogScan<F> {
             let bytes = self.bytes_at(self.at, wanted).await?;
             let last = self.at + bytes.len() as u64 >= self.len;
             let offset = self.at;
-            match read_frame(&bytes, last) {
+            match read_frame(&bytes, last, self.payload_max) {
                 Frame::Needs(more) => wanted = more,
                 Frame::End => return Ok(Step::End { offset, fault: None }),
                 Frame::Bad(fault) => return Ok(Step::End { offset, fault: Some(fault) }),
@@ -153,7 +156,7 @@ pub(super) async fn read_log<L: Lane>(
     let mut bytes = 0;
     for log in logs_from(&layout.logs(lane).await?, after) {
         let path = layout.log(log.first);
-        let mut scan = match LogScan::open(lane, path.clone(), OpenMode::Read).await {
+        let mut scan = match LogScan::open(lane, layout, path.clone(), OpenMode::Read).await {
             Ok(scan) => scan,
             // Purged since it was listed: the learner gets a snapshot.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {

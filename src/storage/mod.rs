@@ -92,6 +92,8 @@ pub struct StorageOptions {
     pub db_autocreate: bool,
     /// False for a standalone server: it has no epoch files.
     pub ensemble: bool,
+    /// Bytes of the longest string or buffer of a transaction (`ClientLimits::field_bytes_max`).
+    pub field_bytes_max: usize,
 }
 
 /// Which of the two epoch files.

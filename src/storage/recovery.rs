@@ -190,8 +190,9 @@ async fn holds_records<L: Lane>(
 ) -> Result<bool, StorageError> {
     for log in logs {
         let path = layout.log(log.first);
-        let mut scan =
-            LogScan::open(lane, path.clone(), OpenMode::Read).await.when("opening", &path)?;
+        let mut scan = LogScan::open(lane, layout, path.clone(), OpenMode::Read)
+            .await
+            .when("opening", &path)?;
         if scan.head().await? == Head::Unwritten {
             continue;
         }
@@ -306,7 +307,7 @@ impl<L: Lane> Replay<'_, L> {
     /// Returns where its records end; `None` if the file is gone.
     async fn read_log(&mut self, log: &LogName, newest: bool) -> Result<Option<u64>, StorageError> {
         let path = self.layout.log(log.first);
-        let scan = LogScan::open(self.lane, path.clone(), OpenMode::Write).await;
+        let scan = LogScan::open(self.lane, self.layout, path.clone(), OpenMode::Write).await;
         let mut scan = scan.when("opening", &path)?;
         let bound = self.bound.filter(|bound| bound.log == log.first).map(|bound| bound.offset);
         match scan.head().await? {

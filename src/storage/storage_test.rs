@@ -27,6 +27,7 @@ pub(super) fn options() -> StorageOptions {
         snap_retain_count: 3,
         db_autocreate: true,
         ensemble: true,
+        field_bytes_max: crate::base::limits::JUTE_FIELD_BYTES_MAX,
     }
 }
 

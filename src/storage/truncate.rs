@@ -134,7 +134,7 @@ async fn end_of_records_up_to<L: Lane>(
 ) -> Result<(u64, Option<Zxid>), StorageError> {
     let path = layout.log(log.first);
     let mut scan =
-        LogScan::open(lane, path.clone(), OpenMode::Read).await.when("opening", &path)?;
+        LogScan::open(lane, layout, path.clone(), OpenMode::Read).await.when("opening", &path)?;
     match scan.head().await? {
         Head::Good => {}
         Head::Unwritten => return Ok((0, None)),

@@ -200,7 +200,9 @@ impl DataTree {
         let id = self.attach(parent, name, path, Node::new(own(creation.data), acl, stat));
         let acls = self.event_acls(id, parent);
         self.watches.fire_watches(path, Change::Created(&acls), header.zxid, events);
-        Ok(self.arena[id].visible_stat())
+        let stat = self.arena[id].visible_stat();
+        self.charge_created(path, stat.data_length.into());
+        Ok(stat)
     }
 
     fn delete_node(&mut self, path: &str, zxid: Zxid, events: &mut Vec<Fired>) -> Result<(), i32> {
@@ -224,6 +226,7 @@ impl DataTree {
         events: &mut Vec<Fired>,
     ) -> Result<Stat, i32> {
         let id = self.find(&t.path).ok_or(code::NO_NODE)?;
+        let bytes = self.data_len(id);
         let stat = self.change(id, &t.path, |node| {
             node.data = own(&t.data);
             node.stat.mtime = header.time;
@@ -231,6 +234,7 @@ impl DataTree {
             node.stat.version = t.version;
             node.visible_stat()
         });
+        self.charge_changed(&t.path, i64::from(stat.data_length) - bytes);
         let acl = self.acls.list_or_closed(self.arena[id].acl);
         self.watches.fire_watches(&t.path, Change::DataChanged(acl), header.zxid, events);
         Ok(stat)

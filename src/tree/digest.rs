@@ -6,7 +6,8 @@
 //! Apache's digest leaves out ACLs and everything below /zookeeper. The state digest does not: it
 //! mixes the same CRC with a hash of the ACL list. (S-16)
 
-use crate::base::paths::ROOT;
+use super::quota;
+use crate::base::paths::{CONFIG, ROOT};
 use crate::jute::data::StatPersisted;
 
 /// The version a TxnDigest and a snapshot's digest block carry.
@@ -15,6 +16,11 @@ pub const DIGEST_VERSION: i32 = 2;
 /// Whether Apache's digest leaves this path out.
 pub(super) fn is_excluded(path: &str) -> bool {
     path.starts_with("/zookeeper/")
+}
+
+/// Whether the state digest leaves this path out: servers may differ here.
+pub(super) fn is_servers_own(path: &str) -> bool {
+    path == CONFIG || quota::is_usage(path)
 }
 
 /// A node's part in Apache's tree digest.

@@ -9,6 +9,7 @@
 //!     digest.rs    Apache's tree digest (version 2), and one that covers ACLs too
 //!     apply.rs     apply(txn): the rules, also for a transaction whose effect is there already
 //!     snapshot.rs  written in slices between transactions, and loaded again
+//!     quota.rs     which subtrees have a quota, and how much is in them
 //!     watch.rs     watches of all kinds, and the events a change fires
 //!
 //! TR-1  both digests equal those computed anew from all nodes, after every call
@@ -20,14 +21,15 @@
 //! server may therefore have the id 255.
 //!
 //! Not here: who may do what (pipeline/prepare.rs decides before a transaction exists), sessions,
-//! quotas, and the suppression of events for connections that may not read the node
-//! (CVE-2024-23944): `Fired` carries the list to check, the server knows the ids.
+//! and the suppression of events for connections that may not read the node (CVE-2024-23944):
+//! `Fired` carries the list to check, the server knows the ids.
 
 mod acl;
 mod acl_rules;
 mod apply;
 mod arena;
 mod digest;
+mod quota;
 mod read;
 mod snapshot;
 mod watch;
@@ -52,6 +54,8 @@ pub use apply::{Applied, Outcome, created_stat};
 pub use arena::Owner;
 use arena::{Arena, Node, NodeId};
 pub use digest::{DIGEST_VERSION, node_digest};
+use quota::QuotaPaths;
+pub use quota::StatsTrack;
 pub use read::NodeView;
 pub use snapshot::{LoadError, SnapshotCursor, TreeLoader};
 pub use watch::{Fired, Modes, WatchKind, WatchTable, WatcherType, Watches};
@@ -67,6 +71,7 @@ pub struct DataTree {
     ephemerals: BTreeMap<SessionId, BTreeSet<Box<str>>>,
     containers: BTreeSet<Box<str>>,
     ttls: BTreeSet<Box<str>>,
+    quotas: QuotaPaths,
     last_processed: Zxid,
     digest: u64,
     state_digest: u64,
@@ -100,6 +105,7 @@ impl DataTree {
             ephemerals: BTreeMap::new(),
             containers: BTreeSet::new(),
             ttls: BTreeSet::new(),
+            quotas: QuotaPaths::default(),
             last_processed: Zxid::ZERO,
             digest: 0,
             state_digest: 0,
@@ -160,8 +166,9 @@ impl DataTree {
         self.digest
     }
 
-    /// Covers all nodes with their ACL lists by value, except /zookeeper/config, which is each
-    /// server's own. Equal trees have equal digests, whatever their history.
+    /// Covers all nodes with their ACL lists by value, except those that are each server's own:
+    /// /zookeeper/config and the usage of quotas. Equal trees have equal digests, whatever their
+    /// history.
     pub fn state_digest(&self) -> u64 {
         self.state_digest
     }
@@ -230,6 +237,7 @@ impl DataTree {
             let node = self.arena.remove(id);
             self.acls.release(node.acl);
             self.unregister_owner(&path, node.stat.ephemeral_owner);
+            self.charge_deleted(&path, node.data.as_ref().map_or(0, Bytes::len) as i64);
             doomed.extend(node.children().map(|(name, id)| (id, paths::join(&path, name))));
         }
     }
@@ -288,7 +296,7 @@ impl DataTree {
     fn contribution(&self, id: NodeId, path: &str) -> (u64, u64) {
         let node = &self.arena[id];
         let tree = if digest::is_excluded(path) { 0 } else { node.crc.into() };
-        let state = if path == paths::CONFIG {
+        let state = if digest::is_servers_own(path) {
             0
         } else {
             digest::state_hash(node.crc, node.data.is_some(), self.acls.hash_of(node.acl))

@@ -191,7 +191,7 @@ impl DataTree {
             if !digest::is_excluded(&path) {
                 sums.0 = sums.0.wrapping_add(crc.into());
             }
-            if path != paths::CONFIG {
+            if !digest::is_servers_own(&path) {
                 let acl_hash = self.acls.hash_of(node.acl);
                 let hash = digest::state_hash(crc, node.data.is_some(), acl_hash);
                 sums.1 = sums.1.wrapping_add(hash);

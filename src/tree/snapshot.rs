@@ -203,6 +203,7 @@ impl TreeLoader {
         let mut tree = self.tree.ok_or(LoadError::NoRoot)?;
         tree.acls.forget_unused();
         tree.ensure_reserved();
+        tree.set_up_quotas();
         tree.last_processed = last_processed;
         Ok(tree)
     }

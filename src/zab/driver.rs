@@ -20,6 +20,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use tracing::info;
 
+use crate::base::limits::JUTE_FIELD_BYTES_MAX;
 use crate::base::{LinkId, Stamp};
 use crate::jute::quorum::{QuorumPacket, kind};
 use crate::jute::{Jute, Reader};
@@ -75,6 +76,7 @@ struct Inner<R> {
     post: Post<QuorumEvent>,
     links: LinkTable,
     accepted: Cell<u64>,
+    field_bytes_max: Cell<usize>,
     listening: RefCell<Option<Listening>>,
 }
 
@@ -92,9 +94,15 @@ impl<R: Runtime> QuorumDriver<R> {
                 post,
                 links: LinkTable::default(),
                 accepted: Cell::new(0),
+                field_bytes_max: Cell::new(JUTE_FIELD_BYTES_MAX),
                 listening: RefCell::new(None),
             }),
         }
+    }
+
+    /// Links that begin from now on end at a longer string or buffer.
+    pub fn set_field_bytes_max(&self, max: usize) {
+        self.inner.field_bytes_max.set(max);
     }
 
     /// Accepts learners from now on, instead of where it did before.
@@ -201,10 +209,12 @@ impl<R: Runtime> Inner<R> {
         writer: LinkWriter,
         dialled: bool,
     ) {
+        let field_bytes_max = self.field_bytes_max.get();
         let inbound = QuorumInbound {
             link,
             dialled,
-            packet: PacketScanner::default(),
+            field_bytes_max,
+            packet: PacketScanner::new(field_bytes_max),
             snapshot: None,
             post: Rc::clone(&self.post),
         };
@@ -218,6 +228,7 @@ struct QuorumInbound {
     link: LinkId,
     /// Then the other side is a leader, and may send a snapshot.
     dialled: bool,
+    field_bytes_max: usize,
     packet: PacketScanner,
     /// Set while a snapshot stream arrives.
     snapshot: Option<SnapshotScanner>,
@@ -252,11 +263,11 @@ impl Inbound for QuorumInbound {
 impl QuorumInbound {
     fn take_packet(&mut self, buf: &mut BytesMut) -> Result<Option<QuorumEvent>, String> {
         let Some(len) = self.packet.scan(buf)? else { return Ok(None) };
-        self.packet = PacketScanner::default();
+        self.packet = PacketScanner::new(self.field_bytes_max);
         let packet = QuorumPacket::decode(&mut Reader::new(link::take_frame(buf, len)))
             .map_err(|error| format!("quorum packet: {error}"))?;
         if packet.kind == kind::SNAP && self.dialled {
-            self.snapshot = Some(SnapshotScanner::default());
+            self.snapshot = Some(SnapshotScanner::new(self.field_bytes_max));
         }
         Ok(Some(QuorumEvent::Packet { link: self.link, packet }))
     }

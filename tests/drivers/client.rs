@@ -1,3 +1,5 @@
+use std::io::Write;
+
 use bytes::Bytes;
 use quorate::base::ConnId;
 use quorate::base::limits::JUTE_MAXBUFFER_BYTES;
@@ -179,5 +181,60 @@ fn a_port_in_use_is_told() {
         let event = events.next().await;
         let ClientEvent::BindFailed { why } = event else { panic!("{event:?}") };
         assert!(why.contains(&taken.to_string()), "{why}");
+    });
+}
+
+#[test]
+fn the_longest_request_is_what_it_was_set_to() {
+    run(async |machine| {
+        let port = port(&machine);
+        port.driver.set_frame_bytes_max(JUTE_MAXBUFFER_BYTES + 1);
+        let mut client = port.connect(1).await;
+        let largest = vec![1; JUTE_MAXBUFFER_BYTES + 1];
+        client.write_all(&frame(&largest)).await.expect("write");
+        assert_eq!(port.events.next().await, request(1, &largest));
+        client.write_all(&(JUTE_MAXBUFFER_BYTES as i32 + 2).to_be_bytes()).await.expect("write");
+        assert_eq!(port.events.next().await, lost(1));
+    });
+}
+
+#[test]
+fn a_connection_tells_when_everything_has_left_and_not_before() {
+    run(async |machine| {
+        let port = port(&machine);
+        let mut client = port.connect(1).await;
+        // Far more than sockets hold.
+        let reply = Bytes::from(vec![7; 1 << 20]);
+        for _ in 0..32 {
+            port.driver.write(machine.stamp(), ConnId(1), reply.clone());
+        }
+        port.driver.notify_drained(machine.stamp(), ConnId(1));
+        port.events.assert_none().await;
+        assert_eq!(read_exactly(&mut client, 32 << 20).await.len(), 32 << 20);
+        assert_eq!(port.events.next().await, ClientEvent::Drained { conn: ConnId(1) });
+        port.driver.notify_drained(machine.stamp(), ConnId(1));
+        assert_eq!(port.events.next().await, ClientEvent::Drained { conn: ConnId(1) });
+    });
+}
+
+#[test]
+fn a_client_that_sends_without_end_can_be_paused_before_it_is_too_much() {
+    run(async |machine| {
+        let port = port(&machine);
+        let client = port.connect(1).await;
+        let mut client = client.into_std().expect("a socket");
+        port.driver.pause(ConnId(1));
+        let body = vec![7; 10_000];
+        let piece: Vec<u8> = (0..100).flat_map(|_| frame(&body)).collect();
+        let mut sent = 0;
+        while let Ok(bytes) = client.write(&piece[sent % piece.len()..]) {
+            sent += bytes;
+        }
+        assert!(sent > 2_000_000, "sockets hold {sent} bytes only: this shows nothing");
+        port.driver.resume(ConnId(1));
+        assert_eq!(port.events.next().await, request(1, &body));
+        port.driver.pause(ConnId(1));
+        let more = port.events.count_rest().await;
+        assert!(more < 150, "{more} requests of 10 kB in one turn");
     });
 }

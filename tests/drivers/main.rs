@@ -60,6 +60,20 @@ impl<E: 'static> Events<E> {
         tokio::time::timeout(PATIENCE, next).await.expect("an event")
     }
 
+    /// How many events are posted, and more as long as tasks run because of them; all are forgotten.
+    async fn count_rest(&self) -> usize {
+        let mut count = 0;
+        loop {
+            for _ in 0..100 {
+                tokio::task::yield_now().await;
+            }
+            match self.posted.borrow_mut().drain(..).count() {
+                0 => return count,
+                more => count += more,
+            }
+        }
+    }
+
     /// Nothing is posted although every task has run as far as it can.
     async fn assert_none(&self) {
         for _ in 0..100 {

@@ -52,6 +52,8 @@ pub(crate) struct Session {
     xid: i32,
     /// How long a reply may take before the connection is given up.
     patience: Duration,
+    /// A server without a leader will do.
+    reads_only: bool,
 }
 
 impl Session {
@@ -59,7 +61,13 @@ impl Session {
     pub(crate) fn new(timeout_ms: i32) -> Session {
         let password = Bytes::from_static(&[0; 16]);
         let (id, last_zxid) = (SessionId(0), Zxid::ZERO);
-        Session { id, password, timeout_ms, last_zxid, xid: 0, patience: REPLY_MAX }
+        let patience = REPLY_MAX;
+        Session { id, password, timeout_ms, last_zxid, xid: 0, patience, reads_only: false }
+    }
+
+    /// A server without a leader will do: this client wants to read.
+    pub(crate) fn for_reading(self) -> Session {
+        Session { reads_only: true, ..self }
     }
 
     /// Gives a connection up when a reply takes longer than this.
@@ -71,6 +79,8 @@ impl Session {
 pub(crate) struct Client {
     stream: TcpStream,
     pub(crate) session: Session,
+    /// The server has no leader and takes no writes.
+    pub(crate) is_read_only: bool,
     /// Watch events, in the order of their arrival.
     pub(crate) events: Vec<WatcherEvent>,
 }
@@ -82,14 +92,16 @@ impl Client {
         let stream = TcpStream::connect_timeout(&address, CONNECT_MAX)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(session.patience))?;
-        let mut client = Client { stream, session: session.clone(), events: Vec::new() };
+        let session_now = session.clone();
+        let mut client =
+            Client { stream, session: session_now, is_read_only: false, events: Vec::new() };
         let request = ConnectRequest {
             protocol_version: 0,
             last_zxid_seen: session.last_zxid,
             timeout_ms: session.timeout_ms,
             session: session.id,
             password: Some(session.password.clone()),
-            read_only: Some(false),
+            read_only: Some(session.reads_only),
         };
         client.write_frame(&request.to_jute())?;
         let mut frame = Reader::new(client.read_frame()?);
@@ -100,6 +112,7 @@ impl Client {
         client.session.id = response.session;
         client.session.password = response.password.unwrap_or_default();
         client.session.timeout_ms = response.timeout_ms;
+        client.is_read_only = response.read_only == Some(true);
         Ok(client)
     }
 

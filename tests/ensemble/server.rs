@@ -156,6 +156,15 @@ impl Server {
         lines.find(sync).map(String::from)
     }
 
+    /// Memory it uses now.
+    pub(crate) fn resident_bytes(&self) -> usize {
+        let pid = self.child.as_ref().expect("it was started").id();
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse::<usize>().ok());
+        kilobytes.expect("a number of kB") * 1024
+    }
+
     /// Replaces its zoo.cfg.
     pub(crate) fn edit_config(&self, edit: impl FnOnce(String) -> String) {
         let path = self.home.join("zoo.cfg");

@@ -81,6 +81,7 @@ impl DirCopy {
             snap_retain_count: 3,
             db_autocreate: true,
             ensemble: is_ensemble(&self.dir),
+            field_bytes_max: quorate::base::limits::JUTE_FIELD_BYTES_MAX,
         }
     }
 

@@ -154,6 +154,51 @@ fn a_second_connection_takes_the_session_from_the_first() {
 }
 
 #[test]
+fn at_the_leader_even_a_read_finds_out_that_its_session_has_moved() {
+    let ensemble = Plan::voters(&[1, 2, 3]).start();
+    let (leader, follower) = (ensemble.leader(), ensemble.followers()[0]);
+    for with_a_read in [true, false] {
+        let mut first = ensemble.client(leader);
+        let mut second = Client::reach(&[ensemble.server(follower).address], &first.session);
+        second.exists("/", false).expect("the session is here now");
+        let end = if with_a_read { first.exists("/", false).map(drop) } else { first.ping() };
+        assert_eq!(end, Err(Failure::Lost(ErrorKind::UnexpectedEof)), "without a reply");
+        second.close_session().expect("it lives where it went");
+    }
+    // A follower does not know: its old connection reads on until it writes.
+    let mut first = ensemble.client(follower);
+    first.create("/a", "", 0).expect("a new node");
+    let mut second = Client::reach(&[ensemble.server(leader).address], &first.session);
+    second.exists("/a", false).expect("the session is here now");
+    assert!(first.exists("/a", false).expect("a follower asks nobody").is_some());
+    let end = first.delete("/a");
+    assert_eq!(end, Err(Failure::Lost(ErrorKind::UnexpectedEof)), "without a reply");
+    assert!(second.exists("/a", false).expect("the session is here").is_some());
+}
+
+#[test]
+fn a_resumed_session_expires_by_its_new_timeout() {
+    let ensemble = Plan::voters(&[1, 2, 3]).setting("maxSessionTimeout=600000").start();
+    let leader = ensemble.leader();
+    let mut other = ensemble.client(leader);
+    for (id, path) in [(ensemble.followers()[0], "/at-a-follower"), (leader, "/at-the-leader")] {
+        let address = [ensemble.server(id).address];
+        // Longer than a test waits by far.
+        let mut first = Client::reach(&address, &Session::new(600_000));
+        assert_eq!(first.session.timeout_ms, 600_000);
+        first.create(path, "", EPHEMERAL).expect("a new node");
+        let mut session = first.drop_connection();
+        session.timeout_ms = 1_000;
+        let second = Client::reach(&address, &session);
+        assert_eq!(second.session.timeout_ms, 1_000);
+        drop(second);
+        wait_for("the session to expire", || {
+            other.exists(path, false).expect("the ensemble is whole").is_none().then_some(())
+        });
+    }
+}
+
+#[test]
 fn one_address_gets_as_many_connections_as_the_configuration_says() {
     let alone = Plan::standalone().setting("maxClientCnxns=2").start();
     let address = alone.server(1).address;

@@ -140,6 +140,7 @@ impl SimRuntime {
             Purpose::Identity => 2,
             Purpose::ApplyDelay => 3,
             Purpose::SaslNonce => 4,
+            Purpose::ConnectionThrottle => 5,
         };
         key.with(purpose).with(n)
     }

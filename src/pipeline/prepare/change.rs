@@ -2,7 +2,7 @@
 
 use super::create::parent_of;
 use super::records::ChangeRecord;
-use super::{Step, next_version};
+use super::{Step, len, next_version};
 use crate::base::paths;
 use crate::jute::client::{
     CheckVersionRequest, DeleteRequest, SetAclRequest, SetDataRequest, code,
@@ -56,6 +56,7 @@ impl Step<'_> {
         paths::validate(&set.path).map_err(|_| code::BAD_ARGUMENTS)?;
         let (mut node, mut stat) = self.live(&set.path)?;
         self.check_permission(&node, perms::WRITE)?;
+        self.check_quota(&set.path, len(&set.data) - len(&node.data), 0)?;
         let version = next_version(stat.version, set.version)?;
 
         stat.version = version;

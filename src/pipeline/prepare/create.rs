@@ -1,8 +1,8 @@
 //! create, create2, createContainer, createTTL. (PrepRequestProcessor.pRequest2TxnCreate)
 
-use super::Step;
 use super::records::ChangeRecord;
 use super::request::Creation;
+use super::{Step, len};
 use crate::base::paths;
 use crate::jute::client::{code, create_flags, op};
 use crate::jute::data::perms;
@@ -22,7 +22,11 @@ struct Mode {
 impl Step<'_> {
     pub(super) fn prepare_create(&mut self, create: Creation) -> Result<Txn, i32> {
         let mode = create_mode(&create, self.options.extended_types)?;
-        self.check_session()?;
+        if mode.ephemeral {
+            self.check_global_session()?
+        } else {
+            self.check_session()?
+        }
         let Creation { op, mut path, data, acl, ttl, .. } = create;
         let parent_path = parent_of(&path)?.to_owned();
         let acl = self.fix_up_acl(acl.as_deref())?;
@@ -38,6 +42,7 @@ impl Step<'_> {
         if matches!(Owner::of(parent_stat.ephemeral_owner), Owner::Session(_)) {
             return Err(code::NO_CHILDREN_FOR_EPHEMERALS);
         }
+        self.check_quota(&path, len(&data), 1)?;
 
         // Nothing fails from here on (PR-1).
         let owner = match (op, ttl) {

@@ -16,7 +16,7 @@ use crate::jute::txn::{
 };
 use crate::tree::AclRules;
 
-const EXTENDED: PrepareOptions = PrepareOptions { extended_types: true };
+const EXTENDED: PrepareOptions = PrepareOptions { extended_types: true, enforce_quota: false };
 const TTL_MAX: i64 = 1_099_511_627_775;
 
 fn only(perms: i32) -> Vec<Acl> {

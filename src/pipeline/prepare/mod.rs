@@ -29,7 +29,7 @@
 //! by the old one until the new one is applied; a createTTL that says no TTL mode is always
 //! BADARGUMENTS, where Apache lets a negative TTL through and ends when it applies it.
 //!
-//! Not here: reconfig (it is always refused), quotas, whom a list lets pass (tree/acl_rules.rs).
+//! Not here: reconfig (it is always refused), what a quota allows (quota.rs of the parent), whom a list lets pass (tree/acl_rules.rs).
 
 mod change;
 mod create;
@@ -41,6 +41,8 @@ mod session;
 #[cfg(test)]
 mod kinds_test;
 #[cfg(test)]
+mod local_sessions_test;
+#[cfg(test)]
 mod multi_test;
 #[cfg(test)]
 mod prepare_test;
@@ -49,9 +51,12 @@ mod random_test;
 #[cfg(test)]
 mod testing;
 
-pub use request::{decodable, supports};
+pub use request::{creates_ephemeral, decodable, supports};
+
+use bytes::Bytes;
 
 use super::Request;
+use super::quota::QuotaCheck;
 use crate::base::{Now, Zxid};
 use crate::config::ServerConfig;
 use crate::jute::client::{code, op};
@@ -68,11 +73,16 @@ use request::Write;
 pub struct PrepareOptions {
     /// TTL nodes may be made (`extendedTypesEnabled`).
     pub extended_types: bool,
+    /// Writes beyond a hard quota are refused (`enforceQuota`).
+    pub enforce_quota: bool,
 }
 
 impl PrepareOptions {
     pub fn of(config: &ServerConfig) -> PrepareOptions {
-        PrepareOptions { extended_types: config.extended_types }
+        PrepareOptions {
+            extended_types: config.extended_types,
+            enforce_quota: config.enforce_quota,
+        }
     }
 }
 
@@ -81,6 +91,7 @@ impl PrepareOptions {
 pub struct Prepare {
     options: PrepareOptions,
     records: Records,
+    quota: QuotaCheck,
 }
 
 /// One request, and all it is checked against.
@@ -91,13 +102,15 @@ struct Step<'a> {
     tree: &'a DataTree,
     sessions: &'a mut SessionTracker,
     records: &'a mut Records,
+    quota: &'a mut QuotaCheck,
     options: PrepareOptions,
 }
 
 impl Prepare {
     /// To be made when a leader begins: everything before must be applied.
     pub fn new(options: PrepareOptions) -> Prepare {
-        Prepare { options, records: Records::default() }
+        let quota = QuotaCheck::new(options.enforce_quota);
+        Prepare { options, records: Records::default(), quota }
     }
 
     /// Makes the transaction of a request under this zxid, which must be the next one; only
@@ -111,8 +124,9 @@ impl Prepare {
         tree: &DataTree,
         sessions: &mut SessionTracker,
     ) -> Proposal {
-        let (options, records) = (self.options, &mut self.records);
-        let mut step = Step { request, zxid, now, tree, sessions, records, options };
+        let Prepare { options, records, quota } = self;
+        let options = *options;
+        let mut step = Step { request, zxid, now, tree, sessions, records, quota, options };
         let (kind, txn) = match step.prepare_txn() {
             Ok(txn) => (request.op, txn),
             Err(err) => (kind::ERROR, Txn::Error(ErrorTxn { err })),
@@ -187,11 +201,20 @@ impl Step<'_> {
         if passes { Ok(()) } else { Err(code::NO_AUTH) }
     }
 
+    /// Whether this node may change by so much data, or come with it.
+    fn check_quota(&mut self, path: &str, bytes_diff: i64, count_diff: i64) -> Result<(), i32> {
+        self.quota.check(self.tree, path, bytes_diff, count_diff, self.now.mono)
+    }
+
     /// The list to store for the one the client sent.
     fn fix_up_acl(&self, list: Option<&[Acl]>) -> Result<Vec<Acl>, i32> {
         let fixed = self.tree.acl_rules().fix_up(list, &self.request.auth);
         fixed.ok_or(code::INVALID_ACL)
     }
+}
+
+fn len(data: &Option<Bytes>) -> i64 {
+    data.as_ref().map_or(0, Bytes::len) as i64
 }
 
 /// The version after `current`, if it is the wanted one; -1 wants any.

@@ -92,7 +92,7 @@ struct Seen {
 
 fn run(seed: u64, seen: &mut Seen) {
     let mut draw = Draw(seed);
-    let mut world = World::with(PrepareOptions { extended_types: true });
+    let mut world = World::with(PrepareOptions { extended_types: true, enforce_quota: false });
     for step in 0..400 {
         let session = draw.of(&[SESSION, SESSION, OTHER]);
         let (op, body) = match draw.below(60) {

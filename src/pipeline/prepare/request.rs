@@ -73,7 +73,29 @@ pub fn decodable(op: i32, body: &Bytes) -> bool {
     }
 }
 
+/// Whether the request asks for an ephemeral node, so that its session must be a global one. What
+/// does not decode asks for nothing. (QuorumZooKeeperServer.checkUpgradeSession)
+pub fn creates_ephemeral(op: i32, body: &Bytes) -> bool {
+    match op {
+        op::CREATE | op::CREATE2 => {
+            Write::decode(op, body).is_ok_and(|write| write.creates_ephemeral())
+        }
+        op::MULTI => {
+            decode_multi(body).is_ok_and(|writes| writes.iter().any(Write::creates_ephemeral))
+        }
+        _ => false,
+    }
+}
+
 impl Write {
+    /// Only by the plain kinds of create.
+    fn creates_ephemeral(&self) -> bool {
+        const EPHEMERAL_SEQUENTIAL: i32 = create_flags::EPHEMERAL | create_flags::SEQUENTIAL;
+        let Write::Create(create) = self else { return false };
+        matches!(create.op, op::CREATE | op::CREATE2)
+            && matches!(create.flags, create_flags::EPHEMERAL | EPHEMERAL_SEQUENTIAL)
+    }
+
     /// What follows the record is ignored.
     pub(super) fn decode(op: i32, body: &Bytes) -> Result<Write, DecodeError> {
         Write::read(op, &mut Reader::new(body.clone()))

@@ -12,10 +12,13 @@ use crate::session::SessionError;
 impl Step<'_> {
     pub(super) fn check_session(&mut self) -> Result<(), i32> {
         let (session, origin) = (self.request.session, self.request.origin);
-        self.sessions.check_owner(session, origin).map_err(|error| match error {
-            SessionError::Expired => code::SESSION_EXPIRED,
-            SessionError::Moved => code::SESSION_MOVED,
-        })
+        self.sessions.check_owner(session, origin).map_err(SessionError::code)
+    }
+
+    /// Before it owns an ephemeral: a local session may not.
+    pub(super) fn check_global_session(&mut self) -> Result<(), i32> {
+        let (session, origin) = (self.request.session, self.request.origin);
+        self.sessions.check_global_owner(session, origin)
     }
 
     /// Tracked from now on, so that it can expire; it exists once the transaction is applied

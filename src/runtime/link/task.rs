@@ -104,8 +104,15 @@ impl<R: Runtime, I: Inbound> Link<R, I> {
         }
     }
 
+    /// Reads until nothing is there, or so much that somebody else should have a turn: whoever
+    /// takes the frames must be able to pause us before they are too many.
     fn read_all(&mut self, cx: &mut Context<'_>) -> Progress {
+        let mut budget = READ_BYTES_MAX;
         while self.reading != Reading::Off && !self.shared.borrow().paused {
+            if budget == 0 {
+                cx.waker().wake_by_ref();
+                break;
+            }
             self.buf.reserve(self.buf.len().clamp(READ_BYTES_MIN, READ_BYTES_MAX));
             let read = pin!(self.stream.read_buf(&mut self.buf)).poll(cx);
             let why = match read {
@@ -120,7 +127,8 @@ impl<R: Runtime, I: Inbound> Link<R, I> {
                     self.buf.clear();
                     continue;
                 }
-                Poll::Ready(Ok(_)) => {
+                Poll::Ready(Ok(read)) => {
+                    budget = budget.saturating_sub(read);
                     let at = self.stream.read_at();
                     self.told = self.told.max(at);
                     match self.inbound.on_bytes(at, &mut self.buf) {

@@ -10,15 +10,19 @@ mod net;
 mod notes;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 pub use disk::{MachineFile, MachineLane};
 pub use net::{MachineListener, MachineStream};
+pub use tls::{TlsError, check_tls};
 
+use std::cell::RefCell;
 use std::fmt;
 use std::future::{self, Future};
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::pin::Pin;
+use std::rc::{Rc, Weak};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -26,9 +30,11 @@ use tokio::runtime::Builder;
 use tokio::task::LocalSet;
 
 use crate::base::{Mono, Note, Now, Stamp};
+use crate::runtime::tls::{ClientTls, TlsPort};
 use crate::runtime::{Halt, HostPort, LaneId, Purpose, Runtime};
 
 use clock::Clock;
+use tls::{Accepting, Tls};
 
 /// Any value of this environment variable turns the pump's trace on (log level `trace`).
 const TRACE_VARIABLE: &str = "QUORATE_TRACE";
@@ -40,6 +46,8 @@ pub struct Machine {
     log: MachineLane,
     snapshot: MachineLane,
     traces: bool,
+    /// Shared by the ports of one server: the files are read and watched once.
+    tls: Rc<RefCell<Weak<Tls>>>,
 }
 
 impl Machine {
@@ -50,6 +58,7 @@ impl Machine {
             log: MachineLane::new(LaneId::Log, clock),
             snapshot: MachineLane::new(LaneId::Snapshot, clock),
             traces: std::env::var_os(TRACE_VARIABLE).is_some(),
+            tls: Rc::default(),
         }
     }
 
@@ -132,7 +141,23 @@ impl Runtime for Machine {
     }
 
     async fn listen(&self, on: &HostPort) -> io::Result<MachineListener> {
-        net::listen(self.clock, on).await
+        net::listen(self.clock, on, None).await
+    }
+
+    async fn listen_tls(
+        &self,
+        on: &HostPort,
+        settings: &ClientTls,
+        port: TlsPort,
+    ) -> io::Result<MachineListener> {
+        let known = self.tls.borrow().upgrade().filter(|tls| tls.settings() == settings);
+        let tls = match known {
+            Some(tls) => tls,
+            None => Tls::load(settings)
+                .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?,
+        };
+        *self.tls.borrow_mut() = Rc::downgrade(&tls);
+        net::listen(self.clock, on, Some(Accepting::new(tls, port))).await
     }
 
     fn disk(&self, lane: LaneId) -> MachineLane {

@@ -12,26 +12,44 @@ use std::time::Duration;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::server::TlsStream;
 
 use super::clock::Clock;
+use super::tls::Accepting;
 use crate::base::Stamp;
 use crate::runtime::{HostPort, Label, Listener, Stream};
 
 /// Connections the kernel holds before they are accepted.
 const LISTEN_BACKLOG: i32 = 1024;
 
-/// One TCP connection.
+/// One TCP connection, perhaps with TLS inside.
 #[derive(Debug)]
 pub struct MachineStream {
-    tcp: TcpStream,
+    wire: Wire,
     peer: SocketAddr,
     clock: Clock,
+    subject: Option<String>,
+}
+
+#[derive(Debug)]
+pub(super) enum Wire {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
 }
 
 impl MachineStream {
-    fn new(tcp: TcpStream, peer: SocketAddr, clock: Clock) -> io::Result<MachineStream> {
+    pub(super) fn new(
+        wire: Wire,
+        peer: SocketAddr,
+        clock: Clock,
+        subject: Option<String>,
+    ) -> io::Result<MachineStream> {
+        let tcp = match &wire {
+            Wire::Plain(tcp) => tcp,
+            Wire::Tls(tls) => tls.get_ref().0,
+        };
         tcp.set_nodelay(true)?;
-        Ok(MachineStream { tcp, peer, clock })
+        Ok(MachineStream { wire, peer, clock, subject })
     }
 }
 
@@ -49,10 +67,24 @@ impl Stream for MachineStream {
     fn peer(&self) -> String {
         plain(self.peer).to_string()
     }
+
+    fn subject(&self) -> Option<String> {
+        self.subject.clone()
+    }
+}
+
+/// Calls a method of whichever stream there is.
+macro_rules! on_wire {
+    ($stream:ident . $method:ident ( $($argument:expr),* )) => {
+        match &mut $stream.wire {
+            Wire::Plain(tcp) => Pin::new(tcp).$method($($argument),*),
+            Wire::Tls(tls) => Pin::new(&mut **tls).$method($($argument),*),
+        }
+    };
 }
 
 /// `1.2.3.4:5` instead of `[::ffff:1.2.3.4]:5`, which a dual-stack listener reports.
-fn plain(address: SocketAddr) -> SocketAddr {
+pub(super) fn plain(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
@@ -62,7 +94,7 @@ impl AsyncRead for MachineStream {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tcp).poll_read(cx, buf)
+        on_wire!(self.poll_read(cx, buf))
     }
 }
 
@@ -72,7 +104,7 @@ impl AsyncWrite for MachineStream {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.tcp).poll_write(cx, buf)
+        on_wire!(self.poll_write(cx, buf))
     }
 
     fn poll_write_vectored(
@@ -80,19 +112,22 @@ impl AsyncWrite for MachineStream {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.tcp).poll_write_vectored(cx, bufs)
+        on_wire!(self.poll_write_vectored(cx, bufs))
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.tcp.is_write_vectored()
+        match &self.wire {
+            Wire::Plain(tcp) => tcp.is_write_vectored(),
+            Wire::Tls(tls) => tls.is_write_vectored(),
+        }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tcp).poll_flush(cx)
+        on_wire!(self.poll_flush(cx))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tcp).poll_shutdown(cx)
+        on_wire!(self.poll_shutdown(cx))
     }
 }
 
@@ -101,6 +136,8 @@ impl AsyncWrite for MachineStream {
 pub struct MachineListener {
     tcp: TcpListener,
     clock: Clock,
+    /// Handshakes come first on this port.
+    tls: Option<Accepting>,
 }
 
 impl MachineListener {
@@ -114,8 +151,13 @@ impl Listener for MachineListener {
     type Stream = MachineStream;
 
     async fn accept(&mut self) -> io::Result<(Stamp, MachineStream)> {
-        let (tcp, peer) = self.tcp.accept().await?;
-        let stream = MachineStream::new(tcp, peer, self.clock)?;
+        let stream = match &mut self.tls {
+            Some(tls) => tls.accept(&self.tcp, self.clock).await?,
+            None => {
+                let (tcp, peer) = self.tcp.accept().await?;
+                MachineStream::new(Wire::Plain(tcp), peer, self.clock, None)?
+            }
+        };
         Ok((self.clock.stamp(), stream))
     }
 }
@@ -128,7 +170,7 @@ pub(super) async fn connect(
     match tokio::time::timeout(timeout, connect_any(to)).await {
         Ok(connected) => {
             let (tcp, peer) = connected.map_err(|error| said(error, format!("connect to {to}")))?;
-            MachineStream::new(tcp, peer, clock)
+            MachineStream::new(Wire::Plain(tcp), peer, clock, None)
         }
         Err(_) => Err(io::Error::new(
             io::ErrorKind::TimedOut,
@@ -150,9 +192,13 @@ async fn connect_any(to: &HostPort) -> io::Result<(TcpStream, SocketAddr)> {
 }
 
 /// An empty host listens on every address of the machine, IPv6 and IPv4.
-pub(super) async fn listen(clock: Clock, on: &HostPort) -> io::Result<MachineListener> {
+pub(super) async fn listen(
+    clock: Clock,
+    on: &HostPort,
+    tls: Option<Accepting>,
+) -> io::Result<MachineListener> {
     let tcp = listen_any(on).await.map_err(|error| said(error, format!("listen on {on}")))?;
-    Ok(MachineListener { tcp, clock })
+    Ok(MachineListener { tcp, clock, tls })
 }
 
 async fn listen_any(on: &HostPort) -> io::Result<TcpListener> {

@@ -137,7 +137,7 @@ impl Service {
         db: &mut Database,
         out: &mut Vec<Output>,
     ) -> bool {
-        let Some(connection) = self.connections.get_mut(&conn) else { return true };
+        let Some(connection) = self.connections.get(&conn) else { return true };
         match header.op {
             op::AUTH => self.on_auth(conn, header.xid, body, db, out),
             op::SASL => self.on_sasl(conn, header.xid, body, db, out),
@@ -156,11 +156,16 @@ impl Service {
                 else {
                     return false;
                 };
+                let Some(admission) = self.admit(conn, body.len(), false, db, out) else {
+                    return true;
+                };
+                let Some(connection) = self.connections.get_mut(&conn) else { return true };
                 connection.pending.push_back(Pending {
                     header: header.clone(),
                     body: body.clone(),
                     wait: Wait::Refused(err),
                     received: now.mono,
+                    admission,
                 });
                 self.answer_ready(now, conn, db, out);
             }

@@ -11,15 +11,11 @@
 //!           ustring "BenWasHere"
 //! ```
 
-use crate::base::limits::JUTE_FIELD_BYTES_MAX;
-
 /// What ends a snapshot stream.
 const SIGNATURE: &[u8; 14] = b"\0\0\0\x0aBenWasHere";
 /// acl long and StatPersisted.
 const NODE_TAIL_BYTES: usize = 8 + 60;
 const SESSION_BYTES: usize = 8 + 4;
-/// Whole packet: its data, its authinfo, and the fields between.
-const PACKET_BYTES_MAX: usize = 2 * JUTE_FIELD_BYTES_MAX;
 
 /// A place in a growing buffer: `pos` may be behind its end, by what is to be skipped.
 #[derive(Clone, Copy, Default, Debug)]
@@ -45,11 +41,11 @@ impl Cursor {
 }
 
 /// A field's length, 0 for null.
-fn length(of: &str, length: i32) -> Result<usize, String> {
+fn length(of: &str, length: i32, max: usize) -> Result<usize, String> {
     match usize::try_from(length) {
-        Ok(length) if length <= JUTE_FIELD_BYTES_MAX => Ok(length),
+        Ok(length) if length <= max => Ok(length),
         _ if length == -1 => Ok(0),
-        _ => Err(format!("{of}: length {length} is not between -1 and {JUTE_FIELD_BYTES_MAX}")),
+        _ => Err(format!("{of}: length {length} is not between -1 and {max}")),
     }
 }
 
@@ -63,15 +59,15 @@ fn count(of: &str, count: i32) -> Result<u32, String> {
 }
 
 /// Finds the end of one QuorumPacket.
-#[derive(Clone, Default, Debug)]
+#[derive(Clone, Debug)]
 pub struct PacketScanner {
+    field_bytes_max: usize,
     cursor: Cursor,
     state: PacketState,
 }
 
-#[derive(Clone, Copy, Default, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum PacketState {
-    #[default]
     Head,
     AuthCount,
     /// So many ustrings, two for each Id.
@@ -79,17 +75,24 @@ enum PacketState {
 }
 
 impl PacketScanner {
+    /// `field_bytes_max`: of its data. The whole packet, with authinfo, may have twice as much.
+    pub fn new(field_bytes_max: usize) -> PacketScanner {
+        PacketScanner { field_bytes_max, cursor: Cursor::default(), state: PacketState::Head }
+    }
+
     /// The length of the packet at the front of `buf`, `None` as long as it is not whole.
     pub fn scan(&mut self, buf: &[u8]) -> Result<Option<usize>, String> {
         loop {
-            if self.cursor.pos > PACKET_BYTES_MAX {
-                return Err(format!("quorum packet of more than {PACKET_BYTES_MAX} bytes"));
+            let max = self.field_bytes_max;
+            let packet_max = max.saturating_mul(2);
+            if self.cursor.pos > packet_max {
+                return Err(format!("quorum packet of more than {packet_max} bytes"));
             }
             self.state = match self.state {
                 PacketState::Head => {
                     let Some(head) = self.cursor.array::<16>(buf) else { return Ok(None) };
                     let data = i32::from_be_bytes([head[12], head[13], head[14], head[15]]);
-                    self.cursor.pos += length("data of a quorum packet", data)?;
+                    self.cursor.pos += length("data of a quorum packet", data, max)?;
                     PacketState::AuthCount
                 }
                 PacketState::AuthCount => {
@@ -101,7 +104,7 @@ impl PacketScanner {
                 }
                 PacketState::Auth(strings) => {
                     let Some(text) = self.cursor.int(buf) else { return Ok(None) };
-                    self.cursor.pos += length("authinfo of a quorum packet", text)?;
+                    self.cursor.pos += length("authinfo of a quorum packet", text, max)?;
                     PacketState::Auth(strings - 1)
                 }
             };
@@ -110,34 +113,31 @@ impl PacketScanner {
 }
 
 /// Finds the end of one inline snapshot.
-#[derive(Clone, Default, Debug)]
+#[derive(Clone, Debug)]
 pub struct SnapshotScanner {
+    field_bytes_max: usize,
     cursor: Cursor,
     state: SnapshotState,
 }
 
-#[derive(Clone, Copy, Default, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum SnapshotState {
-    #[default]
     Sessions,
     AclMap,
-    AclEntries {
-        left: u32,
-    },
-    AclItem {
-        items: u32,
-        entries: u32,
-    },
-    AclItemId {
-        items: u32,
-        entries: u32,
-    },
+    AclEntries { left: u32 },
+    AclItem { items: u32, entries: u32 },
+    AclItemId { items: u32, entries: u32 },
     Path,
     Data,
     Signature,
 }
 
 impl SnapshotScanner {
+    pub fn new(field_bytes_max: usize) -> SnapshotScanner {
+        let (cursor, state) = (Cursor::default(), SnapshotState::Sessions);
+        SnapshotScanner { field_bytes_max, cursor, state }
+    }
+
     /// The length of the stream at the front of `buf`, `None` as long as it is not whole.
     pub fn scan(&mut self, buf: &[u8]) -> Result<Option<usize>, String> {
         loop {
@@ -154,6 +154,7 @@ impl SnapshotScanner {
     /// Passes one count or field; `None` if it has not arrived.
     fn step(&mut self, buf: &[u8]) -> Result<Option<SnapshotState>, String> {
         use SnapshotState::*;
+        let max = self.field_bytes_max;
         let at = &mut self.cursor;
         let state = match self.state {
             Sessions => {
@@ -175,18 +176,18 @@ impl SnapshotScanner {
             AclItem { items, entries } => {
                 let Some(head) = at.array::<8>(buf) else { return Ok(None) };
                 let scheme = i32::from_be_bytes([head[4], head[5], head[6], head[7]]);
-                at.pos += length("ACL scheme of a snapshot", scheme)?;
+                at.pos += length("ACL scheme of a snapshot", scheme, max)?;
                 AclItemId { items: items - 1, entries }
             }
             AclItemId { items, entries } => {
                 let Some(id) = at.int(buf) else { return Ok(None) };
-                at.pos += length("ACL id of a snapshot", id)?;
+                at.pos += length("ACL id of a snapshot", id, max)?;
                 AclItem { items, entries }
             }
             Path => return self.path(buf),
             Data => {
                 let Some(data) = at.int(buf) else { return Ok(None) };
-                at.pos += length("node data of a snapshot", data)? + NODE_TAIL_BYTES;
+                at.pos += length("node data of a snapshot", data, max)? + NODE_TAIL_BYTES;
                 Path
             }
             Signature => Signature,
@@ -206,7 +207,7 @@ impl SnapshotScanner {
             self.cursor = at;
             return Ok(Some(SnapshotState::Signature));
         }
-        at.pos += length("path of a snapshot", text)?;
+        at.pos += length("path of a snapshot", text, self.field_bytes_max)?;
         self.cursor = at;
         Ok(Some(SnapshotState::Data))
     }

@@ -1,0 +1,274 @@
+//! TLS of the client port: `secureClientPort`, `client.*` and `ssl.*`.
+//!
+//! Apache reads them in QuorumPeerConfig, ClientX509Util, X509Util and NettyServerCnxnFactory. Its
+//! TLS is Java's, this one is rustls: files are PEM, versions are TLS 1.2 and 1.3, and cipher suites
+//! are those with forward secrecy and authenticated encryption. What a file asks for beyond that is
+//! refused where leaving it out would let somebody in, and named in a warning where it would only
+//! keep an old client out.
+//!
+//! Not here: `ssl.quorum.*` (refused), reading the files (`runtime/os/tls`).
+
+use std::path::{Path, PathBuf};
+
+use super::error::ConfigError;
+use super::parse::Draft;
+use super::properties::Entry;
+use super::server_line::ANY_ADDRESS;
+use crate::runtime::HostPort;
+use crate::runtime::tls::{CIPHER_SUITES, ClientAuth, ClientTls, Store, StoreFormat, TlsVersion};
+
+/// `zookeeper.NAME` properties in Apache; `secureClientPort` and its address stand in the file alone.
+pub(super) const TLS_PROPERTIES: [&str; 22] = [
+    "client.certReload",
+    "client.portUnification",
+    "serverCnxnFactory",
+    "ssl.authProvider",
+    "ssl.ciphersuites",
+    "ssl.clientAuth",
+    "ssl.clientHostnameVerification",
+    "ssl.crl",
+    "ssl.enabledProtocols",
+    "ssl.handshakeDetectionTimeoutMillis",
+    "ssl.hostnameVerification",
+    "ssl.keyStore.location",
+    "ssl.keyStore.password",
+    KEY_PASSWORD_PATH,
+    "ssl.keyStore.type",
+    "ssl.ocsp",
+    "ssl.protocol",
+    "ssl.sslProvider",
+    "ssl.trustStore.location",
+    // Certificates in PEM are no secret: read by nobody.
+    "ssl.trustStore.password",
+    "ssl.trustStore.passwordPath",
+    "ssl.trustStore.type",
+];
+
+/// Names a file with the password of the private key.
+pub(super) const KEY_PASSWORD_PATH: &str = "ssl.keyStore.passwordPath";
+
+const FACTORIES: [&str; 2] = ["NIOServerCnxnFactory", "NettyServerCnxnFactory"];
+
+impl Draft {
+    /// `None` where nothing asks for a TLS port.
+    pub(super) fn client_tls(&mut self) -> Result<Option<ClientTls>, ConfigError> {
+        self.check_factory()?;
+        let listen = self.secure_client_address()?;
+        let port_unification = self.boolean("client.portUnification")?.unwrap_or(false);
+        // Whatever they say, they say it well-formed.
+        let reload = self.boolean("client.certReload")?.unwrap_or(false);
+        let verify_client_host = self.boolean("ssl.clientHostnameVerification")?.unwrap_or(false);
+        self.boolean("ssl.hostnameVerification")?;
+        self.millis("ssl.handshakeDetectionTimeoutMillis", 0)?;
+        if listen.is_none() && !port_unification {
+            self.warn_without_port();
+            return Ok(None);
+        }
+        self.refuse_what_is_not_checked()?;
+        let client_auth = self.client_auth()?;
+        let key_store = self.pem_store(Store::Key)?.ok_or_else(|| ConfigError::MissingKey {
+            file: self.file.clone(),
+            key: Store::Key.location_key(),
+            why: ": the TLS port needs a PEM file with the server's private key and certificates",
+        })?;
+        let trust_store = self.pem_store(Store::Trust)?;
+        if trust_store.is_none() && client_auth != ClientAuth::None {
+            return Err(ConfigError::MissingKey {
+                file: self.file.clone(),
+                key: Store::Trust.location_key(),
+                why: ": clients' certificates are checked against it \
+                      (ssl.clientAuth=none, if they need none; the default is need)",
+            });
+        }
+        let versions = self.versions()?;
+        let cipher_suites = self.cipher_suites(&versions)?;
+        Ok(Some(ClientTls {
+            listen,
+            port_unification,
+            key_store,
+            key_password: self.key_password()?,
+            trust_store,
+            client_auth,
+            verify_client_host,
+            reload,
+            versions,
+            cipher_suites,
+        }))
+    }
+
+    /// Apache has TLS with the Netty factory alone; here there is one implementation.
+    fn check_factory(&self) -> Result<(), ConfigError> {
+        let Some(entry) = self.setting("serverCnxnFactory") else { return Ok(()) };
+        let name = entry.value.rsplit('.').next().unwrap_or_default();
+        if FACTORIES.contains(&name) {
+            return Ok(());
+        }
+        let expected = "NIOServerCnxnFactory or NettyServerCnxnFactory of Apache ZooKeeper, \
+                        both the same here";
+        Err(entry.mistyped(0, expected))
+    }
+
+    fn secure_client_address(&self) -> Result<Option<HostPort>, ConfigError> {
+        let port = self.number("secureClientPort", 0, 65_535, "a port")?.filter(|port| *port > 0);
+        let host = self.text("secureClientPortAddress");
+        match (port, host) {
+            (Some(port), host) => Ok(Some(HostPort::new(host.unwrap_or(ANY_ADDRESS), port as u16))),
+            (None, Some(_)) => Err(ConfigError::MissingKey {
+                file: self.file.clone(),
+                key: "secureClientPort",
+                why: ", although secureClientPortAddress is given",
+            }),
+            (None, None) => Ok(None),
+        }
+    }
+
+    fn warn_without_port(&mut self) {
+        let given = ["ssl.keyStore.location", "ssl.trustStore.location"].into_iter();
+        let Some(entry) = given.filter_map(|key| self.setting(key)).next() else { return };
+        let (at, key) = (entry.key_at.clone(), entry.key.clone());
+        let text = format!(
+            "{key} has no effect: there is no TLS port without secureClientPort or \
+             client.portUnification=true"
+        );
+        self.warn_at(&at, &text);
+    }
+
+    /// Ignoring these would let in clients that Apache keeps out.
+    fn refuse_what_is_not_checked(&self) -> Result<(), ConfigError> {
+        for key in ["ssl.crl", "ssl.ocsp"] {
+            if self.boolean(key)? == Some(true)
+                && let Some(entry) = self.setting(key)
+            {
+                return Err(ConfigError::Refused {
+                    at: entry.key_at.clone(),
+                    key: entry.key.clone(),
+                    danger: "let in clients whose certificates have been revoked",
+                });
+            }
+        }
+        match self.setting("ssl.authProvider") {
+            Some(entry) if entry.value != "x509" => {
+                Err(entry.mistyped(0, "x509, the only scheme that reads certificates"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn client_auth(&self) -> Result<ClientAuth, ConfigError> {
+        let Some(entry) = self.setting("ssl.clientAuth") else { return Ok(ClientAuth::Need) };
+        match entry.value.to_ascii_lowercase().as_str() {
+            "none" => Ok(ClientAuth::None),
+            "want" => Ok(ClientAuth::Want),
+            "need" | "" => Ok(ClientAuth::Need),
+            _ => Err(entry.mistyped(0, "need, want or none")),
+        }
+    }
+
+    /// The file of this store, by its type or name a PEM file. (KeyStoreFileType)
+    fn pem_store(&self, store: Store) -> Result<Option<PathBuf>, ConfigError> {
+        let Some(entry) = self.setting(store.location_key()).filter(|e| !e.value.is_empty()) else {
+            return Ok(None);
+        };
+        let path = Path::new(&entry.value);
+        let type_key = match store {
+            Store::Key => "ssl.keyStore.type",
+            Store::Trust => "ssl.trustStore.type",
+        };
+        let format = match self.setting(type_key).filter(|e| !e.value.is_empty()) {
+            None => StoreFormat::of_suffix(path),
+            Some(given) => {
+                let name = given.value.to_ascii_uppercase();
+                let format = StoreFormat::of_type(&name);
+                if format.is_none() && name != "PEM" {
+                    return Err(given.mistyped(0, "PEM"));
+                }
+                format
+            }
+        };
+        match format {
+            None => Ok(Some(path.into())),
+            Some(format) => Err(ConfigError::KeyStoreFormat {
+                at: entry.value_at.clone(),
+                key: store.location_key(),
+                file: entry.value.clone(),
+                format: format.name(),
+                conversion: format.conversion(store, path),
+            }),
+        }
+    }
+
+    fn key_password(&self) -> Result<Option<String>, ConfigError> {
+        match (self.text(KEY_PASSWORD_PATH), &self.key_password_text) {
+            (Some(_), Some(text)) => Ok(Some(text.trim_end_matches(['\r', '\n']).into())),
+            (Some(path), None) => Err(ConfigError::Unreadable {
+                file: path.into(),
+                why: format!("there is no such file, and {KEY_PASSWORD_PATH} names it"),
+            }),
+            (None, _) => Ok(self.text("ssl.keyStore.password").map(String::from)),
+        }
+    }
+
+    /// `ssl.enabledProtocols`, else what `ssl.protocol` brings.
+    fn versions(&mut self) -> Result<Vec<TlsVersion>, ConfigError> {
+        let both = vec![TlsVersion::V1_2, TlsVersion::V1_3];
+        let protocol = self.setting("ssl.protocol").filter(|e| !e.value.is_empty());
+        let Some(entry) = self.setting("ssl.enabledProtocols").filter(|e| !e.value.is_empty())
+        else {
+            return match protocol.map(|entry| (entry, entry.value.as_str())) {
+                None | Some((_, "TLSv1.3" | "TLS")) => Ok(both),
+                Some((_, "TLSv1.2")) => Ok(vec![TlsVersion::V1_2]),
+                Some((entry, _)) => Err(entry.mistyped(0, "TLSv1.3 or TLSv1.2")),
+            };
+        };
+        let entry = entry.clone();
+        let (mut versions, mut others) = (Vec::new(), Vec::new());
+        for name in list(&entry) {
+            match name {
+                "TLSv1.2" => versions.push(TlsVersion::V1_2),
+                "TLSv1.3" => versions.push(TlsVersion::V1_3),
+                other => others.push(other.to_string()),
+            }
+        }
+        if versions.is_empty() {
+            return Err(entry.mistyped(0, "TLSv1.3, TLSv1.2 or both"));
+        }
+        self.warn_left_out(&entry, &others);
+        versions.sort_unstable();
+        versions.dedup();
+        Ok(versions)
+    }
+
+    fn cipher_suites(&mut self, versions: &[TlsVersion]) -> Result<Vec<String>, ConfigError> {
+        let Some(entry) = self.setting("ssl.ciphersuites").filter(|e| !e.value.is_empty()) else {
+            return Ok(Vec::new());
+        };
+        let entry = entry.clone();
+        let names = list(&entry).map(String::from);
+        let (known, others): (Vec<_>, Vec<_>) =
+            names.partition(|name| CIPHER_SUITES.contains(&name.as_str()));
+        let version_of = |name: &String| {
+            if name.contains("_WITH_") { TlsVersion::V1_2 } else { TlsVersion::V1_3 }
+        };
+        if !known.iter().any(|name| versions.contains(&version_of(name))) {
+            let expected = format!(
+                "one suite at least that the enabled protocols have, of {}",
+                CIPHER_SUITES.join(", ")
+            );
+            return Err(entry.mistyped(0, &expected));
+        }
+        self.warn_left_out(&entry, &others);
+        Ok(known)
+    }
+
+    fn warn_left_out(&mut self, entry: &Entry, names: &[String]) {
+        if !names.is_empty() {
+            let text = format!("{}: {} is not offered to clients", entry.key, names.join(", "));
+            self.warn_at(&entry.value_at, &text);
+        }
+    }
+}
+
+/// The names of a list with commas.
+fn list(entry: &Entry) -> impl Iterator<Item = &str> {
+    entry.value.split(',').map(str::trim).filter(|name| !name.is_empty())
+}

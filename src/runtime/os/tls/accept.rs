@@ -1,0 +1,197 @@
+//! Handshakes: many at a time, each with a deadline, none of which the accepting waits for.
+//!
+//! A client begins TLS with a handshake record, whose first byte is 0x16. As the first byte of a
+//! frame that would be a length of 350 MB, and no four-letter word begins with it: one byte tells
+//! plain text from TLS.      (DualModeSslHandler, CertificateVerifier of NettyServerCnxnFactory)
+//!
+//! A client's certificate "names its address" if one of its IP addresses is the peer's, or one of
+//! its host names resolves to it. Apache asks for the name of the peer's address instead, which
+//! whoever owns that address may answer as he likes.
+
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+use std::time::Duration;
+
+use rustls::pki_types::CertificateDer;
+use rustls::{CertificateError, Error};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tracing::{debug, warn};
+
+use super::Tls;
+use super::names::{hosts_of, subject_of};
+use crate::runtime::Halt;
+use crate::runtime::os::clock::Clock;
+use crate::runtime::os::net::{MachineStream, Wire, plain};
+use crate::runtime::tls::TlsPort;
+
+/// From the first packet to the last of a handshake.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Handshakes under way at once; further connections wait in the kernel's queue.
+const HANDSHAKES_MAX: usize = 1024;
+/// TLS's content type "handshake".
+const HANDSHAKE_RECORD: u8 = 0x16;
+/// Host names of one certificate that are looked up.
+const NAMES_MAX: usize = 16;
+
+/// The handshakes of one listening socket.
+pub(in crate::runtime::os) struct Accepting {
+    tls: Rc<Tls>,
+    port: TlsPort,
+    under_way: JoinSet<Option<MachineStream>>,
+}
+
+impl fmt::Debug for Accepting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let under_way = self.under_way.len();
+        f.debug_struct("Accepting")
+            .field("port", &self.port)
+            .field("under_way", &under_way)
+            .finish()
+    }
+}
+
+impl Accepting {
+    pub(in crate::runtime::os) fn new(tls: Rc<Tls>, port: TlsPort) -> Accepting {
+        Accepting { tls, port, under_way: JoinSet::new() }
+    }
+
+    /// The next connection whose handshake is done.
+    pub(in crate::runtime::os) async fn accept(
+        &mut self,
+        tcp: &TcpListener,
+        clock: Clock,
+    ) -> io::Result<MachineStream> {
+        loop {
+            tokio::select! {
+                biased;
+                Some(ended) = self.under_way.join_next() => match ended {
+                    Ok(Some(stream)) => return Ok(stream),
+                    Ok(None) => {}
+                    Err(error) if error.is_panic() => {
+                        crate::runtime::os::end(&Halt::unexpected("task TLS handshake panicked"));
+                    }
+                    Err(_) => {}
+                },
+                accepted = tcp.accept(), if self.under_way.len() < HANDSHAKES_MAX => {
+                    let (tcp, peer) = accepted?;
+                    let handshake = Handshake { tls: Rc::clone(&self.tls), port: self.port, peer };
+                    self.under_way.spawn_local(handshake.run(tcp, clock));
+                }
+            }
+        }
+    }
+}
+
+/// Why a connection never became one.
+enum Failure {
+    /// It ended before its first byte, as those of load balancers do.
+    Silent,
+    Because(String),
+}
+
+struct Handshake {
+    tls: Rc<Tls>,
+    port: TlsPort,
+    peer: SocketAddr,
+}
+
+impl Handshake {
+    /// Says why if nothing comes of it.
+    async fn run(self, tcp: TcpStream, clock: Clock) -> Option<MachineStream> {
+        let peer = plain(self.peer);
+        let why = match timeout(HANDSHAKE_TIMEOUT, self.begin(tcp, clock)).await {
+            Ok(Ok(stream)) => return Some(stream),
+            Ok(Err(Failure::Silent)) => {
+                debug!(%peer, "a client left before it said anything");
+                return None;
+            }
+            Ok(Err(Failure::Because(why))) => why,
+            Err(_) => format!("it was not done in {} s", HANDSHAKE_TIMEOUT.as_secs()),
+        };
+        warn!(%peer, "a TLS handshake failed: {why}");
+        None
+    }
+
+    async fn begin(&self, tcp: TcpStream, clock: Clock) -> Result<MachineStream, Failure> {
+        let mut first = [0];
+        let seen = tcp.peek(&mut first).await;
+        let wire = match (seen.map_err(|error| Failure::Because(error.to_string()))?, self.port) {
+            (0, _) => return Err(Failure::Silent),
+            _ if first == [HANDSHAKE_RECORD] => return self.shake_hands(tcp, clock).await,
+            (_, TlsPort::Unified) => Wire::Plain(tcp),
+            (_, TlsPort::Secure) => {
+                let why = "the client speaks plain text, and this port takes TLS alone";
+                return Err(Failure::Because(why.into()));
+            }
+        };
+        MachineStream::new(wire, self.peer, clock, None)
+            .map_err(|error| Failure::Because(error.to_string()))
+    }
+
+    async fn shake_hands(&self, tcp: TcpStream, clock: Clock) -> Result<MachineStream, Failure> {
+        let acceptor = TlsAcceptor::from(self.tls.config());
+        let stream =
+            acceptor.accept(tcp).await.map_err(|error| Failure::Because(reason(&error)))?;
+        let subject = match stream.get_ref().1.peer_certificates() {
+            Some([own, ..]) => Some(self.check(own).await.map_err(Failure::Because)?),
+            _ => None,
+        };
+        MachineStream::new(Wire::Tls(Box::new(stream)), self.peer, clock, subject)
+            .map_err(|error| Failure::Because(error.to_string()))
+    }
+
+    /// The subject of a client's certificate, whose chain is good.
+    async fn check(&self, own: &CertificateDer<'_>) -> Result<String, String> {
+        let unreadable = || "the names in the client's certificate cannot be read".to_string();
+        let subject = subject_of(own).ok_or_else(unreadable)?;
+        if self.tls.settings().verify_client_host {
+            let hosts = hosts_of(own).ok_or_else(unreadable)?;
+            let peer = self.peer.ip().to_canonical();
+            if !hosts.addresses.contains(&peer) && !any_resolves_to(&hosts.names, peer).await {
+                return Err(format!(
+                    "the certificate of {subject} does not name this address \
+                     (ssl.clientHostnameVerification)"
+                ));
+            }
+        }
+        Ok(subject)
+    }
+}
+
+async fn any_resolves_to(names: &[String], peer: IpAddr) -> bool {
+    for name in names.iter().take(NAMES_MAX) {
+        // The resolver takes no wildcards: such a name is nobody's.
+        if let Ok(mut found) = tokio::net::lookup_host((name.as_str(), 0)).await
+            && found.any(|address| address.ip().to_canonical() == peer)
+        {
+            return true;
+        }
+    }
+    false
+}
+
+/// rustls's error in words that an operator can act on.
+fn reason(error: &io::Error) -> String {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
+    match inner {
+        Some(Error::NoCertificatesPresented) => {
+            "the client showed no certificate (ssl.clientAuth=need)".into()
+        }
+        Some(Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
+            "no authority in ssl.trustStore.location has signed the client's certificate".into()
+        }
+        Some(Error::InvalidCertificate(why)) => format!("the client's certificate: {why}"),
+        Some(Error::AlertReceived(alert)) => {
+            format!("the client ended it ({alert:?}): does it trust this server's certificate?")
+        }
+        _ if error.kind() == io::ErrorKind::UnexpectedEof => {
+            "the client ended it: does it trust this server's certificate?".into()
+        }
+        _ => error.to_string(),
+    }
+}

@@ -1,0 +1,135 @@
+//! TLS of the client port on rustls.      (NettyServerCnxnFactory, X509Util, ZKTrustManager)
+//!
+//! | file        | what it is                                                            |
+//! |-------------|-----------------------------------------------------------------------|
+//! | `files.rs`  | PEM files to a rustls configuration, or one sentence on what is wrong  |
+//! | `trust.rs`  | which certificates of clients are good                                |
+//! | `accept.rs` | handshakes beside each other, the peer's address checked              |
+//! | `names.rs`  | a certificate's subject and hosts, as Java writes them                |
+//!
+//! With `client.certReload` the files are read every few seconds, since only their content tells
+//! for sure that they changed (mounted secrets are swapped by a link, times may be restored).
+//!
+//! TL-1  a handshake uses the newest files that could be used; broken ones change nothing
+//! TL-2  no session is resumed: each handshake checks the client's certificate against these files
+//!
+//! Not here: what a subject may do (server), the keys of zoo.cfg (config).
+
+mod accept;
+mod files;
+mod names;
+#[cfg(test)]
+mod tests;
+mod trust;
+
+pub(super) use accept::Accepting;
+pub use files::TlsError;
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::ServerConfig;
+use tracing::{info, warn};
+
+use crate::runtime::tls::ClientTls;
+use files::Content;
+
+/// How often the files are looked at.
+const RELOAD_INTERVAL: Duration = Duration::from_secs(2);
+
+/// Whether a server could offer TLS with these settings and files.
+pub fn check_tls(settings: &ClientTls) -> Result<(), TlsError> {
+    Content::read(settings)?.build(settings).map(drop)
+}
+
+/// What new handshakes use.
+pub(super) struct Tls {
+    settings: ClientTls,
+    config: RefCell<Arc<ServerConfig>>,
+    reloads: Cell<u64>,
+}
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Tls { settings, reloads, .. } = self;
+        f.debug_struct("Tls").field("settings", settings).field("reloads", reloads).finish()
+    }
+}
+
+impl Tls {
+    /// Reads the files; from now on they are watched, if that is wanted.
+    pub(super) fn load(settings: &ClientTls) -> Result<Rc<Tls>, TlsError> {
+        let content = Content::read(settings)?;
+        let tls = Rc::new(Tls {
+            settings: settings.clone(),
+            config: RefCell::new(content.build(settings)?),
+            reloads: Cell::new(0),
+        });
+        if settings.reload {
+            tokio::task::spawn_local(watch(Rc::downgrade(&tls), settings.clone(), content));
+        }
+        Ok(tls)
+    }
+
+    pub(super) fn settings(&self) -> &ClientTls {
+        &self.settings
+    }
+
+    fn config(&self) -> Arc<ServerConfig> {
+        Arc::clone(&self.config.borrow())
+    }
+}
+
+/// TL-1: replaces the configuration when the files change, until nobody uses it any more.
+async fn watch(tls: Weak<Tls>, settings: ClientTls, mut seen: Content) {
+    let mut complaint = None;
+    loop {
+        tokio::time::sleep(RELOAD_INTERVAL).await;
+        if tls.strong_count() == 0 {
+            return;
+        }
+        // A slow disk, or a key that takes a second to decrypt, must not stop the server.
+        let (settings, before) = (settings.clone(), seen.clone());
+        let looked = tokio::task::spawn_blocking(move || look(&settings, &before)).await;
+        let (content, built) = match looked {
+            Ok(Ok(None)) => continue,
+            Ok(Ok(Some((content, built)))) => (Some(content), built),
+            Ok(Err(error)) => (None, Err(error)),
+            Err(_) => return, // the runtime ends
+        };
+        if let Some(content) = content {
+            seen = content;
+        }
+        match (built, tls.upgrade()) {
+            (_, None) => return,
+            (Ok(config), Some(tls)) => {
+                *tls.config.borrow_mut() = config;
+                tls.reloads.set(tls.reloads.get() + 1);
+                complaint = None;
+                info!("TLS: new handshakes use the changed key store and trust store");
+            }
+            (Err(error), Some(_)) => {
+                let text = error.to_string();
+                if complaint.as_ref() != Some(&text) {
+                    warn!("TLS: the files of before stay in use: {text}");
+                    complaint = Some(text);
+                }
+            }
+        }
+    }
+}
+
+type Built = Result<Arc<ServerConfig>, TlsError>;
+
+/// `None` if nothing changed; an error if the files could not even be read.
+fn look(settings: &ClientTls, before: &Content) -> Result<Option<(Content, Built)>, TlsError> {
+    let content = Content::read(settings)?;
+    if content == *before {
+        return Ok(None);
+    }
+    let built = content.build(settings);
+    Ok(Some((content, built)))
+}
