@@ -170,7 +170,8 @@ fn short_chaos_holds_and_repeats() {
 
 #[test]
 fn the_client_contract_holds_under_chaos_and_repeats() {
-    hold(jobs(&["scenarios/chaos/contract.toml".into()], &SEEDS));
+    let files = ["scenarios/chaos/contract.toml".into(), "scenarios/chaos/read_only.toml".into()];
+    hold(jobs(&files, &SEEDS));
 }
 
 /// A check that never has anything to compare would hold, too.

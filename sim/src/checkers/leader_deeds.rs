@@ -1,10 +1,11 @@
-//! What each leader had committed, and when; which epoch each server served in; and which sessions
-//! a leader let expire.
+//! What each leader had committed, and when; which epoch each server served in; which sessions a
+//! leader let expire; and what each server had logged, committed or not.
 //!
 //! For C-3: a client's sync is answered by the leader of its server's epoch. For C-5: a client
-//! learns that its session is over from a leader that decided so, committed or not.
+//! learns that its session is over from a leader that decided so, committed or not. For C-10: a
+//! server that only reads shows what its log holds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use quorate::base::{Epoch, Note, RoleName, ServerId, SessionId, Stamp, Zxid};
 
@@ -14,6 +15,7 @@ use super::{Event, Fact};
 pub struct LeaderDeeds {
     commits: BTreeMap<Epoch, Vec<(Stamp, Zxid)>>,
     serves: BTreeMap<ServerId, Vec<(Stamp, Option<Epoch>)>>,
+    logged: BTreeMap<ServerId, BTreeSet<Zxid>>,
     /// The first time each was.
     expired: BTreeMap<SessionId, Stamp>,
 }
@@ -32,6 +34,10 @@ impl LeaderDeeds {
                 }
                 return;
             }
+            Event::Note(Note::Appended { zxid, .. }) => {
+                self.logged.entry(fact.server).or_default().insert(*zxid);
+                return;
+            }
             Event::Note(Note::SessionExpired { session, .. }) => {
                 self.expired.entry(*session).or_insert(fact.at);
                 return;
@@ -40,6 +46,11 @@ impl LeaderDeeds {
             _ => return,
         };
         self.serves.entry(fact.server).or_default().push((fact.at, epoch));
+    }
+
+    /// Whether this server has ever logged the transaction.
+    pub fn has_logged(&self, server: ServerId, zxid: Zxid) -> bool {
+        self.logged.get(&server).is_some_and(|logged| logged.contains(&zxid))
     }
 
     /// The epoch a server served in at a moment.

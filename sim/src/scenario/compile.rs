@@ -303,6 +303,7 @@ impl Compiler<'_> {
             from: self.optional(frame.from.as_ref())?.unwrap_or_default(),
             until: self.optional(frame.until.as_ref())?.unwrap_or(length),
             nodes: frame.nodes.unwrap_or(8).max(1),
+            read_only: frame.read_only.unwrap_or(0.0).clamp(0.0, 1.0),
             mix: self.mix(frame)?,
         })
     }

@@ -47,6 +47,7 @@ pub(super) struct Ensemble {
     pub(super) snap_count: Option<u32>,
     pub(super) commit_log_count: Option<usize>,
     pub(super) autocreate: Option<bool>,
+    pub(super) read_only_mode: Option<bool>,
     pub(super) committed: Option<Text>,
     #[serde(default)]
     pub(super) disk: BTreeMap<Spanned<String>, Disk>,
@@ -89,6 +90,7 @@ pub(super) struct Workload {
     pub(super) until: Option<Text>,
     pub(super) nodes: Option<u32>,
     pub(super) watches: Option<f64>,
+    pub(super) read_only: Option<f64>,
     /// Weights of kinds of operations.
     pub(super) mix: Option<BTreeMap<Spanned<String>, u64>>,
 }

@@ -73,6 +73,8 @@ pub struct Ensemble {
     pub committed_log_count: usize,
     /// `db.autocreate`: whether an empty directory may vote without an `initialize` file.
     pub autocreate: bool,
+    /// `readonlymode.enabled`: servers without a leader serve reads.
+    pub read_only_mode: bool,
     pub disks: BTreeMap<ServerId, DiskContent>,
     /// Up to here the contents of the disks had been committed.
     pub committed: Zxid,
@@ -140,6 +142,8 @@ pub struct Workload {
     pub until: Duration,
     /// How many znodes the clients share.
     pub nodes: u32,
+    /// The share of clients that take a server that only reads.
+    pub read_only: f64,
     /// What the clients ask for; without one, reads and `writes` alone.
     pub mix: Option<mix::Mix>,
 }

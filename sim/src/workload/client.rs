@@ -86,6 +86,8 @@ pub struct Client {
     /// Tried in turn: from the first one on if told what to do, else from a drawn one.
     pub servers: Vec<ServerId>,
     pub session_timeout: Duration,
+    /// Whether a server that only reads will do.
+    pub takes_read_only: bool,
     pub source: Source,
     pub draws: Draws,
     pub history: Rc<RefCell<History>>,
@@ -119,8 +121,9 @@ struct Running<R: Runtime> {
     last_zxid: Zxid,
     memory: Memory,
     registered: Registered,
-    /// The number of the connection in the history.
+    /// The number of the connection in the history, and whether its server only reads.
     connection: usize,
+    read_only: bool,
     /// Numbers of draws: operations begun, attempts to connect.
     ops: u64,
     attempts: u64,
@@ -158,6 +161,7 @@ impl Client {
             memory: Memory::default(),
             registered: Registered::default(),
             connection: 0,
+            read_only: false,
             ops: 0,
             attempts: 0,
             xid: 0,
@@ -242,7 +246,7 @@ impl<R: Runtime> Running<R> {
             timeout_ms: self.spec.session_timeout.as_millis() as i32,
             session: self.session.id,
             password: Some(password),
-            read_only: Some(false),
+            read_only: Some(self.spec.takes_read_only),
         }
     }
 
@@ -271,9 +275,17 @@ impl<R: Runtime> Running<R> {
             self.forget_session();
             return Err(at);
         }
+        self.read_only = response.read_only == Some(true);
         let mut history = self.spec.history.borrow_mut();
+        if self.read_only && !self.spec.takes_read_only {
+            let words = "only reads, and was not asked whether that will do".into();
+            history.complaints.push(self.complaint("C-10", at, server, words));
+        }
         if self.session.id == SessionId(0) {
             history.sessions.insert(response.session, self.spec.name.clone());
+            if self.read_only {
+                history.local.insert(response.session);
+            }
         } else if self.session.id != response.session {
             let words = format!("answered for session {}", response.session);
             history.complaints.push(self.complaint("C-2", at, server, words));
@@ -283,7 +295,7 @@ impl<R: Runtime> Running<R> {
             session: response.session,
             server,
             opened: at,
-            read_only: response.read_only == Some(true),
+            read_only: self.read_only,
             frames: Vec::new(),
         });
         drop(history);
@@ -417,6 +429,7 @@ impl<R: Runtime> Running<R> {
             session: self.session.id,
             xid,
             server,
+            read_only: self.read_only,
             op: op.clone(),
             invoked: at,
             outcome: None,

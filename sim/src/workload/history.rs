@@ -1,6 +1,6 @@
 //! What clients asked and what they were told, with stamps.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use quorate::base::{ServerId, SessionId, Stamp, Zxid};
 
@@ -13,6 +13,8 @@ pub struct Record {
     pub session: SessionId,
     pub xid: i32,
     pub server: ServerId,
+    /// Asked of a server that only reads.
+    pub read_only: bool,
     pub op: Op,
     pub invoked: Stamp,
     pub outcome: Option<Outcome>,
@@ -107,6 +109,8 @@ pub struct History {
     pub expired: Vec<(SessionId, Stamp, ServerId)>,
     /// Sessions that were opened, and by whom.
     pub sessions: BTreeMap<SessionId, String>,
+    /// Those of them that a server opened while it only read: nobody else knows them.
+    pub local: BTreeSet<SessionId>,
 }
 
 impl History {

@@ -1,5 +1,9 @@
 //! C-10  Observers, and servers that only read: what they show is a state of the committed history,
 //! and a server that only reads acknowledges no write.
+//!
+//! A server that only reads has nobody to ask what of its log is committed. What it has logged and
+//! nobody has committed yet it may show, as ZooKeeper's does (fastForwardDataBase), and nothing
+//! else beyond the committed history; what such a state holds is not compared.
 
 use quorate::jute::client::code;
 
@@ -15,7 +19,8 @@ pub(super) fn check(evidence: &Evidence<'_>, out: &mut Judgement) {
         for frame in &connection.frames {
             let Some((at, zxid)) = session_view::shown(evidence, frame) else { continue };
             out.count("C-10");
-            if !evidence.is_a_state(zxid) {
+            let is_own = connection.read_only && evidence.deeds.has_logged(connection.server, zxid);
+            if !evidence.is_a_state(zxid) && !is_own {
                 let words = session_view::never_committed(&connection.client, zxid);
                 out.add("C-10", at, connection.server, words);
             }
@@ -31,9 +36,10 @@ pub(super) fn check(evidence: &Evidence<'_>, out: &mut Judgement) {
 
 #[cfg(test)]
 mod tests {
-    use quorate::base::ServerId;
+    use quorate::base::{ServerId, SessionId};
     use quorate::jute::client::code;
 
+    use crate::checkers::testing::Story;
     use crate::workload::contract::testing::{Tale, z};
     use crate::workload::op::{Answer, Op};
 
@@ -46,6 +52,21 @@ mod tests {
         let n = tale.ask(Op::Sync { path: "/".into() });
         tale.answer(n, z(9), code::OK, Some(Answer::Nothing));
         tale.assert_violates("C-10");
+    }
+
+    #[test]
+    fn a_server_that_only_reads_may_show_its_own_log_and_nothing_else() {
+        for (server, holds) in [(1, true), (2, false)] {
+            let mut story = Story::healthy();
+            story.log(1, z(9));
+            let mut tale = Tale::new();
+            tale.deeds = story.checkers.deeds.clone();
+            tale.connect(SessionId(8), server);
+            tale.read_only();
+            let n = tale.ask(Op::Exists { path: "/none".into(), watch: false });
+            tale.answer(n, z(9), code::NO_NODE, None);
+            if holds { tale.assert_holds() } else { tale.assert_violates("C-10") }
+        }
     }
 
     #[test]

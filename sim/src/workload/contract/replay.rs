@@ -57,7 +57,9 @@ pub(super) fn replay(evidence: &Evidence<'_>, out: &mut Judgement) -> Replayed {
     let mut by_zxid: Vec<(Zxid, usize)> = Vec::new();
     for (n, record) in records.iter().enumerate() {
         // Without a zxid it was answered before it reached the tree.
-        if let Some(reply) = reply(record).filter(|reply| reply.zxid >= Zxid::ZERO) {
+        let Some(reply) = reply(record).filter(|reply| reply.zxid >= Zxid::ZERO) else { continue };
+        // A state that a server that only reads has alone (C-10).
+        if !record.read_only || evidence.is_a_state(reply.zxid) {
             by_zxid.push((reply.zxid, n));
         }
     }
@@ -145,7 +147,7 @@ impl<'a> Replay<'a, '_> {
     fn look_at(&mut self, n: usize, at: Option<&Proposal>, next: Option<&'a Proposal>) {
         let record = &self.evidence.history.records[n];
         let Some(reply) = reply(record) else { return };
-        session_end::answered(record, at, &self.model, self.out);
+        session_end::answered(self.evidence.history, record, at, &self.model, self.out);
         if let Op::SetWatches(again) = &record.op {
             self.catch_ups.insert(n, catch_up(again, &self.model));
         }

@@ -11,7 +11,7 @@ use quorate::jute::client::code;
 use quorate::jute::txn::{Proposal, Txn};
 
 use super::{Evidence, Judgement, has_failed, reply, session_view};
-use crate::workload::history::Record;
+use crate::workload::history::{History, Record};
 use crate::workload::model::{Effects, Model};
 use crate::workload::op::Op;
 
@@ -40,6 +40,7 @@ pub(super) fn transaction(
 
 /// A session that ends, or is over, is told so only at its end.
 pub(super) fn answered(
+    history: &History,
     record: &Record,
     proposal: Option<&Proposal>,
     tree: &Model,
@@ -52,7 +53,9 @@ pub(super) fn answered(
     let closes = |p: &Proposal| {
         p.header.client_id == record.session && matches!(p.txn, Txn::CloseSession(_))
     };
-    if record.op == Op::Close && reply.err == code::OK && !proposal.is_some_and(closes) {
+    let is_local = history.local.contains(&record.session);
+    if record.op == Op::Close && !is_local && reply.err == code::OK && !proposal.is_some_and(closes)
+    {
         out.add_about("C-5", record, "answered, but no closeSession was committed there");
     }
 }
@@ -62,7 +65,9 @@ pub(super) fn told(evidence: &Evidence<'_>, end: &Model, out: &mut Judgement) {
     for (session, at, server) in &evidence.history.expired {
         out.count("C-5");
         let asked = |record: &Record| record.session == *session && record.op == Op::Close;
-        let was_decided = end.is_closed(*session)
+        // Of a session that one server alone knew, no other knows anything.
+        let was_decided = evidence.history.local.contains(session)
+            || end.is_closed(*session)
             || evidence.deeds.let_expire(*session, *at)
             || evidence.history.records.iter().any(asked);
         if !was_decided {

@@ -66,6 +66,9 @@ pub(super) fn wrong_read(
         }
         Op::GetAcl { path } => (path, perms::READ | perms::ADMIN),
         op => {
+            if record.read_only && reply.err == code::NOT_READ_ONLY {
+                return None;
+            }
             let is_wrong = match op {
                 Op::Close => false,
                 // A session that is over is told so (C-5).

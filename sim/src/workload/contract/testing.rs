@@ -88,7 +88,10 @@ impl Tale {
         let (xid, connection) = (self.xid, self.connection());
         let (client, session, server) =
             (connection.client.clone(), connection.session, connection.server);
-        self.history.invoke(Record { client, session, xid, server, op, invoked, outcome: None })
+        let read_only = connection.read_only;
+        let outcome = None;
+        let record = Record { client, session, xid, server, read_only, op, invoked, outcome };
+        self.history.invoke(record)
     }
 
     pub(super) fn answer(&mut self, n: usize, zxid: Zxid, err: i32, answer: Option<Answer>) {
