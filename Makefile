@@ -58,7 +58,7 @@ replay: ## one seed of one scenario again: make replay FILE=scenarios/... SEED=4
 bench: ## simulated seconds a second of one core, on the chaos scenario
 	$(SIM) bench $(ARGS)
 
-interop: ## real clients (kazoo, zkCli) and leaders killed under them; SHORT=1: fewer rounds
+interop: ## clients of five languages, leaders killed, Apache asked the same; SHORT=1: fewer rounds
 	SHORT=$(SHORT) tests/interop/run.sh $(ARGS)
 
 torture: ## 100 servers killed with SIGKILL under load; SHORT=1: ten

@@ -22,7 +22,14 @@ fn request(op: i32, from: &mut Reader) {
         op::CHECK => same_again::<CheckVersionRequest>(from),
         op::AUTH => same_again::<AuthPacket>(from),
         op::SET_WATCHES => same_again::<SetWatches>(from),
-        op::GET_ACL | op::SYNC => same_again::<PathRequest>(from),
+        op::SET_WATCHES2 => same_again::<SetWatches2>(from),
+        op::ADD_WATCH => same_again::<AddWatchRequest>(from),
+        op::CHECK_WATCHES | op::REMOVE_WATCHES => same_again::<WatcherTypeRequest>(from),
+        op::GET_EPHEMERALS => same_again::<GetEphemeralsRequest>(from),
+        op::DELETE_CONTAINER => same_again::<DeleteContainerRequest>(from),
+        op::RECONFIG => same_again::<ReconfigRequest>(from),
+        op::SASL => same_again::<SaslToken>(from),
+        op::GET_ACL | op::SYNC | op::GET_ALL_CHILDREN_NUMBER => same_again::<PathRequest>(from),
         op::MULTI | op::MULTI_READ => {
             while let Ok(MultiHeader { kind, done: false, .. }) = Jute::decode(from) {
                 if kind != op::MULTI && kind != op::MULTI_READ {

@@ -369,4 +369,20 @@ mod tests {
             assert!(matches!(classify_key(key), Some(Class::NotYet(_))), "{key} is shadowed");
         }
     }
+
+    #[test]
+    fn the_compatibility_table_names_every_key_as_what_it_is() {
+        const TABLE: &str = include_str!("../../docs/compatibility.md");
+        let stands = |key: &str, states: &[&str]| {
+            let shown = if key.ends_with('.') { format!("{key}*") } else { key.to_owned() };
+            let found =
+                states.iter().any(|state| TABLE.contains(&format!("| `{shown}` | {state} |")));
+            assert!(found, "docs/compatibility.md: no row says that {shown} is {states:?}");
+        };
+        let supported = FILE.iter().chain(PROPERTIES).chain(BARE_PROPERTIES).chain(&TLS_PROPERTIES);
+        supported.for_each(|key| stands(key, &["same", "better"]));
+        NOT_YET.iter().for_each(|(key, _)| stands(key, &["not yet"]));
+        NOT_YET_FAMILIES.iter().for_each(|key| stands(key, &["not yet"]));
+        REFUSED.iter().for_each(|(key, ..)| stands(key, &["refused"]));
+    }
 }

@@ -11,10 +11,12 @@
 //!
 //! Nothing is longer than what it stands in: whoever reads a frame or a file bounds that.
 //!
-//! Java decodes malformed UTF-8 to U+FFFD instead of failing; so does this.
+//! Text is read and written as Java does it (`text.rs`): malformed UTF-8 becomes U+FFFD.
 
 use bytes::Bytes;
 use thiserror::Error;
+
+use super::text::{text_of, write_text, written_length};
 
 /// Why bytes are not the record they should be.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -105,7 +107,7 @@ impl Reader {
     }
 
     pub fn ustring(&mut self) -> Result<Option<String>, DecodeError> {
-        Ok(self.buffer()?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+        Ok(self.buffer()?.map(|bytes| text_of(&bytes)))
     }
 
     /// How many elements what is left can hold: a count that lies costs no memory.
@@ -209,8 +211,8 @@ impl Jute for String {
     const BYTES_MIN: usize = 4;
 
     fn encode(&self, out: &mut Vec<u8>) {
-        encode_length(self.len(), out);
-        out.extend_from_slice(self.as_bytes());
+        encode_length(written_length(self), out);
+        write_text(self, out);
     }
     fn decode(from: &mut Reader) -> Result<Self, DecodeError> {
         let offset = from.position();

@@ -7,6 +7,7 @@ pub mod persist;
 pub mod quorum;
 #[cfg(test)]
 mod records_test;
+mod text;
 pub mod txn;
 
 pub use codec::{DecodeError, Jute, Reader};

@@ -16,11 +16,12 @@ use crate::election::{Election, Links};
 use crate::pipeline::prepare::{Prepare, PrepareOptions};
 use crate::quorum::QuorumVerifier;
 use crate::runtime::{Halt, HostPort, Label};
+use crate::server::Service;
 use crate::server::driver::ClientEvent;
-use crate::server::{Service, ServiceStats};
 use crate::session::{SessionTracker, TouchTable};
 use crate::storage::{LogRequest, Outcome, SnapshotRequest, StorageError, Ticket};
 use crate::tree::AclRules;
+use crate::tree::DataTree;
 use crate::zab::driver::QuorumEvent;
 use crate::zab::leader::Leader;
 use crate::zab::learner::Learner;
@@ -287,7 +288,8 @@ impl Peer {
         Ticket(self.next_ticket)
     }
 
-    pub fn stats(&self) -> &ServiceStats {
-        self.service.stats()
+    /// What was applied.
+    pub fn tree(&self) -> &DataTree {
+        self.db.tree()
     }
 }

@@ -407,10 +407,6 @@ impl Service {
         &self.stats
     }
 
-    pub fn connection_count(&self) -> usize {
-        self.connections.len()
-    }
-
     pub fn outstanding_count(&self) -> usize {
         self.connections.values().map(|c| c.pending.len()).sum()
     }

@@ -98,6 +98,15 @@ impl Admin {
     }
 }
 
+/// A session left behind would expire in the middle of another run.
+impl Drop for Admin {
+    fn drop(&mut self) {
+        let header = RequestHeader { xid: 1, op: op::CLOSE_SESSION };
+        self.line.send_frame(&header.to_jute());
+        self.line.hear();
+    }
+}
+
 fn greeted(address: SocketAddr) -> Line {
     let line = Line::open(address, PATIENCE);
     let mut line = line.unwrap_or_else(|error| panic!("no connection to {address}: {error}"));

@@ -117,11 +117,16 @@ const AUTHS: [(&str, &[u8]); 7] = [
 pub(crate) struct Generator {
     random: Random,
     rules: Rules,
+    /// Streams have either quotas or bursts: what a quota has counted when a write is judged
+    /// depends on how far the writes before it have come, in Apache as here.
+    has_quotas: bool,
 }
 
 impl Generator {
     pub(crate) fn new(seed: u64, rules: Rules) -> Generator {
-        Generator { random: Random::new(seed), rules }
+        let mut random = Random::new(seed);
+        let has_quotas = random.percent(35);
+        Generator { random, rules, has_quotas }
     }
 
     pub(crate) fn stream(&mut self) -> Vec<Step> {
@@ -139,7 +144,7 @@ impl Generator {
         let conn = self.random.below(CONNECTIONS);
         match self.random.weighted(&[880, 60, 15, 15, 8, 5, 8, 9]) {
             0 => Step::Ask(conn, self.request(conn)),
-            1 => {
+            1 if !self.has_quotas => {
                 let count = 2 + self.random.below(8);
                 let requests = (0..count).map(|_| self.burst_request(conn));
                 Step::Burst(conn, requests.collect())
@@ -149,31 +154,34 @@ impl Generator {
             4 => Step::Move(conn),
             5 => Step::WrongPassword(conn),
             6 => Step::Greet(self.greeting()),
-            _ => Step::Stray(self.stray()),
+            7 => Step::Stray(self.stray()),
+            _ => Step::Ask(conn, self.request(conn)),
         }
     }
 
-    /// auth is answered past the queue: no order with other answers of a burst is promised.
+    /// auth is answered past the queue: no order with other answers of a burst is promised. By
+    /// which list Apache judges what comes behind a setACL depends on how far that has come.
     fn burst_request(&mut self, conn: usize) -> Request {
         loop {
             let request = self.request(conn);
-            if request.op != op::AUTH {
+            if request.op != op::AUTH && request.op != op::SET_ACL {
                 return request;
             }
         }
     }
 
     fn request(&mut self, conn: usize) -> Request {
-        let mut request = match self.random.weighted(&[300, 300, 160, 110, 30, 35, 10]) {
+        let mut request = match self.random.weighted(&[300, 300, 160, 110, 80, 35, 10]) {
             0 => self.write(),
             1 => self.read(conn),
             2 => self.watch(conn),
             3 => self.multi(),
-            4 => self.quota(),
+            4 if self.has_quotas => self.quota(),
             5 => self.about_the_session(),
-            _ => self.administration(),
+            6 => self.administration(),
+            _ => self.write(),
         };
-        if request.op != op::AUTH && self.random.percent(1) {
+        if request.op != op::AUTH && self.random.percent(1) && self.rules.may_cut(request.op) {
             request.cut = 1 + self.random.below(24);
         }
         request
@@ -191,6 +199,14 @@ impl Generator {
         }
     }
 
+    /// To Apache's watches null is a path like any other, and not the empty one.
+    fn watched_path(&mut self) -> Field {
+        match self.path() {
+            Field::Text(None) => path(""),
+            other => other,
+        }
+    }
+
     fn data(&mut self) -> Field {
         match self.random.below(8) {
             0 => Field::Data(None),
@@ -202,7 +218,7 @@ impl Generator {
         match self.random.below(100) {
             0..82 => Field::Acl(Some(vec![OPEN])),
             82 => Field::Acl(None),
-            _ => Field::Acl(Some(self.random.pick(&OTHER_ACLS).to_vec())),
+            _ => Field::Acl(Some(self.rules.acl(self.random.pick(&OTHER_ACLS)))),
         }
     }
 
@@ -282,15 +298,16 @@ impl Generator {
             0 => {
                 let odd = self.random.percent(4);
                 let mode = if odd { 7 } else { self.rules.watch_mode(conn, &mut self.random) };
-                Request::new(op::ADD_WATCH, vec![self.path(), Field::Int(mode)])
+                Request::new(op::ADD_WATCH, vec![self.watched_path(), Field::Int(mode)])
             }
             n @ (1 | 2) => {
                 let kind = match self.random.below(20) {
                     0 => self.random.pick(&[0, 6, -1]),
                     _ => self.rules.watcher_type(conn, &mut self.random),
                 };
-                let op = if n == 1 { op::CHECK_WATCHES } else { op::REMOVE_WATCHES };
-                Request::new(op, vec![self.path(), Field::Int(kind)])
+                let checks = n == 1 && self.rules.has_check_watches();
+                let op = if checks { op::CHECK_WATCHES } else { op::REMOVE_WATCHES };
+                Request::new(op, vec![self.watched_path(), Field::Int(kind)])
             }
             n => self.set_watches(conn, n == 3),
         }
@@ -317,7 +334,11 @@ impl Generator {
 
     fn multi(&mut self) -> Request {
         let count = self.random.below(5);
-        let mut parts: Vec<Request> = (0..count).map(|_| self.multi_part()).collect();
+        let mut parts = Vec::new();
+        for _ in 0..count {
+            let part = self.multi_part();
+            parts.extend(self.rules.part(part));
+        }
         if self.random.percent(3) {
             parts.push(Request::new(op::GET_DATA, vec![self.path(), Field::Flag(false)]));
         }
@@ -326,7 +347,7 @@ impl Generator {
 
     fn multi_part(&mut self) -> Request {
         match self.random.weighted(&[45, 20, 20, 25]) {
-            0 => self.rules.create_of_multi(self.create()),
+            0 => self.create(),
             1 => self.delete(),
             2 => self.set_data(),
             _ => Request::new(op::CHECK, vec![self.path(), self.version()]),

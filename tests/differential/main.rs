@@ -27,18 +27,25 @@ mod versions;
 #[path = "../wire/mod.rs"]
 mod wire;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::time::Instant;
 
 use generate::Generator;
 use pair::Pair;
-use side::Side;
+use quorate::jute::client::op_name;
+use side::{Reached, Side};
 use versions::Rules;
 
 /// Differences that are made small and told.
 const TOLD_MAX: usize = 12;
+
+/// With so many requests every operation has succeeded once.
+const OPS_TO_REACH_ALL: u64 = 4_000;
+
+/// What is always refused.
+const NEVER_OK: [&str; 3] = ["reconfig", "check", "unknown"];
 
 fn setting(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
@@ -98,7 +105,24 @@ fn two_servers_answer_alike() {
     }
     let seconds = begun.elapsed().as_secs_f64();
     println!("\n{asked} requests, {:.0} a second", asked as f64 / seconds);
+    tell_what_was_reached(&pair.one.reached, asked);
     let listed: Vec<String> =
         found.iter().map(|(signature, count)| format!("  {count:>6} times {signature}")).collect();
     assert!(found.is_empty(), "they part:\n{}", listed.join("\n"));
+}
+
+/// Answers are worth comparing where there were some of each kind.
+fn tell_what_was_reached(reached: &Reached, asked: u64) {
+    let ops: BTreeSet<i32> = reached.keys().map(|(op, _)| *op).collect();
+    let mut never = Vec::new();
+    for op in ops {
+        let codes = reached.iter().filter(|((of, _), _)| *of == op);
+        let codes: Vec<String> = codes.map(|((_, err), count)| format!("{err}: {count}")).collect();
+        println!("  {:<22} {}", op_name(op), codes.join(", "));
+        if !reached.contains_key(&(op, 0)) && NEVER_OK.iter().all(|other| *other != op_name(op)) {
+            never.push(op_name(op));
+        }
+    }
+    let enough = asked >= OPS_TO_REACH_ALL;
+    assert!(!enough || never.is_empty(), "no success of {never:?} was compared");
 }

@@ -1,5 +1,6 @@
 //! One of the two servers: plays streams and notes its answers.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -24,7 +25,11 @@ pub(crate) struct Side {
     hides_event_zxids: bool,
     patience: Duration,
     admin: Admin,
+    /// How often each operation was answered with each code; events stand under operation 0.
+    pub(crate) reached: Reached,
 }
+
+pub(crate) type Reached = BTreeMap<(i32, i32), u64>;
 
 /// A session and, while it has one, its connection.
 #[derive(Default)]
@@ -39,7 +44,7 @@ impl Side {
     pub(crate) fn new(address: SocketAddr, hides_event_zxids: bool) -> Side {
         let patience = Duration::from_secs(5);
         let admin = Admin::new(address);
-        Side { address, hides_event_zxids, patience, admin }
+        Side { address, hides_event_zxids, patience, admin, reached: Reached::new() }
     }
 
     /// How long an answer is waited for.
@@ -55,10 +60,12 @@ impl Side {
         }
         let slots = (0..CONNECTIONS).map(|_| Slot::default()).collect();
         let (address, patience) = (self.address, self.patience);
-        let mut play = Play { address, patience, root: root.into(), names, slots };
+        let reached = std::mem::take(&mut self.reached);
+        let mut play = Play { address, patience, root: root.into(), names, slots, reached };
         let mut answers: Answers = steps.iter().map(|step| play.step(step)).collect();
         answers.push(play.fence_all());
         play.end();
+        self.reached = play.reached;
         self.admin.clear_up();
         answers
     }
@@ -71,6 +78,7 @@ struct Play {
     root: String,
     names: Names,
     slots: Vec<Slot>,
+    reached: Reached,
 }
 
 impl Play {
@@ -83,7 +91,11 @@ impl Play {
             Step::Drop(conn) => {
                 self.reach(*conn, &mut said);
                 self.fence(*conn, &mut said);
-                self.slots[*conn].line = None;
+                if let Some(line) = self.slots[*conn].line.take() {
+                    // Apache takes a session for nobody's when the end of an older connection
+                    // comes late.
+                    line.end();
+                }
                 self.reach(*conn, &mut said);
             }
             Step::Move(conn) => self.take_over(*conn, &mut said),
@@ -147,7 +159,15 @@ impl Play {
 
     fn words(&mut self, heard: &Heard, asked: Option<i32>) -> String {
         match heard {
-            Heard::Frame(frame) => in_words(frame, asked, &mut self.names),
+            Heard::Frame(frame) => {
+                let what = match (asked, reply_err(frame)) {
+                    (Some(_), _) if is_event(frame) => (op::NOTIFICATION, 0),
+                    (Some(op), Some(err)) => (op, err),
+                    _ => (op::CREATE_SESSION, 0),
+                };
+                *self.reached.entry(what).or_default() += 1;
+                in_words(frame, asked, &mut self.names)
+            }
             Heard::Closed => "closed".into(),
             Heard::Silence => "silence".into(),
         }
@@ -326,7 +346,7 @@ impl Play {
         }
     }
 
-    fn end(mut self) {
+    fn end(&mut self) {
         for slot in std::mem::take(&mut self.slots) {
             let (session, password) = (SessionId(slot.session), slot.password);
             self.bury(slot.line, &ConnectResponse { session, password, ..Default::default() });

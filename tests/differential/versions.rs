@@ -9,11 +9,16 @@
 //! | create2 in a multi                        | answered as create               | with its Stat      |
 //! | deleteContainer of a client               | -8                               | done               |
 //! | check alone                               | carried out, then no restart     | -6, closed         |
+//! | a write whose record ends too soon        | takes a zxid                     | takes none         |
+//! | checkWatches                              | sees watches of others, too      | its own            |
+//! | nulls and wrong flags in a multi          | an error of their own            | -5 for the whole   |
+//! | exists                                    | needs no permission              | READ               |
+//! | events of nodes that may not be read      | told in some releases            | not told           |
 
 use quorate::jute::client::{add_watch_mode, op, watcher_type};
 
 use crate::random::Random;
-use crate::request::{Field, Request};
+use crate::request::{AclEntry, Field, Request};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Rules {
@@ -82,10 +87,39 @@ impl Rules {
         }
     }
 
-    pub(crate) fn create_of_multi(self, mut create: Request) -> Request {
-        if self == Rules::As38 && create.op == op::CREATE2 {
-            create.op = op::CREATE;
+    /// Whether records may end too soon.
+    pub(crate) fn may_cut(self, op: i32) -> bool {
+        let reads = [op::EXISTS, op::GET_DATA, op::GET_CHILDREN, op::GET_CHILDREN2, op::GET_ACL];
+        self == Rules::Alike || reads.contains(&op)
+    }
+
+    pub(crate) fn has_check_watches(self) -> bool {
+        self == Rules::Alike
+    }
+
+    /// Nodes that everybody may read.
+    pub(crate) fn acl(self, entries: &[AclEntry]) -> Vec<AclEntry> {
+        let mut acl = entries.to_vec();
+        if self == Rules::As38 && !acl.is_empty() {
+            acl.push((1, "world", "anyone"));
         }
-        create
+        acl
+    }
+
+    /// An operation as it may stand in a multi.
+    pub(crate) fn part(self, mut part: Request) -> Option<Request> {
+        if self == Rules::Alike {
+            return Some(part);
+        }
+        if part.op == op::CREATE2 {
+            part.op = op::CREATE;
+        }
+        let creates = part.op == op::CREATE;
+        let is_odd = part.fields.iter().enumerate().any(|(n, field)| match field {
+            Field::Text(None) | Field::Acl(None) => true,
+            Field::Int(flags) => creates && n == 3 && !(0..4).contains(flags),
+            _ => false,
+        });
+        (!is_odd && part.op != op::CREATE_CONTAINER && part.op != op::CREATE_TTL).then_some(part)
     }
 }

@@ -1,15 +1,18 @@
 #!/usr/bin/env bash
 # Real clients against real servers on loopback.
 #
-#   run.sh                    kazoo, zkcli, kill_leader, observer
-#   run.sh NAME...            some of: kazoo zkcli kill_leader observer torture torture_short
+#   run.sh                    kazoo, zkcli, kill_leader, observer, tours, differential
+#   run.sh NAME...            some of: kazoo zkcli kill_leader observer tours differential torture torture_short
 #
 # SHORT=1        fewer rounds, for CI
 # SERVER_CMD     another server in place of target/release/quorate, its zoo.cfg is appended:
 #                SERVER_CMD="/usr/share/zookeeper/bin/zkServer.sh start-foreground"
 # KEEP=1         keep data and logs; they are kept after a failure anyhow
+# ZK, PAIR, OPS, SEED   see differential.sh
 #
-# Installs what it needs: kazoo into target/interop/venv, Debian's zookeeper package (zkCli.sh).
+# Installs what it needs: kazoo into target/interop/venv, node-zookeeper-client into target/interop/node, Debian's packages
+# zookeeper (zkCli.sh) and libzookeeper-mt-dev (the C client), the jars of
+# Apache ZooKeeper 3.9 out of PyPI's pyspark into target/interop/zk39 (430 MB to fetch, 15 MB to keep).
 set -uo pipefail
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -31,17 +34,52 @@ die() {
 
 need_kazoo() {
     [[ -x $venv/bin/python ]] || python3 -m venv "$venv" || die "python3 -m venv failed (apt-get install python3-venv)"
-    "$venv/bin/python" -c 'import kazoo' 2>/dev/null ||
-        "$venv/bin/pip" install --quiet 'kazoo==2.10.0' || die "pip could not install kazoo"
+    "$venv/bin/python" -c 'import kazoo, puresasl' 2>/dev/null ||
+        "$venv/bin/pip" install --quiet 'kazoo==2.10.0' 'pure-sasl==0.6.2' || die "pip could not install kazoo"
+}
+
+debian() { # package...
+    local sudo=
+    ((EUID == 0)) || sudo=sudo
+    $sudo apt-get update -qq &&
+        $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >"$logs/apt" 2>&1
 }
 
 need_zkcli() {
     [[ -x $ZKCLI ]] && return
-    local sudo=
-    ((EUID == 0)) || sudo=sudo
-    $sudo apt-get update -qq &&
-        $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends zookeeper >"$logs/apt" 2>&1
+    debian zookeeper
     [[ -x $ZKCLI ]] || die "no $ZKCLI: install Debian's package zookeeper, or set ZKCLI"
+}
+
+need_tours() {
+    need_apache
+    [[ -f /usr/include/zookeeper/zookeeper.h ]] || debian libzookeeper-mt-dev ||
+        die "no C client: install Debian's package libzookeeper-mt-dev"
+    local program
+    for program in javac gcc node npm openssl; do
+        command -v "$program" >/dev/null || die "no $program: the tours need it"
+    done
+}
+
+# The only place that has 3.9 and needs no more than pip. Without it the comparison is with 3.8.
+need_apache() {
+    need_zkcli
+    local jars="$root/target/interop/zk39" fetched
+    [[ ${ZK:-3.9} != 3.9 || -f $jars/complete ]] && return
+    fetched=$(mktemp -d -p "$root/target/interop")
+    echo "interop: fetching Apache ZooKeeper 3.9 (in pyspark, 430 MB), once"
+    mkdir -p "$jars" &&
+        "$venv/bin/pip" download --quiet --no-deps --dest "$fetched" 'pyspark==4.0.0' &&
+        tar -xzf "$fetched"/pyspark-4.0.0.tar.gz -C "$jars" --strip-components=3 --wildcards \
+            '*/jars/zookeeper-3*' '*/jars/zookeeper-jute-*' '*/jars/netty-*4.1*.Final.jar' '*/jars/slf4j-api-*' \
+            '*/jars/log4j-api-*' '*/jars/log4j-core-*' '*/jars/log4j-slf4j2-*' '*/jars/snappy-java-*' \
+            '*/jars/metrics-core-*' '*/jars/commons-io-*' '*/jars/commons-cli-*' '*/jars/commons-lang3-*' \
+            '*/jars/audience-annotations-*' &&
+        touch "$jars/complete"
+    rm -rf "$fetched"
+    [[ -f $jars/complete ]] && return
+    echo "interop: no Apache ZooKeeper 3.9 (pip download pyspark failed): comparing with 3.8 instead"
+    export ZK=3.8
 }
 
 need_server() {
@@ -72,7 +110,7 @@ run() {
 
 passed=0 failed=0
 tests=("$@")
-((${#tests[@]})) || tests=(kazoo zkcli kill_leader observer)
+((${#tests[@]})) || tests=(kazoo zkcli kill_leader observer tours differential)
 need_kazoo
 need_server
 for name in "${tests[@]}"; do
@@ -81,6 +119,8 @@ for name in "${tests[@]}"; do
     zkcli) need_zkcli && run zkcli "$venv/bin/python" ensemble.py -- ./zkcli_tour.sh ;;
     kill_leader) run kill_leader "$venv/bin/python" kill_leader.py ;;
     observer) run observer ./observer_same_host.sh ;;
+    tours) need_tours && run tours "$venv/bin/python" tours.py ;;
+    differential) need_apache && run differential ./differential.sh ;;
     torture) run torture "$venv/bin/python" torture.py ;;
     torture_short) run torture "$venv/bin/python" torture.py --short ;;
     *) die "no test named $name" ;;

@@ -14,7 +14,7 @@ pub(crate) use names::Names;
 pub(crate) use words::{in_words, is_event, reply_err, reply_xid, reply_zxid};
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
@@ -67,6 +67,12 @@ impl Line {
     /// Sends a ping: its answer comes behind everything that was said before.
     pub(crate) fn send_fence(&mut self) {
         self.send_frame(&RequestHeader { xid: xid::PING, op: op::PING }.to_jute());
+    }
+
+    /// Ends the connection, and waits until the server has noticed.
+    pub(crate) fn end(mut self) {
+        let _ = self.stream.shutdown(Shutdown::Write);
+        while let Heard::Frame(_) = self.hear() {}
     }
 
     pub(crate) fn hear(&mut self) -> Heard {

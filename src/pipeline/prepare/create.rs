@@ -14,7 +14,7 @@ const TTL_MS_MAX: i64 = 0xff_ffff_ffff;
 
 /// What the flags of a create say.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Mode {
+pub(super) struct Mode {
     ephemeral: bool,
     sequential: bool,
 }
@@ -79,7 +79,7 @@ impl Step<'_> {
 /// The flags count for every kind of create, the TTL for createTTL alone: by any other operation
 /// the two flags of a TTL node ask for one without a TTL. Flag 4 makes a plain node by create and
 /// create2; createContainer makes a container whatever the flags are.
-fn create_mode(create: &Creation, extended_types: bool) -> Result<Mode, i32> {
+pub(super) fn create_mode(create: &Creation, extended_types: bool) -> Result<Mode, i32> {
     let flags = create.flags;
     if !(0..=create_flags::SEQUENTIAL_TTL).contains(&flags) {
         return Err(code::BAD_ARGUMENTS);

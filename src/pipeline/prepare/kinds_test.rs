@@ -8,7 +8,8 @@ use crate::base::ServerId;
 use crate::config::ServerConfig;
 use crate::jute::Jute;
 use crate::jute::client::{
-    CreateRequest, DeleteContainerRequest, ReconfigRequest, SetAclRequest, SetDataRequest, code, op,
+    CreateRequest, DeleteContainerRequest, DeleteRequest, ReconfigRequest, SetAclRequest,
+    SetDataRequest, code, op,
 };
 use crate::jute::data::{Acl, Id, perms};
 use crate::jute::txn::{
@@ -231,15 +232,19 @@ fn without_path(record: impl Jute) -> Bytes {
 #[test]
 fn a_null_path_fails_late_and_takes_a_zxid() {
     let mut world = World::new();
+    let delete = DeleteRequest { path: "/a".into(), version: -1 };
     let set = SetDataRequest { path: "/a".into(), data: None, version: -1 };
     let set_acl = SetAclRequest { path: "/a".into(), acl: Some(Acl::open()), version: -1 };
     for (op, body, err) in [
         (op::CREATE, without_path(creation("/a", 0)), code::MARSHALLING_ERROR),
-        (op::DELETE, without_path(set.clone()), code::MARSHALLING_ERROR),
+        (op::CREATE, without_path(creation("/a", 9)), code::BAD_ARGUMENTS),
+        (op::CREATE2, without_path(creation("/a", 5)), code::UNIMPLEMENTED),
+        (op::DELETE, without_path(delete), code::MARSHALLING_ERROR),
         (op::SET_DATA, without_path(set), code::BAD_ARGUMENTS),
         (op::SET_ACL, without_path(set_acl), code::BAD_ARGUMENTS),
     ] {
         assert!(decodable(op, &body), "{op}");
+        assert!(!decodable(op, &body.slice(..body.len() - 1)), "{op}: the rest must be whole");
         assert_eq!(world.ask_bytes(SESSION, op, body, vec![]), Err(err), "{op}");
     }
 }

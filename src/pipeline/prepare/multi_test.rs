@@ -5,7 +5,9 @@ use bytes::Bytes;
 use super::testing::{LINK, OTHER, SESSION, World, check, create, creation, delete, multi, set};
 use super::{PrepareOptions, decodable};
 use crate::jute::Jute;
-use crate::jute::client::{CreateSessionRequest, PathWatchRequest, SetAclRequest, code, op};
+use crate::jute::client::{
+    CreateRequest, CreateSessionRequest, PathWatchRequest, SetAclRequest, code, op,
+};
 use crate::jute::data::{Acl, perms};
 use crate::jute::txn::{CheckVersionTxn, ErrorTxn, SetDataTxn, Txn, kind};
 use crate::tree::Outcome;
@@ -213,6 +215,27 @@ fn what_does_not_belong_in_a_multi_is_the_error_of_the_whole_and_takes_a_zxid() 
     assert_eq!(world.prepare.outstanding(), 0);
     world.catch_up();
     assert!(world.tree.view("/a").is_none());
+}
+
+#[test]
+fn a_create_with_a_null_list_spoils_a_multi_before_it_takes_a_zxid() {
+    let without_list = |op, flags| {
+        let create = CreateRequest { acl: None, ..creation("/a", flags) };
+        (op, create.to_jute())
+    };
+    let without_path = |(op, record): (i32, Vec<u8>)| (op, [&[0xff; 4], &record[6..]].concat());
+    for (ops, goes) in [
+        (vec![without_list(op::CREATE, 0)], false),
+        (vec![without_list(op::CREATE2, 5)], false),
+        (vec![delete("/a", -1), without_list(op::CREATE_CONTAINER, 4)], false),
+        (vec![without_list(op::CREATE, 0), (op::GET_DATA, vec![])], false),
+        (vec![without_path(delete("/a", -1)), without_list(op::CREATE, 0)], false),
+        (vec![without_list(op::CREATE, 9)], true),
+        (vec![create("/a", 5), without_list(op::CREATE, 0)], true),
+        (vec![(op::GET_DATA, vec![]), without_list(op::CREATE, 0)], true),
+    ] {
+        assert_eq!(decodable(op::MULTI, &multi(&ops)), goes, "{ops:?}");
+    }
 }
 
 #[test]

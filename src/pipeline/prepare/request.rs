@@ -4,7 +4,7 @@
 //!
 //!     no record of this operation    answered where it came in; takes no zxid
 //!     a null where none may be       Apache reads it and stumbles over it later: takes a zxid
-//!     a multi, whatever is wrong     takes a zxid
+//!     a multi, whatever is wrong     takes a zxid, but for a create in it with a null ACL
 //!
 //! A multi reads its operations with less care than they are read alone: a create with the flag
 //! of a container is a createContainer there, and a createTTL without a TTL mode a create.
@@ -12,6 +12,7 @@
 use bytes::Bytes;
 
 use super::Step;
+use super::create::create_mode;
 use crate::jute::client::{
     CheckVersionRequest, CreateRequest, CreateTtlRequest, DeleteContainerRequest, DeleteRequest,
     MultiHeader, ReconfigRequest, SetAclRequest, SetDataRequest, code, create_flags, op,
@@ -68,9 +69,33 @@ pub fn supports(op: i32) -> bool {
 /// and takes no zxid.
 pub fn decodable(op: i32, body: &Bytes) -> bool {
     match op {
-        op::MULTI | op::CREATE_SESSION | op::CLOSE_SESSION => true,
-        _ => matches!(Write::decode(op, body), Ok(_) | Err(DecodeError::Null { .. })),
+        op::CREATE_SESSION | op::CLOSE_SESSION => true,
+        op::MULTI => has_its_lists(&mut Reader::new(body.clone())).unwrap_or(true),
+        _ => is_whole(op, body),
     }
+}
+
+/// Whether there is nothing wrong with a record but nulls.
+fn is_whole(op: i32, body: &Bytes) -> bool {
+    let mut body = body.clone();
+    loop {
+        match Write::decode(op, &body) {
+            Ok(_) => return true,
+            // Read on as if it were empty.
+            Err(DecodeError::Null { offset }) => {
+                let Some(instead) = with_empty_at(&body, offset) else { return false };
+                body = instead;
+            }
+            Err(_) => return false,
+        }
+    }
+}
+
+/// The record with a length of 0 in place of the null at `offset`.
+fn with_empty_at(body: &Bytes, offset: usize) -> Option<Bytes> {
+    let mut bytes = body.to_vec();
+    bytes.get_mut(offset..offset + 4)?.fill(0);
+    Some(bytes.into())
 }
 
 /// Whether the request asks for an ephemeral node, so that its session must be a global one. What
@@ -177,6 +202,44 @@ fn read_multi(from: &mut Reader) -> Result<Vec<Write>, DecodeError> {
     }
 }
 
+/// False for a multi with a create that has a null ACL, unless something else is wrong before it.
+/// A null path is no matter at this point.
+fn has_its_lists(from: &mut Reader) -> Result<bool, DecodeError> {
+    loop {
+        let MultiHeader { kind, done, .. } = Jute::decode(from)?;
+        if done {
+            return Ok(true);
+        }
+        from.ustring()?;
+        match kind {
+            op::CREATE | op::CREATE2 | op::CREATE_CONTAINER => {
+                from.buffer()?;
+                let acl = from.vector::<Acl>()?;
+                match from.int()? {
+                    create_flags::TTL | create_flags::SEQUENTIAL_TTL if acl.is_some() => {
+                        return Ok(true);
+                    }
+                    0..=create_flags::SEQUENTIAL_TTL if acl.is_none() => return Ok(false),
+                    0..=create_flags::SEQUENTIAL_TTL => {}
+                    _ => return Ok(true),
+                }
+            }
+            op::CREATE_TTL => {
+                from.buffer()?;
+                from.vector::<Acl>()?;
+                from.int()?;
+                from.long()?;
+            }
+            op::SET_DATA => {
+                from.buffer()?;
+                from.int()?;
+            }
+            op::DELETE | op::CHECK => _ = from.int()?,
+            _ => return Ok(true),
+        }
+    }
+}
+
 /// Inside a multi the flags decide which create it is. (Op.create)
 fn by_its_flags(create: Creation) -> Result<Creation, DecodeError> {
     let Creation { op, flags, .. } = create;
@@ -206,7 +269,21 @@ impl Step<'_> {
             DecodeError::Null { offset: 0 } if checks_paths => {
                 self.check_session().err().unwrap_or(code::BAD_ARGUMENTS)
             }
+            DecodeError::Null { offset: 0 } => {
+                self.refuse_mode_without_path().err().unwrap_or(code::MARSHALLING_ERROR)
+            }
             _ => code::MARSHALLING_ERROR,
+        }
+    }
+
+    /// What a create says of its node is looked at before its path is.
+    fn refuse_mode_without_path(&self) -> Result<(), i32> {
+        let with_path = with_empty_at(&self.request.body, 0);
+        match with_path.map(|body| Write::decode(self.request.op, &body)) {
+            Some(Ok(Write::Create(create))) => {
+                create_mode(&create, self.options.extended_types).map(|_| ())
+            }
+            _ => Ok(()),
         }
     }
 }

@@ -9,6 +9,7 @@
 //!     sasl.rs         operation sasl
 //!     digest_md5.rs   the mechanism in its tokens, RFC 2831
 //!     eager.rs        permissions checked before a write leaves this server
+//!     order.rs        the order of a connection's ids
 //!
 //! - AU-1  auth and sasl are answered as they arrive, in front of requests that wait (Apache's fast
 //!   path): the reply has zxid 0.
@@ -21,6 +22,7 @@ mod digest;
 mod digest_md5;
 mod eager;
 mod nonces;
+mod order;
 mod sasl;
 
 use bytes::Bytes;
@@ -211,6 +213,7 @@ impl Service {
                 connection.auth.push(id);
             }
         }
+        order::arrange(&mut connection.auth);
     }
 
     /// The last word to a client.
