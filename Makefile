@@ -46,6 +46,7 @@ fix: ## what can be mended by machine
 sim: ## every scenario with a few seeds, chaos with some more
 	$(SIM) hunt $(wildcard scenarios/*/*.toml) --seeds 1..3 $(ARGS)
 	$(SIM) hunt scenarios/chaos/chaos.toml --seeds 1..41 $(ARGS)
+	$(SIM) hunt scenarios/chaos/contract.toml --seeds 1..41 $(ARGS)
 
 hunt: ## a minute of chaos under 1,000 seeds: make hunt SEEDS=1..1001 SCENARIOS=FILE
 	$(SIM) hunt $(SCENARIOS) --seeds $(SEEDS) $(ARGS)

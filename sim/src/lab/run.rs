@@ -4,6 +4,7 @@
 //! checkers get the facts of an instant when it has settled; the run ends at the first violation.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::Duration;
@@ -17,8 +18,9 @@ use super::verdict::Verdict;
 use crate::checkers::liveness::{self, Deadlines};
 use crate::checkers::{Checkers, Ghost, Violation};
 use crate::scenario::{Case, ClientState, Expectation, Line, Scenario};
-use crate::workload::judge::judge;
-use crate::workload::{History, Outcome};
+use crate::workload::contract::{Evidence, judge};
+use crate::workload::history::Silence;
+use crate::workload::{History, Outcome, Record};
 use crate::world::{SETTLE, World, WorldOptions};
 
 /// How to run a case.
@@ -122,6 +124,7 @@ fn empty_verdict(scenario: &Scenario, case: &Case, options: &RunOptions) -> Verd
         notes: 0,
         hash: 0,
         operations: (0, 0, 0),
+        compared: BTreeMap::new(),
         wanted: scenario.violates.clone(),
         simulator: None,
     }
@@ -140,6 +143,7 @@ struct Play {
     checked: Rc<RefCell<Vec<Violation>>>,
     story: Duration,
     liveness: bool,
+    strict_sync: bool,
     /// Everything up to here has been looked at.
     seen: Stamp,
     verdict: Verdict,
@@ -170,6 +174,7 @@ impl Play {
             checked: seen.found.clone(),
             story: case.duration,
             liveness: scenario.liveness,
+            strict_sync: scenario.strict.iter().any(|id| id == "C-3"),
             seen: Stamp(0),
             verdict: empty_verdict(scenario, case, options),
         }
@@ -312,6 +317,7 @@ impl Play {
                 return;
             }
         }
+        let served = self.seen;
         let (world, at) = (self.world.clone(), self.seen + SLICE);
         let stage = self.stage.clone();
         world.at(at, move |world| stage.probe(world, at));
@@ -327,10 +333,34 @@ impl Play {
                 )
             })
         };
-        if self.comes("L-3", healed, deadlines.writes, written).await {
+        if self.comes("L-3", healed, deadlines.writes, written).await
+            && self.comes("L-3", healed, deadlines.writes, Play::unanswered).await
+            && !self.are_silent_since(served)
+        {
             let missing = |play: &Play| liveness::missing_equality(&play.checkers.ghost);
             self.comes("L-4", healed, deadlines.equal, missing).await;
         }
+    }
+
+    /// A request that a server owes an answer.
+    fn unanswered(&self) -> Option<String> {
+        let (ghost, history) = (&self.checkers.ghost, self.history.borrow());
+        let open = history.open(|server| ghost.server(server).is_up())?;
+        let Record { client, server, op, invoked, .. } = open;
+        Some(format!("{op:?} of client {client} at server {server}, asked at {invoked}, waits"))
+    }
+
+    /// Whether a client gave up a server that had answered it when all was well again.
+    fn are_silent_since(&mut self, served: Stamp) -> bool {
+        let ghost = &self.checkers.ghost;
+        let in_vain =
+            |silence: &&Silence| silence.heard >= served && ghost.server(silence.server).is_up();
+        let history = self.history.borrow();
+        let Some(silence) = history.silences.iter().find(in_vain) else { return false };
+        let Silence { client, server, heard, at } = silence.clone();
+        let words = format!("client {client} heard nothing of server {server} since {heard}");
+        self.found.push(Violation { id: "L-3".into(), words, at, servers: vec![server] });
+        true
     }
 
     /// Plays on until nothing is missing. False if the deadline passes, or something is violated.
@@ -356,7 +386,15 @@ impl Play {
     fn verdict(mut self) -> Verdict {
         let (sequence, complete) = super::sequence::committed(&self.world, &self.checkers.ghost);
         let history = self.history.borrow();
-        self.found.extend(judge(&history, &sequence, complete));
+        let judgement = judge(&Evidence {
+            history: &history,
+            sequence: &sequence,
+            complete,
+            observers: &self.checkers.ghost.ensemble.observers,
+            deeds: &self.checkers.deeds,
+            strict_sync: self.strict_sync,
+        });
+        self.found.extend(judgement.found);
         self.found.sort_by_key(|violation| violation.at);
         self.found.truncate(TOLD_MAX);
         let first = self.found.first();
@@ -375,6 +413,7 @@ impl Play {
             notes: self.recorder.notes(),
             hash: self.recorder.hash(),
             operations: history.counts(),
+            compared: judgement.compared,
             simulator: (late > 0).then(|| format!("{late} events came late to their readers")),
             ..self.verdict.clone()
         }

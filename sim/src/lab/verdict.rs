@@ -1,5 +1,6 @@
 //! What came out of a run, in words.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -26,6 +27,8 @@ pub struct Verdict {
     pub hash: u64,
     /// Client operations that were answered, lost, and never answered.
     pub operations: (usize, usize, usize),
+    /// By the id of a client's property: how much there was to compare.
+    pub compared: BTreeMap<&'static str, u64>,
     /// Properties of which one must fail; empty if none may.
     pub wanted: Vec<String>,
     /// What the simulator did wrong itself.
@@ -96,6 +99,12 @@ impl fmt::Display for Verdict {
             write!(f, ", operations: {answered} answered, {lost} lost, {open} open")?;
         }
         write!(f, ", trace hash {:016x}", self.hash)?;
+        if !self.compared.is_empty() {
+            f.write_str("\n  compared:")?;
+            for (id, count) in &self.compared {
+                write!(f, " {id} {count}")?;
+            }
+        }
         if !self.holds() {
             write!(f, "\n  repeat: {}", self.command())?;
         }
