@@ -228,9 +228,9 @@ impl Op {
                 Op::Create(Create { path, data, ephemeral, sequential, with_stat: false })
             }
             ClientAct::Set { path, data } => Op::Set { path, data: bytes(&data), version: -1 },
-            ClientAct::Get { path } => Op::Get { path, .. },
-            ClientAct::Exists { path } => Op::Exists { path, .. },
-            ClientAct::List { path } => Op::List { path, .. },
+            ClientAct::Get { path } => Op::Get { path, watch: false },
+            ClientAct::Exists { path } => Op::Exists { path, watch: false },
+            ClientAct::List { path } => Op::List { path, watch: false },
             ClientAct::Delete { path } => Op::Delete { path, version: -1 },
             ClientAct::Sync { path } => Op::Sync { path },
             ClientAct::Closes => Op::Close,
