@@ -6,12 +6,14 @@
 //! - `run.rs`       from the first start to the verdict, liveness included
 //! - `verdict.rs`   what came out, in words, with the command that repeats it
 //! - `hunt.rs`      many seeds, a process each
+//! - `recording.rs` a run as a file (`.qrec`): its format
 //!
 //! One run a process: many worlds in one process are neither repeatable nor free of leaks.
 
 mod disk;
 pub mod hunt;
 mod recorder;
+pub mod recording;
 mod run;
 mod sequence;
 mod stage;
