@@ -1,7 +1,9 @@
-//! `quorate-sim run | hunt | bench`: the laboratory's command line.
+//! `quorate-sim run | replay | hunt | bench`: the laboratory's command line.
 //!
 //! Exit codes: 0 everything holds, 1 a property failed, 2 the command or a file is wrong, 3 the
 //! simulator itself failed.
+
+mod recordings;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -27,6 +29,14 @@ struct Cli {
 enum Commands {
     /// One scenario, one seed: verdict, trace hash, and on request a line for each event.
     Run(RunArgs),
+    /// A recorded run once more: does it happen again, event by event?
+    ///
+    /// The same scenario text, seed, case, faults and exhibits are run, and every event is compared.
+    ///
+    /// Exit codes: 0 the run is the same, whatever its verdict was; 3 it differs, so the simulator
+    /// failed; 2 the file is no recording, or one of another build. With --rerun: 0 everything
+    /// holds, 1 a property failed, 3 the simulator failed.
+    Replay(recordings::ReplayArgs),
     /// Many seeds, a process each, on all cores.
     Hunt(HuntArgs),
     /// How many simulated seconds a second of one core gives.
@@ -47,6 +57,9 @@ struct RunArgs {
     /// Deliberate bugs to switch on, besides those of the file: ack_before_flush
     #[arg(long, value_delimiter = ',')]
     museum: Vec<String>,
+    /// Write everything that happens into this file (.qrec).
+    #[arg(long, value_name = "F.qrec")]
+    record: Option<PathBuf>,
     /// Give every server a task that only sleeps: nothing may change by it.
     #[arg(long)]
     idle_task: bool,
@@ -105,6 +118,7 @@ fn parse_time(text: &str) -> Result<Duration, String> {
 pub fn main() -> ExitCode {
     match Cli::parse().command {
         Commands::Run(args) => run_command(&args),
+        Commands::Replay(args) => recordings::replay_command(&args),
         Commands::Hunt(args) => hunt_command(&args),
         Commands::Bench(args) => bench_command(&args),
     }
@@ -141,6 +155,10 @@ fn run_command(args: &RunArgs) -> ExitCode {
             return ExitCode::from(2);
         }
         Some(case) => case,
+        None if cases > 1 && args.record.is_some() => {
+            eprintln!("{}: which of the {cases} cases? --case N", args.scenario.display());
+            return ExitCode::from(2);
+        }
         None if cases > 1 && !args.list => return run_cases(args, cases),
         None => 1,
     };
@@ -162,11 +180,14 @@ fn run_command(args: &RunArgs) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     std::panic::set_hook(Box::new(|_| {}));
-    let verdict = run(&scenario, &options);
+    let (verdict, failed) = match &args.record {
+        Some(file) => recordings::run_into(file, &scenario, &options),
+        None => (run(&scenario, &options), None),
+    };
     if !args.quiet || !verdict.holds() {
         println!("{verdict}");
     }
-    ExitCode::from(verdict.exit_code())
+    failed.unwrap_or_else(|| ExitCode::from(verdict.exit_code()))
 }
 
 fn run_cases(args: &RunArgs, cases: usize) -> ExitCode {

@@ -6,18 +6,22 @@
 //! - `run.rs`       from the first start to the verdict, liveness included
 //! - `verdict.rs`   what came out, in words, with the command that repeats it
 //! - `hunt.rs`      many seeds, a process each
-//! - `recording.rs` a run as a file (`.qrec`): its format
+//! - `recording.rs` a run as a file (`.qrec`): its format; `tape.rs` and `notes.rs` fill it
+//! - `replay.rs`    where a run differs from its recording
 //!
 //! One run a process: many worlds in one process are neither repeatable nor free of leaks.
 
 mod disk;
 pub mod hunt;
+mod notes;
 mod recorder;
 pub mod recording;
+pub mod replay;
 mod run;
 mod sequence;
 mod stage;
+mod tape;
 mod verdict;
 
-pub use run::{RunOptions, run, timeline};
+pub use run::{RunOptions, run, run_recorded, timeline};
 pub use verdict::Verdict;

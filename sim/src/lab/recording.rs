@@ -6,7 +6,8 @@
 //!     bytes  12..20   build: hash of the sources of the program that wrote it, u64 little endian
 //!     bytes  20..28   length of the body, u64 little endian
 //!     bytes  28..36   checksum of the body
-//!     bytes  36..     the body: [`Recording`], bincode 2 with its standard configuration
+//!     bytes  36..     the body: [`Recording`], bincode 2 with its standard configuration, in a
+//!                     zlib stream
 //!
 //! Times are nanoseconds of simulated time since the start of the world (`Stamp`), zxids and
 //! epochs the numbers ZooKeeper has for them. A zxid of -1 is that of a server without consent to
@@ -18,9 +19,12 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, BufReader, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
+use flate2::Compression;
+use flate2::read::ZlibDecoder;
+use flate2::write::ZlibEncoder;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -34,7 +38,7 @@ const HEADER_LEN: usize = 36;
 pub const FORMAT: u32 = 1;
 
 /// A run, and what came of it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Recording {
     /// The program that wrote it; in the file it stands in the header.
     #[serde(skip)]
@@ -149,9 +153,10 @@ pub enum What {
         /// When its last byte reached `to`, in nanoseconds; `None` if it never did.
         arrives: Option<u64>,
     },
-    /// A sync of a file or directory began. `n` counts the syncs of this server's disk.
+    /// A sync of a file or directory began. `n` is this sync's alone on this server's disk.
     SyncBegan { n: u64 },
-    /// It ended: everything written before it began is durable, unless it failed.
+    /// It ended: everything written before it began is durable, unless it failed. A sync whose
+    /// process died has no end.
     SyncEnded { n: u64, failed: bool },
     /// A client sent a request.
     Asked {
@@ -303,16 +308,19 @@ impl Recording {
         if body.len() as u64 > len || checksum(body) != sum {
             return Err(damaged("its checksum does not match".into()));
         }
-        let decoded: Result<(Recording, usize), _> =
-            bincode::serde::decode_from_slice(body, bincode::config::standard());
-        let (recording, _) = decoded.map_err(|error| damaged(error.to_string()))?;
+        let decoded: Result<Recording, _> = bincode::serde::decode_from_std_read(
+            &mut BufReader::new(ZlibDecoder::new(body)),
+            bincode::config::standard(),
+        );
+        let recording = decoded.map_err(|error| damaged(error.to_string()))?;
         Ok(Recording { build: Build(build), ..recording })
     }
 
     pub fn encode(&self) -> io::Result<Vec<u8>> {
-        let mut bytes = vec![0; HEADER_LEN];
-        bincode::serde::encode_into_std_write(self, &mut bytes, bincode::config::standard())
+        let mut stream = ZlibEncoder::new(vec![0; HEADER_LEN], Compression::fast());
+        bincode::serde::encode_into_std_write(self, &mut stream, bincode::config::standard())
             .map_err(io::Error::other)?;
+        let mut bytes = stream.finish()?;
         let (header, body) = bytes.split_at_mut(HEADER_LEN);
         header[..8].copy_from_slice(&MAGIC);
         header[8..12].copy_from_slice(&FORMAT.to_le_bytes());

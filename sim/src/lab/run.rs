@@ -11,6 +11,7 @@ use std::time::Duration;
 use quorate::base::{RoleName, ServerId, Stamp};
 
 use super::recorder::Recorder;
+use super::recording::Recording;
 use super::stage::{Checkpoint, Stage};
 use super::verdict::Verdict;
 use crate::checkers::liveness::{self, Deadlines};
@@ -53,8 +54,30 @@ pub fn timeline(scenario: &Scenario, options: &RunOptions) -> Vec<Line> {
 
 /// Runs one case in this process.
 pub fn run(scenario: &Scenario, options: &RunOptions) -> Verdict {
+    play(scenario, options, &Rc::new(Recorder::new(options.trace, false))).0
+}
+
+/// The same, with everything that happened.
+pub fn run_recorded(scenario: &Scenario, options: &RunOptions) -> (Verdict, Recording) {
+    let recorder = Rc::new(Recorder::new(options.trace, true));
+    let (verdict, seen) = play(scenario, options, &recorder);
+    // What a broken simulator said last was perhaps never looked at.
+    let tape = recorder.take_tape(verdict.simulator.is_some()).unwrap_or_default();
+    let recording = tape.finish(scenario, options, &verdict, &seen);
+    (verdict, recording)
+}
+
+/// What is seen from outside of a run, even of one that broke off.
+#[derive(Default)]
+pub(super) struct Seen {
+    pub(super) history: Rc<RefCell<History>>,
+    /// What the checkers found, in their order.
+    pub(super) found: Rc<RefCell<Vec<Violation>>>,
+}
+
+fn play(scenario: &Scenario, options: &RunOptions, recorder: &Rc<Recorder>) -> (Verdict, Seen) {
     let case = &scenario.cases[options.case];
-    let recorder = Rc::new(Recorder::new(options.trace));
+    let seen = Seen::default();
     let world_options = WorldOptions {
         latency: scenario.latency,
         fsync: scenario.fsync,
@@ -66,7 +89,7 @@ pub fn run(scenario: &Scenario, options: &RunOptions) -> Verdict {
     let observer = recorder.clone();
     let outcome = catch_unwind(AssertUnwindSafe(|| {
         World::run(options.seed, world_options, observer, limit, |world| {
-            let mut play = Play::new(scenario, case, options, recorder.clone(), world);
+            let mut play = Play::new(scenario, case, options, recorder.clone(), world, &seen);
             async move {
                 play.whole(deadlines).await;
                 play.verdict()
@@ -74,14 +97,15 @@ pub fn run(scenario: &Scenario, options: &RunOptions) -> Verdict {
         })
     }));
     recorder.end();
-    outcome.unwrap_or_else(|payload| {
+    let verdict = outcome.unwrap_or_else(|payload| {
         let message = payload
             .downcast_ref::<String>()
             .map(String::as_str)
             .or_else(|| payload.downcast_ref::<&str>().copied());
         let simulator = Some(format!("a panic: {}", message.unwrap_or("without words")));
-        Verdict { simulator, ..empty_verdict(scenario, case, options) }
-    })
+        Verdict { simulator, hash: recorder.hash(), ..empty_verdict(scenario, case, options) }
+    });
+    (verdict, seen)
 }
 
 fn empty_verdict(scenario: &Scenario, case: &Case, options: &RunOptions) -> Verdict {
@@ -109,6 +133,8 @@ struct Play {
     checkers: Checkers,
     history: Rc<RefCell<History>>,
     found: Vec<Violation>,
+    /// What the checkers found, for whoever looks from outside.
+    checked: Rc<RefCell<Vec<Violation>>>,
     story: Duration,
     liveness: bool,
     /// Everything up to here has been looked at.
@@ -123,8 +149,9 @@ impl Play {
         options: &RunOptions,
         recorder: Rc<Recorder>,
         world: World,
+        seen: &Seen,
     ) -> Play {
-        let history = Rc::new(RefCell::new(History::default()));
+        let history = seen.history.clone();
         let curtain = Stamp(0) + case.duration;
         recorder.begin(world.clone());
         let stage = Stage::new(scenario, options, recorder.clone(), history.clone(), curtain);
@@ -136,6 +163,7 @@ impl Play {
             stage,
             history,
             found: Vec::new(),
+            checked: seen.found.clone(),
             story: case.duration,
             liveness: scenario.liveness,
             seen: Stamp(0),
@@ -185,10 +213,13 @@ impl Play {
                 self.meet(&checkpoint);
             }
             self.checkers.take(fact);
+            let violations = self.checkers.violations().len();
+            self.recorder.seen(&self.checkers.ghost, fact.server, violations);
         }
         checkpoints.for_each(|checkpoint| self.meet(&checkpoint));
         self.found.extend(self.recorder.take_halts());
         self.found.extend(self.checkers.violations().iter().cloned());
+        self.checked.replace(self.checkers.violations().to_vec());
         self.seen = upto;
     }
 

@@ -50,6 +50,7 @@ impl Compiler<'_> {
         };
         Ok(Scenario {
             file: self.source.file.clone(),
+            text: self.source.text.clone(),
             about: frame.about.into_inner().trim().to_owned(),
             source: frame.source.map(Spanned::into_inner).unwrap_or_default(),
             museum: self.museum(frame.museum.as_deref().unwrap_or(&[]))?,

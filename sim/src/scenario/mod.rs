@@ -33,6 +33,8 @@ use quorate::base::{Epoch, Exhibit, ServerId, Zxid};
 #[derive(Clone, Debug)]
 pub struct Scenario {
     pub file: PathBuf,
+    /// All of the file.
+    pub text: String,
     pub about: String,
     pub source: String,
     pub ensemble: Ensemble,
