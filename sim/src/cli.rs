@@ -1,8 +1,9 @@
-//! `quorate-sim run | replay | hunt | bench`: the laboratory's command line.
+//! `quorate-sim run | replay | timeline | hunt | bench`: the laboratory's command line.
 //!
 //! Exit codes: 0 everything holds, 1 a property failed, 2 the command or a file is wrong, 3 the
 //! simulator itself failed.
 
+mod page;
 mod recordings;
 
 use std::path::{Path, PathBuf};
@@ -37,6 +38,8 @@ enum Commands {
     /// failed; 2 the file is no recording, or one of another build. With --rerun: 0 everything
     /// holds, 1 a property failed, 3 the simulator failed.
     Replay(recordings::ReplayArgs),
+    /// A recorded run as one HTML page: who did what when, step by step.
+    Timeline(page::TimelineArgs),
     /// Many seeds, a process each, on all cores.
     Hunt(HuntArgs),
     /// How many simulated seconds a second of one core gives.
@@ -119,6 +122,7 @@ pub fn main() -> ExitCode {
     match Cli::parse().command {
         Commands::Run(args) => run_command(&args),
         Commands::Replay(args) => recordings::replay_command(&args),
+        Commands::Timeline(args) => page::timeline_command(&args),
         Commands::Hunt(args) => hunt_command(&args),
         Commands::Bench(args) => bench_command(&args),
     }

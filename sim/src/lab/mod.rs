@@ -8,6 +8,7 @@
 //! - `hunt.rs`      many seeds, a process each
 //! - `recording.rs` a run as a file (`.qrec`): its format; `tape.rs` and `notes.rs` fill it
 //! - `replay.rs`    where a run differs from its recording
+//! - `timeline/`    a recording as a page to look at
 //!
 //! One run a process: many worlds in one process are neither repeatable nor free of leaks.
 
@@ -21,6 +22,7 @@ mod run;
 mod sequence;
 mod stage;
 mod tape;
+pub mod timeline;
 mod verdict;
 
 pub use run::{RunOptions, run, run_recorded, timeline};
