@@ -31,13 +31,15 @@ const PAGE: &str = include_str!("page.html");
 const STYLE: &str = include_str!("page.css");
 
 /// Each stands on those before it.
-const SCRIPTS: [&str; 11] = [
+const SCRIPTS: [&str; 13] = [
     include_str!("js/words.js"),
     include_str!("js/data.js"),
     include_str!("js/model.js"),
     include_str!("js/scale.js"),
     include_str!("js/theme.js"),
     include_str!("js/lanes.js"),
+    include_str!("js/density.js"),
+    include_str!("js/labels.js"),
     include_str!("js/marks.js"),
     include_str!("js/overlay.js"),
     include_str!("js/panel.js"),

@@ -7,7 +7,7 @@ const KEYS = [
   ['/', 'search; Enter and Shift+Enter go on'],
   ['wheel', 'zoom at the pointer'],
   ['+ \u2212', 'zoom'],
-  ['drag', 'pan'],
+  ['drag', 'pan; so does the wheel with Shift'],
   ['\u2190 \u2192', 'pan; with Shift by a window'],
   ['Shift drag', 'zoom into a stretch; tells its length'],
   ['\u2191 \u2193', 'select a lane'],
@@ -15,6 +15,7 @@ const KEYS = [
   ['f', 'the whole run'],
   ['m x', 'all messages, lost ones only'],
   ['s', 'zoom to the selected event'],
+  ['wheel on names', 'scroll the lanes'],
   ['Esc', 'select nothing'],
   ['?', 'this list'],
 ];
@@ -229,7 +230,7 @@ class Input {
 
   fillHelp() {
     for (const [keys, what] of KEYS) {
-      const caps = keys.split(' ').flatMap((cap) => [element('kbd', {}, cap), ' ']);
+      const caps = (keys.startsWith('wheel') ? [keys] : keys.split(' ')).flatMap((cap) => [element('kbd', {}, cap), ' ']);
       $('keys').append(element('dt', {}, ...caps), element('dd', {}, what));
     }
     $('reading').textContent = READING;
@@ -243,7 +244,7 @@ function distance(x, y, x1, y1, x2, y2) {
   return Math.hypot(x - x1 - dx * share, y - y1 - dy * share);
 }
 
-/// Finds events by their text, a little at a time so that nothing waits for it.
+/// Finds events by their text among those that are shown, a little at a time so that nothing waits.
 class Search {
   constructor(app) {
     this.app = app;
@@ -272,7 +273,8 @@ class Search {
     while (this.place < model.events.n && performance.now() < until) {
       const end = Math.min(this.place + 50, model.events.n);
       for (; this.place < end; this.place++) {
-        if (model.searchable(this.place).includes(this.words)) this.matches.push(this.place);
+        const shown = this.app.chart.shows(this.place);
+        if (shown && model.searchable(this.place).includes(this.words)) this.matches.push(this.place);
       }
     }
     this.tell();

@@ -196,7 +196,7 @@ class Chart {
     const full = this.measure.width(this.pen, text);
     if (full <= room) return text;
     const letters = Math.floor((room / full) * text.length) - 1;
-    return letters >= 3 ? `${text.slice(0, letters)}\u2026` : '';
+    return letters >= 5 ? `${text.slice(0, letters)}\u2026` : '';
   }
 
   /// A strip over the band: servers of one colour can reach each other.
@@ -370,7 +370,7 @@ class Chart {
       const middle = lane.type === 'server' ? (lane.band[0] + lane.band[1]) / 2 : lane.type === 'lab' ? lane.top + 4 + FAULT_ROW / 2 : (lane.top + lane.bottom) / 2;
       this.measure.font(pen, theme.font(lane.type === 'server' ? 13 : 11, lane.type === 'server' ? 600 : 400));
       pen.fillStyle = bad.has(lane.id) ? theme.alarm : lane.type === 'server' ? theme.ink : theme.soft;
-      pen.fillText(lane.type === 'lab' ? 'faults' : lane.type === 'server' ? `server ${lane.id}` : this.fit(lane.name, this.gutter - 20), 12, middle);
+      pen.fillText(lane.type === 'lab' ? 'actions' : lane.type === 'server' ? `server ${lane.id}` : this.fit(lane.name, this.gutter - 20), 12, middle);
       if (lane.note && lane.h >= 54) {
         this.measure.font(pen, theme.font(11));
         pen.fillStyle = theme.faint;

@@ -45,6 +45,7 @@ class App {
   /// What is shown has changed.
   changed() {
     this.overview.ground = null;
+    this.input.search.begin();
     this.redraw();
   }
 

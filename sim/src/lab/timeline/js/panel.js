@@ -82,6 +82,8 @@ class Panel {
   showEvent(i) {
     const parts = i < 0 ? this.nothing() : this.event(i);
     $('event').replaceChildren(...parts);
+    const { events, lanes } = this.model;
+    $('status').textContent = i < 0 ? '' : `${seconds(events.at[i])} s, ${lanes[events.by[i]].long}: ${this.model.label(i)}`;
   }
 
   nothing() {

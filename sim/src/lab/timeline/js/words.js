@@ -11,7 +11,7 @@ const CATEGORIES = [
   { name: 'fsyncs', key: '7', hue: '--k-sync', on: true },
   { name: 'clients', key: '8', hue: '--k-client', on: true },
   { name: 'heartbeats', key: '9', hue: '--k-beat', on: false },
-  { name: 'faults', key: '0', hue: '--k-fault', on: true },
+  { name: 'actions', key: '0', hue: '--k-fault', on: true },
 ];
 const [LIFE, ELECTION, EPOCH, LOG, ACK, COMMIT, SYNC, CLIENT, BEAT, FAULT] = CATEGORIES.keys();
 

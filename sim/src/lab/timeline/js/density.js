@@ -1,0 +1,85 @@
+// Where there is no room for each: how much happened, and mostly of which kind.
+
+/// Counts events by lane and pixel, and draws them as a strip in each lane.
+class Density {
+  constructor(lanes) {
+    this.lanes = lanes;
+    this.width = 0;
+  }
+
+  draw(chart, dense) {
+    if (dense.marks.length + dense.frames.length === 0) return;
+    const { model, scale: { from, to } } = chart;
+    const slices = dense.marks.map(([cat, first, last]) => [cat, model.marks[cat], first, last]);
+    for (const cat of dense.frames) slices.push(...model.frames[cat].slices(from, to).map((slice) => [cat, ...slice]));
+    const cats = [...new Set(slices.map(([cat]) => cat))];
+    this.reset(Math.ceil(chart.width - chart.gutter), cats.length);
+    for (const [cat, list, first, last] of slices) this.add(chart, cats.indexOf(cat), list, first, last);
+    this.paint(chart, cats);
+  }
+
+  reset(width, cats) {
+    const size = this.lanes * width * cats;
+    if (!(this.counts?.length >= size)) this.counts = new Uint16Array(size);
+    else this.counts.fill(0);
+    if (width === this.width) return;
+    this.width = width;
+    this.canvas = new OffscreenCanvas(width, this.lanes);
+    this.pen = this.canvas.getContext('2d');
+    this.image = this.pen.createImageData(width, this.lanes);
+  }
+
+  /// Counts a slice of a list; each kind has a plane of its own.
+  add(chart, plane, list, first, last) {
+    const { counts, width } = this;
+    const { at, by } = chart.model.events;
+    const { from, pixels } = chart.scale;
+    const base = plane * this.lanes * width;
+    for (let k = first; k < last; k++) {
+      const i = list[k];
+      const pixel = Math.floor((at[i] - from) * pixels);
+      if (pixel >= 0 && pixel < width) counts[base + by[i] * width + pixel]++;
+    }
+  }
+
+  paint(chart, cats) {
+    const { counts, width, lanes, image: { data } } = this;
+    const size = lanes * width;
+    let peak = 1;
+    for (let place = 0; place < size; place++) {
+      let most = 0;
+      let total = 0;
+      let best = 0;
+      for (let plane = 0; plane < cats.length; plane++) {
+        const n = counts[plane * size + place];
+        total += n;
+        if (n > most) {
+          most = n;
+          best = plane;
+        }
+      }
+      if (total > peak) peak = total;
+      // Total and kind for now; colours once the peak is known.
+      data[place * 4] = best;
+      counts[place] = total;
+    }
+    const scale = 190 / Math.log2(1 + peak);
+    const colors = cats.map((cat) => chart.theme.kindBytes[cat]);
+    for (let place = 0; place < size; place++) {
+      const [r, g, b] = colors[data[place * 4]];
+      const total = counts[place];
+      data[place * 4] = r;
+      data[place * 4 + 1] = g;
+      data[place * 4 + 2] = b;
+      data[place * 4 + 3] = total === 0 ? 0 : 45 + scale * Math.log2(1 + total);
+    }
+    this.pen.putImageData(this.image, 0, 0);
+    const { pen } = chart;
+    pen.imageSmoothingEnabled = false;
+    chart.model.lanes.forEach((lane, n) => {
+      if (lane.type !== 'server' || !chart.visible(lane)) return;
+      pen.drawImage(this.canvas, 0, n, width, 1, chart.gutter, lane.marks - 5, width, 10);
+    });
+    pen.imageSmoothingEnabled = true;
+  }
+}
