@@ -19,7 +19,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufReader, Read, Seek, Write};
+use std::io::{self, BufReader, BufWriter, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use flate2::Compression;
@@ -317,9 +317,11 @@ impl Recording {
     }
 
     pub fn encode(&self) -> io::Result<Vec<u8>> {
-        let mut stream = ZlibEncoder::new(vec![0; HEADER_LEN], Compression::fast());
+        let stream = ZlibEncoder::new(vec![0; HEADER_LEN], Compression::fast());
+        let mut stream = BufWriter::with_capacity(1 << 16, stream);
         bincode::serde::encode_into_std_write(self, &mut stream, bincode::config::standard())
             .map_err(io::Error::other)?;
+        let stream = stream.into_inner().map_err(io::IntoInnerError::into_error)?;
         let mut bytes = stream.finish()?;
         let (header, body) = bytes.split_at_mut(HEADER_LEN);
         header[..8].copy_from_slice(&MAGIC);

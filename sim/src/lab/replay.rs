@@ -5,7 +5,7 @@ use std::path::Path;
 
 use quorate::base::Museum;
 
-use super::recording::{Event, Party, Recording, What};
+use super::recording::{Event, Recording};
 use super::run::RunOptions;
 use crate::scenario::{FileError, Scenario};
 
@@ -36,43 +36,6 @@ impl Recording {
             museum: self.museum.clone(),
             ..RunOptions::default()
         }
-    }
-
-    /// The name of somebody.
-    pub fn name(&self, party: Party) -> String {
-        match party {
-            Party::Lab => "--".into(),
-            Party::Server(id) => format!("s{id}"),
-            Party::Client(n) => match self.clients.get(n as usize) {
-                Some(name) => format!("client {name}"),
-                None => format!("client number {n}"),
-            },
-        }
-    }
-
-    /// An event in one line.
-    pub fn show(&self, event: &Event) -> String {
-        let mut text = format!("{} {} ", quorate::base::Stamp(event.at), self.name(event.by));
-        let _ = match &event.what {
-            What::Action { fault: None, text: action } => write!(text, "{action}"),
-            What::Action { fault: Some(n), text: action } => write!(text, "fault {n}: {action}"),
-            What::Note { name, fields } => {
-                let fields = fields.iter().map(|(name, value)| format!("{name}: {value:?}"));
-                write!(text, "{name} {{ {} }}", fields.collect::<Vec<_>>().join(", "))
-            }
-            What::Frame { to, kind, zxid, arrives } => {
-                let zxid = zxid.map_or(String::new(), |zxid| format!(" {zxid:#x}"));
-                let arrives = arrives.map_or("never arrives".into(), |at| {
-                    format!("arrives {}", quorate::base::Stamp(at))
-                });
-                write!(text, "-> {} {kind}{zxid}, {arrives}", self.name(*to))
-            }
-            other => write!(text, "{other:?}"),
-        };
-        if let Some(state) = &event.state {
-            let _ = write!(text, " [{state:?}]");
-        }
-        text
     }
 }
 
@@ -128,7 +91,7 @@ fn differs_otherwise(recorded: &Recording, again: &Recording) -> Option<String> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lab::recording::Life;
+    use crate::lab::recording::{Life, Party, What};
 
     fn recording(events: Vec<Event>) -> Recording {
         Recording { events, ..Recording::default() }
@@ -145,12 +108,10 @@ mod tests {
         let other = recording(vec![a.clone(), c, a]);
         let found = first_difference(&one, &other).expect("they differ");
         assert_eq!(found.place, 1);
-        for words in
-            ["before it  0.000000001 s2 Life(Started)", "recorded   0.000000002 s2 Life(Paused)"]
-        {
+        for words in ["before it  0.000000001 s2 started", "recorded   0.000000002 s2 paused"] {
             assert!(found.words.contains(words), "{}", found.words);
         }
-        assert!(found.words.contains("now        0.000000002 s2 Life(Died)"), "{}", found.words);
+        assert!(found.words.contains("now        0.000000002 s2 died"), "{}", found.words);
         assert_eq!(first_difference(&one, &one), None);
     }
 

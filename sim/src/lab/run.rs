@@ -117,6 +117,7 @@ fn empty_verdict(scenario: &Scenario, case: &Case, options: &RunOptions) -> Verd
         without: options.without.clone(),
         museum: options.museum.clone(),
         violations: Vec::new(),
+        roles: Vec::new(),
         ended: Stamp(0),
         notes: 0,
         hash: 0,
@@ -133,6 +134,8 @@ struct Play {
     checkers: Checkers,
     history: Rc<RefCell<History>>,
     found: Vec<Violation>,
+    /// The roles of the servers of the first violation, as they were when it was found.
+    roles: Option<Vec<String>>,
     /// What the checkers found, for whoever looks from outside.
     checked: Rc<RefCell<Vec<Violation>>>,
     story: Duration,
@@ -163,6 +166,7 @@ impl Play {
             stage,
             history,
             found: Vec::new(),
+            roles: None,
             checked: seen.found.clone(),
             story: case.duration,
             liveness: scenario.liveness,
@@ -215,6 +219,10 @@ impl Play {
             self.checkers.take(fact);
             let violations = self.checkers.violations().len();
             self.recorder.seen(&self.checkers.ghost, fact.server, violations);
+            if violations > 0 && self.roles.is_none() {
+                let first = &self.checkers.violations()[0];
+                self.roles = Some(roles(&self.checkers.ghost, &first.servers));
+            }
         }
         checkpoints.for_each(|checkpoint| self.meet(&checkpoint));
         self.found.extend(self.recorder.take_halts());
@@ -351,9 +359,18 @@ impl Play {
         self.found.extend(judge(&history, &sequence, complete));
         self.found.sort_by_key(|violation| violation.at);
         self.found.truncate(TOLD_MAX);
+        let first = self.found.first();
+        let roles = match (self.roles.take(), first) {
+            (Some(roles), Some(first)) if self.checkers.violations().first() == Some(first) => {
+                roles
+            }
+            (_, Some(first)) => roles(&self.checkers.ghost, &first.servers),
+            (_, None) => Vec::new(),
+        };
         let late = self.world.late_events();
         Verdict {
             violations: std::mem::take(&mut self.found),
+            roles,
             ended: self.seen,
             notes: self.recorder.notes(),
             hash: self.recorder.hash(),
@@ -369,6 +386,19 @@ fn is_in_role(ghost: &Ghost, server: ServerId, role: RoleName) -> bool {
     let serves =
         ghost.serving.is_some() || !matches!(role, RoleName::Following | RoleName::Observing);
     ghost.running && ghost.role == role && serves
+}
+
+/// What these servers are, sorted.
+fn roles(ghost: &Ghost, servers: &[ServerId]) -> Vec<String> {
+    let role = |server: &ServerId| match ghost.servers.get(server) {
+        Some(server) if server.running => {
+            crate::scenario::action::role_word(server.role).to_owned()
+        }
+        _ => "down".to_owned(),
+    };
+    let mut roles: Vec<String> = servers.iter().map(role).collect();
+    roles.sort();
+    roles
 }
 
 /// The roles of all servers, in one line.

@@ -72,7 +72,8 @@ impl Tape {
     }
 
     pub(super) fn host(&mut self, number: i64, name: &str) {
-        if number >= CLIENTS_FROM && !self.hosts.contains_key(&number) {
+        let is_server = name.strip_prefix('s').is_some_and(|id| id.parse::<i64>().is_ok());
+        if !is_server && !self.hosts.contains_key(&number) {
             self.hosts.insert(number, name.to_owned());
         }
     }
@@ -160,7 +161,6 @@ impl Clients {
     fn party(&self, number: i64) -> Party {
         match self.by_host.get(&number) {
             Some(client) => Party::Client(*client),
-            None if number == 0 => Party::Lab,
             None => Party::Server(number),
         }
     }
@@ -176,7 +176,11 @@ fn events(
     clients: &Clients,
 ) -> Vec<Event> {
     let mut events = Vec::with_capacity(entries.len());
-    for Entry { at, by, what, state } in entries {
+    for Entry { at, by: from, what, state } in entries {
+        let by = match what {
+            Taped::Action { .. } => Party::Lab,
+            _ => clients.party(from),
+        };
         let what = match what {
             Taped::Fact(FactEvent::Note(note)) => notes::what(&note),
             Taped::Fact(event) => What::Life(life(&event)),
@@ -184,7 +188,7 @@ fn events(
                 What::Action { fault: fault.map(|fault| fault as u32), text }
             }
             Taped::Frame { to, label } => {
-                let key = (at, by, to, label.kind, label.zxid);
+                let key = (at, from, to, label.kind, label.zxid);
                 let arrives = arrivals.get_mut(&key).and_then(VecDeque::pop_front);
                 What::Frame {
                     to: clients.party(to),
@@ -196,7 +200,7 @@ fn events(
             Taped::SyncBegan { n } => What::SyncBegan { n },
             Taped::SyncEnded { n, failed } => What::SyncEnded { n, failed },
         };
-        events.push(Event { at: at.0, by: clients.party(by), what, state });
+        events.push(Event { at: at.0, by, what, state });
     }
     events
 }
@@ -310,4 +314,33 @@ fn first_of(violation: &Violation, before: &[Event]) -> Option<usize> {
 /// The newest fact of a server.
 fn latest_of(server: i64, before: &[Event]) -> Option<usize> {
     before.iter().rposition(|event| event.by == Party::Server(server) && event.state.is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lab::run_recorded;
+    use crate::scenario::{Action, Line, When};
+    use std::path::Path;
+    use std::time::Duration;
+
+    #[test]
+    fn a_simulator_that_panics_leaves_a_recording_up_to_there() {
+        let text = "about = \"x\"\nduration = \"5s\"\n[ensemble]\nvoters = [1]\ntimeline = [\"0s start 1\"]\n";
+        let mut scenario = Scenario::parse(Path::new("a.toml"), text).expect("a scenario");
+        // Nobody has a machine for this server, which no file can say.
+        let when = When::At(Duration::from_millis(1_050));
+        let start = Action::Start(vec![ServerId(99)]);
+        let line = Line { when, actions: vec![start], place: (0, 0), fault: None };
+        scenario.cases[0].timeline.push(line);
+        let (verdict, recording) = run_recorded(&scenario, &RunOptions::default());
+        assert!(verdict.simulator.is_some(), "{verdict}");
+        assert_eq!(recording.simulator, verdict.simulator);
+        let last = recording.events.last().expect("something happened before");
+        assert!((1_000_000_000..1_051_000_000).contains(&last.at), "{}", recording.show(last));
+        let role = |event: &&Event| matches!(event.what, What::Role { .. });
+        assert!(recording.events.iter().any(|event| role(&event)), "the server told of itself");
+        // What came after the last look of the checkers has no state, and is there.
+        assert!(recording.events.iter().filter(role).any(|event| event.state.is_some()));
+    }
 }

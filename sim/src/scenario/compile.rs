@@ -60,6 +60,7 @@ impl Compiler<'_> {
                 .into_iter()
                 .map(Spanned::into_inner)
                 .collect(),
+            seed: frame.seed.as_ref().map(|seed| self.seed(seed)).transpose()?,
             liveness: self.liveness(frame.liveness.as_ref())?,
             ensemble,
             latency,
@@ -339,6 +340,11 @@ impl Compiler<'_> {
             exhibits.push(exhibit);
         }
         Ok(exhibits)
+    }
+
+    fn seed(&self, seed: &Spanned<i64>) -> Result<u64, FileError> {
+        let wrong = |_| self.at(&seed.span(), "expected a seed: 0 or more");
+        u64::try_from(*seed.get_ref()).map_err(wrong)
     }
 
     fn liveness(&self, text: Option<&Text>) -> Result<bool, FileError> {

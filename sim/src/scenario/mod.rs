@@ -16,6 +16,7 @@ pub mod error;
 mod frame;
 pub mod lexer;
 mod links;
+pub mod story;
 pub mod timeline;
 
 pub use action::{Action, ClientAct, ClientState, Expectation, Line, Trigger, When};
@@ -47,6 +48,8 @@ pub struct Scenario {
     pub museum: Vec<Exhibit>,
     /// Properties of which one must fail: the file shows a bug, and that it is caught.
     pub violates: Vec<String>,
+    /// The seed this story is about; any, if it says none.
+    pub seed: Option<u64>,
     /// False where the ensemble cannot be available: the file says so, and the liveness
     /// deadlines do not run.
     pub liveness: bool,
