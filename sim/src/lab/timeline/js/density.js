@@ -83,3 +83,40 @@ class Density {
     pen.imageSmoothingEnabled = true;
   }
 }
+
+/// Bars that nobody could tell apart, as one row of pixels: the fuller the more of a pixel is covered.
+class Strip {
+  draw(chart, spans, y, bottom, [r, g, b]) {
+    const width = Math.ceil(chart.width - chart.gutter);
+    if (this.canvas?.width !== width) {
+      this.canvas = new OffscreenCanvas(width, 1);
+      this.pen = this.canvas.getContext('2d');
+      this.image = this.pen.createImageData(width, 1);
+      this.cover = new Float32Array(width + 1);
+    }
+    const { cover, image: { data } } = this;
+    cover.fill(0);
+    const { scale, model: { events: { at, end } } } = chart;
+    const { from, to, pixels } = scale;
+    for (const [list, first, last] of spans.slices(from, to)) {
+      for (let k = first; k < last; k++) {
+        const i = list[k];
+        const left = Math.max((at[i] - from) * pixels, 0);
+        const right = Math.min((end[i] - from) * pixels, width);
+        for (let x = Math.floor(left); x < right; x++) cover[x] += Math.min(right, x + 1) - Math.max(left, x);
+      }
+    }
+    for (let x = 0; x < width; x++) {
+      const place = x * 4;
+      data[place] = r;
+      data[place + 1] = g;
+      data[place + 2] = b;
+      data[place + 3] = cover[x] === 0 ? 0 : Math.min(80 + 175 * cover[x], 255);
+    }
+    this.pen.putImageData(this.image, 0, 0);
+    const { pen } = chart;
+    pen.imageSmoothingEnabled = false;
+    pen.drawImage(this.canvas, 0, 0, width, 1, chart.gutter, y, width, bottom - y);
+    pen.imageSmoothingEnabled = true;
+  }
+}

@@ -145,20 +145,11 @@ class Input {
   under(x, y) {
     const { points, lines, boxes } = this.chart.hits;
     const near = [];
-    for (const [px, py, i] of points) {
-      const apart = Math.hypot(px - x, py - y);
-      if (apart < 8) near.push([apart, i]);
-    }
+    points.find(near, 8, (at, k) => Math.hypot(at[k] - x, at[k + 1] - y));
+    if (near.length === 0) lines.find(near, 5, (at, k) => distance(x, y, at[k], at[k + 1], at[k + 2], at[k + 3]));
     if (near.length === 0) {
-      for (const [x1, y1, x2, y2, i] of lines) {
-        const apart = distance(x, y, x1, y1, x2, y2);
-        if (apart < 5) near.push([apart, i]);
-      }
-    }
-    if (near.length === 0) {
-      for (const [x1, y1, x2, y2, i] of boxes) {
-        if (x >= x1 - 2 && x <= x2 + 2 && y >= y1 && y <= y2) near.push([0, i]);
-      }
+      const inside = (at, k) => x >= at[k] - 2 && x <= at[k + 2] + 2 && y >= at[k + 1] && y <= at[k + 3];
+      boxes.find(near, 1, (at, k) => (inside(at, k) ? 0 : 2));
     }
     return near.sort((a, b) => a[0] - b[0] || a[1] - b[1]).map(([, i]) => i);
   }

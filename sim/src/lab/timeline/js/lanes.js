@@ -5,6 +5,45 @@ const FAULT_ROW = 17;
 /// Rows of faults that overlap; what does not fit shares the last one.
 const FAULT_ROWS = 5;
 const TEXT_FROM = 26;
+/// More bars in a lane than this are drawn as a strip: which pixels have some.
+const BARS_MAX = 300;
+
+/// Where events were drawn, by their coordinates. Rows of numbers, not lists of lists: a frame makes
+/// thousands of them and should leave no garbage.
+class Hits {
+  constructor(size) {
+    this.size = size;
+    this.many = 0;
+    this.spots = new Float32Array(size * 256);
+    this.events = new Int32Array(256);
+  }
+
+  add(i, a, b, c, d) {
+    if (this.many === this.events.length) {
+      const [spots, events] = [this.spots, this.events];
+      this.spots = new Float32Array(spots.length * 2);
+      this.spots.set(spots);
+      this.events = new Int32Array(events.length * 2);
+      this.events.set(events);
+    }
+    const base = this.many * this.size;
+    this.spots[base] = a;
+    this.spots[base + 1] = b;
+    if (this.size > 2) {
+      this.spots[base + 2] = c;
+      this.spots[base + 3] = d;
+    }
+    this.events[this.many++] = i;
+  }
+
+  /// Adds to `near` what is no further than `most`, as [how far, event].
+  find(near, most, far) {
+    for (let k = 0; k < this.many; k++) {
+      const apart = far(this.spots, k * this.size);
+      if (apart < most) near.push([apart, this.events[k]]);
+    }
+  }
+}
 
 /// The chart: what is shown of the model, where, and what lies under each point.
 class Chart {
@@ -16,7 +55,8 @@ class Chart {
     this.faultRows = this.packFaults();
     this.scroll = 0;
     this.density = new Density(model.lanes.length);
-    this.hits = { points: [], lines: [], boxes: [] };
+    this.strip = new Strip();
+    this.hits = { points: new Hits(2), lines: new Hits(4), boxes: new Hits(4) };
   }
 
   /// Whether an event is stepped to, searched and drawn.
@@ -97,7 +137,7 @@ class Chart {
   /// The whole picture. What follows the pointer and the selection is on the cover instead.
   render() {
     const { pen } = this;
-    this.hits = { points: [], lines: [], boxes: [] };
+    for (const hits of Object.values(this.hits)) hits.many = 0;
     const ticks = this.scale.ticks();
     this.drawGround(ticks);
     pen.save();
@@ -238,7 +278,7 @@ class Chart {
       pen.fillStyle = color;
       pen.fillRect(x, y + 1, 2, FAULT_ROW - 3);
       this.bandText(fault.text, x, width, y + FAULT_ROW / 2 - 0.5, theme.ink);
-      this.hits.boxes.push([x, y, x + width, y + FAULT_ROW, fault.event]);
+      this.hits.boxes.add(fault.event, x, y, x + width, y + FAULT_ROW);
     });
   }
 
@@ -252,7 +292,7 @@ class Chart {
     pen.lineTo(x - 4, middle - 3.5);
     pen.lineTo(x + 4, middle - 3.5);
     pen.fill();
-    this.hits.points.push([x, middle, fault.event]);
+    this.hits.points.add(fault.event, x, middle);
     const text = x < free ? '' : this.fit(fault.text, Math.min(next - x - 8, 360));
     if (text === '') return Math.max(free, x + 8);
     pen.fillStyle = theme.soft;
@@ -260,7 +300,7 @@ class Chart {
     return x + 8 + this.measure.width(pen, text) + 10;
   }
 
-  /// Fsyncs: bars in a row of their own. Bars that touch are drawn as one.
+  /// Fsyncs: bars in a row of their own.
   drawSyncs(lane) {
     const { pen, theme, scale, model } = this;
     const n = model.lanes.indexOf(lane);
@@ -273,43 +313,26 @@ class Chart {
       pen.fillRect(scale.x(fault.from), y - 2, scale.x(fault.to) - scale.x(fault.from), bottom - y + 4);
     }
     pen.globalAlpha = 1;
-    pen.fillStyle = theme.kinds[SYNC];
-    this.drawBars(model.syncs[n], y, bottom, (i, x, right) => {
-      this.hits.boxes.push([x, y - 3, right, bottom + 3, i]);
+    this.drawBars(model.syncs[n], y, bottom, SYNC, (i, x, right) => {
+      this.hits.boxes.add(i, x, y - 3, right, bottom + 3);
     });
   }
 
-  /// Calls `one` for bars that stand on their own.
-  drawBars(spans, y, bottom, one) {
-    const { pen, scale, model: { events } } = this;
-    const { at, end } = events;
-    const few = spans.count(scale.from, scale.to) < 600;
-    const draw = (x, right, alone) => {
-      const width = Math.max(right - x, 1.5);
-      pen.fillRect(x, y, width, bottom - y);
-      if (alone >= 0) one(alone, x, x + width);
-    };
-    for (const [list, first, last] of spans.slices(scale.from, scale.to)) {
-      let x = 0;
-      let right = -1;
-      let alone = -1;
-      for (let k = first; k < last; k++) {
-        const i = list[k];
-        const stop = Math.min(scale.x(end[i]), this.width + 9);
-        if (stop < this.gutter) continue;
-        const start = Math.max(scale.x(at[i]), this.gutter - 9);
-        if (!few && start <= right + 1) {
-          right = Math.max(right, stop);
-          alone = -1;
-          continue;
-        }
-        if (right >= 0) draw(x, right, alone);
-        x = start;
-        right = stop;
-        alone = i;
-      }
-      if (right >= 0) draw(x, right, alone);
+  /// Bars in one colour. Where there are few, calls `one` for each.
+  drawBars(spans, y, bottom, cat, one) {
+    const { pen, theme, scale, width, gutter, model: { events: { at, end } } } = this;
+    if (spans.count(scale.from, scale.to) >= BARS_MAX) {
+      this.strip.draw(this, spans, y, bottom, theme.kindBytes[cat]);
+      return;
     }
+    pen.fillStyle = theme.kinds[cat];
+    spans.visit(scale.from, scale.to, (i) => {
+      const right = Math.min(scale.x(end[i]), width + 9);
+      if (right < gutter) return;
+      const x = Math.max(scale.x(at[i]), gutter - 9);
+      pen.fillRect(x, y, Math.max(right - x, 1.5), bottom - y);
+      one(i, x, Math.max(right, x + 1.5));
+    });
   }
 
   /// From question to answer.
@@ -317,10 +340,9 @@ class Chart {
     const { pen, theme, scale, model } = this;
     const n = model.lanes.indexOf(lane);
     const [y, bottom] = lane.band;
-    pen.fillStyle = theme.kinds[CLIENT];
-    if (model.operations[n].count(scale.from, scale.to) >= 600) {
+    if (model.operations[n].count(scale.from, scale.to) >= BARS_MAX) {
       pen.globalAlpha = 0.55;
-      this.drawBars(model.operations[n], y + 2, bottom - 2, () => {});
+      this.drawBars(model.operations[n], y + 2, bottom - 2, CLIENT);
       pen.globalAlpha = 1;
       return;
     }
@@ -350,7 +372,7 @@ class Chart {
       const op = texts[events.text[i]];
       this.bandText(result === 'ok' ? op : `${op}: ${result}`, x, room, (y + bottom) / 2, theme.ink);
     }
-    this.hits.boxes.push([x, y, x + width, bottom, i]);
+    this.hits.boxes.add(i, x, y, x + width, bottom);
   }
 
   drawGutter() {

@@ -12,7 +12,7 @@ const BY_WORTH = [LIFE, ELECTION, EPOCH, COMMIT, LOG, ACK, CLIENT, BEAT];
 function drawEvents(chart) {
   const { model, scale, show } = chart;
   const { from, to } = scale;
-  const dense = { marks: [], frames: [], lost: false };
+  const dense = { marks: [], frames: [] };
   let room = MARKS_MAX;
   const marks = [];
   for (const cat of BY_WORTH) {
@@ -75,7 +75,7 @@ function drawArrows(chart, cat, least = 0) {
     if (x2 < chart.gutter || x1 > chart.width) return;
     pen.moveTo(x1, y1);
     pen.lineTo(x2, y2);
-    hits.lines.push([x1, y1, x2, y2, i]);
+    hits.lines.add(i, x1, y1, x2, y2);
     if (single) addHead(heads, x1, y1, x2, y2, 5.5);
   }, least);
   pen.strokeStyle = pen.fillStyle = theme.kinds[cat];
@@ -121,7 +121,7 @@ function drawLost(chart) {
     crosses.lineTo(x2 + size, y2 + size);
     crosses.moveTo(x2 - size, y2 + size);
     crosses.lineTo(x2 + size, y2 - size);
-    hits.lines.push([x1, y1, x2, y2, i]);
+    hits.lines.add(i, x1, y1, x2, y2);
   }
   pen.strokeStyle = theme.kinds[FAULT];
   pen.lineWidth = 1;
@@ -176,7 +176,7 @@ function drawMarks(chart, labels, cat, first, last) {
     if (!chart.visible(lane) || lane.type !== 'server') continue;
     const x = scale.x(at[i]);
     FIGURES[cat](pen, x, lane.marks);
-    hits.points.push([x, lane.marks, i]);
+    hits.points.add(i, x, lane.marks);
     labels.add(by[i], x, i);
   }
   pen.fillStyle = theme.kinds[cat];
@@ -197,7 +197,7 @@ function drawHeavy(chart, labels) {
     const x = scale.x(at[i]);
     if (kind[i] === KIND.life) {
       drawLife(chart, lane, x, model.texts[text[i]]);
-      hits.points.push([x, (lane.band[0] + lane.band[1]) / 2, i]);
+      hits.points.add(i, x, (lane.band[0] + lane.band[1]) / 2);
       continue;
     }
     pen.beginPath();
@@ -205,7 +205,7 @@ function drawHeavy(chart, labels) {
     pen.fillStyle = theme.kinds[cat];
     pen.fill();
     pen.fillRect(x - 0.5, lane.band[1], 1, lane.marks - lane.band[1]);
-    hits.points.push([x, lane.marks, i]);
+    hits.points.add(i, x, lane.marks);
     labels.add(by[i], x, i);
   }
 }
