@@ -1,8 +1,10 @@
-//! `quorate-sim run | replay | shrink | export | hunt | bench`: the laboratory's command line.
+//! `quorate-sim run | replay | timeline | shrink | export | hunt | bench`: the laboratory's
+//! command line.
 //!
 //! Exit codes: 0 everything holds, 1 a property failed, 2 the command or a file is wrong, 3 the
 //! simulator itself failed.
 
+mod page;
 mod recordings;
 
 use std::path::{Path, PathBuf};
@@ -38,6 +40,8 @@ enum Commands {
     /// failed; 2 the file is no recording, or one of another build. With --rerun: 0 everything
     /// holds, 1 a property failed, 3 the simulator failed.
     Replay(recordings::ReplayArgs),
+    /// A recorded run as one HTML page: who did what when, step by step.
+    Timeline(page::TimelineArgs),
     /// The smallest scenario file that still fails as a recording does.
     ///
     /// Exit codes: 0 the file was written; 2 nothing fails in the recording, or a file is wrong; 3
@@ -134,6 +138,7 @@ pub fn main() -> ExitCode {
     match Cli::parse().command {
         Commands::Run(args) => run_command(&args),
         Commands::Replay(args) => recordings::replay_command(&args),
+        Commands::Timeline(args) => page::timeline_command(&args),
         Commands::Shrink(args) => recordings::shrink_command(&args),
         Commands::Export(args) => recordings::export_command(&args),
         Commands::Hunt(args) => hunt_command(&args),

@@ -9,6 +9,7 @@
 //! - `recording.rs` a run as a file (`.qrec`): its format; `tape.rs` and `notes.rs` fill
 //!   it, `show.rs` puts it into words
 //! - `replay.rs`    where a run differs from its recording
+//! - `timeline/`    a recording as a page to look at
 //! - `export.rs`    a recorded run as a scenario file of the repository
 //! - `shrink.rs`    from a recorded failure to the smallest file that still fails so
 //!
@@ -28,6 +29,7 @@ mod show;
 pub mod shrink;
 mod stage;
 mod tape;
+pub mod timeline;
 mod verdict;
 
 pub use run::{RunOptions, run, run_recorded, timeline};
