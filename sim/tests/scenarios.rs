@@ -107,8 +107,11 @@ fn hold(jobs: Vec<Job>) {
 fn jobs(files: &[PathBuf], seeds: &[u64]) -> Vec<Job> {
     let mut jobs = Vec::new();
     for file in files {
-        let cases = load(file).cases.len();
+        let scenario = load(file);
+        let cases = scenario.cases.len();
         let seeds = if cases > 10 { &seeds[..1] } else { seeds };
+        // A story about one seed is told with that one.
+        let seeds = scenario.seed.as_ref().map_or(seeds, std::slice::from_ref);
         for (case, seed) in (1..=cases).flat_map(|case| seeds.iter().map(move |seed| (case, seed)))
         {
             jobs.push(Job { file: file.clone(), case, seed: *seed });
@@ -168,10 +171,42 @@ fn short_chaos_holds_and_repeats() {
     hold(jobs(&short, &[1, 2, 3]));
 }
 
+#[test]
+fn the_client_contract_holds_under_chaos_and_repeats() {
+    let files = ["scenarios/chaos/contract.toml".into(), "scenarios/chaos/read_only.toml".into()];
+    hold(jobs(&files, &SEEDS));
+}
+
+/// A check that never has anything to compare would hold, too.
+#[test]
+fn each_part_of_the_client_contract_has_something_to_compare() {
+    let file = PathBuf::from("scenarios/chaos/contract.toml");
+    let (_, output) = run(&Job { file, case: 1, seed: 1 });
+    let (_, compared) = output.split_once("compared: ").expect("the verdict says what it compared");
+    let mut words = compared.split_whitespace();
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    while let (Some(id), Some(Ok(count))) = (words.next(), words.next().map(str::parse)) {
+        counts.insert(id, count);
+    }
+    for n in 1..=10 {
+        let id = format!("C-{n}");
+        let count = counts.get(id.as_str()).copied().unwrap_or(0);
+        assert!(count >= 20, "{id} compared {count} times\n{output}");
+    }
+}
+
 /// A file with `violates` holds if that is what is violated.
 #[test]
 fn every_exhibit_of_the_museum_is_caught() {
     hold(jobs(&files("museum"), &SEEDS));
+}
+
+/// What `export` put there: each with its seed, and with `violates` until it is mended.
+#[test]
+fn what_was_found_stays_as_it_was_found() {
+    if root().join("scenarios/found").is_dir() {
+        hold(jobs(&files("found"), &SEEDS));
+    }
 }
 
 #[test]

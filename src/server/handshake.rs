@@ -10,7 +10,7 @@ use crate::database::Database;
 use crate::jute::client::{ConnectRequest, ConnectResponse, CreateSessionRequest, op};
 use crate::jute::{Jute, Reader};
 use crate::pipeline::{Request, prepare};
-use crate::session::{negotiate, password};
+use crate::session::{negotiate, password, was_opened_by};
 
 impl Service {
     pub(super) fn on_connect_request(
@@ -81,7 +81,10 @@ impl Service {
         out: &mut Vec<Output>,
     ) {
         let session = request.session;
-        if self.is_read_only() && db.sessions().contains(session) {
+        // Only of a session that it opened itself does a read-only server know whether it is over:
+        // one that is unknown here may have been opened since the others were heard of last (C-5).
+        let is_foreign = db.sessions().contains(session) || !was_opened_by(self.sid, session);
+        if self.is_read_only() && is_foreign {
             return self.drop_connection(conn, db, out);
         }
         if let Some(old) = self.by_session.get(&session).copied() {

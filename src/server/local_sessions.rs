@@ -11,7 +11,8 @@
 //!
 //! LS-1  what a local session asks after its closeSession is dropped: it cannot be upgraded by
 //!       then (ZOOKEEPER-3471)
-//! LS-2  a read-only server neither opens, resumes nor ends a global session (ZOOKEEPER-3863)
+//! LS-2  a read-only server neither opens, resumes nor ends a global session (ZOOKEEPER-3863), and
+//!       tells nobody that one is over
 //!
 //! Different from Apache on purpose: a read-only server has local sessions whether or not
 //! localSessionsEnabled says so; there it can open none without it.

@@ -112,7 +112,7 @@ pub struct Service {
     pub(super) session_timeout_max_ms: i32,
     pub(super) per_address: BTreeMap<String, u32>,
     pub(super) limits: Limits,
-    sid: ServerId,
+    pub(super) sid: ServerId,
     ids: Option<IdGenerator>,
     pub(super) authority: Authority,
     serving: bool,

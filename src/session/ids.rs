@@ -32,6 +32,11 @@ impl IdGenerator {
     }
 }
 
+/// Whether a server with this id gave out the session id.
+pub fn was_opened_by(server: ServerId, session: SessionId) -> bool {
+    (session.0 ^ server.0 << 56) as u64 >> 56 == 0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -41,6 +46,15 @@ mod tests {
         let mut ids = IdGenerator::new(ServerId(1), 0x0012_d0d1);
         assert_eq!(ids.next_id(), SessionId(0x0100_0012_d0d1_0000));
         assert_eq!(ids.next_id(), SessionId(0x0100_0012_d0d1_0001));
+    }
+
+    #[test]
+    fn an_id_is_known_by_its_server() {
+        for server in [1, 2, 127, 128, 255] {
+            let session = IdGenerator::new(ServerId(server), 0xff01_0203_0405).next_id();
+            assert!(was_opened_by(ServerId(server), session), "{server}");
+            assert!(!was_opened_by(ServerId(server ^ 1), session), "{server}");
+        }
     }
 
     #[test]

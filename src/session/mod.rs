@@ -18,7 +18,7 @@ mod table;
 mod touches;
 mod tracker;
 
-pub use ids::IdGenerator;
+pub use ids::{IdGenerator, was_opened_by};
 pub use local::LocalSessions;
 pub use password::password;
 pub use table::Sessions;

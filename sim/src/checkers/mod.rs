@@ -7,7 +7,7 @@
 //! The forms are those that mean something: no pair of equal transactions satisfies an order, and
 //! followers are not the only servers that must agree.
 //!
-//! Not here: what clients see (`workload::judge`: C-1, C-2, C-5), and liveness deadlines, which
+//! Not here: what clients see (`workload::contract`: C-1 to C-10), and liveness deadlines, which
 //! need a clock that goes on when nothing happens (`liveness.rs`, asked by the lab).
 
 mod agreement;
@@ -23,6 +23,7 @@ mod history_consistency;
 mod initial_history;
 mod integrity;
 mod leader_completeness;
+mod leader_deeds;
 pub mod liveness;
 mod local_primary_order;
 pub mod log;
@@ -34,7 +35,7 @@ mod quorum_evidence;
 mod session_expiry;
 mod step_down;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod total_order;
 mod truthful_ack;
 mod vote_monotone;
@@ -43,6 +44,7 @@ mod voters_only;
 mod winner_dominance;
 
 pub use ghost::{Event, Fact, Ghost};
+pub use leader_deeds::LeaderDeeds;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -109,6 +111,7 @@ pub trait Checker {
 /// All of them, on one ghost state.
 pub struct Checkers {
     pub ghost: Ghost,
+    pub deeds: LeaderDeeds,
     checkers: Vec<Box<dyn Checker>>,
     findings: Findings,
 }
@@ -150,7 +153,12 @@ impl Checkers {
             Box::new(step_down::StepDown::default()),
             Box::new(session_expiry::SessionExpiry::default()),
         ];
-        Checkers { ghost: Ghost::new(ensemble, disks), checkers, findings: Findings::default() }
+        Checkers {
+            ghost: Ghost::new(ensemble, disks),
+            deeds: LeaderDeeds::default(),
+            checkers,
+            findings: Findings::default(),
+        }
     }
 
     /// Takes in the next fact; stamps never go back.
@@ -162,6 +170,7 @@ impl Checkers {
             checker.before(&self.ghost, fact, &mut self.findings);
         }
         self.ghost.advance(fact);
+        self.deeds.take(fact);
         for checker in &mut self.checkers {
             checker.after(&self.ghost, fact, &mut self.findings);
         }

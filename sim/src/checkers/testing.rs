@@ -68,6 +68,11 @@ impl Story {
         story
     }
 
+    /// The moment of the next fact.
+    pub(crate) fn now(&self) -> Stamp {
+        Stamp((self.now + Duration::from_millis(1)).as_nanos() as u64)
+    }
+
     pub(crate) fn wait(&mut self, by: Duration) {
         self.now += by;
     }

@@ -4,6 +4,7 @@
 //! checkers get the facts of an instant when it has settled; the run ends at the first violation.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::Duration;
@@ -11,13 +12,15 @@ use std::time::Duration;
 use quorate::base::{RoleName, ServerId, Stamp};
 
 use super::recorder::Recorder;
+use super::recording::Recording;
 use super::stage::{Checkpoint, Stage};
 use super::verdict::Verdict;
 use crate::checkers::liveness::{self, Deadlines};
 use crate::checkers::{Checkers, Ghost, Violation};
 use crate::scenario::{Case, ClientState, Expectation, Line, Scenario};
-use crate::workload::judge::judge;
-use crate::workload::{History, Outcome};
+use crate::workload::contract::{Evidence, judge};
+use crate::workload::history::Silence;
+use crate::workload::{History, Outcome, Record};
 use crate::world::{SETTLE, World, WorldOptions};
 
 /// How to run a case.
@@ -53,8 +56,30 @@ pub fn timeline(scenario: &Scenario, options: &RunOptions) -> Vec<Line> {
 
 /// Runs one case in this process.
 pub fn run(scenario: &Scenario, options: &RunOptions) -> Verdict {
+    play(scenario, options, &Rc::new(Recorder::new(options.trace, false))).0
+}
+
+/// The same, with everything that happened.
+pub fn run_recorded(scenario: &Scenario, options: &RunOptions) -> (Verdict, Recording) {
+    let recorder = Rc::new(Recorder::new(options.trace, true));
+    let (verdict, seen) = play(scenario, options, &recorder);
+    // What a broken simulator said last was perhaps never looked at.
+    let tape = recorder.take_tape(verdict.simulator.is_some()).unwrap_or_default();
+    let recording = tape.finish(scenario, options, &verdict, &seen);
+    (verdict, recording)
+}
+
+/// What is seen from outside of a run, even of one that broke off.
+#[derive(Default)]
+pub(super) struct Seen {
+    pub(super) history: Rc<RefCell<History>>,
+    /// What the checkers found, in their order.
+    pub(super) found: Rc<RefCell<Vec<Violation>>>,
+}
+
+fn play(scenario: &Scenario, options: &RunOptions, recorder: &Rc<Recorder>) -> (Verdict, Seen) {
     let case = &scenario.cases[options.case];
-    let recorder = Rc::new(Recorder::new(options.trace));
+    let seen = Seen::default();
     let world_options = WorldOptions {
         latency: scenario.latency,
         fsync: scenario.fsync,
@@ -66,7 +91,7 @@ pub fn run(scenario: &Scenario, options: &RunOptions) -> Verdict {
     let observer = recorder.clone();
     let outcome = catch_unwind(AssertUnwindSafe(|| {
         World::run(options.seed, world_options, observer, limit, |world| {
-            let mut play = Play::new(scenario, case, options, recorder.clone(), world);
+            let mut play = Play::new(scenario, case, options, recorder.clone(), world, &seen);
             async move {
                 play.whole(deadlines).await;
                 play.verdict()
@@ -74,14 +99,15 @@ pub fn run(scenario: &Scenario, options: &RunOptions) -> Verdict {
         })
     }));
     recorder.end();
-    outcome.unwrap_or_else(|payload| {
+    let verdict = outcome.unwrap_or_else(|payload| {
         let message = payload
             .downcast_ref::<String>()
             .map(String::as_str)
             .or_else(|| payload.downcast_ref::<&str>().copied());
         let simulator = Some(format!("a panic: {}", message.unwrap_or("without words")));
-        Verdict { simulator, ..empty_verdict(scenario, case, options) }
-    })
+        Verdict { simulator, hash: recorder.hash(), ..empty_verdict(scenario, case, options) }
+    });
+    (verdict, seen)
 }
 
 fn empty_verdict(scenario: &Scenario, case: &Case, options: &RunOptions) -> Verdict {
@@ -93,10 +119,12 @@ fn empty_verdict(scenario: &Scenario, case: &Case, options: &RunOptions) -> Verd
         without: options.without.clone(),
         museum: options.museum.clone(),
         violations: Vec::new(),
+        roles: Vec::new(),
         ended: Stamp(0),
         notes: 0,
         hash: 0,
         operations: (0, 0, 0),
+        compared: BTreeMap::new(),
         wanted: scenario.violates.clone(),
         simulator: None,
     }
@@ -109,8 +137,13 @@ struct Play {
     checkers: Checkers,
     history: Rc<RefCell<History>>,
     found: Vec<Violation>,
+    /// The roles of the servers of the first violation, as they were when it was found.
+    roles: Option<Vec<String>>,
+    /// What the checkers found, for whoever looks from outside.
+    checked: Rc<RefCell<Vec<Violation>>>,
     story: Duration,
     liveness: bool,
+    strict_sync: bool,
     /// Everything up to here has been looked at.
     seen: Stamp,
     verdict: Verdict,
@@ -123,8 +156,9 @@ impl Play {
         options: &RunOptions,
         recorder: Rc<Recorder>,
         world: World,
+        seen: &Seen,
     ) -> Play {
-        let history = Rc::new(RefCell::new(History::default()));
+        let history = seen.history.clone();
         let curtain = Stamp(0) + case.duration;
         recorder.begin(world.clone());
         let stage = Stage::new(scenario, options, recorder.clone(), history.clone(), curtain);
@@ -136,8 +170,11 @@ impl Play {
             stage,
             history,
             found: Vec::new(),
+            roles: None,
+            checked: seen.found.clone(),
             story: case.duration,
             liveness: scenario.liveness,
+            strict_sync: scenario.strict.iter().any(|id| id == "C-3"),
             seen: Stamp(0),
             verdict: empty_verdict(scenario, case, options),
         }
@@ -185,10 +222,17 @@ impl Play {
                 self.meet(&checkpoint);
             }
             self.checkers.take(fact);
+            let violations = self.checkers.violations().len();
+            self.recorder.seen(&self.checkers.ghost, fact.server, violations);
+            if violations > 0 && self.roles.is_none() {
+                let first = &self.checkers.violations()[0];
+                self.roles = Some(roles(&self.checkers.ghost, &first.servers));
+            }
         }
         checkpoints.for_each(|checkpoint| self.meet(&checkpoint));
         self.found.extend(self.recorder.take_halts());
         self.found.extend(self.checkers.violations().iter().cloned());
+        self.checked.replace(self.checkers.violations().to_vec());
         self.seen = upto;
     }
 
@@ -273,6 +317,7 @@ impl Play {
                 return;
             }
         }
+        let served = self.seen;
         let (world, at) = (self.world.clone(), self.seen + SLICE);
         let stage = self.stage.clone();
         world.at(at, move |world| stage.probe(world, at));
@@ -288,10 +333,34 @@ impl Play {
                 )
             })
         };
-        if self.comes("L-3", healed, deadlines.writes, written).await {
+        if self.comes("L-3", healed, deadlines.writes, written).await
+            && self.comes("L-3", healed, deadlines.writes, Play::unanswered).await
+            && !self.are_silent_since(served)
+        {
             let missing = |play: &Play| liveness::missing_equality(&play.checkers.ghost);
             self.comes("L-4", healed, deadlines.equal, missing).await;
         }
+    }
+
+    /// A request that a server owes an answer.
+    fn unanswered(&self) -> Option<String> {
+        let (ghost, history) = (&self.checkers.ghost, self.history.borrow());
+        let open = history.open(|server| ghost.server(server).is_up())?;
+        let Record { client, server, op, invoked, .. } = open;
+        Some(format!("{op:?} of client {client} at server {server}, asked at {invoked}, waits"))
+    }
+
+    /// Whether a client gave up a server that had answered it when all was well again.
+    fn are_silent_since(&mut self, served: Stamp) -> bool {
+        let ghost = &self.checkers.ghost;
+        let in_vain =
+            |silence: &&Silence| silence.heard >= served && ghost.server(silence.server).is_up();
+        let history = self.history.borrow();
+        let Some(silence) = history.silences.iter().find(in_vain) else { return false };
+        let Silence { client, server, heard, at } = silence.clone();
+        let words = format!("client {client} heard nothing of server {server} since {heard}");
+        self.found.push(Violation { id: "L-3".into(), words, at, servers: vec![server] });
+        true
     }
 
     /// Plays on until nothing is missing. False if the deadline passes, or something is violated.
@@ -317,16 +386,34 @@ impl Play {
     fn verdict(mut self) -> Verdict {
         let (sequence, complete) = super::sequence::committed(&self.world, &self.checkers.ghost);
         let history = self.history.borrow();
-        self.found.extend(judge(&history, &sequence, complete));
+        let judgement = judge(&Evidence {
+            history: &history,
+            sequence: &sequence,
+            complete,
+            observers: &self.checkers.ghost.ensemble.observers,
+            deeds: &self.checkers.deeds,
+            strict_sync: self.strict_sync,
+        });
+        self.found.extend(judgement.found);
         self.found.sort_by_key(|violation| violation.at);
         self.found.truncate(TOLD_MAX);
+        let first = self.found.first();
+        let roles = match (self.roles.take(), first) {
+            (Some(roles), Some(first)) if self.checkers.violations().first() == Some(first) => {
+                roles
+            }
+            (_, Some(first)) => roles(&self.checkers.ghost, &first.servers),
+            (_, None) => Vec::new(),
+        };
         let late = self.world.late_events();
         Verdict {
             violations: std::mem::take(&mut self.found),
+            roles,
             ended: self.seen,
             notes: self.recorder.notes(),
             hash: self.recorder.hash(),
             operations: history.counts(),
+            compared: judgement.compared,
             simulator: (late > 0).then(|| format!("{late} events came late to their readers")),
             ..self.verdict.clone()
         }
@@ -338,6 +425,19 @@ fn is_in_role(ghost: &Ghost, server: ServerId, role: RoleName) -> bool {
     let serves =
         ghost.serving.is_some() || !matches!(role, RoleName::Following | RoleName::Observing);
     ghost.running && ghost.role == role && serves
+}
+
+/// What these servers are, sorted.
+fn roles(ghost: &Ghost, servers: &[ServerId]) -> Vec<String> {
+    let role = |server: &ServerId| match ghost.servers.get(server) {
+        Some(server) if server.running => {
+            crate::scenario::action::role_word(server.role).to_owned()
+        }
+        _ => "down".to_owned(),
+    };
+    let mut roles: Vec<String> = servers.iter().map(role).collect();
+    roles.sort();
+    roles
 }
 
 /// The roles of all servers, in one line.

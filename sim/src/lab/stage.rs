@@ -150,8 +150,7 @@ impl Stage {
             return;
         }
         for action in &line.actions {
-            let fault = line.fault.map_or(String::new(), |n| format!("fault {n}: "));
-            self.0.recorder.lab_line(at, format!("{fault}{action}"));
+            self.0.recorder.lab_line(at, line.fault, action.to_string());
             self.act(world, at, action, line.place);
         }
     }
@@ -273,7 +272,7 @@ impl Stage {
 
     /// The end of all faults: what still runs may work undisturbed from now on.
     pub(super) fn heal_everything(&self, world: &World, at: Stamp) {
-        self.0.recorder.lab_line(at, "the story is over: everything heals".into());
+        self.0.recorder.lab_line(at, None, "the story is over: everything heals".into());
         self.mend(world);
         let (low, high) = self.0.scenario.fsync;
         for server in self.0.scenario.ensemble.servers() {
@@ -355,11 +354,18 @@ impl Stage {
                 every,
                 writes: workload.writes,
                 nodes: workload.nodes,
+                mix: workload.mix.clone().map(Rc::new),
             };
             let timeout = workload.session_timeout;
             let client = self.new_client(&name, number, servers.clone(), timeout, source);
             world.at(from, move |world| spawn_client(world, &name, client, from));
         }
+    }
+
+    /// Which clients of a workload take a server that only reads.
+    fn takes_read_only(&self, number: u64) -> bool {
+        let share = self.0.scenario.workload.as_ref().map_or(0.0, |workload| workload.read_only);
+        Draws::new(self.0.seed).unit("client reads only", number, 0) < share
     }
 
     fn new_client(
@@ -375,6 +381,7 @@ impl Stage {
             number,
             servers,
             session_timeout,
+            takes_read_only: self.takes_read_only(number),
             source,
             draws: Draws::new(self.0.seed),
             history: self.0.history.clone(),
@@ -402,6 +409,7 @@ impl Stage {
         config.committed_log_count = ensemble.committed_log_count;
         let uninitialised = ensemble.disks.get(&me).is_some_and(|disk| disk.uninitialised);
         config.db_autocreate = ensemble.autocreate && !uninitialised;
+        config.read_only_mode = ensemble.read_only_mode;
         config.finalize_wait = ensemble.finalize_wait;
         config.notification_interval_min = ensemble.notification_interval_min;
         config.notification_interval_max = ensemble.notification_interval_max;

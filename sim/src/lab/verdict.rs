@@ -1,5 +1,6 @@
 //! What came out of a run, in words.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -19,11 +20,15 @@ pub struct Verdict {
     pub museum: Vec<String>,
     /// The first ones, by time. Empty: everything holds.
     pub violations: Vec<Violation>,
+    /// The roles of the servers that the first of them is about, sorted.
+    pub roles: Vec<String>,
     pub ended: Stamp,
     pub notes: u64,
     pub hash: u64,
     /// Client operations that were answered, lost, and never answered.
     pub operations: (usize, usize, usize),
+    /// By the id of a client's property: how much there was to compare.
+    pub compared: BTreeMap<&'static str, u64>,
     /// Properties of which one must fail; empty if none may.
     pub wanted: Vec<String>,
     /// What the simulator did wrong itself.
@@ -94,6 +99,12 @@ impl fmt::Display for Verdict {
             write!(f, ", operations: {answered} answered, {lost} lost, {open} open")?;
         }
         write!(f, ", trace hash {:016x}", self.hash)?;
+        if !self.compared.is_empty() {
+            f.write_str("\n  compared:")?;
+            for (id, count) in &self.compared {
+                write!(f, " {id} {count}")?;
+            }
+        }
         if !self.holds() {
             write!(f, "\n  repeat: {}", self.command())?;
         }

@@ -13,6 +13,7 @@ use super::chaos::Chaos;
 use super::error::{FileError, Source, unknown_word};
 use super::frame::{self, Frame};
 use super::lexer::{Mistake, duration, duration_range, zxid};
+use super::mix::{MIX_WORDS, Mix};
 use super::timeline::Names;
 use super::{DiskContent, Ensemble, Scenario, Workload};
 
@@ -50,6 +51,7 @@ impl Compiler<'_> {
         };
         Ok(Scenario {
             file: self.source.file.clone(),
+            text: self.source.text.clone(),
             about: frame.about.into_inner().trim().to_owned(),
             source: frame.source.map(Spanned::into_inner).unwrap_or_default(),
             museum: self.museum(frame.museum.as_deref().unwrap_or(&[]))?,
@@ -59,6 +61,8 @@ impl Compiler<'_> {
                 .into_iter()
                 .map(Spanned::into_inner)
                 .collect(),
+            seed: frame.seed.as_ref().map(|seed| self.seed(seed)).transpose()?,
+            strict: self.strict(frame.strict.as_deref().unwrap_or(&[]))?,
             liveness: self.liveness(frame.liveness.as_ref())?,
             ensemble,
             latency,
@@ -301,7 +305,26 @@ impl Compiler<'_> {
             from: self.optional(frame.from.as_ref())?.unwrap_or_default(),
             until: self.optional(frame.until.as_ref())?.unwrap_or(length),
             nodes: frame.nodes.unwrap_or(8).max(1),
+            read_only: frame.read_only.unwrap_or(0.0).clamp(0.0, 1.0),
+            mix: self.mix(frame)?,
         })
+    }
+
+    fn mix(&self, frame: &frame::Workload) -> Result<Option<Mix>, FileError> {
+        let Some(weights) = &frame.mix else { return Ok(None) };
+        let words: Vec<&str> = MIX_WORDS.iter().map(|(word, _)| *word).collect();
+        for word in weights.keys() {
+            if !words.contains(&word.get_ref().as_str()) {
+                let known = unknown_word("kind of operation", word.get_ref(), &words);
+                return Err(self.at(&word.span(), known));
+            }
+        }
+        let weight = |word: &str| {
+            weights.iter().find(|(name, _)| name.get_ref() == word).map_or(0, |(_, weight)| *weight)
+        };
+        let weights = MIX_WORDS.iter().map(|(word, kind)| (*kind, weight(word))).collect();
+        let watches = frame.watches.unwrap_or(0.0).clamp(0.0, 1.0);
+        Ok(Mix::new(weights, watches))
     }
 
     fn chaos(&self, frame: &frame::Chaos, length: Duration) -> Result<Chaos, FileError> {
@@ -338,6 +361,18 @@ impl Compiler<'_> {
             exhibits.push(exhibit);
         }
         Ok(exhibits)
+    }
+
+    fn seed(&self, seed: &Spanned<i64>) -> Result<u64, FileError> {
+        let wrong = |_| self.at(&seed.span(), "expected a seed: 0 or more");
+        u64::try_from(*seed.get_ref()).map_err(wrong)
+    }
+
+    fn strict(&self, texts: &[Text]) -> Result<Vec<String>, FileError> {
+        for text in texts {
+            self.one_of(text, &["C-3"])?;
+        }
+        Ok(texts.iter().map(|text| text.get_ref().clone()).collect())
     }
 
     fn liveness(&self, text: Option<&Text>) -> Result<bool, FileError> {

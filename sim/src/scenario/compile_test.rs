@@ -4,6 +4,7 @@ use std::time::Duration;
 use quorate::base::{Epoch, ServerId, Zxid};
 
 use crate::scenario::action::When;
+use crate::scenario::mix::Kind;
 use crate::scenario::{Action, Expectation, FileError, Scenario};
 
 fn parse(text: &str) -> Result<Scenario, FileError> {
@@ -43,6 +44,14 @@ fn values_are_checked_where_they_stand() {
     assert!(error.message.contains("did you mean `ack_before_flush`"), "{error}");
     let error = refused("[ensemble]\nvoters = [1, 2, 2]\n");
     assert!(error.message.contains("different servers"), "{error}");
+}
+
+#[test]
+fn a_pinned_seed_is_a_number_from_0_on() {
+    assert_eq!(parse(&format!("seed = 7\n{THREE}")).expect("a scenario").seed, Some(7));
+    assert_eq!(parse(THREE).expect("a scenario").seed, None);
+    let error = refused(&format!("seed = -1\n{THREE}"));
+    assert_eq!((error.line, error.column), (2, 8));
 }
 
 #[test]
@@ -144,4 +153,26 @@ fn drawn_faults_repeat_and_one_left_out_moves_no_other() {
         assert_eq!(downs, ups);
     }
     assert!(seen > 100, "{seen} lines in all");
+}
+
+#[test]
+fn a_mix_says_what_clients_ask_for_by_weight() {
+    let workload = "[workload]\nclients = 2\nwatches = 0.5\n";
+    let scenario = parse(&format!("{THREE}{workload}mix = {{ get = 3, multi = 1 }}\n"));
+    let mix = scenario.expect("a scenario").workload.and_then(|w| w.mix).expect("a mix");
+    let drawn: Vec<Kind> = (0..4).map(|draw| mix.kind(draw)).collect();
+    assert_eq!(drawn, [Kind::Multi, Kind::Get, Kind::Get, Kind::Get]);
+    assert_eq!(mix.watches, 0.5);
+    let plain = parse(&format!("{THREE}{workload}")).expect("a scenario");
+    assert!(plain.workload.is_some_and(|w| w.mix.is_none()));
+    let error = refused(&format!("{THREE}{workload}mix = {{ get = 3, mutli = 1 }}\n"));
+    assert_eq!(error.line, 7);
+    assert!(error.message.contains("did you mean `multi`"), "{error}");
+}
+
+#[test]
+fn only_what_can_be_strict_may_be() {
+    let scenario = parse(&format!("strict = [\"C-3\"]\n{THREE}")).expect("a scenario");
+    assert_eq!(scenario.strict, ["C-3"]);
+    assert!(parse(&format!("strict = [\"C-4\"]\n{THREE}")).is_err());
 }

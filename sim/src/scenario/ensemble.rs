@@ -51,6 +51,7 @@ impl Compiler<'_> {
             snap_count: frame.snap_count.unwrap_or(100_000),
             committed_log_count: frame.commit_log_count.unwrap_or(500),
             autocreate: frame.autocreate.unwrap_or(true),
+            read_only_mode: frame.read_only_mode.unwrap_or(false),
             disks,
             committed: Zxid::ZERO,
         };

@@ -16,6 +16,8 @@ pub(super) struct Frame {
     pub(super) liveness: Option<Text>,
     pub(super) museum: Option<Vec<Text>>,
     pub(super) violates: Option<Vec<Text>>,
+    pub(super) seed: Option<Spanned<i64>>,
+    pub(super) strict: Option<Vec<Text>>,
     pub(super) ensemble: Ensemble,
     #[serde(default)]
     pub(super) network: Network,
@@ -46,6 +48,7 @@ pub(super) struct Ensemble {
     pub(super) snap_count: Option<u32>,
     pub(super) commit_log_count: Option<usize>,
     pub(super) autocreate: Option<bool>,
+    pub(super) read_only_mode: Option<bool>,
     pub(super) committed: Option<Text>,
     #[serde(default)]
     pub(super) disk: BTreeMap<Spanned<String>, Disk>,
@@ -87,6 +90,10 @@ pub(super) struct Workload {
     pub(super) from: Option<Text>,
     pub(super) until: Option<Text>,
     pub(super) nodes: Option<u32>,
+    pub(super) watches: Option<f64>,
+    pub(super) read_only: Option<f64>,
+    /// Weights of kinds of operations.
+    pub(super) mix: Option<BTreeMap<Spanned<String>, u64>>,
 }
 
 /// Most so many faults of a class a minute; each seed draws its own rate up to it.

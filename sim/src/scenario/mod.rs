@@ -16,6 +16,8 @@ pub mod error;
 mod frame;
 pub mod lexer;
 mod links;
+pub mod mix;
+pub mod story;
 pub mod timeline;
 
 pub use action::{Action, ClientAct, ClientState, Expectation, Line, Trigger, When};
@@ -33,6 +35,8 @@ use quorate::base::{Epoch, Exhibit, ServerId, Zxid};
 #[derive(Clone, Debug)]
 pub struct Scenario {
     pub file: PathBuf,
+    /// All of the file.
+    pub text: String,
     pub about: String,
     pub source: String,
     pub ensemble: Ensemble,
@@ -45,6 +49,10 @@ pub struct Scenario {
     pub museum: Vec<Exhibit>,
     /// Properties of which one must fail: the file shows a bug, and that it is caught.
     pub violates: Vec<String>,
+    /// The seed this story is about; any, if it says none.
+    pub seed: Option<u64>,
+    /// Properties held in a stronger form than ZooKeeper promises: C-3.
+    pub strict: Vec<String>,
     /// False where the ensemble cannot be available: the file says so, and the liveness
     /// deadlines do not run.
     pub liveness: bool,
@@ -70,6 +78,8 @@ pub struct Ensemble {
     pub committed_log_count: usize,
     /// `db.autocreate`: whether an empty directory may vote without an `initialize` file.
     pub autocreate: bool,
+    /// `readonlymode.enabled`: servers without a leader serve reads.
+    pub read_only_mode: bool,
     pub disks: BTreeMap<ServerId, DiskContent>,
     /// Up to here the contents of the disks had been committed.
     pub committed: Zxid,
@@ -137,6 +147,10 @@ pub struct Workload {
     pub until: Duration,
     /// How many znodes the clients share.
     pub nodes: u32,
+    /// The share of clients that take a server that only reads.
+    pub read_only: f64,
+    /// What the clients ask for; without one, reads and `writes` alone.
+    pub mix: Option<mix::Mix>,
 }
 
 impl Scenario {

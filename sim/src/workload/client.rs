@@ -4,6 +4,9 @@
 //!     Disconnected (connection lost, or silent for 2/3 of the timeout): another server, the same
 //!     session and the last zxid seen; a refused session is over, and the next one is new
 //!
+//! What was watched is set again by the first request of a new connection. A client with a mix also
+//! leaves of its own accord: to another server, into silence, or for good and begins anew.
+//!
 //! One task. Replies and timers are taken in the order of their stamps: a timer is looked at only
 //! when everything that arrived before it certainly was (`link.rs`). All randomness is keyed.
 
@@ -15,22 +18,34 @@ use std::time::Duration;
 use bytes::Bytes;
 use quorate::base::{ServerId, SessionId, Stamp, Zxid};
 use quorate::jute::client::{
-    ConnectRequest, ConnectResponse, ReplyHeader, RequestHeader, code, op, xid,
+    ConnectRequest, ConnectResponse, ReplyHeader, RequestHeader, WatcherEvent, code, event, op, xid,
 };
 use quorate::jute::{Jute, Reader};
 use quorate::runtime::{HostPort, Runtime};
 use tokio::sync::Notify;
 
-use super::history::{Complaint, History, Outcome, Record};
+use super::history::{Complaint, Connection, Frame, History, Outcome, Record, Silence, WatchEvent};
 use super::link::{Link, Next};
-use super::op::{Answer, Memory, Op, Session};
+use super::memory::Memory;
+use super::mix::{self, Act};
+use super::op::{Op, Session};
+use super::plain;
+use super::registered::Registered;
 use crate::draw::Draws;
+use crate::scenario::mix::Mix;
 
 /// Where a client's operations come from.
 #[derive(Clone, Debug)]
 pub enum Source {
-    /// Drawn at a rate, from one moment to another.
-    Drawn { from: Stamp, until: Stamp, every: Duration, writes: f64, nodes: u32 },
+    /// Drawn at a rate, from one moment to another; `writes` counts where there is no mix.
+    Drawn {
+        from: Stamp,
+        until: Stamp,
+        every: Duration,
+        writes: f64,
+        nodes: u32,
+        mix: Option<Rc<Mix>>,
+    },
     /// Told by a scenario's timeline.
     Told(Rc<Script>),
 }
@@ -71,6 +86,8 @@ pub struct Client {
     /// Tried in turn: from the first one on if told what to do, else from a drawn one.
     pub servers: Vec<ServerId>,
     pub session_timeout: Duration,
+    /// Whether a server that only reads will do.
+    pub takes_read_only: bool,
     pub source: Source,
     pub draws: Draws,
     pub history: Rc<RefCell<History>>,
@@ -81,6 +98,8 @@ const PIPELINE: usize = 4;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// Between two attempts to connect.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(400));
+/// Between leaving one server and going on at another.
+const MOVE: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(100));
 /// How long the answer to a ConnectRequest may take.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -101,6 +120,10 @@ struct Running<R: Runtime> {
     session: Session,
     last_zxid: Zxid,
     memory: Memory,
+    registered: Registered,
+    /// The number of the connection in the history, and whether its server only reads.
+    connection: usize,
+    read_only: bool,
     /// Numbers of draws: operations begun, attempts to connect.
     ops: u64,
     attempts: u64,
@@ -113,40 +136,74 @@ enum Ended {
     /// The connection is over; when that was known.
     Lost(Stamp),
     /// The client closed its session.
-    Closed,
+    Closed(Stamp),
+    /// The client left, to go on elsewhere.
+    Left(Stamp),
+    /// The client left, and lets its session lapse.
+    Silent(Stamp),
+}
+
+/// What a client does when it is its turn.
+enum Turn {
+    Send(Vec<u8>),
+    End(Ended),
 }
 
 impl Client {
     /// Runs until the script closes the session, or for ever. `at` is when it begins.
     pub async fn run<R: Runtime>(self, rt: R, mut at: Stamp) {
+        let is_told = matches!(self.source, Source::Told(_));
         let mut running = Running {
             rt,
             spec: self,
             session: Session::default(),
             last_zxid: Zxid::ZERO,
             memory: Memory::default(),
+            registered: Registered::default(),
+            connection: 0,
+            read_only: false,
             ops: 0,
             attempts: 0,
             xid: 0,
             waiting: VecDeque::new(),
             closed: false,
         };
-        while let Ended::Lost(when) = running.connected_once(at).await {
-            at = running.lose(when).await;
+        loop {
+            let ended = running.connected_once(at).await;
+            if is_told && matches!(ended, Ended::Closed(_)) {
+                return;
+            }
+            at = running.lose(ended).await;
         }
     }
 }
 
 impl<R: Runtime> Running<R> {
     /// Everything that was asked and not answered is lost; then a pause.
-    async fn lose(&mut self, at: Stamp) -> Stamp {
+    async fn lose(&mut self, ended: Ended) -> Stamp {
+        let draws = self.spec.draws;
+        let pause = |what, range| draws.between(what, self.spec.number, self.attempts, range);
+        let timeout = Duration::from_millis(self.session.timeout_ms.max(0) as u64);
+        let (at, next) = match ended {
+            Ended::Lost(at) | Ended::Closed(at) => (at, at + pause("client pause", PAUSE)),
+            Ended::Left(at) => (at, at + pause("client moves", MOVE)),
+            Ended::Silent(at) => (at, at + timeout * 3 / 2 + pause("client pause", PAUSE)),
+        };
         for waiting in self.waiting.drain(..) {
             self.spec.history.borrow_mut().complete(waiting.number, Outcome::Lost { at });
         }
-        let draws = self.spec.draws;
-        let next = at + draws.between("client pause", self.spec.number, self.attempts, PAUSE);
+        if std::mem::take(&mut self.closed) {
+            self.forget_session();
+        }
         self.rt.sleep_until(next).await;
         next
+    }
+
+    /// The next session is a new one, with nothing seen and nothing watched.
+    fn forget_session(&mut self) {
+        self.session = Session::default();
+        self.last_zxid = Zxid::ZERO;
+        self.registered = Registered::default();
     }
 
     fn server(&self) -> ServerId {
@@ -167,7 +224,13 @@ impl<R: Runtime> Running<R> {
         let Ok(stream) = stream else { return Ended::Lost(at) };
         let mut link = Link::new(stream);
         match self.handshake(&mut link, server, at).await {
-            Ok(at) => self.serve(&mut link, server, at).await,
+            Ok(at) => {
+                let ended = self.serve(&mut link, server, at).await;
+                if let Ended::Left(at) | Ended::Silent(at) = ended {
+                    link.leave(at);
+                }
+                ended
+            }
             Err(at) => Ended::Lost(at),
         }
     }
@@ -183,7 +246,7 @@ impl<R: Runtime> Running<R> {
             timeout_ms: self.spec.session_timeout.as_millis() as i32,
             session: self.session.id,
             password: Some(password),
-            read_only: Some(false),
+            read_only: Some(self.spec.takes_read_only),
         }
     }
 
@@ -209,14 +272,33 @@ impl<R: Runtime> Running<R> {
                 let mut history = self.spec.history.borrow_mut();
                 history.expired.push((self.session.id, at, server));
             }
-            self.session = Session::default();
-            self.last_zxid = Zxid::ZERO;
+            self.forget_session();
             return Err(at);
         }
-        if self.session.id == SessionId(0) {
-            let name = self.spec.name.clone();
-            self.spec.history.borrow_mut().sessions.insert(response.session, name);
+        self.read_only = response.read_only == Some(true);
+        let mut history = self.spec.history.borrow_mut();
+        if self.read_only && !self.spec.takes_read_only {
+            let words = "only reads, and was not asked whether that will do".into();
+            history.complaints.push(self.complaint("C-10", at, server, words));
         }
+        if self.session.id == SessionId(0) {
+            history.sessions.insert(response.session, self.spec.name.clone());
+            if self.read_only {
+                history.local.insert(response.session);
+            }
+        } else if self.session.id != response.session {
+            let words = format!("answered for session {}", response.session);
+            history.complaints.push(self.complaint("C-2", at, server, words));
+        }
+        self.connection = history.connect(Connection {
+            client: self.spec.name.clone(),
+            session: response.session,
+            server,
+            opened: at,
+            read_only: self.read_only,
+            frames: Vec::new(),
+        });
+        drop(history);
         self.session = Session {
             id: response.session,
             password: response.password.unwrap_or_default(),
@@ -233,6 +315,12 @@ impl<R: Runtime> Running<R> {
     ) -> Ended {
         let timeout = Duration::from_millis(self.session.timeout_ms.max(1) as u64);
         let (mut heard, mut sent) = (now, now);
+        if let Some(again) = self.registered.again(self.last_zxid) {
+            let frame = self.ask(again, now, server);
+            if link.write(now, &frame).await.is_err() {
+                return Ended::Lost(now);
+            }
+        }
         loop {
             // What is due first: an operation, a ping, or giving the connection up.
             let op_at = self.next_op_at().map(|at| at.max(now));
@@ -251,16 +339,27 @@ impl<R: Runtime> Running<R> {
                         return Ended::Lost(at);
                     }
                     if self.closed {
-                        return Ended::Closed;
+                        return Ended::Closed(at);
                     }
                 }
                 Next::Over(at) => return Ended::Lost(at),
-                Next::Due if due == dead_at => return Ended::Lost(due),
+                Next::Due if due == dead_at => {
+                    let client = self.spec.name.clone();
+                    let silence = Silence { client, server, heard, at: due };
+                    self.spec.history.borrow_mut().silences.push(silence);
+                    return Ended::Lost(due);
+                }
                 Next::Due => {
                     (now, sent) = (due, due);
-                    let frame = match op_at == Some(due) {
-                        true => self.next_op(due, server),
-                        false => RequestHeader { xid: xid::PING, op: op::PING }.to_jute(),
+                    let turn = match op_at == Some(due) {
+                        true => self.next_turn(due, server),
+                        false => {
+                            Turn::Send(RequestHeader { xid: xid::PING, op: op::PING }.to_jute())
+                        }
+                    };
+                    let frame = match turn {
+                        Turn::Send(frame) => frame,
+                        Turn::End(ended) => return ended,
                     };
                     if link.write(due, &frame).await.is_err() {
                         return Ended::Lost(due);
@@ -295,31 +394,49 @@ impl<R: Runtime> Running<R> {
         }
     }
 
-    fn next_op(&mut self, at: Stamp, server: ServerId) -> Vec<u8> {
-        let op = match &self.spec.source {
+    fn next_turn(&mut self, at: Stamp, server: ServerId) -> Turn {
+        let act = match &self.spec.source {
             Source::Told(script) => {
                 let (_, op) = script.queue.borrow_mut().pop_front().expect("it was due");
-                op
+                Act::Ask(op)
+            }
+            Source::Drawn { nodes, mix: Some(mix), .. } => {
+                let (number, n) = (self.spec.number, self.ops);
+                mix::draw(&self.spec.draws, number, n, mix, *nodes, &self.memory)
             }
             Source::Drawn { writes, nodes, .. } => {
                 let (number, n) = (self.spec.number, self.ops);
-                super::op::draw(&self.spec.draws, number, n, *writes, *nodes, &self.memory)
+                let draws = &self.spec.draws;
+                Act::Ask(plain::draw(draws, number, n, *writes, *nodes, &self.memory))
             }
         };
         self.ops += 1;
-        self.xid += 1;
+        match act {
+            Act::Ask(op) => Turn::Send(self.ask(op, at, server)),
+            Act::Reconnect => Turn::End(Ended::Left(at)),
+            Act::Lapse => Turn::End(Ended::Silent(at)),
+        }
+    }
+
+    /// Takes note of a request; its bytes.
+    fn ask(&mut self, op: Op, at: Stamp, server: ServerId) -> Vec<u8> {
+        let xid = op.fixed_xid().unwrap_or_else(|| {
+            self.xid += 1;
+            self.xid
+        });
         let record = Record {
             client: self.spec.name.clone(),
             session: self.session.id,
-            xid: self.xid,
+            xid,
             server,
+            read_only: self.read_only,
             op: op.clone(),
             invoked: at,
             outcome: None,
         };
-        let bytes = op.encode(self.xid);
+        let bytes = op.encode(xid);
         let number = self.spec.history.borrow_mut().invoke(record);
-        self.waiting.push_back(Waiting { xid: self.xid, number, op });
+        self.waiting.push_back(Waiting { xid, number, op });
         bytes
     }
 
@@ -330,8 +447,13 @@ impl<R: Runtime> Running<R> {
             self.complain("C-2", at, server, "sent a reply without a header".into());
             return false;
         };
-        if header.xid == xid::PING || header.xid == xid::NOTIFICATION {
-            return true;
+        match header.xid {
+            xid::PING => {
+                self.arrived(Frame::Ping { at, zxid: header.zxid });
+                return true;
+            }
+            xid::NOTIFICATION => return self.on_event(at, server, header.zxid, &mut reader),
+            _ => {}
         }
         let Some(waiting) = self.waiting.pop_front() else {
             self.complain("C-2", at, server, format!("answered {} unasked", header.xid));
@@ -354,31 +476,42 @@ impl<R: Runtime> Running<R> {
             _ => None,
         };
         self.last_zxid = self.last_zxid.max(header.zxid);
-        self.remember(&waiting.op, answer.as_ref());
+        self.memory.learn(&waiting.op, answer.as_ref());
+        self.registered.answered(&waiting.op, header.err);
         self.closed = waiting.op == Op::Close;
+        self.arrived(Frame::Reply(waiting.number));
         let outcome = Outcome::Reply { at, zxid: header.zxid, err: header.err, answer };
         self.spec.history.borrow_mut().complete(waiting.number, outcome);
         true
     }
 
-    fn remember(&mut self, op: &Op, answer: Option<&Answer>) {
-        match (op, answer) {
-            (Op::Create { ephemeral: false, .. }, Some(Answer::Created(path)))
-                if !path.starts_with("/k") =>
-            {
-                self.memory.created.push(path.clone());
-            }
-            (Op::Delete { path, .. }, _) => self.memory.created.retain(|known| known != path),
-            (_, Some(Answer::Data(_, stat) | Answer::Stat(stat))) => {
-                self.memory.seen_version = stat.version;
-            }
-            _ => {}
+    fn on_event(&mut self, at: Stamp, server: ServerId, zxid: Zxid, from: &mut Reader) -> bool {
+        let Ok(event) = WatcherEvent::decode(from) else {
+            self.complain("C-4", at, server, "sent an event that is none".into());
+            return false;
+        };
+        if event.state != event::STATE_SYNC_CONNECTED {
+            let words = format!("sent an event of state {}", event.state);
+            self.complain("C-4", at, server, words);
         }
+        let WatcherEvent { kind, path, .. } = event;
+        self.registered.fired(kind, &path);
+        self.arrived(Frame::Event(WatchEvent { at, zxid, kind, path }));
+        true
+    }
+
+    fn arrived(&self, frame: Frame) {
+        self.spec.history.borrow_mut().arrived(self.connection, frame);
     }
 
     fn complain(&self, id: &'static str, at: Stamp, server: ServerId, words: String) {
+        let complaint = self.complaint(id, at, server, words);
+        self.spec.history.borrow_mut().complaints.push(complaint);
+    }
+
+    fn complaint(&self, id: &'static str, at: Stamp, server: ServerId, words: String) -> Complaint {
         let words = format!("server {server} {words} (client {})", self.spec.name);
-        self.spec.history.borrow_mut().complaints.push(Complaint { id, at, server, words });
+        Complaint { id, at, server, words }
     }
 }
 

@@ -39,6 +39,11 @@ impl<S: Stream> Link<S> {
         self.stream.write_all(&frame).await.map_err(|_| ())
     }
 
+    /// Closes the connection at this moment.
+    pub(super) fn leave(mut self, at: Stamp) {
+        self.stream.begin_write(at, Label::CLIENT);
+    }
+
     /// The next frame, unless it arrives later than `due`.
     pub(super) async fn next<R: Runtime>(&mut self, rt: &R, due: Stamp) -> Next {
         loop {

@@ -1,19 +1,26 @@
 //! Simulated ZooKeeper clients, what they see, and whether it was right.
 //!
-//! - `op.rs`       operations a client can ask for, their bytes, and what is drawn for a workload
-//! - `client.rs`   one client: connects, keeps its session over reconnects, pings, asks, reads
-//! - `history.rs`  every operation with its invocation and its reply
-//! - `model.rs`    the reference tree: what a committed transaction does
-//! - `judge.rs`    C-1, C-2, C-5: the history against the committed sequence
-//!
-//! Not here: watches (C-4), strong sync (C-3) and multi.
+//! - `op.rs`          operations a client can ask for, and their bytes
+//! - `plain.rs`       what is drawn for a workload of reads and writes alone
+//! - `mix.rs`         what is drawn for a workload with a mix: everything
+//! - `memory.rs`      what a client remembers when it chooses
+//! - `registered.rs`  the watches a client believes to have
+//! - `client.rs`      one client: connects, keeps its session over reconnects, pings, asks, reads
+//! - `link.rs`        its connection: frames and timers in one order
+//! - `history.rs`     every operation with its reply, every event, connection by connection
+//! - `model.rs`       the reference tree: what a committed transaction does
+//! - `contract`       C-1 to C-10: the history against the committed sequence
 
 pub mod client;
+pub mod contract;
 pub mod history;
-pub mod judge;
 mod link;
+mod memory;
+mod mix;
 pub mod model;
 pub mod op;
+mod plain;
+mod registered;
 
 pub use client::{Client, Script, Source};
 pub use history::{History, Outcome, Record};

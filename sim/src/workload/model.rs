@@ -1,19 +1,26 @@
 //! The reference tree: what each committed transaction does to znodes and sessions.
 //!                                                               (DataTree.processTxn, facts 1.6)
 //!
-//! Written for clarity alone: the server's own tree shares nothing with it.
+//! Written for clarity alone: the server's own tree shares nothing with it but the formula of
+//! Apache's tree digest, by which the two are compared node by node and field by field.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use bytes::Bytes;
 use quorate::base::{SessionId, Zxid};
-use quorate::jute::data::Stat;
+use quorate::jute::client::{code, event};
+use quorate::jute::data::{Acl, Stat, StatPersisted, perms};
 use quorate::jute::txn::{Proposal, Txn, TxnHeader, kind};
+use quorate::tree::node_digest;
 
-/// A znode. `cversion` counts child creations.
-#[derive(Clone, Debug, Default)]
+use super::op::{Op, for_anyone};
+
+/// A znode. `cversion` counts child creations, `owner` is the ephemeralOwner as stored.
+#[derive(Clone, Debug)]
 struct Node {
     data: Option<Bytes>,
+    acl: Rc<Vec<Acl>>,
     czxid: Zxid,
     mzxid: Zxid,
     pzxid: Zxid,
@@ -26,20 +33,99 @@ struct Node {
     children: BTreeSet<String>,
 }
 
+/// The owners that are no sessions: containers have this one, TTL nodes a first byte of 0xFF.
+const CONTAINER: i64 = i64::MIN;
+
+impl Node {
+    fn new(acl: Rc<Vec<Acl>>) -> Node {
+        Node {
+            data: Some(Bytes::new()),
+            acl,
+            czxid: Zxid::ZERO,
+            mzxid: Zxid::ZERO,
+            pzxid: Zxid::ZERO,
+            ctime: 0,
+            mtime: 0,
+            version: 0,
+            cversion: 0,
+            aversion: 0,
+            owner: 0,
+            children: BTreeSet::new(),
+        }
+    }
+
+    fn session(&self) -> Option<SessionId> {
+        let is_ttl = (self.owner as u64) >> 56 == 0xff;
+        (self.owner != 0 && self.owner != CONTAINER && !is_ttl).then_some(SessionId(self.owner))
+    }
+
+    /// Clients of a workload are nobody in particular.
+    fn allows(&self, wanted: i32) -> bool {
+        let lets_in = |entry: &Acl| entry.id.scheme == "world" && entry.perms & wanted != 0;
+        self.acl.is_empty() || self.acl.iter().any(lets_in)
+    }
+
+    fn digest(&self, path: &str) -> u64 {
+        let stat = StatPersisted {
+            czxid: self.czxid,
+            mzxid: self.mzxid,
+            ctime: self.ctime,
+            mtime: self.mtime,
+            version: self.version,
+            cversion: self.cversion,
+            aversion: self.aversion,
+            ephemeral_owner: self.owner,
+            pzxid: self.pzxid,
+        };
+        node_digest(if path.is_empty() { "/" } else { path }, self.data.as_deref(), &stat)
+    }
+}
+
+/// What happened to a node, for those who watch it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    pub path: String,
+    /// A value of `jute::client::event`.
+    pub kind: i32,
+    /// Whether everybody could read the node then; who cannot is not told.
+    pub readable: bool,
+    /// The parent and whether it could be read, where its children changed.
+    pub parent: Option<(String, bool)>,
+}
+
+/// What a transaction did.
+#[derive(Clone, Debug, Default)]
+pub struct Effects {
+    /// In the order of their events.
+    pub changes: Vec<Change>,
+    /// The stat that each part of a multi left, or the one part of another transaction.
+    pub stats: Vec<Option<Stat>>,
+    /// What is wrong with it (C-5).
+    pub wrong: Option<String>,
+}
+
 /// Tree and sessions at one zxid.
 #[derive(Clone, Debug)]
 pub struct Model {
+    /// The root is kept under the empty path, so that every parent is found by cutting at a slash.
     nodes: BTreeMap<String, Node>,
     /// Sessions that were closed, and at which zxid.
     closed: BTreeMap<SessionId, Zxid>,
+    digest: u64,
 }
 
 impl Default for Model {
     /// What an empty server holds.
     fn default() -> Model {
-        let mut model = Model { nodes: BTreeMap::new(), closed: BTreeMap::new() };
+        let mut model = Model { nodes: BTreeMap::new(), closed: BTreeMap::new(), digest: 0 };
+        let open = Rc::new(Acl::open());
         for path in ["", "/zookeeper", "/zookeeper/config", "/zookeeper/quota"] {
-            model.nodes.insert(path.to_owned(), Node::default());
+            let node = match path {
+                "/zookeeper/config" => Node::new(Rc::new(for_anyone(perms::READ))),
+                _ => Node::new(open.clone()),
+            };
+            model.digest = model.digest.wrapping_add(node.digest(path));
+            model.nodes.insert(path.to_owned(), node);
             if let Some((parent, name)) = path.rsplit_once('/')
                 && let Some(parent) = model.nodes.get_mut(parent)
             {
@@ -50,40 +136,50 @@ impl Default for Model {
     }
 }
 
-/// The root is kept under the empty path, so that every parent is found by cutting at a slash.
 fn key(path: &str) -> &str {
     if path == "/" { "" } else { path }
 }
 
+/// The parent's key.
+pub fn parent_of(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(parent, _)| parent)
+}
+
 impl Model {
+    fn node(&self, path: &str) -> Option<&Node> {
+        self.nodes.get(key(path))
+    }
+
     pub fn exists(&self, path: &str) -> bool {
-        self.nodes.contains_key(key(path))
+        self.node(path).is_some()
     }
 
-    pub fn has_children(&self, path: &str) -> bool {
-        self.nodes.get(key(path)).is_some_and(|node| !node.children.is_empty())
-    }
-
-    pub fn is_ephemeral(&self, path: &str) -> bool {
-        self.nodes.get(key(path)).is_some_and(|node| node.owner > 0)
-    }
-
-    pub fn version(&self, path: &str) -> Option<i32> {
-        self.nodes.get(key(path)).map(|node| node.version)
+    /// Whether everybody may do this with the node, or there is none.
+    pub fn allows(&self, path: &str, wanted: i32) -> bool {
+        self.node(path).is_none_or(|node| node.allows(wanted))
     }
 
     pub fn data(&self, path: &str) -> Option<Option<Bytes>> {
-        self.nodes.get(key(path)).map(|node| node.data.clone())
+        self.node(path).map(|node| node.data.clone())
+    }
+
+    pub fn acl(&self, path: &str) -> Option<&[Acl]> {
+        self.node(path).map(|node| node.acl.as_slice())
     }
 
     /// Sorted names.
     pub fn children(&self, path: &str) -> Option<Vec<String>> {
-        self.nodes.get(key(path)).map(|node| node.children.iter().cloned().collect())
+        self.node(path).map(|node| node.children.iter().cloned().collect())
+    }
+
+    /// How many children this node, as it was created at this zxid, has had.
+    pub fn creations(&self, path: &str) -> Option<(Zxid, i32)> {
+        self.node(path).map(|node| (node.czxid, node.cversion))
     }
 
     /// What a client sees.
     pub fn stat(&self, path: &str) -> Option<Stat> {
-        let node = self.nodes.get(key(path))?;
+        let node = self.node(path)?;
         let children = node.children.len() as i32;
         Some(Stat {
             czxid: node.czxid,
@@ -93,7 +189,7 @@ impl Model {
             version: node.version,
             cversion: node.cversion.wrapping_mul(2).wrapping_sub(children),
             aversion: node.aversion,
-            ephemeral_owner: node.owner,
+            ephemeral_owner: node.session().map_or(0, |session| session.0),
             data_length: node.data.as_ref().map_or(0, |data| data.len() as i32),
             num_children: children,
             pzxid: node.pzxid,
@@ -104,63 +200,141 @@ impl Model {
         self.closed.contains_key(&session)
     }
 
-    /// The paths a session owns.
-    fn owned_by(&self, session: SessionId) -> Vec<String> {
-        let owned = self.nodes.iter().filter(|(_, node)| node.owner == session.0);
-        owned.map(|(path, _)| path.clone()).collect()
+    /// Apache's digest of the whole tree.
+    pub fn digest(&self) -> u64 {
+        self.digest
     }
 
-    /// Applies one transaction. Answers what is wrong about it (C-5), if something is.
-    pub fn apply(&mut self, proposal: &Proposal) -> Option<String> {
-        self.apply_txn(&proposal.header, &proposal.txn)
+    /// The error this write, or part of a multi, must get now; `None` if it must succeed. Checks
+    /// come in Apache's order (facts 1.5).
+    pub fn failure(&self, op: &Op) -> Option<i32> {
+        match op {
+            Op::Create(create) => {
+                let Some(parent) = self.nodes.get(parent_of(&create.path)) else {
+                    return Some(code::NO_NODE);
+                };
+                if !parent.allows(perms::CREATE) {
+                    Some(code::NO_AUTH)
+                } else if !create.sequential && self.exists(&create.path) {
+                    Some(code::NODE_EXISTS)
+                } else if parent.session().is_some() {
+                    Some(code::NO_CHILDREN_FOR_EPHEMERALS)
+                } else {
+                    None
+                }
+            }
+            Op::Delete { path, version } => {
+                let Some(parent) = self.nodes.get(parent_of(path)) else {
+                    return Some(code::NO_NODE);
+                };
+                if !parent.allows(perms::DELETE) {
+                    return Some(code::NO_AUTH);
+                }
+                let Some(node) = self.node(path) else { return Some(code::NO_NODE) };
+                let not_empty = (!node.children.is_empty()).then_some(code::NOT_EMPTY);
+                wrong_version(*version, node.version).or(not_empty)
+            }
+            Op::Set { path, version, .. } => self.conditional(path, perms::WRITE, *version),
+            Op::Check { path, version } => self.conditional(path, perms::READ, *version),
+            Op::SetAcl { path, version, .. } => match self.node(path) {
+                None => Some(code::NO_NODE),
+                Some(node) if !node.allows(perms::ADMIN) => Some(code::NO_AUTH),
+                Some(node) => wrong_version(*version, node.aversion),
+            },
+            _ => None,
+        }
     }
 
-    fn apply_txn(&mut self, header: &TxnHeader, txn: &Txn) -> Option<String> {
-        match txn {
+    fn conditional(&self, path: &str, wanted: i32, version: i32) -> Option<i32> {
+        match self.node(path) {
+            None => Some(code::NO_NODE),
+            Some(node) if !node.allows(wanted) => Some(code::NO_AUTH),
+            Some(node) => wrong_version(version, node.version),
+        }
+    }
+
+    /// Applies one transaction.
+    pub fn apply(&mut self, proposal: &Proposal) -> Effects {
+        let mut effects = Effects::default();
+        match &proposal.txn {
+            // One failed part: none of them happens.
+            Txn::Multi(parts) if parts.iter().any(|(kind, _)| *kind == kind::ERROR) => {}
+            Txn::Multi(parts) => {
+                for (_, part) in parts {
+                    self.apply_part(&proposal.header, part, &mut effects);
+                }
+            }
+            txn => self.apply_part(&proposal.header, txn, &mut effects),
+        }
+        effects
+    }
+
+    /// Applies a transaction that is no multi, or one part of one.
+    pub fn apply_part(&mut self, header: &TxnHeader, txn: &Txn, out: &mut Effects) {
+        let path = match txn {
             Txn::Create(t) => {
                 let owner = if t.ephemeral { header.client_id.0 } else { 0 };
-                return self.create(header, &t.path, &t.data, owner, t.parent_cversion);
+                self.create(header, &t.path, (&t.data, &t.acl), (owner, t.parent_cversion), out);
+                Some(&t.path)
             }
             Txn::CreateTtl(t) => {
-                return self.create(header, &t.path, &t.data, 0, t.parent_cversion);
+                let owner = (0xff << 56) | t.ttl;
+                self.create(header, &t.path, (&t.data, &t.acl), (owner, t.parent_cversion), out);
+                Some(&t.path)
             }
             Txn::CreateContainer(t) => {
-                return self.create(header, &t.path, &t.data, 0, t.parent_cversion);
+                let how = (CONTAINER, t.parent_cversion);
+                self.create(header, &t.path, (&t.data, &t.acl), how, out);
+                Some(&t.path)
             }
-            Txn::Delete(t) => self.delete(header, &t.path),
+            Txn::Delete(t) => {
+                self.delete(header, &t.path, out);
+                None
+            }
             Txn::SetData(t) => {
-                let node = self.nodes.get_mut(key(&t.path))?;
-                node.data = t.data.clone();
-                (node.version, node.mzxid, node.mtime) = (t.version, header.zxid, header.time);
+                let readable = self.allows(&t.path, perms::READ);
+                self.change(&t.path, |node| {
+                    node.data = t.data.clone();
+                    (node.version, node.mzxid, node.mtime) = (t.version, header.zxid, header.time);
+                });
+                let (path, kind) = (t.path.clone(), event::DATA_CHANGED);
+                out.changes.push(Change { path, kind, readable, parent: None });
+                Some(&t.path)
             }
-            Txn::SetAcl(t) => self.nodes.get_mut(key(&t.path))?.aversion = t.version,
+            Txn::SetAcl(t) => {
+                self.change(&t.path, |node| {
+                    node.aversion = t.version;
+                    node.acl = acl_of(&t.acl);
+                });
+                Some(&t.path)
+            }
             Txn::CloseSession(list) => {
-                return self.close(header, list.as_ref().map(|l| l.paths_to_delete.as_slice()));
+                self.close(header, list.as_ref().map(|l| l.paths_to_delete.as_slice()), out);
+                None
             }
-            Txn::Multi(parts) => {
-                // One failed part: none of them happens.
-                if parts.iter().any(|(kind, _)| *kind == kind::ERROR) {
-                    return None;
-                }
-                let mut wrong = None;
-                for (_, part) in parts {
-                    wrong = wrong.or(self.apply_txn(header, part));
-                }
-                return wrong;
-            }
-            Txn::CreateSession(_) | Txn::Error(_) | Txn::CheckVersion(_) => {}
+            Txn::CreateSession(_) | Txn::Error(_) | Txn::CheckVersion(_) | Txn::Multi(_) => None,
+        };
+        out.stats.push(path.and_then(|path| self.stat(path)));
+    }
+
+    /// Changes a node, if it is there, and the digest with it.
+    fn change(&mut self, path: &str, how: impl FnOnce(&mut Node)) {
+        let path = key(path);
+        if let Some(node) = self.nodes.get_mut(path) {
+            let before = node.digest(path);
+            how(node);
+            self.digest = self.digest.wrapping_sub(before).wrapping_add(node.digest(path));
         }
-        None
     }
 
     fn create(
         &mut self,
         header: &TxnHeader,
         path: &str,
-        data: &Option<Bytes>,
-        owner: i64,
-        parent_cversion: i32,
-    ) -> Option<String> {
+        (data, acl): (&Option<Bytes>, &Option<Vec<Acl>>),
+        (owner, parent_cversion): (i64, i32),
+        out: &mut Effects,
+    ) {
         let node = Node {
             data: data.clone(),
             czxid: header.zxid,
@@ -169,89 +343,68 @@ impl Model {
             ctime: header.time,
             mtime: header.time,
             owner,
-            ..Node::default()
+            ..Node::new(acl_of(acl))
         };
+        let closed = node.session().and_then(|session| Some((session, self.closed.get(&session)?)));
+        if let Some((session, at)) = closed {
+            let words =
+                format!("{path} is created for session {session}, which was closed at {at}");
+            out.wrong.get_or_insert(words);
+        }
+        self.digest = self.digest.wrapping_add(node.digest(path));
+        let readable = node.allows(perms::READ);
         self.nodes.insert(path.to_owned(), node);
-        if let Some((parent, name)) = path.rsplit_once('/')
-            && let Some(parent) = self.nodes.get_mut(parent)
-        {
-            parent.children.insert(name.to_owned());
+        self.change(parent_of(path), |parent| {
+            parent.children.extend(path.rsplit('/').next().map(str::to_owned));
             if parent_cversion > parent.cversion {
                 (parent.cversion, parent.pzxid) = (parent_cversion, header.zxid);
             }
-        }
-        let session = SessionId(owner);
-        let at = self.closed.get(&session)?;
-        Some(format!("{path} is created for session {session}, which was closed at {at}"))
+        });
+        self.children_changed(path, event::CREATED, readable, out);
     }
 
-    fn delete(&mut self, header: &TxnHeader, path: &str) {
-        self.nodes.remove(path);
-        if let Some((parent, name)) = path.rsplit_once('/')
-            && let Some(parent) = self.nodes.get_mut(parent)
-        {
-            parent.children.remove(name);
+    fn delete(&mut self, header: &TxnHeader, path: &str, out: &mut Effects) {
+        let Some(node) = self.nodes.remove(path) else { return };
+        self.digest = self.digest.wrapping_sub(node.digest(path));
+        self.change(parent_of(path), |parent| {
+            parent.children.remove(path.rsplit('/').next().unwrap_or(""));
             parent.pzxid = parent.pzxid.max(header.zxid);
-        }
+        });
+        self.children_changed(path, event::DELETED, node.allows(perms::READ), out);
     }
 
-    fn close(&mut self, header: &TxnHeader, listed: Option<&[String]>) -> Option<String> {
+    fn children_changed(&self, path: &str, kind: i32, readable: bool, out: &mut Effects) {
+        let parent = parent_of(path);
+        let shown = if parent.is_empty() { "/" } else { parent };
+        let parent = Some((shown.to_owned(), self.allows(parent, perms::READ)));
+        out.changes.push(Change { path: path.to_owned(), kind, readable, parent });
+    }
+
+    fn close(&mut self, header: &TxnHeader, listed: Option<&[String]>, out: &mut Effects) {
         let session = header.client_id;
         self.closed.insert(session, header.zxid);
-        let owned = self.owned_by(session);
-        for path in listed.unwrap_or(&owned) {
-            self.delete(header, path);
+        let owned = |model: &Model| -> Vec<String> {
+            let mine = model.nodes.iter().filter(|(_, node)| node.session() == Some(session));
+            mine.map(|(path, _)| path.clone()).collect()
+        };
+        for path in listed.map_or_else(|| owned(self), <[String]>::to_vec) {
+            self.delete(header, &path, out);
         }
-        let left = self.owned_by(session);
-        let path = left.first()?;
-        Some(format!("session {session} is closed and {path} stays"))
+        if let Some(path) = owned(self).first() {
+            out.wrong.get_or_insert(format!("session {session} is closed and {path} stays"));
+        }
     }
+}
+
+fn acl_of(acl: &Option<Vec<Acl>>) -> Rc<Vec<Acl>> {
+    Rc::new(acl.clone().unwrap_or_else(Acl::open))
+}
+
+/// BADVERSION, unless any version will do.
+fn wrong_version(wanted: i32, current: i32) -> Option<i32> {
+    (wanted != -1 && wanted != current).then_some(code::BAD_VERSION)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use quorate::base::Epoch;
-    use quorate::jute::txn::{CloseSessionTxn, CreateTxn};
-
-    fn proposal(counter: u32, session: i64, kind: i32, txn: Txn) -> Proposal {
-        let zxid = Zxid::new(Epoch(1), counter);
-        let client_id = SessionId(session);
-        Proposal::new(TxnHeader { client_id, cxid: 1, zxid, time: 7, kind }, txn, None)
-    }
-
-    fn create(counter: u32, session: i64, path: &str, ephemeral: bool) -> Proposal {
-        let txn = CreateTxn {
-            path: path.into(),
-            data: Some(Bytes::from_static(b"x")),
-            acl: None,
-            ephemeral,
-            parent_cversion: counter as i32,
-        };
-        proposal(counter, session, kind::CREATE, Txn::Create(txn))
-    }
-
-    #[test]
-    fn a_created_node_counts_in_its_parent() {
-        let mut model = Model::default();
-        assert_eq!(model.stat("/").map(|stat| (stat.cversion, stat.num_children)), Some((-1, 1)));
-        assert_eq!(model.apply(&create(1, 5, "/a", false)), None);
-        let root = model.stat("/").expect("the root");
-        assert_eq!((root.cversion, root.num_children, root.pzxid.counter()), (0, 2, 1));
-        assert_eq!(model.children("/"), Some(vec!["a".to_owned(), "zookeeper".to_owned()]));
-    }
-
-    #[test]
-    fn an_ephemeral_that_outlives_its_session_is_told() {
-        let mut model = Model::default();
-        model.apply(&create(1, 5, "/e", true));
-        let close = |listed: &[&str]| {
-            let paths_to_delete = listed.iter().map(|path| (*path).to_owned()).collect();
-            Txn::CloseSession(Some(CloseSessionTxn { paths_to_delete }))
-        };
-        let mut other = model.clone();
-        assert!(model.apply(&proposal(2, 5, kind::CLOSE_SESSION, close(&[]))).is_some());
-        assert!(other.apply(&proposal(2, 5, kind::CLOSE_SESSION, close(&["/e"]))).is_none());
-        assert!(other.apply(&create(3, 5, "/f", true)).is_some_and(|w| w.contains("closed")));
-    }
-}
+#[path = "model_test.rs"]
+mod tests;

@@ -1,0 +1,104 @@
+//! C-6  A request happens at most once: each (session, cxid) stands once in the committed history.
+//! An answer without error means exactly once, one with an error not at all; of a request whose
+//! answer was lost nothing is known but that.
+
+use std::collections::BTreeMap;
+
+use quorate::base::SessionId;
+use quorate::jute::client::code;
+use quorate::jute::txn::{Proposal, Txn};
+
+use super::{Evidence, Judgement, has_failed, reply, session_view};
+use crate::workload::op::{Answer, Op};
+
+pub(super) fn check(evidence: &Evidence<'_>, out: &mut Judgement) {
+    let mut happened: BTreeMap<(SessionId, i32), &Proposal> = BTreeMap::new();
+    for proposal in evidence.sequence {
+        // A leader's own requests have no number: createSession, and closeSession at expiry.
+        if proposal.header.cxid == 0 || matches!(proposal.txn, Txn::CreateSession(_)) {
+            continue;
+        }
+        let request = (proposal.header.client_id, proposal.header.cxid);
+        if let Some(before) = happened.insert(request, proposal) {
+            // Transactions that a scenario puts on the disks have no client.
+            if evidence.history.sessions.contains_key(&request.0) {
+                let (at, server) = session_view::about_nobody(evidence);
+                let words = format!(
+                    "request {} of session {} happened twice: {before} and {proposal}",
+                    request.1, request.0
+                );
+                out.add("C-6", at, server, words);
+            }
+        }
+    }
+    for record in &evidence.history.records {
+        let found = happened.get(&(record.session, record.xid));
+        let Some(reply) = reply(record) else {
+            if found.is_some() {
+                out.count("C-6");
+            }
+            continue;
+        };
+        if !record.op.is_write() {
+            if found.is_some() && record.op != Op::Close {
+                out.add_about("C-6", record, "is no write, but was committed");
+            }
+            continue;
+        }
+        out.count("C-6");
+        let failed = reply.err != code::OK
+            || matches!(reply.answer, Some(Answer::Multi(all)) if all.iter().any(Result::is_err));
+        match found {
+            None if !failed && evidence.complete => {
+                out.add_about("C-6", record, "was answered without error, and never happened");
+            }
+            Some(proposal) if failed && !has_failed(&proposal.txn) => {
+                let words = format!("was answered with {}, and happened: {proposal}", reply.err);
+                out.add_about("C-6", record, &words);
+            }
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use quorate::base::Stamp;
+    use quorate::jute::client::code;
+
+    use crate::workload::contract::testing::{S, Tale};
+    use crate::workload::history::Outcome;
+
+    #[test]
+    fn a_request_that_happens_twice_is_caught() {
+        let mut tale = Tale::new();
+        let n = tale.ask(Tale::set("/a", -1));
+        tale.history.complete(n, Outcome::Lost { at: Stamp(1) });
+        tale.assert_holds();
+        tale.commit_asked(n);
+        tale.assert_holds();
+        tale.commit_asked(n);
+        tale.assert_violates("C-6");
+    }
+
+    #[test]
+    fn an_answered_write_that_never_happened_is_caught() {
+        let mut tale = Tale::new();
+        let n = tale.ask(Tale::set("/a", -1));
+        tale.answer(n, tale.last(), code::OK, tale.done(&Tale::set("/a", -1)));
+        let found = tale.judge().found;
+        assert!(found.iter().any(|violation| violation.id == "C-6"), "{found:?}");
+    }
+
+    #[test]
+    fn a_refused_write_that_happened_is_caught() {
+        let mut tale = Tale::new();
+        let op = Tale::set("/a", -1);
+        let n = tale.ask(op.clone());
+        let (kind, txn) = tale.txn(&op);
+        tale.commit(S, 3, kind, txn);
+        tale.answer(n, tale.last(), code::BAD_VERSION, None);
+        let found = tale.judge().found;
+        assert!(found.iter().any(|violation| violation.id == "C-6"), "{found:?}");
+    }
+}

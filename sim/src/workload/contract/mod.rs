@@ -1,0 +1,160 @@
+//! What clients saw, against the committed sequence.                    (bug_museum 2.5)
+//!
+//! | id   | file                    | what                                                          |
+//! |------|-------------------------|---------------------------------------------------------------|
+//! | C-1  | `linear_writes.rs`      | writes are linearizable, their results those of the reference |
+//! | C-2  | `session_view.rs`       | a session's view is monotone, in order, and true              |
+//! | C-3  | `sync_then_read.rs`     | a read behind a sync shows what the leader had committed      |
+//! | C-4  | `watch_events.rs`       | every event that is due, no other, in order, before its data  |
+//! | C-4  | `watch_losses.rs`       | no watch is lost, not over reconnects either                  |
+//! | C-5  | `session_end.rs`        | a session that is over owns nothing and does nothing          |
+//! | C-6  | `at_most_once.rs`       | a request happens once if answered, at most once if not       |
+//! | C-7  | `multi_atomic.rs`       | a multi happens as a whole, or not at all                     |
+//! | C-8  | `sequential_names.rs`   | sequential names are unique and rise                          |
+//! | C-9  | `node_state.rs`         | every field of every node, and who may read it                |
+//! | C-10 | `read_only_servers.rs`  | who only reads acks no write, and shows committed states      |
+//!
+//! The zxid is the witness, so nothing has to be searched: `replay.rs` goes once over the committed
+//! sequence beside the reference tree, and looks at each reply where its zxid says that it belongs.
+//! Every check counts what it compared; one that compares nothing proves nothing.
+//!
+//! Not here: expiry itself, which the leader's clock decides (`checkers/session_expiry.rs`).
+
+mod at_most_once;
+mod linear_writes;
+mod multi_atomic;
+mod node_state;
+mod read_only_servers;
+mod replay;
+mod sequential_names;
+mod session_end;
+mod session_view;
+mod sync_then_read;
+#[cfg(test)]
+mod testing;
+mod watch_events;
+mod watch_losses;
+mod watch_tables;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use quorate::base::{ServerId, Stamp, Zxid};
+use quorate::jute::txn::{Proposal, Txn, kind};
+
+use super::history::{History, Outcome, Record};
+use super::op::Answer;
+use crate::checkers::{LeaderDeeds, Violation};
+
+/// All there is to judge by.
+#[derive(Clone, Copy, Debug)]
+pub struct Evidence<'a> {
+    pub history: &'a History,
+    /// The committed transactions, oldest first.
+    pub sequence: &'a [Proposal],
+    /// Whether the sequence is known to its end.
+    pub complete: bool,
+    pub observers: &'a BTreeSet<ServerId>,
+    pub deeds: &'a LeaderDeeds,
+    /// A sync must find everything that was done when it was asked for, whoever leads.
+    pub strict_sync: bool,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, Default)]
+pub struct Judgement {
+    pub found: Vec<Violation>,
+    /// By id: how many things were compared.
+    pub compared: BTreeMap<&'static str, u64>,
+}
+
+/// Judges a whole history.
+pub fn judge(evidence: &Evidence<'_>) -> Judgement {
+    let mut out = Judgement::default();
+    for complaint in &evidence.history.complaints {
+        out.add(complaint.id, complaint.at, complaint.server, complaint.words.clone());
+    }
+    linear_writes::in_real_time(evidence, &mut out);
+    session_view::check(evidence, &mut out);
+    at_most_once::check(evidence, &mut out);
+    let replayed = replay::replay(evidence, &mut out);
+    sync_then_read::check(evidence, &mut out);
+    read_only_servers::check(evidence, &mut out);
+    if evidence.complete {
+        session_end::told(evidence, &replayed.model, &mut out);
+        watch_events::check(evidence, &replayed, &mut out);
+        watch_losses::check(evidence, &replayed, &mut out);
+    }
+    out
+}
+
+const FOUND_MAX: usize = 20;
+
+impl Judgement {
+    fn add(&mut self, id: &str, at: Stamp, server: ServerId, words: String) {
+        if self.found.len() < FOUND_MAX {
+            self.found.push(Violation { id: id.into(), words, at, servers: vec![server] });
+        }
+    }
+
+    /// About one operation.
+    fn add_about(&mut self, id: &str, record: &Record, words: &str) {
+        let (at, zxid) = reply(record).map_or((record.invoked, Zxid::ZERO), |r| (r.at, r.zxid));
+        let what = format!("{:?} of client {} at {zxid}: {words}", record.op, record.client);
+        self.add(id, at, record.server, what);
+    }
+
+    fn count(&mut self, id: &'static str) {
+        *self.compared.entry(id).or_default() += 1;
+    }
+}
+
+/// The answer to an operation.
+#[derive(Clone, Copy, Debug)]
+struct Reply<'a> {
+    at: Stamp,
+    zxid: Zxid,
+    err: i32,
+    answer: Option<&'a Answer>,
+}
+
+fn reply(record: &Record) -> Option<Reply<'_>> {
+    match &record.outcome {
+        Some(Outcome::Reply { at, zxid, err, answer }) => {
+            Some(Reply { at: *at, zxid: *zxid, err: *err, answer: answer.as_ref() })
+        }
+        _ => None,
+    }
+}
+
+/// Whether a transaction changed nothing because it, or a part of it, failed.
+fn has_failed(txn: &Txn) -> bool {
+    match txn {
+        Txn::Multi(parts) => parts.iter().any(|(kind, _)| *kind == kind::ERROR),
+        txn => txn.is_error(),
+    }
+}
+
+impl Evidence<'_> {
+    /// Whether a server can have stood at this zxid: it is committed, or the beginning of an epoch.
+    fn is_a_state(&self, zxid: Zxid) -> bool {
+        let known = || self.sequence.binary_search_by_key(&zxid, Proposal::zxid).is_ok();
+        !self.complete || zxid <= Zxid::ZERO || zxid.counter() == 0 || known()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::Tale;
+
+    #[test]
+    fn a_true_tale_violates_nothing_and_every_check_had_something_to_compare() {
+        let mut tale = Tale::new();
+        tale.look("/a", true);
+        tale.write(Tale::set("/a/b", 0));
+        tale.write(Tale::set("/a/b", 0));
+        tale.look("/none", false);
+        tale.assert_holds();
+        let compared = tale.judge().compared;
+        assert_eq!((compared["C-1"], compared["C-2"], compared["C-6"]), (4, 6, 4));
+    }
+}

@@ -1,0 +1,82 @@
+//! C-10  Observers, and servers that only read: what they show is a state of the committed history,
+//! and a server that only reads acknowledges no write.
+//!
+//! A server that only reads has nobody to ask what of its log is committed. What it has logged and
+//! nobody has committed yet it may show, as ZooKeeper's does (fastForwardDataBase), and nothing
+//! else beyond the committed history; what such a state holds is not compared.
+
+use quorate::jute::client::code;
+
+use super::{Evidence, Judgement, reply, session_view};
+use crate::workload::history::Frame;
+
+pub(super) fn check(evidence: &Evidence<'_>, out: &mut Judgement) {
+    let history = evidence.history;
+    for connection in &history.connections {
+        if !connection.read_only && !evidence.observers.contains(&connection.server) {
+            continue;
+        }
+        for frame in &connection.frames {
+            let Some((at, zxid)) = session_view::shown(evidence, frame) else { continue };
+            out.count("C-10");
+            let is_own = connection.read_only && evidence.deeds.has_logged(connection.server, zxid);
+            if !evidence.is_a_state(zxid) && !is_own {
+                let words = session_view::never_committed(&connection.client, zxid);
+                out.add("C-10", at, connection.server, words);
+            }
+            let Frame::Reply(n) = frame else { continue };
+            let record = &history.records[*n];
+            let done = reply(record).is_some_and(|reply| reply.err == code::OK);
+            if connection.read_only && record.op.is_write() && done {
+                out.add_about("C-10", record, "done by a server that only reads");
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use quorate::base::{ServerId, SessionId};
+    use quorate::jute::client::code;
+
+    use crate::checkers::testing::Story;
+    use crate::workload::contract::testing::{Tale, z};
+    use crate::workload::op::{Answer, Op};
+
+    #[test]
+    fn an_observer_that_shows_what_was_never_committed_is_caught() {
+        let mut tale = Tale::new();
+        tale.observers.insert(ServerId(1));
+        tale.look("/a", false);
+        tale.assert_holds();
+        let n = tale.ask(Op::Sync { path: "/".into() });
+        tale.answer(n, z(9), code::OK, Some(Answer::Nothing));
+        tale.assert_violates("C-10");
+    }
+
+    #[test]
+    fn a_server_that_only_reads_may_show_its_own_log_and_nothing_else() {
+        for (server, holds) in [(1, true), (2, false)] {
+            let mut story = Story::healthy();
+            story.log(1, z(9));
+            let mut tale = Tale::new();
+            tale.deeds = story.checkers.deeds.clone();
+            tale.connect(SessionId(8), server);
+            tale.read_only();
+            let n = tale.ask(Op::Exists { path: "/none".into(), watch: false });
+            tale.answer(n, z(9), code::NO_NODE, None);
+            if holds { tale.assert_holds() } else { tale.assert_violates("C-10") }
+        }
+    }
+
+    #[test]
+    fn a_write_acknowledged_by_a_server_that_only_reads_is_caught() {
+        let mut tale = Tale::new();
+        tale.connect(super::super::testing::S, 2);
+        tale.read_only();
+        tale.look("/a", false);
+        tale.assert_holds();
+        tale.write(Tale::set("/a", -1));
+        tale.assert_violates("C-10");
+    }
+}

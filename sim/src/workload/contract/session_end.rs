@@ -1,0 +1,134 @@
+//! C-5 (second half)  A session that is over owns nothing, then and later, and nothing is done in
+//! its name; and a client is told that its session is over only if it was closed, or a leader had
+//! decided to close it.
+//!
+//! What that leader decided need not be committed: cut off from its quorum it lets sessions expire,
+//! and tells those who come back, as ZooKeeper's does. The session then lives on without its
+//! client, and its ephemerals with it, until the next leader lets it expire. Whether the leader had
+//! a reason is the first half (`checkers/session_expiry.rs`).
+
+use quorate::jute::client::code;
+use quorate::jute::txn::{Proposal, Txn};
+
+use super::{Evidence, Judgement, has_failed, reply, session_view};
+use crate::workload::history::{History, Record};
+use crate::workload::model::{Effects, Model};
+use crate::workload::op::Op;
+
+/// One transaction: `before` is the tree without it, `effects` what it did.
+pub(super) fn transaction(
+    evidence: &Evidence<'_>,
+    proposal: &Proposal,
+    acts_when_closed: bool,
+    effects: &Effects,
+    out: &mut Judgement,
+) {
+    let is_session = matches!(proposal.txn, Txn::CreateSession(_) | Txn::CloseSession(_));
+    if matches!(proposal.txn, Txn::CloseSession(_)) {
+        out.count("C-5");
+    }
+    let acts = acts_when_closed && !is_session && !has_failed(&proposal.txn);
+    let words = effects.wrong.clone().or_else(|| {
+        let session = proposal.header.client_id;
+        acts.then(|| format!("session {session} was closed, and goes on: {proposal}"))
+    });
+    if let Some(words) = words {
+        let (at, server) = session_view::about_nobody(evidence);
+        out.add("C-5", at, server, format!("at {}: {words}", proposal.zxid()));
+    }
+}
+
+/// A session that ends, or is over, is told so only at its end.
+pub(super) fn answered(
+    history: &History,
+    record: &Record,
+    proposal: Option<&Proposal>,
+    tree: &Model,
+    out: &mut Judgement,
+) {
+    let Some(reply) = reply(record) else { return };
+    if reply.err == code::SESSION_EXPIRED && !tree.is_closed(record.session) {
+        out.add_about("C-5", record, "answered that the session is over, which it is not");
+    }
+    let closes = |p: &Proposal| {
+        p.header.client_id == record.session && matches!(p.txn, Txn::CloseSession(_))
+    };
+    let is_local = history.local.contains(&record.session);
+    if record.op == Op::Close && !is_local && reply.err == code::OK && !proposal.is_some_and(closes)
+    {
+        out.add_about("C-5", record, "answered, but no closeSession was committed there");
+    }
+}
+
+/// Connections that were refused because the session is over.
+pub(super) fn told(evidence: &Evidence<'_>, end: &Model, out: &mut Judgement) {
+    for (session, at, server) in &evidence.history.expired {
+        out.count("C-5");
+        let asked = |record: &Record| record.session == *session && record.op == Op::Close;
+        // Of a session that one server alone knew, no other knows anything.
+        let was_decided = evidence.history.local.contains(session)
+            || end.is_closed(*session)
+            || evidence.deeds.let_expire(*session, *at)
+            || evidence.history.records.iter().any(asked);
+        if !was_decided {
+            let words = format!("told that session {session} is over, which nobody closed");
+            out.add("C-5", *at, *server, words);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use quorate::base::{Note, ServerId, SessionId, Stamp};
+    use quorate::jute::client::code;
+
+    use crate::checkers::testing::Story;
+    use crate::workload::contract::testing::{S, Tale};
+    use crate::workload::op::{Answer, Op};
+
+    #[test]
+    fn an_ephemeral_that_stays_is_caught() {
+        for (listed, holds) in [(&["/e"][..], true), (&[][..], false)] {
+            let mut tale = Tale::new();
+            tale.write(Tale::create("/e", true));
+            tale.close(S, listed);
+            if holds { tale.assert_holds() } else { tale.assert_violates("C-5") }
+        }
+    }
+
+    #[test]
+    fn a_session_that_goes_on_after_its_end_is_caught() {
+        for ephemeral in [false, true] {
+            let mut tale = Tale::new();
+            tale.close(S, &[]);
+            let n = tale.ask(Tale::create("/late", ephemeral));
+            tale.commit_asked(n);
+            tale.assert_violates("C-5");
+        }
+    }
+
+    #[test]
+    fn an_unfounded_end_is_caught() {
+        let mut tale = Tale::new();
+        tale.close(SessionId(7), &[]);
+        tale.history.expired.push((SessionId(7), Stamp(3), ServerId(2)));
+        tale.assert_holds();
+        tale.history.expired.push((S, Stamp(3), ServerId(2)));
+        tale.assert_violates("C-5");
+        // A leader that decided so may have said so, but not before.
+        for (told_after, holds) in [(true, true), (false, false)] {
+            let mut story = Story::healthy();
+            let before = story.now();
+            story.note(3, Note::SessionExpired { session: S, timeout_ms: 1 });
+            let told = if told_after { story.now() } else { Stamp(before.0 - 1) };
+            let mut tale = Tale::new();
+            tale.deeds = story.checkers.deeds.clone();
+            tale.history.expired.push((S, told, ServerId(2)));
+            if holds { tale.assert_holds() } else { tale.assert_violates("C-5") }
+        }
+        let mut tale = Tale::new();
+        tale.read(Op::Sync { path: "/".into() }, code::OK, Some(Answer::Nothing));
+        tale.read(Op::Close, code::OK, Some(Answer::Nothing));
+        tale.assert_violates("C-5");
+    }
+}

@@ -1,0 +1,113 @@
+//! C-3  Sync, then read: what a sync answers, and what is read behind it, is at least what the
+//! leader had committed when it took the sync up.
+//!
+//! The leader is the one of the epoch in which the client's server serves; when it took the sync
+//! up is not known, but that was not before the client asked. A leader that has been deposed and
+//! does not know it answers too, as ZooKeeper's does: a sync asks no quorum. The strict form wants
+//! every write that was done, whoever leads; it fails just there (`strict` in a scenario).
+
+use quorate::base::{Stamp, Zxid};
+use quorate::jute::client::code;
+
+use super::linear_writes::is_transaction;
+use super::{Evidence, Judgement, reply, session_view};
+use crate::workload::history::Frame;
+use crate::workload::op::Op;
+
+pub(super) fn check(evidence: &Evidence<'_>, out: &mut Judgement) {
+    let done = if evidence.strict_sync { done_writes(evidence) } else { Vec::new() };
+    for connection in &evidence.history.connections {
+        // The bound that the newest sync set; it holds for all that follows on this connection.
+        let mut bound = Zxid::ZERO;
+        for frame in &connection.frames {
+            if let Frame::Reply(n) = frame {
+                let record = &evidence.history.records[*n];
+                let answered = reply(record).is_some_and(|reply| reply.err == code::OK);
+                if matches!(record.op, Op::Sync { .. }) && answered {
+                    let asked = record.invoked;
+                    let weak = evidence.deeds.committed(connection.server, asked);
+                    bound = bound.max(weak).max(newest_before(&done, asked));
+                    out.count("C-3");
+                }
+            }
+            let Some((at, zxid)) = session_view::shown(evidence, frame) else { continue };
+            if zxid < bound {
+                let words = format!(
+                    "client {} synced, and is shown {zxid}; {bound} was committed before",
+                    connection.client
+                );
+                out.add("C-3", at, connection.server, words);
+                bound = Zxid::ZERO;
+            }
+        }
+    }
+}
+
+/// When writes were answered, and the highest zxid of all that were by then.
+fn done_writes(evidence: &Evidence<'_>) -> Vec<(Stamp, Zxid)> {
+    let records = evidence.history.records.iter();
+    let replies = records.filter_map(|record| Some((record, reply(record)?)));
+    let mut done: Vec<(Stamp, Zxid)> = replies
+        .filter(|(record, reply)| is_transaction(record, reply))
+        .map(|(_, reply)| (reply.at, reply.zxid))
+        .collect();
+    done.sort_unstable();
+    let mut highest = Zxid::ZERO;
+    for (_, zxid) in &mut done {
+        highest = highest.max(*zxid);
+        *zxid = highest;
+    }
+    done
+}
+
+fn newest_before(done: &[(Stamp, Zxid)], at: Stamp) -> Zxid {
+    let count = done.partition_point(|(when, _)| *when < at);
+    if count == 0 { Zxid::ZERO } else { done[count - 1].1 }
+}
+
+#[cfg(test)]
+mod tests {
+    use quorate::jute::client::code;
+
+    use crate::checkers::testing::{Story, z};
+    use crate::workload::contract::testing::Tale;
+    use crate::workload::op::{Answer, Op};
+
+    /// 3 leads 1 and 2 in epoch 1, and has committed so much when the client asks.
+    fn asked_after(commits: u32) -> Tale {
+        let mut story = Story::healthy();
+        for counter in 3..=commits {
+            story.write(3, &[2], z(1, counter));
+        }
+        let mut tale = Tale::new();
+        tale.deeds = story.checkers.deeds.clone();
+        tale.now = story.now().0;
+        tale.happen(&Tale::set("/a", -1));
+        tale
+    }
+
+    #[test]
+    fn an_answer_below_what_the_leader_had_committed_is_caught() {
+        for (commits, holds) in [(2, true), (3, false)] {
+            let mut tale = asked_after(commits);
+            let n = tale.ask(Op::Sync { path: "/".into() });
+            tale.answer(n, z(1, 2), code::OK, Some(Answer::Nothing));
+            if holds { tale.assert_holds() } else { tale.assert_violates("C-3") }
+        }
+    }
+
+    #[test]
+    fn the_strict_form_wants_what_anybody_had_done() {
+        for strict in [false, true] {
+            let mut tale = asked_after(2);
+            tale.strict_sync = strict;
+            let other = quorate::base::SessionId(6);
+            tale.connect(other, 2);
+            tale.write(Tale::set("/a", -1));
+            tale.connect(super::super::testing::S, 1);
+            let n = tale.ask(Op::Sync { path: "/".into() });
+            tale.answer(n, z(1, 3), code::OK, Some(Answer::Nothing));
+            if strict { tale.assert_violates("C-3") } else { tale.assert_holds() }
+        }
+    }
+}
