@@ -11,7 +11,7 @@ SCENARIOS  ?= scenarios/chaos/chaos.toml
 SIM         = $(CARGO) run --release -p quorate-sim --
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fix sim hunt replay bench interop torture fuzz advisories install
+.PHONY: help run test check fix sim hunt replay bench interop torture browser fuzz advisories install
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -63,6 +63,9 @@ interop: ## clients of five languages, leaders killed, Apache asked the same; SH
 
 torture: ## 100 servers killed with SIGKILL under load; SHORT=1: ten
 	tests/interop/run.sh $(if $(filter-out 0,$(SHORT)),torture_short,torture)
+
+browser: ## timeline pages in headless Chromium: steps, pictures, time of each frame
+	tests/browser/run.sh
 
 fuzz: ## one decoder: make fuzz TARGET=zoo_cfg
 	@test -n "$(TARGET)" || { echo "which target? they are in fuzz/fuzz_targets"; exit 2; }

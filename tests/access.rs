@@ -141,11 +141,12 @@ impl Server {
         self.ask(client, 3, op::SASL, &SaslToken { token })
     }
 
-    /// The ids that go with this client's writes.
+    /// The ids that go with this client's writes, sorted: their order is said elsewhere.
     fn ids(&mut self, client: &Client) -> Vec<Id> {
         let set = SetDataRequest { path: "/a".into(), data: None, version: -1 };
         let said = self.ask(client, 1000, op::SET_DATA, &set);
-        let ids = said.submitted[0].auth.clone();
+        let mut ids = said.submitted[0].auth.clone();
+        ids.sort_by_key(|id| (id.scheme.clone(), id.id.clone()));
         self.apply(client.session, 1000, Txn::Error(ErrorTxn { err: code::NO_NODE }));
         ids
     }
@@ -244,11 +245,11 @@ fn ids_accumulate_as_a_set() {
     assert_eq!(
         server.ids(&client),
         [
-            id("ip", "10.0.0.1"),
             id("digest", "bob:ikIaKsbtGweaHnb/jKn7OHqbunM="),
-            id("super", ""),
             id("digest", SUPER_DIGEST),
             id("digest", "super:nXindoZMsrhmm0JDlDwACbCSBn0="),
+            id("ip", "10.0.0.1"),
+            id("super", ""),
         ]
     );
 }

@@ -128,6 +128,20 @@ fn files_are_short() {
     );
 }
 
+#[test]
+fn pages_and_their_scripts_are_short_and_ascii() {
+    let mut places = Vec::new();
+    for (path, text) in house::files(&["sim/src", "tests"], &["js", "mjs", "css", "html"]) {
+        let lines = text.lines().count();
+        if lines > FILE_LINES_MAX {
+            places.push(format!("{path}: {lines} lines"));
+        }
+        let strange = text.lines().position(|line| !line.is_ascii());
+        places.extend(strange.map(|n| format!("{path}:{}: is not ASCII", n + 1)));
+    }
+    assert_none(places);
+}
+
 /// Name, first line and length of each function. Stands on rustfmt: a body ends with a brace at
 /// the indentation of its `fn`.
 fn functions(text: &str) -> Vec<(String, usize, usize)> {

@@ -1,7 +1,11 @@
-//! `quorate-sim run | hunt | bench`: the laboratory's command line.
+//! `quorate-sim run | replay | timeline | shrink | export | hunt | bench`: the laboratory's
+//! command line.
 //!
 //! Exit codes: 0 everything holds, 1 a property failed, 2 the command or a file is wrong, 3 the
 //! simulator itself failed.
+
+mod page;
+mod recordings;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -11,6 +15,7 @@ use clap::{Args, Parser, Subcommand};
 
 use quorate::base::Museum;
 
+use crate::lab::fingerprint::brief;
 use crate::lab::hunt::{Job, Report, hunt};
 use crate::lab::{RunOptions, run, timeline};
 use crate::scenario::{Scenario, lexer};
@@ -27,6 +32,26 @@ struct Cli {
 enum Commands {
     /// One scenario, one seed: verdict, trace hash, and on request a line for each event.
     Run(RunArgs),
+    /// A recorded run once more: does it happen again, event by event?
+    ///
+    /// The same scenario text, seed, case, faults and exhibits are run, and every event is compared.
+    ///
+    /// Exit codes: 0 the run is the same, whatever its verdict was; 3 it differs, so the simulator
+    /// failed; 2 the file is no recording, or one of another build. With --rerun: 0 everything
+    /// holds, 1 a property failed, 3 the simulator failed.
+    Replay(recordings::ReplayArgs),
+    /// A recorded run as one HTML page: who did what when, step by step.
+    Timeline(page::TimelineArgs),
+    /// The smallest scenario file that still fails as a recording does.
+    ///
+    /// Exit codes: 0 the file was written; 2 nothing fails in the recording, or a file is wrong; 3
+    /// the recorded failure does not happen again.
+    Shrink(recordings::ShrinkArgs),
+    /// A recorded run as a scenario file, which the tests then play.
+    ///
+    /// Exit codes: 0 the file was written; 2 there is one already, or a file is wrong; 3 the file
+    /// would not do what was recorded.
+    Export(recordings::ExportArgs),
     /// Many seeds, a process each, on all cores.
     Hunt(HuntArgs),
     /// How many simulated seconds a second of one core gives.
@@ -36,8 +61,9 @@ enum Commands {
 #[derive(Debug, Args)]
 struct RunArgs {
     scenario: PathBuf,
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
+    /// 1, if neither this nor the file says which.
+    #[arg(long)]
+    seed: Option<u64>,
     /// One case of a file that has several (start orders, sides of a boundary), from 1.
     #[arg(long)]
     case: Option<usize>,
@@ -47,6 +73,12 @@ struct RunArgs {
     /// Deliberate bugs to switch on, besides those of the file: ack_before_flush
     #[arg(long, value_delimiter = ',')]
     museum: Vec<String>,
+    /// Write everything that happens into this file (.qrec).
+    #[arg(long, value_name = "F.qrec")]
+    record: Option<PathBuf>,
+    /// One line for the program that started this run.
+    #[arg(long, hide = true)]
+    brief: bool,
     /// Give every server a task that only sleeps: nothing may change by it.
     #[arg(long)]
     idle_task: bool,
@@ -105,8 +137,18 @@ fn parse_time(text: &str) -> Result<Duration, String> {
 pub fn main() -> ExitCode {
     match Cli::parse().command {
         Commands::Run(args) => run_command(&args),
+        Commands::Replay(args) => recordings::replay_command(&args),
+        Commands::Timeline(args) => page::timeline_command(&args),
+        Commands::Shrink(args) => recordings::shrink_command(&args),
+        Commands::Export(args) => recordings::export_command(&args),
         Commands::Hunt(args) => hunt_command(&args),
         Commands::Bench(args) => bench_command(&args),
+    }
+}
+
+impl RunArgs {
+    fn seed(&self, scenario: &Scenario) -> u64 {
+        self.seed.or(scenario.seed).unwrap_or(1)
     }
 }
 
@@ -141,11 +183,15 @@ fn run_command(args: &RunArgs) -> ExitCode {
             return ExitCode::from(2);
         }
         Some(case) => case,
-        None if cases > 1 && !args.list => return run_cases(args, cases),
+        None if cases > 1 && args.record.is_some() => {
+            eprintln!("{}: which of the {cases} cases? --case N", args.scenario.display());
+            return ExitCode::from(2);
+        }
+        None if cases > 1 && !args.list => return run_cases(args, &scenario),
         None => 1,
     };
     let options = RunOptions {
-        seed: args.seed,
+        seed: args.seed(&scenario),
         case: case - 1,
         without: args.without.clone(),
         trace: args.trace,
@@ -162,24 +208,25 @@ fn run_command(args: &RunArgs) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     std::panic::set_hook(Box::new(|_| {}));
-    let verdict = run(&scenario, &options);
-    if !args.quiet || !verdict.holds() {
+    let (verdict, failed) = match &args.record {
+        Some(file) => recordings::run_into(file, &scenario, &options),
+        None => (run(&scenario, &options), None),
+    };
+    if args.brief {
+        println!("{}", brief(&verdict));
+    } else if !args.quiet || !verdict.holds() {
         println!("{verdict}");
     }
-    ExitCode::from(verdict.exit_code())
+    failed.unwrap_or_else(|| ExitCode::from(verdict.exit_code()))
 }
 
-fn run_cases(args: &RunArgs, cases: usize) -> ExitCode {
-    let job = |case| Job {
-        file: args.scenario.clone(),
-        case,
-        seed: args.seed,
-        museum: args.museum.clone(),
-    };
+fn run_cases(args: &RunArgs, scenario: &Scenario) -> ExitCode {
+    let (seed, cases) = (args.seed(scenario), scenario.cases.len());
+    let job = |case| Job { file: args.scenario.clone(), case, seed, museum: args.museum.clone() };
     let report = hunt((1..=cases).map(job).collect(), cores(), None, false);
     if report.failed + report.broken > 0 || !args.quiet {
         let (held, runs) = (report.held, report.runs);
-        println!("{} seed {}: {held} of {runs} cases hold", args.scenario.display(), args.seed);
+        println!("{} seed {seed}: {held} of {runs} cases hold", args.scenario.display());
     }
     ExitCode::from(report.exit_code())
 }
@@ -188,17 +235,21 @@ fn hunt_command(args: &HuntArgs) -> ExitCode {
     let mut files = Vec::new();
     for file in &args.scenarios {
         match load_with(file, &args.museum) {
-            Ok(scenario) => files.push((file.clone(), scenario.cases.len())),
+            Ok(scenario) => files.push((file.clone(), scenario.cases.len(), scenario.seed)),
             Err(code) => return code,
         }
     }
     let mut jobs = Vec::new();
     for seed in args.seeds.0..args.seeds.1 {
-        for (file, cases) in &files {
+        for (file, cases, pinned) in &files {
+            // A story about one seed is told once, whatever the range is.
+            if pinned.is_some() && seed != args.seeds.0 {
+                continue;
+            }
             jobs.extend((1..=*cases).map(|case| Job {
                 file: file.clone(),
                 case,
-                seed,
+                seed: pinned.unwrap_or(seed),
                 museum: args.museum.clone(),
             }));
         }

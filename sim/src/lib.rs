@@ -8,8 +8,8 @@
 //! | `scenario`  | scenario files: grammar, cases, drawn faults                              |
 //! | `checkers`  | the properties, each on ghost state fed by what servers say of themselves |
 //! | `workload`  | simulated ZooKeeper clients and the history they see                      |
-//! | `lab`       | one run, its verdict and trace hash; hunts over many seeds                |
-//! | `cli`       | `quorate-sim run`, `quorate-sim hunt`                                     |
+//! | `lab`       | one run, its verdict and recording; hunts over many seeds; shrinking       |
+//! | `cli`       | `quorate-sim run`, `hunt`, `replay`, `shrink`, `export`                   |
 
 pub mod checkers;
 pub mod cli;

@@ -12,23 +12,28 @@ pub(crate) fn root() -> PathBuf {
 
 /// Every `.rs` file below these directories: its path from the root, with `/`, and its text.
 pub(crate) fn rust_files(dirs: &[&str]) -> Vec<(String, String)> {
+    files(dirs, &["rs"])
+}
+
+/// The same for files with these extensions.
+pub(crate) fn files(dirs: &[&str], extensions: &[&str]) -> Vec<(String, String)> {
     let root = root();
     let mut files = Vec::new();
     for dir in dirs {
-        collect(&root, &root.join(dir), &mut files);
+        collect(&root, &root.join(dir), extensions, &mut files);
     }
     assert!(!files.is_empty(), "no source files below {}", root.display());
     files.sort();
     files
 }
 
-fn collect(root: &Path, dir: &Path, files: &mut Vec<(String, String)>) {
+fn collect(root: &Path, dir: &Path, extensions: &[&str], files: &mut Vec<(String, String)>) {
     // A directory that is not there holds no files.
     for entry in fs::read_dir(dir).into_iter().flatten() {
         let path = entry.expect("a readable directory").path();
         if path.is_dir() {
-            collect(root, &path, files);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            collect(root, &path, extensions, files);
+        } else if extensions.iter().any(|known| path.extension().is_some_and(|has| has == *known)) {
             let name = path.strip_prefix(root).expect("below the root").display().to_string();
             let text = fs::read(&path).expect("a readable file");
             files.push((name.replace('\\', "/"), String::from_utf8_lossy(&text).into_owned()));

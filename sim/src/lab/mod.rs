@@ -6,16 +6,31 @@
 //! - `run.rs`       from the first start to the verdict, liveness included
 //! - `verdict.rs`   what came out, in words, with the command that repeats it
 //! - `hunt.rs`      many seeds, a process each
+//! - `recording.rs` a run as a file (`.qrec`): its format; `tape.rs` and `notes.rs` fill
+//!   it, `show.rs` puts it into words
+//! - `replay.rs`    where a run differs from its recording
+//! - `timeline/`    a recording as a page to look at
+//! - `export.rs`    a recorded run as a scenario file of the repository
+//! - `shrink.rs`    from a recorded failure to the smallest file that still fails so
 //!
 //! One run a process: many worlds in one process are neither repeatable nor free of leaks.
 
 mod disk;
+pub mod export;
+pub mod fingerprint;
 pub mod hunt;
+mod notes;
 mod recorder;
+pub mod recording;
+pub mod replay;
 mod run;
 mod sequence;
+mod show;
+pub mod shrink;
 mod stage;
+mod tape;
+pub mod timeline;
 mod verdict;
 
-pub use run::{RunOptions, run, timeline};
+pub use run::{RunOptions, run, run_recorded, timeline};
 pub use verdict::Verdict;

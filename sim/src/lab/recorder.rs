@@ -10,7 +10,8 @@ use std::fmt::{Display, Write as _};
 use quorate::base::{Mono, Note, ServerId, Stamp};
 use quorate::runtime::{Halt, Label};
 
-use crate::checkers::{Event, Fact, Violation};
+use super::tape::{CLIENTS_FROM, Tape, Taped};
+use crate::checkers::{Event, Fact, Ghost, Violation};
 use crate::draw::mix;
 use crate::scenario::Trigger;
 use crate::scenario::action::kind_word;
@@ -45,7 +46,12 @@ enum What {
         label: Label,
     },
     /// Something the laboratory did, for the trace.
-    Lab(String),
+    Lab {
+        fault: Option<usize>,
+        text: String,
+    },
+    /// For the recording alone.
+    Taped(Taped),
 }
 
 /// Watches a world.
@@ -59,6 +65,8 @@ pub(super) struct Recorder {
     notes: Cell<u64>,
     lab_calls: Cell<u64>,
     prints: bool,
+    /// What a recording is made of, if one is wanted.
+    tape: Option<RefCell<Tape>>,
 }
 
 /// A server's or client's number in the order of the trace.
@@ -66,13 +74,32 @@ fn party(name: &str) -> i64 {
     let server = name.strip_prefix('s').and_then(|id| id.parse().ok());
     server.unwrap_or_else(|| {
         let hash = name.bytes().fold(7, |hash, byte| mix(hash ^ u64::from(byte)));
-        1_000_000 + (hash % 1_000_000) as i64
+        CLIENTS_FROM + (hash % 1_000_000) as i64
     })
 }
 
 impl Recorder {
-    pub(super) fn new(prints: bool) -> Recorder {
-        Recorder { prints, ..Recorder::default() }
+    pub(super) fn new(prints: bool, records: bool) -> Recorder {
+        let tape = records.then(RefCell::default);
+        Recorder { prints, tape, ..Recorder::default() }
+    }
+
+    /// The checkers have seen the next fact and have found so many violations in all.
+    pub(super) fn seen(&self, ghost: &Ghost, server: ServerId, violations: usize) {
+        if let Some(tape) = &self.tape {
+            tape.borrow_mut().seen(ghost, server, violations);
+        }
+    }
+
+    /// What a recording is made of, once the run is over. With `rest`, what has not settled too.
+    pub(super) fn take_tape(&self, rest: bool) -> Option<Tape> {
+        let mut said = std::mem::take(&mut *self.said.borrow_mut());
+        said.sort_by_key(|one| (one.at, one.server, one.class, one.n));
+        let mut tape = self.tape.as_ref()?.take();
+        for one in said.into_iter().filter(|_| rest) {
+            tape_one(&mut tape, one.at, one.server, &one.what);
+        }
+        Some(tape)
     }
 
     pub(super) fn begin(&self, world: World) {
@@ -105,8 +132,8 @@ impl Recorder {
         self.say(at, server.0, class, self.lab_call(), What::Fact(event));
     }
 
-    pub(super) fn lab_line(&self, at: Stamp, line: String) {
-        self.say(at, 0, 0, self.lab_call(), What::Lab(line));
+    pub(super) fn lab_line(&self, at: Stamp, fault: Option<usize>, text: String) {
+        self.say(at, 0, 0, self.lab_call(), What::Lab { fault, text });
     }
 
     fn lab_call(&self) -> u64 {
@@ -138,7 +165,14 @@ impl Recorder {
         ready.sort_by_key(|one| (one.at, one.server, one.class, one.n));
         let mut facts = Vec::new();
         let mut text = String::new();
+        let mut tape = self.tape.as_ref().map(RefCell::borrow_mut);
         for one in ready {
+            if let Some(tape) = tape.as_deref_mut() {
+                tape_one(tape, one.at, one.server, &one.what);
+            }
+            if matches!(one.what, What::Taped(_)) {
+                continue;
+            }
             text.clear();
             one.write(&mut text);
             // The hash is the same whether servers write trace lines or not.
@@ -190,6 +224,17 @@ impl Recorder {
     }
 }
 
+fn tape_one(tape: &mut Tape, at: Stamp, by: i64, what: &What) {
+    let taped = match what {
+        What::Fact(event) => Taped::Fact(event.clone()),
+        What::Frame { to, label } => Taped::Frame { to: *to, label: *label },
+        What::Lab { fault, text } => Taped::Action { fault: *fault, text: text.clone() },
+        What::Taped(taped) => taped.clone(),
+        What::Line(_) => return,
+    };
+    tape.push(at, by, taped);
+}
+
 fn is_met(trigger: &Trigger, by: ServerId, note: &Note) -> bool {
     match (trigger, note) {
         (Trigger::Durable { server, zxid }, Note::Durable { zxid: upto }) => {
@@ -214,7 +259,9 @@ impl Said {
                 let zxid = label.zxid.map_or(String::new(), |zxid| format!(" {zxid}"));
                 write!(out, "{} -> {to} {}{zxid}", self.server, kind_word(label.kind))
             }
-            What::Lab(line) => write!(out, "-- {line}"),
+            What::Lab { fault: None, text } => write!(out, "-- {text}"),
+            What::Lab { fault: Some(n), text } => write!(out, "-- fault {n}: {text}"),
+            What::Taped(_) => Ok(()),
         };
     }
 }
@@ -246,6 +293,29 @@ impl Observer for Recorder {
         let kind = label.kind as u64;
         let n = (party(to) as u64) << 8 | kind;
         self.say(at, party(from), 3, n, what);
+        if let Some(tape) = &self.tape {
+            let mut tape = tape.borrow_mut();
+            tape.host(party(from), from);
+            tape.host(party(to), to);
+        }
+    }
+
+    fn delivered(&self, sent: Stamp, at: Stamp, from: &str, to: &str, label: Label) {
+        if let Some(tape) = &self.tape {
+            tape.borrow_mut().arrived(sent, at, party(from), party(to), label);
+        }
+    }
+
+    fn sync_began(&self, at: Stamp, server: ServerId, n: u64) {
+        if self.tape.is_some() {
+            self.say(at, server.0, 4, n, What::Taped(Taped::SyncBegan { n }));
+        }
+    }
+
+    fn sync_ended(&self, at: Stamp, server: ServerId, n: u64, failed: bool) {
+        if self.tape.is_some() {
+            self.say(at, server.0, 0, n, What::Taped(Taped::SyncEnded { n, failed }));
+        }
     }
 }
 

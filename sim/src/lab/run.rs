@@ -12,6 +12,7 @@ use std::time::Duration;
 use quorate::base::{RoleName, ServerId, Stamp};
 
 use super::recorder::Recorder;
+use super::recording::Recording;
 use super::stage::{Checkpoint, Stage};
 use super::verdict::Verdict;
 use crate::checkers::liveness::{self, Deadlines};
@@ -55,8 +56,30 @@ pub fn timeline(scenario: &Scenario, options: &RunOptions) -> Vec<Line> {
 
 /// Runs one case in this process.
 pub fn run(scenario: &Scenario, options: &RunOptions) -> Verdict {
+    play(scenario, options, &Rc::new(Recorder::new(options.trace, false))).0
+}
+
+/// The same, with everything that happened.
+pub fn run_recorded(scenario: &Scenario, options: &RunOptions) -> (Verdict, Recording) {
+    let recorder = Rc::new(Recorder::new(options.trace, true));
+    let (verdict, seen) = play(scenario, options, &recorder);
+    // What a broken simulator said last was perhaps never looked at.
+    let tape = recorder.take_tape(verdict.simulator.is_some()).unwrap_or_default();
+    let recording = tape.finish(scenario, options, &verdict, &seen);
+    (verdict, recording)
+}
+
+/// What is seen from outside of a run, even of one that broke off.
+#[derive(Default)]
+pub(super) struct Seen {
+    pub(super) history: Rc<RefCell<History>>,
+    /// What the checkers found, in their order.
+    pub(super) found: Rc<RefCell<Vec<Violation>>>,
+}
+
+fn play(scenario: &Scenario, options: &RunOptions, recorder: &Rc<Recorder>) -> (Verdict, Seen) {
     let case = &scenario.cases[options.case];
-    let recorder = Rc::new(Recorder::new(options.trace));
+    let seen = Seen::default();
     let world_options = WorldOptions {
         latency: scenario.latency,
         fsync: scenario.fsync,
@@ -68,7 +91,7 @@ pub fn run(scenario: &Scenario, options: &RunOptions) -> Verdict {
     let observer = recorder.clone();
     let outcome = catch_unwind(AssertUnwindSafe(|| {
         World::run(options.seed, world_options, observer, limit, |world| {
-            let mut play = Play::new(scenario, case, options, recorder.clone(), world);
+            let mut play = Play::new(scenario, case, options, recorder.clone(), world, &seen);
             async move {
                 play.whole(deadlines).await;
                 play.verdict()
@@ -76,14 +99,15 @@ pub fn run(scenario: &Scenario, options: &RunOptions) -> Verdict {
         })
     }));
     recorder.end();
-    outcome.unwrap_or_else(|payload| {
+    let verdict = outcome.unwrap_or_else(|payload| {
         let message = payload
             .downcast_ref::<String>()
             .map(String::as_str)
             .or_else(|| payload.downcast_ref::<&str>().copied());
         let simulator = Some(format!("a panic: {}", message.unwrap_or("without words")));
-        Verdict { simulator, ..empty_verdict(scenario, case, options) }
-    })
+        Verdict { simulator, hash: recorder.hash(), ..empty_verdict(scenario, case, options) }
+    });
+    (verdict, seen)
 }
 
 fn empty_verdict(scenario: &Scenario, case: &Case, options: &RunOptions) -> Verdict {
@@ -95,6 +119,7 @@ fn empty_verdict(scenario: &Scenario, case: &Case, options: &RunOptions) -> Verd
         without: options.without.clone(),
         museum: options.museum.clone(),
         violations: Vec::new(),
+        roles: Vec::new(),
         ended: Stamp(0),
         notes: 0,
         hash: 0,
@@ -112,6 +137,10 @@ struct Play {
     checkers: Checkers,
     history: Rc<RefCell<History>>,
     found: Vec<Violation>,
+    /// The roles of the servers of the first violation, as they were when it was found.
+    roles: Option<Vec<String>>,
+    /// What the checkers found, for whoever looks from outside.
+    checked: Rc<RefCell<Vec<Violation>>>,
     story: Duration,
     liveness: bool,
     strict_sync: bool,
@@ -127,8 +156,9 @@ impl Play {
         options: &RunOptions,
         recorder: Rc<Recorder>,
         world: World,
+        seen: &Seen,
     ) -> Play {
-        let history = Rc::new(RefCell::new(History::default()));
+        let history = seen.history.clone();
         let curtain = Stamp(0) + case.duration;
         recorder.begin(world.clone());
         let stage = Stage::new(scenario, options, recorder.clone(), history.clone(), curtain);
@@ -140,6 +170,8 @@ impl Play {
             stage,
             history,
             found: Vec::new(),
+            roles: None,
+            checked: seen.found.clone(),
             story: case.duration,
             liveness: scenario.liveness,
             strict_sync: scenario.strict.iter().any(|id| id == "C-3"),
@@ -190,10 +222,17 @@ impl Play {
                 self.meet(&checkpoint);
             }
             self.checkers.take(fact);
+            let violations = self.checkers.violations().len();
+            self.recorder.seen(&self.checkers.ghost, fact.server, violations);
+            if violations > 0 && self.roles.is_none() {
+                let first = &self.checkers.violations()[0];
+                self.roles = Some(roles(&self.checkers.ghost, &first.servers));
+            }
         }
         checkpoints.for_each(|checkpoint| self.meet(&checkpoint));
         self.found.extend(self.recorder.take_halts());
         self.found.extend(self.checkers.violations().iter().cloned());
+        self.checked.replace(self.checkers.violations().to_vec());
         self.seen = upto;
     }
 
@@ -358,9 +397,18 @@ impl Play {
         self.found.extend(judgement.found);
         self.found.sort_by_key(|violation| violation.at);
         self.found.truncate(TOLD_MAX);
+        let first = self.found.first();
+        let roles = match (self.roles.take(), first) {
+            (Some(roles), Some(first)) if self.checkers.violations().first() == Some(first) => {
+                roles
+            }
+            (_, Some(first)) => roles(&self.checkers.ghost, &first.servers),
+            (_, None) => Vec::new(),
+        };
         let late = self.world.late_events();
         Verdict {
             violations: std::mem::take(&mut self.found),
+            roles,
             ended: self.seen,
             notes: self.recorder.notes(),
             hash: self.recorder.hash(),
@@ -377,6 +425,19 @@ fn is_in_role(ghost: &Ghost, server: ServerId, role: RoleName) -> bool {
     let serves =
         ghost.serving.is_some() || !matches!(role, RoleName::Following | RoleName::Observing);
     ghost.running && ghost.role == role && serves
+}
+
+/// What these servers are, sorted.
+fn roles(ghost: &Ghost, servers: &[ServerId]) -> Vec<String> {
+    let role = |server: &ServerId| match ghost.servers.get(server) {
+        Some(server) if server.running => {
+            crate::scenario::action::role_word(server.role).to_owned()
+        }
+        _ => "down".to_owned(),
+    };
+    let mut roles: Vec<String> = servers.iter().map(role).collect();
+    roles.sort();
+    roles
 }
 
 /// The roles of all servers, in one line.

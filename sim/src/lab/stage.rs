@@ -150,8 +150,7 @@ impl Stage {
             return;
         }
         for action in &line.actions {
-            let fault = line.fault.map_or(String::new(), |n| format!("fault {n}: "));
-            self.0.recorder.lab_line(at, format!("{fault}{action}"));
+            self.0.recorder.lab_line(at, line.fault, action.to_string());
             self.act(world, at, action, line.place);
         }
     }
@@ -273,7 +272,7 @@ impl Stage {
 
     /// The end of all faults: what still runs may work undisturbed from now on.
     pub(super) fn heal_everything(&self, world: &World, at: Stamp) {
-        self.0.recorder.lab_line(at, "the story is over: everything heals".into());
+        self.0.recorder.lab_line(at, None, "the story is over: everything heals".into());
         self.mend(world);
         let (low, high) = self.0.scenario.fsync;
         for server in self.0.scenario.ensemble.servers() {

@@ -20,6 +20,8 @@ pub struct Verdict {
     pub museum: Vec<String>,
     /// The first ones, by time. Empty: everything holds.
     pub violations: Vec<Violation>,
+    /// The roles of the servers that the first of them is about, sorted.
+    pub roles: Vec<String>,
     pub ended: Stamp,
     pub notes: u64,
     pub hash: u64,

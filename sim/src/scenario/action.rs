@@ -1,4 +1,4 @@
-//! What a timeline can say, as values. Each prints as the text it was written as.
+//! What a timeline can say, as values. Each prints as a text that reads back as the same.
 
 use std::fmt;
 use std::time::Duration;
@@ -281,9 +281,12 @@ impl fmt::Display for ClientAct {
                 if *sequential {
                     write!(f, "-s ")?;
                 }
-                write!(f, "{path} {data}")
+                with_data(f, path, data)
             }
-            ClientAct::Set { path, data } => write!(f, "set {path} {data}"),
+            ClientAct::Set { path, data } => {
+                f.write_str("set ")?;
+                with_data(f, path, data)
+            }
             ClientAct::Get { path } => write!(f, "get {path}"),
             ClientAct::Exists { path } => write!(f, "exists {path}"),
             ClientAct::List { path } => write!(f, "ls {path}"),
@@ -292,6 +295,11 @@ impl fmt::Display for ClientAct {
             ClientAct::Closes => write!(f, "closes"),
         }
     }
+}
+
+fn with_data(f: &mut fmt::Formatter<'_>, path: &str, data: &str) -> fmt::Result {
+    f.write_str(path)?;
+    if data.is_empty() { Ok(()) } else { write!(f, " {data}") }
 }
 
 impl fmt::Display for Expectation {

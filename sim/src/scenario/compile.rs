@@ -51,6 +51,7 @@ impl Compiler<'_> {
         };
         Ok(Scenario {
             file: self.source.file.clone(),
+            text: self.source.text.clone(),
             about: frame.about.into_inner().trim().to_owned(),
             source: frame.source.map(Spanned::into_inner).unwrap_or_default(),
             museum: self.museum(frame.museum.as_deref().unwrap_or(&[]))?,
@@ -60,6 +61,7 @@ impl Compiler<'_> {
                 .into_iter()
                 .map(Spanned::into_inner)
                 .collect(),
+            seed: frame.seed.as_ref().map(|seed| self.seed(seed)).transpose()?,
             strict: self.strict(frame.strict.as_deref().unwrap_or(&[]))?,
             liveness: self.liveness(frame.liveness.as_ref())?,
             ensemble,
@@ -359,6 +361,11 @@ impl Compiler<'_> {
             exhibits.push(exhibit);
         }
         Ok(exhibits)
+    }
+
+    fn seed(&self, seed: &Spanned<i64>) -> Result<u64, FileError> {
+        let wrong = |_| self.at(&seed.span(), "expected a seed: 0 or more");
+        u64::try_from(*seed.get_ref()).map_err(wrong)
     }
 
     fn strict(&self, texts: &[Text]) -> Result<Vec<String>, FileError> {

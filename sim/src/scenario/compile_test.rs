@@ -47,6 +47,14 @@ fn values_are_checked_where_they_stand() {
 }
 
 #[test]
+fn a_pinned_seed_is_a_number_from_0_on() {
+    assert_eq!(parse(&format!("seed = 7\n{THREE}")).expect("a scenario").seed, Some(7));
+    assert_eq!(parse(THREE).expect("a scenario").seed, None);
+    let error = refused(&format!("seed = -1\n{THREE}"));
+    assert_eq!((error.line, error.column), (2, 8));
+}
+
+#[test]
 fn a_client_connects_before_it_asks() {
     let lines = "timeline = [\"1s client a connects 1\", \"2s client b get /x\"]\n";
     let error = refused(&format!("{THREE}{lines}"));

@@ -16,6 +16,7 @@ pub(super) struct Frame {
     pub(super) liveness: Option<Text>,
     pub(super) museum: Option<Vec<Text>>,
     pub(super) violates: Option<Vec<Text>>,
+    pub(super) seed: Option<Spanned<i64>>,
     pub(super) strict: Option<Vec<Text>>,
     pub(super) ensemble: Ensemble,
     #[serde(default)]

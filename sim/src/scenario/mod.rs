@@ -17,6 +17,7 @@ mod frame;
 pub mod lexer;
 mod links;
 pub mod mix;
+pub mod story;
 pub mod timeline;
 
 pub use action::{Action, ClientAct, ClientState, Expectation, Line, Trigger, When};
@@ -34,6 +35,8 @@ use quorate::base::{Epoch, Exhibit, ServerId, Zxid};
 #[derive(Clone, Debug)]
 pub struct Scenario {
     pub file: PathBuf,
+    /// All of the file.
+    pub text: String,
     pub about: String,
     pub source: String,
     pub ensemble: Ensemble,
@@ -46,6 +49,8 @@ pub struct Scenario {
     pub museum: Vec<Exhibit>,
     /// Properties of which one must fail: the file shows a bug, and that it is caught.
     pub violates: Vec<String>,
+    /// The seed this story is about; any, if it says none.
+    pub seed: Option<u64>,
     /// Properties held in a stronger form than ZooKeeper promises: C-3.
     pub strict: Vec<String>,
     /// False where the ensemble cannot be available: the file says so, and the liveness

@@ -379,11 +379,16 @@ impl Names {
         words: &mut Words<'_>,
         before: &[Vec<ServerId>],
     ) -> Result<Vec<ServerId>, Mistake> {
-        if !words.take("rest") {
+        if words.peek() != Some("rest") {
             return self.servers(words);
         }
         let named: BTreeSet<ServerId> = before.iter().flatten().copied().collect();
-        Ok(self.servers.difference(&named).copied().collect())
+        let rest: Vec<ServerId> = self.servers.difference(&named).copied().collect();
+        if rest.is_empty() {
+            return Err(words.expected("servers: none is left for `rest`"));
+        }
+        words.take_next();
+        Ok(rest)
     }
 }
 
@@ -438,6 +443,9 @@ fn an_epoch(words: &mut Words<'_>) -> Result<Epoch, Mistake> {
     Ok(Epoch(value))
 }
 
+#[cfg(test)]
+#[path = "round_trip_test.rs"]
+mod round_trip;
 #[cfg(test)]
 #[path = "timeline_test.rs"]
 mod tests;

@@ -238,6 +238,32 @@ impl Op {
     }
 }
 
+impl Op {
+    /// The line of a timeline that asks for this, without the client's name. `None` if there is
+    /// none: versions, for one, cannot be written there.
+    pub fn as_act(&self) -> Option<ClientAct> {
+        let text = |data: &Bytes| String::from_utf8(data.to_vec()).ok();
+        Some(match self {
+            Op::Create(create) => ClientAct::Create {
+                path: create.path.clone(),
+                data: text(&create.data)?,
+                ephemeral: create.ephemeral,
+                sequential: create.sequential,
+            },
+            Op::Set { path, data, version: -1 } => {
+                ClientAct::Set { path: path.clone(), data: text(data)? }
+            }
+            Op::Delete { path, version: -1 } => ClientAct::Delete { path: path.clone() },
+            Op::Get { path, .. } => ClientAct::Get { path: path.clone() },
+            Op::Exists { path, .. } => ClientAct::Exists { path: path.clone() },
+            Op::List { path, .. } => ClientAct::List { path: path.clone() },
+            Op::Sync { path } => ClientAct::Sync { path: path.clone() },
+            Op::Close => ClientAct::Closes,
+            _ => return None,
+        })
+    }
+}
+
 /// These permissions for everybody.
 pub fn for_anyone(perms: i32) -> Vec<Acl> {
     vec![Acl { perms, id: Id { scheme: "world".into(), id: "anyone".into() } }]

@@ -38,6 +38,16 @@ pub trait Observer {
     fn delivered(&self, sent: Stamp, at: Stamp, from: &str, to: &str, label: Label) {
         let _ = (sent, at, from, to, label);
     }
+
+    /// A sync of a file or a directory begins; `n` tells it from all others of this server's disk.
+    fn sync_began(&self, at: Stamp, server: ServerId, n: u64) {
+        let _ = (at, server, n);
+    }
+
+    /// It ended. A sync whose process dies before never does.
+    fn sync_ended(&self, at: Stamp, server: ServerId, n: u64, failed: bool) {
+        let _ = (at, server, n, failed);
+    }
 }
 
 /// Watches nothing.

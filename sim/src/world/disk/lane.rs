@@ -68,6 +68,7 @@ impl SimLane {
         }
         let begins = world.fresh(begins);
         let mut disk = process.host.disk.borrow_mut();
+        let is_sync = op.is_sync();
         let key = disk.key.with(process.incarnation).with(self.lane as u64).with(state.begun);
         let ends = begins + disk.duration(&op, key);
         state.begun += 1;
@@ -85,7 +86,11 @@ impl SimLane {
             abandoned: false,
         };
         disk.running.insert(id, running);
+        drop((state, disk));
         world.push_disk(ends, process.host.id, id);
+        if let Some(server) = process.host.server.filter(|_| is_sync) {
+            world.observer().sync_began(begins, server, id);
+        }
         Some(id)
     }
 }

@@ -59,6 +59,12 @@ enum Op {
     Sync(u64),
 }
 
+impl Op {
+    fn is_sync(&self) -> bool {
+        matches!(self, Op::Sync(_) | Op::SyncDir(_))
+    }
+}
+
 enum Done {
     Nothing,
     Opened(u64),
@@ -358,12 +364,15 @@ impl World {
         if running.process.dead_at() < at {
             return; // its death decides what becomes of it
         }
-        if disk.fsync_held && matches!(running.op, Op::Sync(_) | Op::SyncDir(_)) {
+        if disk.fsync_held && running.op.is_sync() {
             disk.held.push(id);
             return;
         }
         let running = disk.running.remove(&id).expect("it was just seen");
         let outcome = disk.perform(&running.op, running.begins, at);
+        if let Some(server) = host.server.filter(|_| running.op.is_sync()) {
+            self.observer().sync_ended(at, server, id, outcome.is_err());
+        }
         if running.abandoned {
             if let Ok(Done::Opened(inode)) = outcome {
                 disk.platter.close(inode);

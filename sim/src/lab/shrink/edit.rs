@@ -1,0 +1,267 @@
+//! Changes of a story that keep it a story: without a server, without what has lost its object.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use quorate::base::ServerId;
+use toml::Value;
+
+use crate::scenario::story::Story;
+use crate::scenario::{Action, ClientAct, Expectation, Line, Links, Plane, Trigger, When};
+
+/// The time a line happens at, or waits from.
+pub(super) fn when_from(when: &When) -> Duration {
+    match when {
+        When::At(at) | When::On(at, _) => *at,
+    }
+}
+
+pub(super) fn set_from(when: &mut When, time: Duration) {
+    match when {
+        When::At(at) | When::On(at, _) => *at = time,
+    }
+}
+
+/// Every server an action names.
+pub(super) fn servers_of(action: &Action) -> BTreeSet<ServerId> {
+    let of_links = |links: &Links| links.pairs.iter().flat_map(|(a, b)| [*a, *b]).collect();
+    match action {
+        Action::Start(servers)
+        | Action::Stop(servers)
+        | Action::Crash(servers)
+        | Action::Pause(servers)
+        | Action::Resume(servers)
+        | Action::Wipe(servers)
+        | Action::HoldFsync(servers)
+        | Action::ReleaseFsync(servers)
+        | Action::SlowFsync { servers, .. }
+        | Action::ClockRate { servers, .. }
+        | Action::ClockJump { servers, .. }
+        | Action::Client { act: ClientAct::Connects(servers), .. } => {
+            servers.iter().copied().collect()
+        }
+        Action::Cut(links)
+        | Action::Heal(Some(links))
+        | Action::Delay { links, .. }
+        | Action::Hold { links, .. }
+        | Action::Release { links: Some(links), .. } => of_links(links),
+        Action::Heal(None) | Action::Release { links: None, .. } | Action::Client { .. } => {
+            BTreeSet::new()
+        }
+        Action::Expect(clauses) => clauses.iter().flat_map(servers_of_clause).collect(),
+    }
+}
+
+fn servers_of_clause(clause: &Expectation) -> Vec<ServerId> {
+    match clause {
+        Expectation::Leader { servers, .. }
+        | Expectation::InRole { servers, .. }
+        | Expectation::Down(servers) => servers.clone(),
+        Expectation::NotLeader(server)
+        | Expectation::Last { server, .. }
+        | Expectation::Truncated { server, .. }
+        | Expectation::Synced { server, .. } => vec![*server],
+        Expectation::NoLeader | Expectation::Client { .. } => Vec::new(),
+    }
+}
+
+/// The action without this server; `None` if nothing is left of it.
+pub(super) fn action_without(action: &Action, gone: ServerId) -> Option<Action> {
+    let mut action = action.clone();
+    match &mut action {
+        Action::Start(servers)
+        | Action::Stop(servers)
+        | Action::Crash(servers)
+        | Action::Pause(servers)
+        | Action::Resume(servers)
+        | Action::Wipe(servers)
+        | Action::HoldFsync(servers)
+        | Action::ReleaseFsync(servers)
+        | Action::SlowFsync { servers, .. }
+        | Action::ClockRate { servers, .. }
+        | Action::ClockJump { servers, .. }
+        | Action::Client { act: ClientAct::Connects(servers), .. } => {
+            servers.retain(|server| *server != gone);
+            (!servers.is_empty()).then_some(action)
+        }
+        Action::Cut(links)
+        | Action::Heal(Some(links))
+        | Action::Delay { links, .. }
+        | Action::Hold { links, .. }
+        | Action::Release { links: Some(links), .. } => {
+            *links = links_without(links, gone)?;
+            Some(action)
+        }
+        Action::Heal(None) | Action::Release { links: None, .. } | Action::Client { .. } => {
+            Some(action)
+        }
+        Action::Expect(clauses) => {
+            *clauses = clauses.iter().filter_map(|clause| clause_without(clause, gone)).collect();
+            (!clauses.is_empty()).then_some(action)
+        }
+    }
+}
+
+fn clause_without(clause: &Expectation, gone: ServerId) -> Option<Expectation> {
+    let mut clause = clause.clone();
+    match &mut clause {
+        Expectation::Leader { servers, .. }
+        | Expectation::InRole { servers, .. }
+        | Expectation::Down(servers) => {
+            servers.retain(|server| *server != gone);
+            (!servers.is_empty()).then_some(clause)
+        }
+        _ => (!servers_of_clause(&clause).contains(&gone)).then_some(clause),
+    }
+}
+
+/// Works on the text, which knows the groups.
+fn links_without(links: &Links, gone: ServerId) -> Option<Links> {
+    let group = |text: &str| -> Vec<ServerId> {
+        let ids = text.split_whitespace().filter_map(|id| id.parse().ok().map(ServerId));
+        ids.filter(|id| *id != gone).collect()
+    };
+    if links.plane == Plane::Client {
+        let servers = group(&links.text);
+        let text: Vec<String> = servers.iter().map(ToString::to_string).collect();
+        let pairs = servers.iter().map(|server| (*server, *server)).collect();
+        return (!servers.is_empty()).then(|| Links {
+            plane: links.plane,
+            pairs,
+            text: text.join(" "),
+        });
+    }
+    if let Some((from, to)) = links.text.split_once("->") {
+        let (from, to) = (group(from), group(to));
+        return (!from.is_empty() && !to.is_empty())
+            .then(|| Links::one_way(links.plane, &from, &to));
+    }
+    let groups: Vec<Vec<ServerId>> = links.text.split('|').map(group).collect();
+    let groups: Vec<Vec<ServerId>> = groups.into_iter().filter(|group| !group.is_empty()).collect();
+    (groups.len() > 1).then(|| Links::between(links.plane, &groups))
+}
+
+fn trigger_names(trigger: &Trigger, server: ServerId) -> bool {
+    match trigger {
+        Trigger::Sends { from, to, .. } => *from == server || *to == Some(server),
+        Trigger::Durable { server: by, .. }
+        | Trigger::Role { server: by, .. }
+        | Trigger::Established { server: by }
+        | Trigger::Elected { server: by } => *by == server,
+    }
+}
+
+/// The story without this server.
+pub(super) fn without_server(story: &Story, gone: ServerId) -> Story {
+    let mut story = story.clone();
+    for key in ["voters", "observers"] {
+        let left: Vec<i64> = story.members(key).into_iter().filter(|id| *id != gone.0).collect();
+        if left.is_empty() {
+            story.remove("ensemble", key);
+        } else {
+            let left = left.into_iter().map(Value::Integer).collect::<Vec<Value>>();
+            story.set("ensemble", key, Value::Array(left));
+        }
+    }
+    if let Some(Value::Table(ensemble)) = story.table.get_mut("ensemble") {
+        for key in ["weights", "disk"] {
+            if let Some(Value::Table(by_server)) = ensemble.get_mut(key) {
+                by_server.remove(&gone.0.to_string());
+            }
+        }
+    }
+    let lines = story.lines.into_iter().filter_map(|line| line_without(line, gone)).collect();
+    tidy(Story { table: story.table, lines })
+}
+
+fn line_without(line: Line, gone: ServerId) -> Option<Line> {
+    if let When::On(_, trigger) = &line.when
+        && trigger_names(trigger, gone)
+    {
+        return None;
+    }
+    let actions: Vec<Action> =
+        line.actions.iter().filter_map(|action| action_without(action, gone)).collect();
+    (!actions.is_empty()).then_some(Line { actions, ..line })
+}
+
+/// Sorts lines by time; removes what clients do that never connect, and what is expected of them.
+pub(super) fn tidy(mut story: Story) -> Story {
+    story.lines.sort_by_key(|line| when_from(&line.when));
+    let mut connected = BTreeSet::from(["probe".to_owned()]);
+    for line in &mut story.lines {
+        line.actions.retain_mut(|action| match action {
+            Action::Client { name, act: ClientAct::Connects(_) } => {
+                connected.insert(name.clone());
+                true
+            }
+            Action::Client { name, .. } => connected.contains(name),
+            Action::Expect(clauses) => {
+                clauses.retain(|clause| match clause {
+                    Expectation::Client { name, .. } => connected.contains(name),
+                    _ => true,
+                });
+                !clauses.is_empty()
+            }
+            _ => true,
+        });
+    }
+    story.lines.retain(|line| !line.actions.is_empty());
+    story
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::Scenario;
+    use std::path::Path;
+
+    fn story(lines: &str) -> Story {
+        let text = format!(
+            "about = \"x\"\n[ensemble]\nvoters = [1, 2, 3]\nobservers = [4]\nweights = {{ 2 = 2 }}\n\
+             disk.2 = {{ last = \"0x100000001\" }}\ntimeline = [{lines}]\n"
+        );
+        let scenario =
+            Scenario::parse(Path::new("a.toml"), &text).unwrap_or_else(|e| panic!("{e}"));
+        let lines = scenario.cases[0].timeline.clone();
+        Story::new(&scenario, 0, lines).expect("a scenario is TOML")
+    }
+
+    fn lines(story: &Story) -> Vec<String> {
+        story.lines.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn without_a_server_nothing_names_it_and_the_file_is_still_one() {
+        let story = story(
+            r#""0s start 1 2 3 4", "1s cut 1 2 | 3 4", "1s cut 2 | 3", "2s cut 2 -> 1 3",
+            "3s delay 1 -> 2 3 5ms", "on 2 established  crash 1", "on 1 sends ACK to 2  crash 1",
+            "4s client a connects 2", "5s client a get /x", "5s client b connects 1 2",
+            "6s client b get /x", "9s cut client 1 2",
+            "9s expect leader 2, 1 2 following, last 2 0x100000001, client a ok, client b ok""#,
+        );
+        let less = without_server(&story, ServerId(2));
+        assert_eq!(
+            lines(&less),
+            [
+                "0s  start 1 3 4",
+                "1s  cut 1 | 3 4",
+                "3s  delay 1 -> 3 5ms",
+                "5s  client b connects 1",
+                "6s  client b get /x",
+                "9s  cut client 1",
+                "9s  expect 1 following, client b ok",
+            ]
+        );
+        let read = less.compile(Path::new("b.toml")).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(read.ensemble.servers().len(), 3);
+        assert!(read.ensemble.disks.is_empty());
+    }
+
+    #[test]
+    fn without_its_last_observer_the_story_has_none() {
+        let less = without_server(&story(r#""0s start 1 2 3 4""#), ServerId(4));
+        assert!(!less.text().contains("observers"), "{}", less.text());
+        assert_eq!(lines(&less), ["0s  start 1 2 3"]);
+    }
+}

@@ -1,0 +1,197 @@
+//! Trials: does this story still fail in the same way? A process each, as many at a time as there
+//! are cores.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use indicatif::ProgressBar;
+
+use crate::lab::fingerprint::{Fingerprint, read_brief};
+use crate::lab::recording::Recording;
+use crate::scenario::story::Story;
+
+/// How a run of a story failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Hit {
+    pub(super) print: Fingerprint,
+    /// When the property broke, after the start of the world.
+    pub(super) at: Duration,
+}
+
+/// A run that takes longer than this hangs.
+const RUN_MAX: Duration = Duration::from_secs(60);
+
+pub(super) struct Trials {
+    dir: PathBuf,
+    program: PathBuf,
+    jobs: usize,
+    deadline: Instant,
+    /// What came of stories that were tried already, by their text.
+    known: BTreeMap<String, Option<Hit>>,
+    files: AtomicUsize,
+    pub(super) runs: u64,
+    pub(super) bar: ProgressBar,
+}
+
+impl Trials {
+    pub(super) fn new(jobs: usize, bar: ProgressBar) -> std::io::Result<Trials> {
+        let dir = std::env::temp_dir().join(format!("quorate-shrink-{}", std::process::id()));
+        fs::create_dir_all(&dir)?;
+        Ok(Trials {
+            dir,
+            program: std::env::current_exe()?,
+            jobs: jobs.max(1),
+            deadline: Instant::now() + RUN_MAX,
+            known: BTreeMap::new(),
+            files: AtomicUsize::new(0),
+            runs: 0,
+            bar,
+        })
+    }
+
+    /// Trials that still run then are ended, and tell nothing.
+    pub(super) fn end_at(&mut self, deadline: Instant) {
+        self.deadline = deadline;
+    }
+
+    pub(super) fn time_is_up(&self) -> bool {
+        Instant::now() >= self.deadline
+    }
+
+    /// How this story fails, if it does.
+    pub(super) fn run(&mut self, story: &Story) -> Option<Hit> {
+        let mut found = None;
+        self.first(std::slice::from_ref(story), &mut |hit| {
+            found = Some(hit.clone());
+            true
+        });
+        found
+    }
+
+    /// The first of these stories, in their order, that fails as wanted. The answer does not
+    /// depend on which trial ends first.
+    pub(super) fn first(
+        &mut self,
+        stories: &[Story],
+        wanted: &mut dyn FnMut(&Hit) -> bool,
+    ) -> Option<(usize, Hit)> {
+        let texts: Vec<Option<String>> = stories.iter().map(text_of).collect();
+        let mut from = 0;
+        while from < texts.len() && !self.time_is_up() {
+            let upto = (from + self.jobs).min(texts.len());
+            let fresh: Vec<&String> = texts[from..upto]
+                .iter()
+                .flatten()
+                .filter(|text| !self.known.contains_key(*text))
+                .collect();
+            let outcomes = self.run_all(&fresh);
+            let told = fresh.into_iter().cloned().zip(outcomes);
+            let told: Vec<_> = told.filter_map(|(text, hit)| Some((text, hit?))).collect();
+            self.known.extend(told);
+            for (n, text) in texts[from..upto].iter().enumerate() {
+                let hit = text.as_ref().and_then(|text| self.known.get(text)).cloned().flatten();
+                if let Some(hit) = hit
+                    && wanted(&hit)
+                {
+                    return Some((from + n, hit));
+                }
+            }
+            from = upto;
+        }
+        None
+    }
+
+    /// `None` where the time was up before the run was over.
+    fn run_all(&mut self, texts: &[&String]) -> Vec<Option<Option<Hit>>> {
+        let outcomes = Mutex::new(vec![None; texts.len()]);
+        let this = &*self;
+        thread::scope(|scope| {
+            for (n, text) in texts.iter().enumerate() {
+                let outcomes = &outcomes;
+                scope.spawn(move || {
+                    let outcome = this.run_one(text);
+                    if let Ok(mut outcomes) = outcomes.lock() {
+                        outcomes[n] = outcome;
+                    }
+                });
+            }
+        });
+        self.runs += texts.len() as u64;
+        self.bar.inc(texts.len() as u64);
+        outcomes.into_inner().unwrap_or_default()
+    }
+
+    fn run_one(&self, text: &str) -> Option<Option<Hit>> {
+        let file = self.new_file("toml");
+        fs::write(&file, text).ok()?;
+        let mut command = Command::new(&self.program);
+        command.arg("run").arg(&file).arg("--brief");
+        let output = self.output_of(command);
+        let _ = fs::remove_file(&file);
+        let hit = read_brief(&output?);
+        Some(hit.map(|(print, at)| Hit { print, at }))
+    }
+
+    /// What happens in this story, event by event.
+    pub(super) fn record(&mut self, story: &Story) -> Option<Recording> {
+        let (file, target) = (self.new_file("toml"), self.new_file("qrec"));
+        fs::write(&file, story.text()).ok()?;
+        let mut command = Command::new(&self.program);
+        command.arg("run").arg(&file).arg("--brief").arg("--record").arg(&target);
+        let output = self.output_of(command);
+        let recording = output.and_then(|_| Recording::read(&target).ok());
+        let _ = (fs::remove_file(&file), fs::remove_file(&target));
+        self.runs += 1;
+        recording
+    }
+
+    fn new_file(&self, extension: &str) -> PathBuf {
+        let n = self.files.fetch_add(1, Ordering::Relaxed);
+        self.dir.join(format!("{n}.{extension}"))
+    }
+
+    /// `None` if it had to be ended, or could not be started.
+    fn output_of(&self, mut command: Command) -> Option<String> {
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn().ok()?;
+        let until = self.deadline.min(Instant::now() + RUN_MAX);
+        if !ends_until(&mut child, until) {
+            let _ = (child.kill(), child.wait());
+            return None;
+        }
+        // A line or two: they fit into the pipe of a process that has ended.
+        let mut output = String::new();
+        child.stdout.take()?.read_to_string(&mut output).ok()?;
+        Some(output)
+    }
+}
+
+fn ends_until(child: &mut Child, until: Instant) -> bool {
+    let mut pause = Duration::from_millis(1);
+    loop {
+        match child.try_wait() {
+            Ok(Some(_)) => return true,
+            Ok(None) if Instant::now() < until => thread::sleep(pause),
+            _ => return false,
+        }
+        pause = (pause * 2).min(Duration::from_millis(20));
+    }
+}
+
+/// `None` if it is no scenario at all.
+fn text_of(story: &Story) -> Option<String> {
+    story.compile(Path::new("candidate.toml")).ok().map(|scenario| scenario.text)
+}
+
+impl Drop for Trials {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.dir);
+    }
+}

@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# Timeline pages in a real browser: nothing fetched, nothing on the console, every step, and no
+# frame of 50 ms while panning through 100,000 events.
+#
+#   run.sh            recordings are made, pages written and tried; pictures go to target/browser
+#
+# QUORATE_SIM    a built simulator, in place of a release build
+# SYNTHETIC      a built example synthetic_recording, likewise
+# CHROMIUM       the browser; chromium if not given
+#
+# Needs Node.js. Installs what else it needs: Debian's package chromium, and playwright-core of npm
+# into target/browser.
+set -euo pipefail
+
+root=$(cd "$(dirname "$0")/../.." && pwd)
+out="$root/target/browser"
+export CHROMIUM=${CHROMIUM:-$(command -v chromium || true)}
+mkdir -p "$out"
+cd "$root"
+
+die() {
+    echo "browser: $*" >&2
+    exit 1
+}
+
+command -v node >/dev/null || die "no node: install Node.js 18 or newer"
+if [[ -z $CHROMIUM ]]; then
+    sudo=
+    ((EUID == 0)) || sudo=sudo
+    $sudo apt-get update -qq &&
+        $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core >"$out/apt.log" 2>&1 ||
+        die "chromium could not be installed: $out/apt.log"
+    CHROMIUM=$(command -v chromium)
+fi
+[[ -d $out/node_modules/playwright-core ]] ||
+    npm install --silent --no-audit --no-fund --no-save --prefix "$out" playwright-core@1 || die "npm could not install playwright-core"
+
+if [[ -z ${QUORATE_SIM:-} ]]; then
+    cargo build --release --quiet -p quorate-sim
+    QUORATE_SIM="$root/target/release/quorate-sim"
+fi
+if [[ -z ${SYNTHETIC:-} ]]; then
+    cargo build --release --quiet -p quorate-sim --example synthetic_recording
+    SYNTHETIC="$root/target/release/examples/synthetic_recording"
+fi
+
+# A deliberate bug is switched on: this run fails, and must.
+if "$QUORATE_SIM" run scenarios/split_brain/01_the_leader_is_cut_off.toml --seed 1 --museum vote_counted_twice \
+    --record "$out/split.qrec" --quiet >"$out/split.txt"; then
+    die "the recorded run violates nothing"
+fi
+"$QUORATE_SIM" run scenarios/election/01_one_by_one.toml --seed 1 --record "$out/holds.qrec" --quiet
+"$SYNTHETIC" 100000 "$out/synthetic.qrec"
+for name in split holds synthetic; do
+    "$QUORATE_SIM" timeline "$out/$name.qrec" --out "$out/$name.html"
+done
+exec node "$root/tests/browser/timeline.mjs" "$out"
