@@ -28,7 +28,7 @@ pub struct Story {
 const TOP: [&str; 8] =
     ["about", "source", "duration", "seed", "liveness", "museum", "violates", "strict"];
 const TABLES: [&str; 4] = ["ensemble", "network", "disk", "workload"];
-const ENSEMBLE: [&str; 14] = [
+const ENSEMBLE: [&str; 15] = [
     "voters",
     "observers",
     "weights",
@@ -41,11 +41,22 @@ const ENSEMBLE: [&str; 14] = [
     "max_time_to_wait_for_epoch",
     "snap_count",
     "commit_log_count",
+    "read_only_mode",
     "autocreate",
     "committed",
 ];
-const WORKLOAD: [&str; 7] =
-    ["clients", "ops_per_second", "writes", "session_timeout", "from", "until", "nodes"];
+const WORKLOAD: [&str; 10] = [
+    "clients",
+    "ops_per_second",
+    "writes",
+    "session_timeout",
+    "from",
+    "until",
+    "nodes",
+    "watches",
+    "read_only",
+    "mix",
+];
 
 impl Story {
     /// One case of a scenario; `lines` is its timeline, drawn faults included.

@@ -10,72 +10,28 @@
 //! One task. Replies and timers are taken in the order of their stamps: a timer is looked at only
 //! when everything that arrived before it certainly was (`link.rs`). All randomness is keyed.
 
+mod handshake;
+
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use quorate::base::{ServerId, SessionId, Stamp, Zxid};
-use quorate::jute::client::{
-    ConnectRequest, ConnectResponse, ReplyHeader, RequestHeader, WatcherEvent, code, event, op, xid,
-};
+use quorate::base::{ServerId, Stamp, Zxid};
+use quorate::jute::client::{ReplyHeader, RequestHeader, WatcherEvent, code, event, op, xid};
 use quorate::jute::{Jute, Reader};
 use quorate::runtime::{HostPort, Runtime};
-use tokio::sync::Notify;
 
-use super::history::{Complaint, Connection, Frame, History, Outcome, Record, Silence, WatchEvent};
+use super::history::{Complaint, Frame, History, Outcome, Record, Silence, WatchEvent};
 use super::link::{Link, Next};
 use super::memory::Memory;
 use super::mix::{self, Act};
 use super::op::{Op, Session};
 use super::plain;
 use super::registered::Registered;
+use super::source::{Script, Source};
 use crate::draw::Draws;
-use crate::scenario::mix::Mix;
-
-/// Where a client's operations come from.
-#[derive(Clone, Debug)]
-pub enum Source {
-    /// Drawn at a rate, from one moment to another; `writes` counts where there is no mix.
-    Drawn {
-        from: Stamp,
-        until: Stamp,
-        every: Duration,
-        writes: f64,
-        nodes: u32,
-        mix: Option<Rc<Mix>>,
-    },
-    /// Told by a scenario's timeline.
-    Told(Rc<Script>),
-}
-
-/// Operations a timeline tells a client to do, and when it told them.
-#[derive(Debug, Default)]
-pub struct Script {
-    queue: RefCell<VecDeque<(Stamp, Op)>>,
-    /// When each operation was told, sent or not.
-    all: RefCell<Vec<Stamp>>,
-    told: Notify,
-}
-
-impl Script {
-    pub fn tell(&self, at: Stamp, op: Op) {
-        self.queue.borrow_mut().push_back((at, op));
-        self.all.borrow_mut().push(at);
-        self.told.notify_one();
-    }
-
-    /// How many operations were told before a moment.
-    pub fn told_before(&self, at: Stamp) -> usize {
-        self.all.borrow().iter().filter(|told| **told < at).count()
-    }
-
-    /// Whether everything told has been sent.
-    pub fn is_empty(&self) -> bool {
-        self.queue.borrow().is_empty()
-    }
-}
 
 /// A client before it runs.
 #[derive(Clone, Debug)]
@@ -235,78 +191,6 @@ impl<R: Runtime> Running<R> {
         }
     }
 
-    fn connect_request(&self) -> ConnectRequest {
-        let password = match self.session.id {
-            SessionId(0) => Bytes::from_static(&[0; 16]),
-            _ => self.session.password.clone(),
-        };
-        ConnectRequest {
-            protocol_version: 0,
-            last_zxid_seen: self.last_zxid,
-            timeout_ms: self.spec.session_timeout.as_millis() as i32,
-            session: self.session.id,
-            password: Some(password),
-            read_only: Some(self.spec.takes_read_only),
-        }
-    }
-
-    async fn handshake(
-        &mut self,
-        link: &mut Link<R::Stream>,
-        server: ServerId,
-        at: Stamp,
-    ) -> Result<Stamp, Stamp> {
-        link.write(at, &self.connect_request().to_jute()).await.map_err(|()| at)?;
-        let deadline = at + HANDSHAKE_TIMEOUT;
-        let (at, frame) = match link.next(&self.rt, deadline).await {
-            Next::Frame(at, frame) => (at, frame),
-            Next::Over(at) => return Err(at),
-            Next::Due => return Err(deadline),
-        };
-        let Ok(response) = ConnectResponse::decode(&mut Reader::new(frame)) else {
-            self.complain("C-2", at, server, "answered ConnectRequest with nonsense".into());
-            return Err(at);
-        };
-        if response.session == SessionId(0) || response.timeout_ms <= 0 {
-            if self.session.id != SessionId(0) {
-                let mut history = self.spec.history.borrow_mut();
-                history.expired.push((self.session.id, at, server));
-            }
-            self.forget_session();
-            return Err(at);
-        }
-        self.read_only = response.read_only == Some(true);
-        let mut history = self.spec.history.borrow_mut();
-        if self.read_only && !self.spec.takes_read_only {
-            let words = "only reads, and was not asked whether that will do".into();
-            history.complaints.push(self.complaint("C-10", at, server, words));
-        }
-        if self.session.id == SessionId(0) {
-            history.sessions.insert(response.session, self.spec.name.clone());
-            if self.read_only {
-                history.local.insert(response.session);
-            }
-        } else if self.session.id != response.session {
-            let words = format!("answered for session {}", response.session);
-            history.complaints.push(self.complaint("C-2", at, server, words));
-        }
-        self.connection = history.connect(Connection {
-            client: self.spec.name.clone(),
-            session: response.session,
-            server,
-            opened: at,
-            read_only: self.read_only,
-            frames: Vec::new(),
-        });
-        drop(history);
-        self.session = Session {
-            id: response.session,
-            password: response.password.unwrap_or_default(),
-            timeout_ms: response.timeout_ms,
-        };
-        Ok(at)
-    }
-
     async fn serve(
         &mut self,
         link: &mut Link<R::Stream>,
@@ -383,7 +267,7 @@ impl<R: Runtime> Running<R> {
             return None;
         }
         match &self.spec.source {
-            Source::Told(script) => script.queue.borrow().front().map(|(at, _)| *at),
+            Source::Told(script) => script.next_at(),
             Source::Drawn { from, until, every, .. } => {
                 // Spread evenly, each with its own place inside its slot.
                 let place = self.spec.draws.unit("op place", self.spec.number, self.ops);
@@ -397,7 +281,7 @@ impl<R: Runtime> Running<R> {
     fn next_turn(&mut self, at: Stamp, server: ServerId) -> Turn {
         let act = match &self.spec.source {
             Source::Told(script) => {
-                let (_, op) = script.queue.borrow_mut().pop_front().expect("it was due");
+                let op = script.take().expect("it was due");
                 Act::Ask(op)
             }
             Source::Drawn { nodes, mix: Some(mix), .. } => {
@@ -517,7 +401,7 @@ impl<R: Runtime> Running<R> {
 
 async fn wait_for(script: Option<Rc<Script>>) {
     match script {
-        Some(script) => script.told.notified().await,
+        Some(script) => script.told_more().await,
         None => std::future::pending().await,
     }
 }

@@ -3,6 +3,7 @@
 //! - `op.rs`          operations a client can ask for, and their bytes
 //! - `plain.rs`       what is drawn for a workload of reads and writes alone
 //! - `mix.rs`         what is drawn for a workload with a mix: everything
+//! - `source.rs`      where operations come from: drawn, or told by a timeline
 //! - `memory.rs`      what a client remembers when it chooses
 //! - `registered.rs`  the watches a client believes to have
 //! - `client.rs`      one client: connects, keeps its session over reconnects, pings, asks, reads
@@ -21,7 +22,9 @@ pub mod model;
 pub mod op;
 mod plain;
 mod registered;
+mod source;
 
-pub use client::{Client, Script, Source};
+pub use client::Client;
 pub use history::{History, Outcome, Record};
 pub use op::Op;
+pub use source::{Script, Source};
