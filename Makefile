@@ -7,6 +7,7 @@ TARGET_DIR  = $(or $(CARGO_TARGET_DIR),target)
 ARGS       ?=
 SEEDS      ?= 1..1001
 SEED       ?= 1
+FUZZ_SECONDS ?= 60
 SCENARIOS  ?= scenarios/chaos/chaos.toml
 SIM         = $(CARGO) run --release -p quorate-sim --
 
@@ -67,9 +68,11 @@ torture: ## 100 servers killed with SIGKILL under load; SHORT=1: ten
 browser: ## timeline pages in headless Chromium: steps, pictures, time of each frame
 	tests/browser/run.sh
 
-fuzz: ## one decoder: make fuzz TARGET=zoo_cfg
-	@test -n "$(TARGET)" || { echo "which target? they are in fuzz/fuzz_targets"; exit 2; }
-	cd fuzz && $(CARGO) fuzz run $(TARGET) $(ARGS)
+fuzz: ## every decoder, FUZZ_SECONDS (60) each; one of them: make fuzz TARGET=clients
+	@cd fuzz && for target in $(or $(TARGET),$(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs)))); do \
+	    echo "fuzz: $$target"; \
+	    $(CARGO) +nightly fuzz run $$target -- -max_total_time=$(FUZZ_SECONDS) -max_len=4096 $(ARGS) || exit 1; \
+	done
 
 advisories: ## known vulnerabilities in dependencies; needs the network
 	$(CARGO) deny check advisories

@@ -14,7 +14,7 @@ mod tls;
 
 pub use disk::{MachineFile, MachineLane};
 pub use net::{MachineListener, MachineStream};
-pub use tls::{TlsError, check_tls};
+pub use tls::{Hosts, TlsError, check_tls, hosts_of, subject_of};
 
 use std::cell::RefCell;
 use std::fmt;

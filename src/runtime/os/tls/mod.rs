@@ -24,6 +24,7 @@ mod trust;
 
 pub(super) use accept::Accepting;
 pub use files::TlsError;
+pub use names::{Hosts, hosts_of, subject_of};
 
 use std::cell::{Cell, RefCell};
 use std::fmt;

@@ -115,8 +115,9 @@ pub(super) fn public_key_of(certificate: &[u8]) -> Option<&[u8]> {
     parts(certificate).map(|parts| parts.public_key)
 }
 
-/// The subject as `X500Principal.getName()` writes it.
-pub(super) fn subject_of(certificate: &[u8]) -> Option<String> {
+/// The subject of a certificate (DER) as `X500Principal.getName()` writes it (RFC 2253). `None` if
+/// the bytes are not one.
+pub fn subject_of(certificate: &[u8]) -> Option<String> {
     let mut names = Vec::new();
     let mut rest = parts(certificate)?.subject;
     while !rest.is_empty() {
@@ -194,13 +195,13 @@ fn escape(text: &str) -> String {
 
 /// What a certificate is good for, as far as it says: addresses and host names.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub(super) struct Hosts {
-    pub(super) addresses: Vec<IpAddr>,
-    pub(super) names: Vec<String>,
+pub struct Hosts {
+    pub addresses: Vec<IpAddr>,
+    pub names: Vec<String>,
 }
 
 /// Of the alternative names; of the common name if there is none of them. (ZKHostnameVerifier)
-pub(super) fn hosts_of(certificate: &[u8]) -> Option<Hosts> {
+pub fn hosts_of(certificate: &[u8]) -> Option<Hosts> {
     let parts = parts(certificate)?;
     let mut hosts = Hosts::default();
     let mut rest = parts.extensions;
