@@ -229,7 +229,7 @@ impl Ensemble {
     }
 
     /// The whole tree as each server shows it once it has caught up with the leader: they must be
-    /// the same, node by node and field by field.
+    /// the same, node by node and field by field. Then waits until all of it is on every disk.
     #[track_caller]
     pub(crate) fn assert_same_trees(&self) -> Tree {
         let mut trees = self.servers.iter().map(|server| (server.id, read_tree(server.address)));
@@ -240,6 +240,10 @@ impl Ensemble {
             }
             let more: Vec<_> = tree.keys().filter(|path| !expected.contains_key(*path)).collect();
             assert!(more.is_empty(), "server {id} has {more:?}, server {first} does not");
+        }
+        for server in &self.servers {
+            let logged = || server.has_logged_what_it_shows().then_some(());
+            wait_for(&format!("server {} to log what it shows", server.id), logged);
         }
         expected
     }

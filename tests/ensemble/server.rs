@@ -196,6 +196,33 @@ impl Server {
     pub(crate) fn file(&self, dir: &str, name: &str) -> PathBuf {
         self.home.join(dir).join("version-2").join(name)
     }
+
+    /// Whether what it shows is on its own disk. It may show what a quorum has logged before it has
+    /// logged it itself, and would come back without it if it were killed then.
+    pub(crate) fn has_logged_what_it_shows(&self) -> bool {
+        let shown = self.srvr("Zxid").and_then(|text| {
+            let digits = text.strip_prefix("0x")?;
+            u64::from_str_radix(digits, 16).ok()
+        });
+        shown.is_some_and(|shown| self.last_on_disk() >= shown)
+    }
+
+    /// The zxid of the newest record, or of the newest snapshot if that is later.
+    fn last_on_disk(&self) -> u64 {
+        let mut last = 0;
+        for dir in ["data", "log"] {
+            for name in self.files(dir) {
+                let Some((kind, zxid)) = name.split_once('.') else { continue };
+                let Ok(zxid) = u64::from_str_radix(zxid, 16) else { continue };
+                last = last.max(match kind {
+                    "snapshot" => zxid,
+                    "log" => last_record(&fs::read(self.file(dir, &name)).unwrap_or_default()),
+                    _ => 0,
+                });
+            }
+        }
+        last
+    }
 }
 
 /// Every file below a directory and its content.
@@ -222,4 +249,21 @@ impl Drop for Server {
             let _ = child.wait();
         }
     }
+}
+
+/// The zxid of the last whole record of a log: 16 bytes of header, then checksum (8), length (4),
+/// payload (client 8, cxid 4, zxid 8, ...) and an end mark (1) for each.
+fn last_record(log: &[u8]) -> u64 {
+    let mut last = 0;
+    let mut at = 16;
+    while let Some(length) = log.get(at + 8..at + 12).and_then(|b| b.try_into().ok()) {
+        let length = u32::from_be_bytes(length) as usize;
+        let zxid = log.get(at + 24..at + 32).and_then(|b| b.try_into().ok());
+        let (true, Some(b'B'), Some(zxid)) = (length > 0, log.get(at + 12 + length), zxid) else {
+            break;
+        };
+        last = u64::from_be_bytes(zxid);
+        at += 13 + length;
+    }
+    last
 }
