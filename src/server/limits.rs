@@ -276,7 +276,7 @@ impl Service {
         if connection.flow.held.is_empty() && !self.is_blocked(conn) {
             self.take_frame(now, conn, body, db, out);
         } else {
-            self.hold(conn, body, out);
+            self.hold(now, conn, body, out);
         }
         if let Some(connection) = self.connections.get_mut(&conn) {
             self.limits.touch(now.mono, conn, connection);
@@ -318,12 +318,13 @@ impl Service {
             || connection.flow.unsent_bytes >= CLIENT_UNSENT_BYTES_HOLD
     }
 
-    fn hold(&mut self, conn: ConnId, body: Bytes, out: &mut Vec<Output>) {
-        let Some(connection) = self.connections.get_mut(&conn) else { return };
+    fn hold(&mut self, now: Now, conn: ConnId, body: Bytes, out: &mut Vec<Output>) {
         // It waits here, but it was heard.
-        if let State::Open { session, timeout_ms } = connection.state {
-            out.push(Output::Touch { session, timeout_ms });
+        let state = self.connections.get(&conn).map(|connection| connection.state);
+        if let Some(State::Open { session, timeout_ms }) = state {
+            self.touch_session(now, session, timeout_ms, out);
         }
+        let Some(connection) = self.connections.get_mut(&conn) else { return };
         let flow = &mut connection.flow;
         flow.held_bytes += body.len();
         flow.held.push_back(body);
