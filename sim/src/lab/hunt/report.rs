@@ -291,3 +291,7 @@ pub(super) fn replace(file: &Path, text: &str) -> io::Result<()> {
     out.sync_all()?;
     fs::rename(new, file)
 }
+
+#[cfg(test)]
+#[path = "report_test.rs"]
+mod tests;

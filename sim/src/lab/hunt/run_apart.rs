@@ -136,13 +136,18 @@ fn difference(first: &Ran, second: &Ran, files: &[PathBuf; 2]) -> String {
         _ => None,
     };
     match found {
-        Some(found) => format!("they part at event {}\n{}", found.place, found.words),
+        Some(found) => {
+            // Both are recorded here.
+            let words = found.words.replace("\n  recorded   ", "\n  first      ");
+            let words = words.replace("\n  now        ", "\n  second     ");
+            format!("they part at event {}\n{words}", found.place)
+        }
         None => {
             let side = |ran: &Ran| {
                 let failure = ran.failure.as_ref().map_or("holds", |broke| &broke.words);
                 format!("trace hash {:016x}, {} ns, {failure}", ran.hash, ran.ended)
             };
-            format!("  recorded   {}\n  now        {}", side(first), side(second))
+            format!("they differ\n  first      {}\n  second     {}", side(first), side(second))
         }
     }
 }
