@@ -133,23 +133,21 @@ impl Plan {
         if let Some((file, _)) = pairs.find(|(one, other)| one != other) {
             return Some(format!("{} has been changed since", file.file.display()));
         }
-        let seeds = |plan: &Plan| format!("{}..{}", plan.seeds.0, plan.seeds.1);
-        let museum = |plan: &Plan| match plan.museum.is_empty() {
-            true => "none".to_owned(),
-            false => plan.museum.join(","),
-        };
-        let shard = |plan: &Plan| plan.shard.map_or("the whole".into(), |part| part.to_string());
-        let words: [(&str, &dyn Fn(&Plan) -> String); 4] = [
-            ("seeds are", &seeds),
-            ("exhibits are", &museum),
-            ("shard is", &shard),
-            ("share of runs done twice is", &|plan: &Plan| plan.twice.to_string()),
-        ];
-        let differs = |(what, of): &(&str, &dyn Fn(&Plan) -> String)| {
-            let (its, this) = (of(self), of(other));
-            (its != this).then(|| format!("its {what} {its}, not {this}"))
-        };
-        words.iter().find_map(differs)
+        let mut pairs = self.settings().into_iter().zip(other.settings());
+        let ((what, its), (_, this)) = pairs.find(|(one, other)| one != other)?;
+        Some(format!("its {what} {its}, not {this}"))
+    }
+
+    /// What is the same for all files, in words.
+    fn settings(&self) -> [(&'static str, String); 4] {
+        let museum = if self.museum.is_empty() { "none".into() } else { self.museum.join(",") };
+        let shard = self.shard.map_or("the whole".into(), |part| part.to_string());
+        [
+            ("seeds are", format!("{}..{}", self.seeds.0, self.seeds.1)),
+            ("exhibits are", museum),
+            ("shard is", shard),
+            ("share of runs done twice is", self.twice.to_string()),
+        ]
     }
 }
 
