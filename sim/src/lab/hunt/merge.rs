@@ -61,7 +61,8 @@ fn all_once(parts: &[(&Path, Part)], of: u64) -> Result<(), String> {
 
 fn add(merged: &mut Report, shard: Report, dir: &Path) {
     let numbers = |done: &Done| {
-        let jobs = shard.plan.jobs().filter(|job| done.contains(job.place));
+        let jobs = shard.plan.jobs().take_while(|job| job.place < done.end());
+        let jobs = jobs.filter(|job| done.contains(job.place));
         jobs.map(|job| job.number).collect::<Vec<u64>>()
     };
     numbers(&shard.done).into_iter().for_each(|number| merged.done.insert(number));

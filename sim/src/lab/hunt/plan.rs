@@ -50,6 +50,8 @@ pub struct Job {
     /// From 1, as `--case` counts.
     pub case: usize,
     pub seed: u64,
+    /// The seed of the range under which it is counted: another one, if its file is about one.
+    pub round: u64,
 }
 
 /// `n/of`: the n-th of so many shards, or so many of so many runs.
@@ -80,13 +82,27 @@ impl Plan {
         mine.zip(0..).map(|((job, number), place)| Job { number, place, ..job })
     }
 
-    fn jobs_of_seed(&self, seed: u64) -> impl Iterator<Item = Job> + Send + '_ {
+    /// How many that are: as `jobs` has them, but counted without going through.
+    pub fn total(&self) -> u64 {
+        let cases = |is_pinned: bool| {
+            let files = self.scenarios.iter().filter(|file| file.seed.is_some() == is_pinned);
+            files.map(|file| file.cases.len() as u64).sum::<u64>()
+        };
+        let rounds = self.seeds.1.saturating_sub(self.seeds.0);
+        let pinned = if rounds > 0 { cases(true) } else { 0 };
+        let whole = rounds.saturating_mul(cases(false)).saturating_add(pinned);
+        let Part { n, of } = self.shard.unwrap_or(Part { n: 1, of: 1 });
+        // Numbers below `whole` that are n - 1 modulo `of`.
+        whole / of + u64::from(whole % of >= n)
+    }
+
+    fn jobs_of_seed(&self, round: u64) -> impl Iterator<Item = Job> + Send + '_ {
         let files = self.scenarios.iter().enumerate();
         // A story about one seed is told once, whatever the range is.
-        let files = files.filter(move |(_, file)| file.seed.is_none() || seed == self.seeds.0);
+        let files = files.filter(move |(_, file)| file.seed.is_none() || round == self.seeds.0);
         files.flat_map(move |(scenario, file)| {
-            let seed = file.seed.unwrap_or(seed);
-            let job = move |case| Job { number: 0, place: 0, scenario, case, seed };
+            let seed = file.seed.unwrap_or(round);
+            let job = move |case| Job { number: 0, place: 0, scenario, case, seed, round };
             (1..=file.cases.len()).map(job)
         })
     }
@@ -213,6 +229,11 @@ impl Done {
         self.0.range(..=number).next_back().is_some_and(|(_, end)| number < *end)
     }
 
+    /// Above it nothing is done.
+    pub fn end(&self) -> u64 {
+        self.0.last_key_value().map_or(0, |(_, end)| *end)
+    }
+
     pub fn count(&self) -> u64 {
         self.0.iter().map(|(from, end)| end - from).sum()
     }
@@ -268,6 +289,7 @@ pub(super) mod tests {
             for n in 1..=of {
                 let part = Plan { shard: Some(Part { n, of }), ..plan((3, 20)) };
                 assert!(part.jobs().zip(0..).all(|(job, place)| job.place == place));
+                assert_eq!(part.total(), part.jobs().count() as u64);
                 all.extend(part.jobs().map(|job| Job { place: job.number, ..job }));
             }
             all.sort_by_key(|job| job.number);

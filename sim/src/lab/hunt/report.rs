@@ -31,8 +31,8 @@ pub struct Report {
     pub total: u64,
     /// Places of runs among those of this shard, in the order of the plan.
     pub done: Done,
-    /// Seeds of which every run of this shard is done, as ranges; of stories about a seed of
-    /// their own that seed.
+    /// Seeds of the range of which every run of this shard is done. Stories about a seed of their
+    /// own count with the first one.
     pub seeds_done: Done,
     pub held: u64,
     /// Runs in which a property failed.
@@ -125,7 +125,7 @@ impl Report {
             version: VERSION,
             build: Build::this().to_string(),
             plan: plan.clone(),
-            total: plan.jobs().count() as u64,
+            total: plan.total(),
             done: Done::default(),
             seeds_done: Done::default(),
             held: 0,
@@ -226,16 +226,18 @@ impl Report {
 
     /// Of which seeds every run is done.
     fn whole_seeds(&self) -> Done {
-        let mut open = Done::default();
-        let mut seeds = Done::default();
+        let (mut open, mut seeds) = (Done::default(), Done::default());
         for job in self.plan.jobs() {
             if !self.done.contains(job.place) {
-                open.insert(job.seed);
+                open.insert(job.round);
+            }
+            if job.place >= self.done.end() {
+                break;
             }
         }
-        for job in self.plan.jobs() {
-            if !open.contains(job.seed) {
-                seeds.insert(job.seed);
+        for job in self.plan.jobs().take_while(|job| job.place < self.done.end()) {
+            if !open.contains(job.round) {
+                seeds.insert(job.round);
             }
         }
         seeds
