@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use quorate_sim::lab::hunt::plan::{Part, Plan, Planned};
 use quorate_sim::lab::hunt::report::Report;
+use quorate_sim::lab::hunt::store::{Store, record_example};
 use quorate_sim::lab::hunt::{HuntOptions, hunt};
 use quorate_sim::lab::recording::Recording;
 use quorate_sim::scenario::Scenario;
@@ -211,14 +212,12 @@ fn a_shard_of_another_build_is_refused() {
     assert!(told.contains("its build is 0000000000000000, not "), "{told}");
 }
 
-#[test]
-fn a_seed_with_two_traces_is_the_simulators_failure() {
-    let dir = dir("twice");
-    // Every second run of what is run twice is that of another seed.
+/// A program that plays `$seed` of `$file` instead of what it is asked for, as `change` sets them.
+fn stand_in(dir: &Path, change: &str) -> PathBuf {
     let script = dir.join("sim.sh");
     let text = format!(
-        "#!/bin/sh\nif [ \"${{10%.2.qrec}}\" != \"${{10}}\" ]; then seed=99; else seed=$6; fi\n\
-         exec {} run $2 --quiet --tell --seed $seed --case 1 ${{9}} ${{10}}\n",
+        "#!/bin/sh\nfile=$2 seed=$6\n{change}\n\
+         exec {} run $file --quiet --tell --seed $seed --case 1 ${{9}} ${{10}}\n",
         env!("CARGO_BIN_EXE_quorate-sim")
     );
     // By another process: a file that this one still writes could not be run.
@@ -226,23 +225,49 @@ fn a_seed_with_two_traces_is_the_simulators_failure() {
     let path = script.to_str().expect("the build directory has a plain name");
     let made = Command::new("sh").args(["-c", shell, "sh", &text, path]).status();
     assert!(made.expect("there is a shell").success());
+    script
+}
 
+/// A hunt for `some.toml`.
+fn plan(dir: &Path, seeds: (u64, u64), twice: Part) -> Plan {
     let scenario = Scenario::load(&dir.join("some.toml")).expect("it is a scenario");
-    let plan = Plan {
-        scenarios: vec![Planned::new(&scenario)],
-        seeds: (1, 5),
-        museum: Vec::new(),
-        twice: Part { n: 1, of: 3 },
-        shard: None,
-    };
-    let options = HuntOptions {
-        program: script,
-        at_once: 2,
-        time: None,
-        shows: false,
-        tells_all: false,
-        dir: Some(&dir),
-    };
+    let scenarios = vec![Planned::new(&scenario)];
+    Plan { scenarios, seeds, museum: Vec::new(), twice, shard: None }
+}
+
+fn options(program: PathBuf, dir: &Path) -> HuntOptions<'_> {
+    HuntOptions { program, at_once: 2, time: None, shows: false, tells_all: false, dir: Some(dir) }
+}
+
+#[test]
+fn an_example_that_does_not_fail_so_again_is_the_simulators_failure() {
+    let dir = dir("unsteady");
+    let out = dir.join("out");
+    let plan = plan(&dir, (2, 3), Part { n: 0, of: 1 });
+    let store = Store::open(&out).expect("the build directory can be written");
+    let report = store.begin(&plan).expect("it is empty");
+    let program = PathBuf::from(env!("CARGO_BIN_EXE_quorate-sim"));
+    let mut report = hunt(report, &options(program, &out)).expect("it can be written");
+    assert_eq!((report.failed, report.exit_code()), (1, 1), "seed 2 fails");
+    let bad = dir.join("bad.toml");
+    let other = stand_in(&dir, &format!("test $9 && file={}", bad.display()));
+    let record = |failure: &_, file: &Path| record_example(&other, &plan, failure, file);
+    store.finish(&mut report, record).expect("it can be written");
+    assert_eq!(report.exit_code(), 3);
+    let failure = report.failures.iter().find(|failure| failure.is_broken()).expect("one is");
+    assert_eq!(failure.example.words, "it failed by expect, and run again it fails by S-20");
+    assert_eq!(Report::load(&out), Ok(Some(report)));
+    let told = Store::open(&out).expect_err("the first one is still there");
+    assert!(told.contains("another hunt writes into this directory"), "{told}");
+}
+
+#[test]
+fn a_seed_with_two_traces_is_the_simulators_failure() {
+    let dir = dir("twice");
+    // Every second run of what is run twice is that of another seed.
+    let program = stand_in(&dir, "test \"${10%.2.qrec}\" != \"${10}\" && seed=99");
+    let plan = plan(&dir, (1, 5), Part { n: 1, of: 3 });
+    let options = options(program, &dir);
     let report = hunt(Report::new(&plan), &options).expect("the directory can be written");
     assert_eq!((report.broken, report.runs(), report.exit_code()), (2, 4, 3));
     let failure = report.failures.iter().find(|failure| failure.is_broken()).expect("one is");

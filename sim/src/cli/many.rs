@@ -146,31 +146,21 @@ fn hunt_with(args: &HuntArgs) -> Result<ExitCode, ExitCode> {
     }
     let options = options(args.jobs, args.time, dir).map_err(wrong)?;
     let mut report = hunt(report, &options).map_err(wrong)?;
-    let mut not_again = Vec::new();
     if let Some(store) = &store {
-        let program = &options.program;
-        let made = |failure: &_, file: &Path| {
-            let made = record_example(program, &plan, failure, file);
-            made.unwrap_or_else(|words| {
-                not_again.push(words);
-                false
-            })
-        };
-        store.finish(&mut report, made).map_err(wrong)?;
+        let record =
+            |failure: &_, file: &Path| record_example(&options.program, &plan, failure, file);
+        store.finish(&mut report, record).map_err(wrong)?;
     }
-    Ok(told(&report, dir, args.annotate, &not_again))
+    Ok(told(&report, dir, args.annotate))
 }
 
 /// Prints it; the exit code.
-fn told(report: &Report, dir: Option<&Path>, annotate: bool, not_again: &[String]) -> ExitCode {
+fn told(report: &Report, dir: Option<&Path>, annotate: bool) -> ExitCode {
     println!("{}", summary(report, dir));
-    for words in not_again {
-        println!("\nNOT REPEATED: {words}");
-    }
     if annotate || std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true") {
         annotations::lines(report).iter().for_each(|line| println!("{line}"));
     }
-    ExitCode::from(if not_again.is_empty() { report.exit_code() } else { 3 })
+    ExitCode::from(report.exit_code())
 }
 
 fn options(
@@ -195,7 +185,7 @@ fn merge_with(args: &MergeArgs) -> Result<ExitCode, ExitCode> {
     let mut report = merge(&args.dirs).map_err(wrong)?;
     let Some(out) = &args.out else {
         // Recordings are named with the directories they are in.
-        return Ok(told(&report, Some(Path::new("")), args.annotate, &[]));
+        return Ok(told(&report, Some(Path::new("")), args.annotate));
     };
     let store = Store::open(out).map_err(wrong)?;
     store.takes(&report).map_err(wrong)?;
@@ -209,8 +199,8 @@ fn merge_with(args: &MergeArgs) -> Result<ExitCode, ExitCode> {
         copied.is_ok()
     };
     store
-        .finish(&mut report, |failure, file| copied(failure.recording.as_deref(), file))
+        .finish(&mut report, |failure, file| Ok(copied(failure.recording.as_deref(), file)))
         .map_err(wrong)?;
     lost.iter().for_each(|words| eprintln!("{words}"));
-    Ok(told(&report, Some(&store.dir), args.annotate, &[]))
+    Ok(told(&report, Some(&store.dir), args.annotate))
 }

@@ -10,7 +10,7 @@ use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use super::plan::Plan;
-use super::report::{Failure, Report, replace};
+use super::report::{Example, Failure, Place, Report, replace};
 use super::{junit, run_apart};
 
 /// A directory that one hunt has for itself.
@@ -61,21 +61,28 @@ impl Store {
     }
 
     /// Writes the report in all its forms. `made` makes the recording of a failure's example in a
-    /// file, if it can.
+    /// file, if it can; what it finds wrong with it is one more failure.
     pub fn finish(
         &self,
         report: &mut Report,
-        mut made: impl FnMut(&Failure, &Path) -> bool,
+        mut made: impl FnMut(&Failure, &Path) -> Result<bool, Box<Failure>>,
     ) -> Result<(), String> {
-        let mut taken = BTreeSet::new();
+        let (mut taken, mut unsteady) = (BTreeSet::new(), Vec::new());
         for failure in &mut report.failures {
             let name = free_name(failure, &mut taken);
             let file = self.dir.join(&name);
             if failure.recording.as_ref() == Some(&name) && file.exists() {
                 continue;
             }
-            failure.recording = made(failure, &file).then_some(name);
+            let made = made(failure, &file).unwrap_or_else(|wrong| {
+                unsteady.push(wrong);
+                false
+            });
+            failure.recording = made.then_some(name);
         }
+        unsteady.into_iter().for_each(|failure| {
+            report.add(*failure);
+        });
         self.sweep(report, &taken);
         self.save(report)?;
         let wrong = |error| format!("{}: cannot be written: {error}", self.dir.display());
@@ -121,7 +128,7 @@ pub fn record_example(
     plan: &Plan,
     failure: &Failure,
     file: &Path,
-) -> Result<bool, String> {
+) -> Result<bool, Box<Failure>> {
     let example = &failure.example;
     let is_it = |scenario: usize| plan.scenarios[scenario].file == example.file;
     let mut jobs = plan.jobs();
@@ -139,7 +146,11 @@ pub fn record_example(
         return Ok(!empty);
     }
     let _ = fs::remove_file(file);
-    let (file, seed) = (example.file.display(), example.seed);
     let now = again.map_or("holds".to_owned(), |print| format!("fails by {}", print.id));
-    Err(format!("{file} seed {seed}: failed by {}, and run again it {now}", failure.print.id))
+    let words = format!("it failed by {}, and run again it {now}", failure.print.id);
+    let command = plan.command_twice(&job);
+    let example = Example { words, command, ..example.clone() };
+    let places = vec![Place { count: 1, example: example.clone() }];
+    let print = run_apart::differs();
+    Err(Box::new(Failure { print, count: 1, example, recording: None, places }))
 }
