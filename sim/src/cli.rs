@@ -1,9 +1,10 @@
-//! `quorate-sim run | replay | timeline | shrink | export | hunt | bench`: the laboratory's
-//! command line.
+//! `quorate-sim run | replay | timeline | shrink | export | hunt | report | bench`: the
+//! laboratory's command line.
 //!
 //! Exit codes: 0 everything holds, 1 a property failed, 2 the command or a file is wrong, 3 the
 //! simulator itself failed.
 
+mod many;
 mod page;
 mod recordings;
 
@@ -16,7 +17,7 @@ use clap::{Args, Parser, Subcommand};
 use quorate::base::Museum;
 
 use crate::lab::fingerprint::brief;
-use crate::lab::hunt::{Job, Report, hunt};
+use crate::lab::hunt::told::Told;
 use crate::lab::{RunOptions, run, timeline};
 use crate::scenario::{Scenario, lexer};
 
@@ -53,7 +54,9 @@ enum Commands {
     /// would not do what was recorded.
     Export(recordings::ExportArgs),
     /// Many seeds, a process each, on all cores.
-    Hunt(HuntArgs),
+    Hunt(many::HuntArgs),
+    /// What came of hunts.
+    Report(many::ReportArgs),
     /// How many simulated seconds a second of one core gives.
     Bench(BenchArgs),
 }
@@ -79,6 +82,9 @@ struct RunArgs {
     /// One line for the program that started this run.
     #[arg(long, hide = true)]
     brief: bool,
+    /// One line for the hunt that started this run.
+    #[arg(long, hide = true)]
+    tell: bool,
     /// Give every server a task that only sleeps: nothing may change by it.
     #[arg(long)]
     idle_task: bool,
@@ -94,39 +100,12 @@ struct RunArgs {
 }
 
 #[derive(Debug, Args)]
-struct HuntArgs {
-    #[arg(required = true)]
-    scenarios: Vec<PathBuf>,
-    /// The first seed and the one after the last: 1..1000
-    #[arg(long, default_value = "1..101", value_parser = parse_seeds)]
-    seeds: (u64, u64),
-    /// Runs at a time; as many as there are cores if not given.
-    #[arg(long)]
-    jobs: Option<usize>,
-    /// Stop after this long: 10m
-    #[arg(long, value_parser = parse_time)]
-    time: Option<Duration>,
-    /// Deliberate bugs to switch on, besides those of the file: ack_before_flush
-    #[arg(long, value_delimiter = ',')]
-    museum: Vec<String>,
-}
-
-#[derive(Debug, Args)]
 struct BenchArgs {
     #[arg(default_value = "scenarios/chaos/chaos.toml")]
     scenario: PathBuf,
     /// How many seeds, one after another on one core.
     #[arg(long, default_value_t = 11)]
     runs: u64,
-}
-
-fn parse_seeds(text: &str) -> Result<(u64, u64), String> {
-    let wrong = || format!("expected two seeds such as 1..1000, found {text}");
-    let (from, to) = text.split_once("..").ok_or_else(wrong)?;
-    match (from.parse(), to.parse()) {
-        (Ok(from), Ok(to)) if from < to => Ok((from, to)),
-        _ => Err(wrong()),
-    }
 }
 
 fn parse_time(text: &str) -> Result<Duration, String> {
@@ -141,7 +120,8 @@ pub fn main() -> ExitCode {
         Commands::Timeline(args) => page::timeline_command(&args),
         Commands::Shrink(args) => recordings::shrink_command(&args),
         Commands::Export(args) => recordings::export_command(&args),
-        Commands::Hunt(args) => hunt_command(&args),
+        Commands::Hunt(args) => many::hunt_command(&args),
+        Commands::Report(args) => many::report_command(&args),
         Commands::Bench(args) => bench_command(&args),
     }
 }
@@ -187,7 +167,7 @@ fn run_command(args: &RunArgs) -> ExitCode {
             eprintln!("{}: which of the {cases} cases? --case N", args.scenario.display());
             return ExitCode::from(2);
         }
-        None if cases > 1 && !args.list => return run_cases(args, &scenario),
+        None if cases > 1 && !args.list => return many::run_cases(args, &scenario),
         None => 1,
     };
     let options = RunOptions {
@@ -212,51 +192,15 @@ fn run_command(args: &RunArgs) -> ExitCode {
         Some(file) => recordings::run_into(file, &scenario, &options),
         None => (run(&scenario, &options), None),
     };
+    if args.tell {
+        println!("{}", Told::of(&verdict).line());
+    }
     if args.brief {
         println!("{}", brief(&verdict));
     } else if !args.quiet || !verdict.holds() {
         println!("{verdict}");
     }
     failed.unwrap_or_else(|| ExitCode::from(verdict.exit_code()))
-}
-
-fn run_cases(args: &RunArgs, scenario: &Scenario) -> ExitCode {
-    let (seed, cases) = (args.seed(scenario), scenario.cases.len());
-    let job = |case| Job { file: args.scenario.clone(), case, seed, museum: args.museum.clone() };
-    let report = hunt((1..=cases).map(job).collect(), cores(), None, false);
-    if report.failed + report.broken > 0 || !args.quiet {
-        let (held, runs) = (report.held, report.runs);
-        println!("{} seed {seed}: {held} of {runs} cases hold", args.scenario.display());
-    }
-    ExitCode::from(report.exit_code())
-}
-
-fn hunt_command(args: &HuntArgs) -> ExitCode {
-    let mut files = Vec::new();
-    for file in &args.scenarios {
-        match load_with(file, &args.museum) {
-            Ok(scenario) => files.push((file.clone(), scenario.cases.len(), scenario.seed)),
-            Err(code) => return code,
-        }
-    }
-    let mut jobs = Vec::new();
-    for seed in args.seeds.0..args.seeds.1 {
-        for (file, cases, pinned) in &files {
-            // A story about one seed is told once, whatever the range is.
-            if pinned.is_some() && seed != args.seeds.0 {
-                continue;
-            }
-            jobs.extend((1..=*cases).map(|case| Job {
-                file: file.clone(),
-                case,
-                seed: pinned.unwrap_or(seed),
-                museum: args.museum.clone(),
-            }));
-        }
-    }
-    let report = hunt(jobs, args.jobs.unwrap_or_else(cores), args.time, true);
-    println!("{}", summary(&report));
-    ExitCode::from(report.exit_code())
 }
 
 /// The median of single runs, each in a process of its own, one after another.
@@ -293,26 +237,6 @@ fn rate(args: &BenchArgs, seed: u64) -> Option<f64> {
     let output = String::from_utf8_lossy(&done.stdout);
     let simulated = output.split_once("simulated ")?.1.split(' ').next()?;
     Some(simulated.parse::<f64>().ok()? / wall)
-}
-
-fn summary(report: &Report) -> String {
-    let per_second = report.runs as f64 / report.seconds.max(0.001);
-    let mut text = format!(
-        "{} runs in {:.1} s ({per_second:.1} a second): {} hold, {} fail",
-        report.runs, report.seconds, report.held, report.failed
-    );
-    if report.broken > 0 {
-        text.push_str(&format!(", in {} the simulator failed", report.broken));
-    }
-    if report.unfinished {
-        text.push_str("; the time was up before the seeds were");
-    }
-    let shown = report.failures.len() as u64;
-    let hidden = (report.failed + report.broken).saturating_sub(shown);
-    if hidden > 0 {
-        text.push_str(&format!("; the first {shown} failures are shown above"));
-    }
-    text
 }
 
 fn cores() -> usize {

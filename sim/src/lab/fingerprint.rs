@@ -3,10 +3,12 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::verdict::Verdict;
 
 /// A failure, recognisable in another run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Fingerprint {
     /// The property's id; `simulator` if the simulator itself failed.
     pub id: String,
@@ -60,7 +62,7 @@ pub(super) fn read_brief(output: &str) -> Option<(Fingerprint, Duration)> {
 }
 
 /// Every number becomes `#`.
-fn without_numbers(words: &str) -> String {
+pub(super) fn without_numbers(words: &str) -> String {
     let mut out = String::new();
     for c in words.chars() {
         match c.is_ascii_digit() {

@@ -5,7 +5,7 @@
 //! - `stage.rs`     actions and triggers of a timeline, done to the world
 //! - `run.rs`       from the first start to the verdict, liveness included
 //! - `verdict.rs`   what came out, in words, with the command that repeats it
-//! - `hunt.rs`      many seeds, a process each
+//! - `hunt/`        many seeds, a process each, failures by fingerprint, as a report
 //! - `recording.rs` a run as a file (`.qrec`): its format; `tape.rs` and `notes.rs` fill
 //!   it, `show.rs` puts it into words
 //! - `replay.rs`    where a run differs from its recording
