@@ -4,6 +4,7 @@
 //! Exit codes: 0 everything holds, 1 a property failed, 2 the command or a file is wrong, 3 the
 //! simulator itself failed.
 
+mod museum;
 mod page;
 mod recordings;
 
@@ -52,6 +53,11 @@ enum Commands {
     /// Exit codes: 0 the file was written; 2 there is one already, or a file is wrong; 3 the file
     /// would not do what was recorded.
     Export(recordings::ExportArgs),
+    /// Plays each historic bug of scenarios/museum: which property catches it, and how fast?
+    ///
+    /// Exit codes: 0 all are caught; 1 one is not; 2 there is no such exhibit, or a file is wrong;
+    /// 3 the simulator failed.
+    Museum(museum::MuseumArgs),
     /// Many seeds, a process each, on all cores.
     Hunt(HuntArgs),
     /// How many simulated seconds a second of one core gives.
@@ -141,6 +147,7 @@ pub fn main() -> ExitCode {
         Commands::Timeline(args) => page::timeline_command(&args),
         Commands::Shrink(args) => recordings::shrink_command(&args),
         Commands::Export(args) => recordings::export_command(&args),
+        Commands::Museum(args) => museum::museum_command(&args),
         Commands::Hunt(args) => hunt_command(&args),
         Commands::Bench(args) => bench_command(&args),
     }
