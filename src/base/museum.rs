@@ -57,6 +57,8 @@ exhibits! {
     ForwardsTooLate = "forwards_too_late",
     /// A server whose log is of a newer epoch than currentEpoch does not start (ZOOKEEPER-1653).
     HalfSyncedDiskRefused = "half_synced_disk_refused",
+    /// Before its first proposal a leader takes an empty learner for level (ZOOKEEPER-1319).
+    EmptyLearnerInSync = "empty_learner_in_sync",
 }
 
 /// Which exhibits are switched on in one server.
