@@ -1,10 +1,11 @@
-//! `quorate-sim run | replay | timeline | shrink | export | hunt | report | bench`: the
-//! laboratory's command line.
+//! `quorate-sim run | replay | timeline | shrink | export | hunt | report | museum | bench`:
+//! the laboratory's command line.
 //!
 //! Exit codes: 0 everything holds, 1 a property failed, 2 the command or a file is wrong, 3 the
 //! simulator itself failed.
 
 mod many;
+mod museum;
 mod page;
 mod recordings;
 
@@ -53,6 +54,11 @@ enum Commands {
     /// Exit codes: 0 the file was written; 2 there is one already, or a file is wrong; 3 the file
     /// would not do what was recorded.
     Export(recordings::ExportArgs),
+    /// Plays each historic bug of scenarios/museum: which property catches it, and how fast?
+    ///
+    /// Exit codes: 0 all are caught; 1 one is not; 2 there is no such exhibit, or a file is wrong;
+    /// 3 the simulator failed.
+    Museum(museum::MuseumArgs),
     /// Many seeds, a process each, on all cores.
     Hunt(many::HuntArgs),
     /// What came of hunts.
@@ -122,6 +128,7 @@ pub fn main() -> ExitCode {
         Commands::Export(args) => recordings::export_command(&args),
         Commands::Hunt(args) => many::hunt_command(&args),
         Commands::Report(args) => many::report_command(&args),
+        Commands::Museum(args) => museum::museum_command(&args),
         Commands::Bench(args) => bench_command(&args),
     }
 }

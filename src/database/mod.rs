@@ -41,6 +41,8 @@ pub struct Database {
     accepted_epoch: Epoch,
     current_epoch: Epoch,
     initialised: bool,
+    /// Museum only: a zxid that was announced and never came (ZOOKEEPER-2355).
+    pretended: Zxid,
 }
 
 impl Database {
@@ -57,6 +59,7 @@ impl Database {
             accepted_epoch: Epoch(0),
             current_epoch: Epoch(0),
             initialised: false,
+            pretended: Zxid::ZERO,
         }
     }
 
@@ -138,12 +141,22 @@ impl Database {
 
     /// The zxid of this server's vote: an uninitialised one may not vote (E-4).
     pub fn vote_zxid(&self) -> Zxid {
-        if self.initialised { self.last_logged } else { Zxid::UNINITIALISED }
+        if self.initialised { self.last_logged.max(self.pretended) } else { Zxid::UNINITIALISED }
     }
 
     /// A synced learner holds the ensemble's history: it may vote from now on.
     pub fn become_initialised(&mut self) {
         self.initialised = true;
+    }
+
+    /// Museum only: votes as if everything up to here were logged (ZOOKEEPER-2355).
+    pub fn pretend(&mut self, zxid: Zxid) {
+        self.pretended = zxid;
+    }
+
+    /// Museum only: commits without keeping it for DIFF (ZOOKEEPER-4925).
+    pub fn commit_unkept(&mut self, zxid: Zxid) {
+        self.committed = self.committed.max(zxid);
     }
 
     /// An epoch file is durable: only now the promise stands (ZOOKEEPER-2307).

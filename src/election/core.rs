@@ -30,7 +30,7 @@ use bytes::Bytes;
 
 use super::packet::{Form, NOTIFICATION_VERSION, Notification, PeerState};
 use super::vote::Vote;
-use crate::base::{Epoch, Mono, Museum, Note, Now, ServerId, Zxid};
+use crate::base::{Epoch, Exhibit, Mono, Museum, Note, Now, ServerId, Zxid};
 use crate::config::ServerConfig;
 use crate::quorum::{AckSet, QuorumVerifier};
 
@@ -275,7 +275,8 @@ impl Election {
     fn on_polled(&mut self, now: Mono, from: ServerId, n: Notification, out: &mut Vec<Output>) {
         if let Phase::Finalizing { deadline, .. } = &mut self.phase {
             let candidate = n.state != PeerState::Looking || n.zxid != Zxid::UNINITIALISED;
-            if !(candidate && Vote::heard(&n).beats(&self.vote, &self.verifier)) {
+            let heard = Vote::heard(&n);
+            if !(candidate && is_better(&heard, &self.vote, &self.verifier, self.museum)) {
                 *deadline = now + self.finalize_wait;
                 return;
             }
@@ -304,12 +305,14 @@ impl Election {
         }
         if heard.election_epoch > self.round() {
             self.round_votes = Ballots::default();
-            let better = heard.beats(&self.initial, &self.verifier);
+            let better = is_better(&heard, &self.initial, &self.verifier, self.museum);
             let mine = Vote { election_epoch: heard.election_epoch, ..self.initial };
             self.propose(if better { heard } else { mine }, out);
             self.send_notifications(out);
-        } else if heard.beats(&self.vote, &self.verifier) {
-            assert!(heard.rank() > self.vote.rank(), "E-5: a vote gets worse within a round");
+        } else if is_better(&heard, &self.vote, &self.verifier, self.museum) {
+            let excused = self.museum.on(Exhibit::TieAcrossEpochs);
+            let improves = heard.rank() > self.vote.rank();
+            assert!(improves || excused, "E-5: a vote gets worse within a round");
             self.propose(heard, out);
             self.send_notifications(out);
         }
@@ -448,6 +451,14 @@ impl Election {
             out.push(Output::WakeAt(deadline));
         }
     }
+}
+
+/// Whether a server that votes for `mine` changes to `heard`.
+fn is_better(heard: &Vote, mine: &Vote, verifier: &QuorumVerifier, museum: Museum) -> bool {
+    // ZOOKEEPER-1419 compared the ids of any two votes with one zxid.
+    let is_tie = heard.zxid == mine.zxid && heard.leader > mine.leader;
+    let wins_tie = museum.on(Exhibit::TieAcrossEpochs) && is_tie;
+    heard.beats(mine, verifier) || (wins_tie && verifier.weight(heard.leader) > 0)
 }
 
 /// The voters whose ballots agree with `target`, if they are a quorum (getVoteTracker). `from` is

@@ -228,6 +228,7 @@ fn storage_options(config: &ServerConfig) -> StorageOptions {
         db_autocreate: config.db_autocreate,
         ensemble: !config.is_standalone(),
         field_bytes_max: config.limits.field_bytes_max(),
+        museum: config.museum,
     }
 }
 

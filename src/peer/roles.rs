@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::core::{AfterLoad, ForWhom, Peer, Role};
 use super::reaper::Reaper;
-use crate::base::{Note, Now, RoleName, ServerId};
+use crate::base::{Exhibit, Note, Now, RoleName, ServerId};
 use crate::election::PeerState;
 use crate::pipeline::prepare::{Prepare, PrepareOptions};
 use crate::session::SessionTracker;
@@ -38,7 +38,8 @@ impl Peer {
         self.stop_serving();
         self.close_quorum_links();
         // A snapshot of a state that the ensemble may yet cut must not survive (ZOOKEEPER-1549).
-        self.reload |= self.snapshotter.is_installing();
+        self.reload |= self.snapshotter.is_installing()
+            && !self.config.museum.on(Exhibit::SnapshotKeptInMemory);
         self.abort_snapshot();
         self.role = Role::Settling;
         self.role_since = now.mono;
@@ -69,7 +70,10 @@ impl Peer {
     /// Looks once nothing is on its way to the log any more (S-19), and the rest is over.
     pub(super) fn try_look(&mut self, now: Now) {
         let settles = matches!(self.role, Role::Settling);
-        if !settles || !self.on_log.is_empty() || now.mono < self.rest_until {
+        // ZOOKEEPER-4712 did not wait for the log.
+        let is_quiet =
+            self.on_log.is_empty() || self.config.museum.on(Exhibit::LookBeforeLogIsQuiet);
+        if !settles || !is_quiet || now.mono < self.rest_until {
             return;
         }
         if self.reload {
@@ -82,12 +86,16 @@ impl Peer {
 
     /// Tree, log and vote say the same from here on; then the election starts.
     pub(super) fn look(&mut self, now: Now) {
-        self.db.fast_forward();
-        let to = self.db.last_logged();
-        self.note(Note::FastForwarded { to, state_digest: self.db.state_digest() });
+        let mut zxid = self.db.last_applied();
+        if !self.config.museum.on(Exhibit::VoteFromTree) {
+            self.db.fast_forward();
+            let to = self.db.last_logged();
+            self.note(Note::FastForwarded { to, state_digest: self.db.state_digest() });
+            zxid = self.db.vote_zxid();
+        }
         self.role = Role::Looking;
         self.role_since = now.mono;
-        let (zxid, epoch) = (self.db.vote_zxid(), self.db.current_epoch());
+        let epoch = self.db.current_epoch();
         self.step_election(now, crate::election::core::Input::Look { zxid, epoch });
     }
 

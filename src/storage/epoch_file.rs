@@ -19,7 +19,7 @@ use super::layout::{
     ACCEPTED_EPOCH_FILE, CURRENT_EPOCH_FILE, Layout, TMP_SUFFIX, read_file, replace_file,
 };
 use super::{EpochKind, error};
-use crate::base::{Epoch, Zxid};
+use crate::base::{Epoch, Exhibit, Museum, Zxid};
 use crate::runtime::Lane;
 use error::While;
 
@@ -53,6 +53,7 @@ pub(super) async fn load_epochs<L: Lane>(
     lane: &L,
     layout: &Layout,
     last_logged: Zxid,
+    museum: Museum,
     notes: &mut Vec<String>,
 ) -> Result<Epochs, StorageError> {
     let accepted = read_epoch(lane, &layout.snap_dir.join(ACCEPTED_EPOCH_FILE)).await?;
@@ -63,6 +64,8 @@ pub(super) async fn load_epochs<L: Lane>(
     {
         let repaired = newer_current(lane, layout, last, accepted)
             .await?
+            // Before ZOOKEEPER-1653 such a disk was refused.
+            .filter(|_| !museum.on(Exhibit::HalfSyncedDiskRefused))
             .ok_or(StorageError::CurrentEpochTooOld { current: too_old, last: last_logged })?;
         write_epoch(lane, layout, EpochKind::Current, repaired).await?;
         notes.push(format!(

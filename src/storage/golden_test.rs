@@ -104,6 +104,7 @@ fn load_from(disk: &FakeDisk, ensemble: bool) -> Result<Loaded, StorageError> {
         db_autocreate: true,
         ensemble,
         field_bytes_max: crate::base::limits::JUTE_FIELD_BYTES_MAX,
+        museum: crate::base::Museum::default(),
     };
     let world = FakeWorld { disk: disk.clone(), ..FakeWorld::default() };
     run(load(&world, &options, disk.lane()))

@@ -62,7 +62,7 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 
-use crate::base::{Epoch, SessionId, Zxid};
+use crate::base::{Epoch, Museum, SessionId, Zxid};
 use crate::jute::data::Acl;
 use crate::jute::persist::{SnapshotDigest, SnapshotNode};
 use crate::jute::txn::Proposal;
@@ -94,6 +94,7 @@ pub struct StorageOptions {
     pub ensemble: bool,
     /// Bytes of the longest string or buffer of a transaction (`ClientLimits::field_bytes_max`).
     pub field_bytes_max: usize,
+    pub museum: Museum,
 }
 
 /// Which of the two epoch files.

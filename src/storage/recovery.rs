@@ -78,7 +78,7 @@ pub(super) async fn recover<L: Lane>(
         loaded.last_logged = Zxid::UNINITIALISED;
     }
     if options.ensemble {
-        let epochs = load_epochs(lane, layout, last, &mut notes).await?;
+        let epochs = load_epochs(lane, layout, last, options.museum, &mut notes).await?;
         loaded.accepted_epoch = epochs.accepted;
         loaded.current_epoch = epochs.current;
     }

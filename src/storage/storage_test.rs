@@ -28,6 +28,7 @@ pub(super) fn options() -> StorageOptions {
         db_autocreate: true,
         ensemble: true,
         field_bytes_max: crate::base::limits::JUTE_FIELD_BYTES_MAX,
+        museum: crate::base::Museum::default(),
     }
 }
 

@@ -82,6 +82,7 @@ impl DirCopy {
             db_autocreate: true,
             ensemble: is_ensemble(&self.dir),
             field_bytes_max: quorate::base::limits::JUTE_FIELD_BYTES_MAX,
+            museum: quorate::base::Museum::default(),
         }
     }
 

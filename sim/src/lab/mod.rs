@@ -6,6 +6,7 @@
 //! - `run.rs`       from the first start to the verdict, liveness included
 //! - `verdict.rs`   what came out, in words, with the command that repeats it
 //! - `hunt/`        many seeds, a process each, failures by fingerprint, as a report
+//! - `museum.rs`    every exhibit and what catches it, as a table
 //! - `recording.rs` a run as a file (`.qrec`): its format; `tape.rs` and `notes.rs` fill
 //!   it, `show.rs` puts it into words
 //! - `replay.rs`    where a run differs from its recording
@@ -19,6 +20,7 @@ mod disk;
 pub mod export;
 pub mod fingerprint;
 pub mod hunt;
+pub mod museum;
 mod notes;
 mod recorder;
 pub mod recording;

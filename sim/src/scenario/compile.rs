@@ -352,7 +352,7 @@ impl Compiler<'_> {
     }
 
     fn museum(&self, texts: &[Text]) -> Result<Vec<Exhibit>, FileError> {
-        let known = ["ack_before_flush", "vote_counted_twice", "diff_without_trunc"];
+        let known: Vec<&str> = Exhibit::ALL.iter().map(|exhibit| exhibit.name()).collect();
         let mut exhibits = Vec::new();
         for text in texts {
             let exhibit = Museum::named(text.get_ref()).ok_or_else(|| {

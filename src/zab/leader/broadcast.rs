@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
 use super::core::{Leader, Output, Stage, SyncOrigin};
-use super::handler::Phase;
-use crate::base::{LinkId, Museum, Note, Now, ServerId, Zxid};
+use super::handler::{Handler, Phase};
+use crate::base::{Exhibit, LinkId, Museum, Note, Now, ServerId, Zxid};
 use crate::database::Database;
 use crate::jute::txn::Proposal;
 use crate::quorum::AckSet;
@@ -233,9 +233,12 @@ impl Leader {
     }
 
     fn forwarding_links(&self, observers: bool) -> Vec<LinkId> {
+        // ZOOKEEPER-962 registered a learner some time after its history was collected.
+        let late = self.museum.on(Exhibit::ForwardsTooLate);
+        let hears = |h: &Handler| h.is_forwarding() && !(late && h.phase == Phase::Syncing);
         self.handlers
             .iter()
-            .filter(|(_, h)| h.is_forwarding() && h.observer == observers)
+            .filter(|(_, h)| hears(h) && h.observer == observers)
             .map(|(link, _)| *link)
             .collect()
     }

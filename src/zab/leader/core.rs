@@ -8,7 +8,8 @@ use bytes::Bytes;
 
 use super::broadcast::Broadcast;
 use super::handler::{Handler, Phase};
-use crate::base::{ConnId, Epoch, LinkId, Mono, Museum, Note, Now, ServerId, SessionId, Zxid};
+use crate::base::{ConnId, Epoch, Exhibit, LinkId, Mono, Museum, Note, Now};
+use crate::base::{ServerId, SessionId, Zxid};
 use crate::config::ServerConfig;
 use crate::database::Database;
 use crate::jute::data::Id;
@@ -174,8 +175,9 @@ impl Leader {
             epoch: Epoch(-1),
             max_accepted: db.accepted_epoch(),
             history_end: db.last_logged(),
-            connecting: AckSet::new(config.museum),
-            electing: AckSet::new(config.museum),
+            // ZOOKEEPER-2959 let observers take part in the choice of the epoch.
+            connecting: AckSet::new(config.museum).fooled_by(Exhibit::ObserversChooseEpoch),
+            electing: AckSet::new(config.museum).fooled_by(Exhibit::ObserversChooseEpoch),
             newleader_acks: AckSet::new(config.museum),
             handlers: BTreeMap::new(),
             broadcast: Broadcast::new(config.museum),

@@ -2,7 +2,7 @@
 
 use super::core::{Leader, Output, Stage};
 use super::handler::Phase;
-use crate::base::{Epoch, LinkId, Note, Now, Zxid};
+use crate::base::{Epoch, Exhibit, LinkId, Note, Now, Zxid};
 use crate::database::Database;
 use crate::jute::quorum::LearnerInfo;
 use crate::storage::EpochKind;
@@ -112,7 +112,8 @@ impl Leader {
         handler.last_zxid = last_zxid;
         handler.phase = Phase::AwaitElection;
         let (sid, observer) = (handler.sid, handler.observer);
-        if self.stage == Stage::EpochAcks && !observer {
+        let votes = !observer || self.museum.on(Exhibit::ObserversChooseEpoch);
+        if self.stage == Stage::EpochAcks && votes {
             // None: it has acked this epoch before, to somebody. It is synced, but not counted.
             if let Some(current) = current_epoch
                 && last_zxid != Zxid::UNINITIALISED

@@ -5,7 +5,7 @@
 
 use super::core::{Leader, Output, Stage};
 use super::handler::Phase;
-use crate::base::{LinkId, Mono, Note, Now};
+use crate::base::{Exhibit, LinkId, Mono, Note, Now};
 use crate::quorum::AckSet;
 use crate::zab::packet::Packet;
 
@@ -69,7 +69,8 @@ impl Leader {
     }
 
     fn check_quorum(&mut self, now: Now, out: &mut Vec<Output>) {
-        let mut alive = AckSet::new(self.museum);
+        // ZOOKEEPER-1294 took synced observers for supporters.
+        let mut alive = AckSet::new(self.museum).fooled_by(Exhibit::ObserversKeepLeader);
         alive.add(self.sid, &self.verifier);
         for handler in self.handlers.values() {
             if handler.phase >= Phase::Synced && now.mono < handler.deadline {

@@ -95,7 +95,12 @@ impl Leader {
         let Some(handler) = self.handlers.get_mut(&link) else { return };
         let peer = handler.last_zxid;
         let history: Vec<Zxid> = db.committed_log().map(|p| p.zxid()).collect();
-        let plan = choose_sync(peer, db.committed(), &history, self.museum);
+        let mut plan = choose_sync(peer, db.committed(), &history, self.museum);
+        let is_fresh = peer == Zxid::ZERO && self.broadcast.last_proposed().counter() == 0;
+        if is_fresh && self.museum.on(Exhibit::EmptyLearnerInSync) {
+            // ZOOKEEPER-1319 compared with a "last proposed" that nobody had set yet: zero.
+            plan = SyncPlan::Diff { to: db.committed(), after: db.committed() };
+        }
         if plan == SyncPlan::ReadLog {
             handler.phase = Phase::ReadingLog;
             let up_to = db.committed();

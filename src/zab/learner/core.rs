@@ -183,7 +183,7 @@ impl Learner {
     pub(super) fn on_packet(&mut self, packet: Packet, db: &mut Database, out: &mut Vec<Output>) {
         match self.phase {
             Phase::AwaitLeaderInfo => self.on_leader_info(packet, db, out),
-            Phase::AwaitSync => self.on_sync_header(packet, out),
+            Phase::AwaitSync => self.on_sync_header(packet, db, out),
             Phase::Syncing => self.on_sync_packet(packet, db, out),
             Phase::Replacing | Phase::PersistingHistory | Phase::PersistingEpoch => {
                 self.waiting.push_back(packet);

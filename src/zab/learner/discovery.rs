@@ -1,7 +1,7 @@
 //! Reach the leader, promise its epoch.           (Learner.connectToLeader, registerWithLeader)
 
 use super::core::{DIAL_PAUSE, DIALS_MAX, Learner, Output, Phase};
-use crate::base::{AckKind, Epoch, Note, Now};
+use crate::base::{AckKind, Epoch, Exhibit, Note, Now};
 use crate::database::Database;
 use crate::storage::EpochKind;
 use crate::zab::packet::Packet;
@@ -25,7 +25,10 @@ impl Learner {
         let Packet::LeaderInfo { epoch } = packet else { return self.misbehaved(&packet, out) };
         let accepted = db.accepted_epoch();
         self.epoch = epoch;
-        if epoch > accepted {
+        if epoch > accepted && self.museum.on(Exhibit::EpochNotPromised) {
+            // Before ZOOKEEPER-335 no promise was written down.
+            self.send_ack_epoch(Some(db.current_epoch()), db, out);
+        } else if epoch > accepted {
             self.phase = Phase::AcceptingEpoch;
             out.push(Output::WriteEpoch(EpochKind::Accepted, epoch));
         } else if epoch == accepted {

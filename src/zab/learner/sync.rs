@@ -8,15 +8,24 @@ use std::rc::Rc;
 use bytes::Bytes;
 
 use super::core::{Learner, Output, Phase};
-use crate::base::{AckKind, Note, Now, Zxid};
+use crate::base::{AckKind, Exhibit, Note, Now, Zxid};
 use crate::database::Database;
 use crate::jute::txn::Proposal;
 use crate::storage::EpochKind;
 use crate::zab::packet::Packet;
 
 impl Learner {
-    pub(super) fn on_sync_header(&mut self, packet: Packet, out: &mut Vec<Output>) {
+    pub(super) fn on_sync_header(
+        &mut self,
+        packet: Packet,
+        db: &mut Database,
+        out: &mut Vec<Output>,
+    ) {
         match packet {
+            Packet::Diff { zxid } if self.museum.on(Exhibit::DiffMovesLearner) => {
+                db.pretend(zxid);
+                self.phase = Phase::Syncing;
+            }
             // DIFF's zxid is the leader's last commit, not ours: nothing moves (ZOOKEEPER-2355).
             Packet::Diff { .. } => self.phase = Phase::Syncing,
             Packet::Trunc { zxid } => {
@@ -92,6 +101,11 @@ impl Learner {
         if zxid != Zxid::new(self.epoch, 0) {
             return self.misbehaved(&Packet::NewLeader { zxid, config: None }, out);
         }
+        // ZOOKEEPER-4643: a crash behind this leaves the new epoch above the old history.
+        let unflushed = self.museum.on(Exhibit::NewleaderAckBeforeFlush);
+        if self.museum.on(Exhibit::EpochBeforeHistory) || unflushed {
+            out.push(Output::WriteEpoch(EpochKind::Current, self.epoch));
+        }
         let rest = self.to_log.split_off(self.committed_in_sync);
         for proposal in std::mem::replace(&mut self.to_log, rest) {
             db.append(proposal.clone());
@@ -100,6 +114,10 @@ impl Learner {
         self.committed_in_sync = 0;
         self.phase = Phase::PersistingHistory;
         self.history_end = db.last_logged();
+        if unflushed {
+            // ZOOKEEPER-4646: the ack does not wait for the log.
+            self.phase = Phase::PersistingEpoch;
+        }
         self.try_take_epoch(out);
     }
 
@@ -114,7 +132,11 @@ impl Learner {
     /// Then the tree, so that whoever counts us finds the history applied (I-11, ZOOKEEPER-3023),
     /// and only then the ack.
     pub(super) fn ack_newleader(&mut self, now: Now, db: &mut Database, out: &mut Vec<Output>) {
-        db.commit_to(self.history_end);
+        if self.museum.on(Exhibit::HoleInCommittedLog) {
+            db.commit_unkept(self.history_end);
+        } else {
+            db.commit_to(self.history_end);
+        }
         out.push(Output::Committed(self.history_end));
         let zxid = Zxid::new(self.epoch, 0);
         out.push(Output::Note(Note::AckSent { kind: AckKind::NewLeader, zxid }));

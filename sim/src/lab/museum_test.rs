@@ -1,0 +1,78 @@
+use super::*;
+
+fn visit(exhibit: Exhibit, fired: &str, caught: bool) -> Visit {
+    let piece = Piece {
+        exhibit,
+        file: Some("m/f.toml".into()),
+        source: "ZOOKEEPER-1419".into(),
+        violates: vec!["E-2".into()],
+        seeds: vec![1, 2],
+    };
+    let fired = vec![fired.to_owned()];
+    Visit { piece, fired, caught, broken: false, cpu_seconds: Some(0.25) }
+}
+
+fn of_the_repository() -> Vec<Piece> {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/museum");
+    pieces(&dir).expect("every scenario is read")
+}
+
+#[test]
+fn every_exhibit_has_a_scenario_and_a_section_in_the_guide() {
+    let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/museum.md");
+    let guide = fs::read_to_string(guide).expect("the guide is there");
+    for piece in of_the_repository() {
+        let name = piece.exhibit.name();
+        assert!(piece.file.is_some(), "{name} is never shown");
+        assert!(!piece.violates.is_empty(), "{name}: nothing must catch it");
+        assert!(guide.contains(&format!("## {name}")), "{name} has no section in docs/museum.md");
+    }
+}
+
+#[test]
+fn a_piece_is_found_by_its_name_and_by_its_issue() {
+    let found = |names: &[&str]| {
+        let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+        choose(of_the_repository(), &names)
+            .map(|pieces| pieces.iter().map(|piece| piece.exhibit.name()).collect::<Vec<&str>>())
+    };
+    assert_eq!(
+        found(&["1419", "vote_counted_twice"]),
+        Ok(vec!["tie_across_epochs", "vote_counted_twice"])
+    );
+    assert_eq!(found(&["ZOOKEEPER-4643"]), Ok(vec!["epoch_before_history"]));
+    assert_eq!(found(&["141"]), Err("there is no exhibit 141".into()));
+    assert_eq!(found(&[]).map(|all| all.len() >= Exhibit::ALL.len()), Ok(true));
+}
+
+#[test]
+fn one_that_gets_away_is_said_and_fails() {
+    let caught = visit(Exhibit::TieAcrossEpochs, "E-2", true);
+    let tour = Tour { visits: vec![caught.clone()] };
+    assert_eq!(tour.exit_code(), 0);
+    assert!(table(&tour).ends_with("1 of 1 caught\n"));
+    let missed = visit(Exhibit::VoteFromTree, "nothing", false);
+    let tour = Tour { visits: vec![caught, missed] };
+    assert_eq!(tour.exit_code(), 1);
+    let text = table(&tour);
+    assert!(
+        text.contains("vote_from_tree") && text.contains("NOT CAUGHT: nothing, not E-2"),
+        "{text}"
+    );
+    assert!(text.ends_with("1 of 2 caught\n"), "{text}");
+}
+
+#[test]
+fn an_exhibit_without_a_scenario_is_not_caught() {
+    let visited = super::visit(unseen(Exhibit::VoteFromTree));
+    let tour = Tour { visits: vec![visited] };
+    assert_eq!(tour.exit_code(), 1);
+    assert!(table(&tour).contains("NOT SHOWN"));
+}
+
+#[test]
+fn the_time_of_children_is_read_behind_a_strange_name() {
+    let stat = "7 (a ) b) S 1 2 3 4 5 6 7 8 9 10 11 12 150 25 20 0";
+    assert_eq!(children_of(stat), Some(1.75));
+    assert_eq!(children_of("7 (a) S 1"), None);
+}
