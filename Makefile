@@ -44,10 +44,11 @@ fix: ## what can be mended by machine
 	$(CARGO) fmt --all
 	$(CARGO) clippy --workspace --all-targets --fix --allow-dirty --allow-staged
 
-sim: ## every scenario with a few seeds, chaos with some more
+sim: ## every scenario with a few seeds, chaos with some more, and what catches each historic bug
 	$(SIM) hunt $(wildcard scenarios/*/*.toml) --seeds 1..3 $(ARGS)
 	$(SIM) hunt scenarios/chaos/chaos.toml --seeds 1..41 $(ARGS)
 	$(SIM) hunt scenarios/chaos/contract.toml --seeds 1..41 $(ARGS)
+	$(SIM) museum
 
 hunt: ## a minute of chaos under 1,000 seeds: make hunt SEEDS=1..1001 SCENARIOS=FILE
 	$(SIM) hunt $(SCENARIOS) --seeds $(SEEDS) $(ARGS)
