@@ -226,9 +226,9 @@ impl Peer {
         };
         let sessions = self.tracker.as_ref().and_then(SessionTracker::next_expiry);
         let reaper = self.reaper.as_ref().map_or(Mono::FAR, Reaper::wake_at);
-        let sessions = sessions.unwrap_or(Mono::FAR).min(self.service_deadline());
-        let role = role.min(reaper).min(self.service.next_deadline());
-        role.min(self.election_wake).min(sessions).min(self.next_purge)
+        let sessions = sessions.unwrap_or(Mono::FAR);
+        let clients = self.service.next_deadline().min(self.read_only_at());
+        role.min(self.election_wake).min(sessions).min(clients).min(reaper).min(self.next_purge)
     }
 
     /// Whether [`Input::Apply`] would do something.
@@ -253,9 +253,9 @@ impl Peer {
         }
         self.try_look(now);
         self.close_expired_sessions(now);
-        self.on_service_deadline(now);
-        self.reap_containers(now);
+        self.begin_read_only(now);
         self.on_service_timer(now);
+        self.reap_containers(now);
         if now.mono >= self.next_purge {
             let interval = self.config.purge_interval.expect("set, or there is no next purge");
             self.next_purge = now.mono + interval;

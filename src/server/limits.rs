@@ -243,10 +243,12 @@ impl Service {
     /// When [`Service::on_timer`] has something to do, `Mono::FAR` if never.
     pub fn next_deadline(&self) -> Mono {
         let expiry = self.limits.expiry.first().map_or(Mono::FAR, |(at, _)| *at);
-        expiry.min(self.limits.throttle.next_check())
+        let sessions = self.next_local_expiry().unwrap_or(Mono::FAR);
+        expiry.min(sessions).min(self.limits.throttle.next_check())
     }
 
     pub fn on_timer(&mut self, now: Now, db: &mut Database, out: &mut Vec<Output>) {
+        self.expire_local_sessions(now, db, out);
         while let Some((at, conn)) = self.limits.expiry.first().copied() {
             if at > now.mono {
                 break;

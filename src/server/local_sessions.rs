@@ -79,19 +79,23 @@ impl Service {
         self.local.sessions.len()
     }
 
-    /// When to call `expire_local_sessions` next.
-    pub fn next_local_expiry(&self) -> Option<Mono> {
+    /// When the next local session dies, at the earliest.
+    pub(super) fn next_local_expiry(&self) -> Option<Mono> {
         self.local.sessions.next_expiry()
     }
 
-    pub fn expire_local_sessions(&mut self, now: Now, db: &mut Database, out: &mut Vec<Output>) {
+    pub(super) fn expire_local_sessions(
+        &mut self,
+        now: Now,
+        db: &mut Database,
+        out: &mut Vec<Output>,
+    ) {
         for session in self.local.sessions.expire(now.mono) {
             tracing::info!(%session, "local session expired");
             if let Some(conn) = self.by_session.get(&session).copied() {
                 self.drop_connection(conn, db, out);
             }
         }
-        self.settle(now, db, out);
     }
 
     /// What `readOnly` says in an answer to a client that knows of it.

@@ -91,6 +91,39 @@ pub enum Action {
     Expect(Vec<Expectation>),
 }
 
+impl Action {
+    /// The servers it is done to, as written; none if it is about links, a client or an
+    /// expectation.
+    pub fn servers(&self) -> &[ServerId] {
+        match self {
+            Action::Start(servers)
+            | Action::Stop(servers)
+            | Action::Crash(servers)
+            | Action::Pause(servers)
+            | Action::Resume(servers)
+            | Action::Wipe(servers)
+            | Action::HoldFsync(servers)
+            | Action::ReleaseFsync(servers)
+            | Action::SlowFsync { servers, .. }
+            | Action::ClockRate { servers, .. }
+            | Action::ClockJump { servers, .. } => servers,
+            _ => &[],
+        }
+    }
+
+    /// The links it is about, if it names some.
+    pub fn links(&self) -> Option<&Links> {
+        match self {
+            Action::Cut(links)
+            | Action::Heal(Some(links))
+            | Action::Delay { links, .. }
+            | Action::Hold { links, .. }
+            | Action::Release { links: Some(links), .. } => Some(links),
+            _ => None,
+        }
+    }
+}
+
 /// What a scripted client does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClientAct {

@@ -24,31 +24,16 @@ pub(super) fn set_from(when: &mut When, time: Duration) {
 
 /// Every server an action names.
 pub(super) fn servers_of(action: &Action) -> BTreeSet<ServerId> {
-    let of_links = |links: &Links| links.pairs.iter().flat_map(|(a, b)| [*a, *b]).collect();
     match action {
-        Action::Start(servers)
-        | Action::Stop(servers)
-        | Action::Crash(servers)
-        | Action::Pause(servers)
-        | Action::Resume(servers)
-        | Action::Wipe(servers)
-        | Action::HoldFsync(servers)
-        | Action::ReleaseFsync(servers)
-        | Action::SlowFsync { servers, .. }
-        | Action::ClockRate { servers, .. }
-        | Action::ClockJump { servers, .. }
-        | Action::Client { act: ClientAct::Connects(servers), .. } => {
+        Action::Client { act: ClientAct::Connects(servers), .. } => {
             servers.iter().copied().collect()
         }
-        Action::Cut(links)
-        | Action::Heal(Some(links))
-        | Action::Delay { links, .. }
-        | Action::Hold { links, .. }
-        | Action::Release { links: Some(links), .. } => of_links(links),
-        Action::Heal(None) | Action::Release { links: None, .. } | Action::Client { .. } => {
-            BTreeSet::new()
-        }
         Action::Expect(clauses) => clauses.iter().flat_map(servers_of_clause).collect(),
+        _ => {
+            let linked = action.links().into_iter().flat_map(|links| &links.pairs);
+            let linked = linked.flat_map(|(from, to)| [*from, *to]);
+            action.servers().iter().copied().chain(linked).collect()
+        }
     }
 }
 

@@ -236,30 +236,15 @@ fn opened(action: Action) -> Option<Open> {
 
 /// Whom an action names.
 fn servers(action: &Action) -> Vec<i64> {
-    match action {
-        Action::Start(servers)
-        | Action::Stop(servers)
-        | Action::Crash(servers)
-        | Action::Pause(servers)
-        | Action::Resume(servers)
-        | Action::Wipe(servers)
-        | Action::HoldFsync(servers)
-        | Action::ReleaseFsync(servers)
-        | Action::SlowFsync { servers, .. }
-        | Action::ClockRate { servers, .. }
-        | Action::ClockJump { servers, .. } => ids(servers),
-        Action::Cut(links)
-        | Action::Heal(Some(links))
-        | Action::Delay { links, .. }
-        | Action::Hold { links, .. }
-        | Action::Release { links: Some(links), .. } => {
+    match action.links() {
+        Some(links) => {
             let mut named: Vec<i64> =
                 links.pairs.iter().flat_map(|(from, to)| [from.0, to.0]).collect();
             named.sort_unstable();
             named.dedup();
             named
         }
-        _ => Vec::new(),
+        None => ids(action.servers()),
     }
 }
 
