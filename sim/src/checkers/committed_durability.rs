@@ -24,10 +24,12 @@ impl Checker for CommittedDurability {
                 if (*last_logged).max(Zxid::ZERO) < durable {
                     let words = format!("found its log up to {last_logged}, {durable} was durable");
                     out.add("S-12", fact, &[], words);
-                } else if *last_logged > server.log.last().max(durable) {
+                }
+                let saving = server.saving.unwrap_or(Zxid::ZERO);
+                let written = server.log.last().max(durable).max(saving);
+                if *last_logged > written {
                     let words = format!(
-                        "found its log up to {last_logged}, it had written {} at most",
-                        server.log.last()
+                        "found its log up to {last_logged}, it had written {written} at most"
                     );
                     out.add("S-12", fact, &[], words);
                 }
@@ -68,7 +70,7 @@ fn still_held(ghost: &Ghost, fact: &Fact, kept: Zxid, out: &mut Findings) {
 mod tests {
     use crate::checkers::Event;
     use crate::checkers::testing::{Story, digest, h, s, z};
-    use quorate::base::{Epoch, Note};
+    use quorate::base::{Epoch, Note, RoleName};
 
     fn recovered(last_logged: quorate::base::Zxid) -> Note {
         let (accepted, current) = (Epoch(1), Epoch(1));
@@ -125,6 +127,17 @@ mod tests {
         story.event(1, Event::Died);
         story.note(1, recovered(z(1, 2)));
         story.assert_holds();
+    }
+
+    #[test]
+    fn a_snapshot_that_became_durable_behind_a_lost_role_may_be_found() {
+        let mut story = Story::healthy();
+        story.note(1, Note::SnapshotInstalled { zxid: z(2, 9), tree_digest: digest(z(2, 9)) });
+        story.note(1, Note::Role { role: RoleName::Looking, epoch: Epoch(1) });
+        story.note(1, recovered(z(2, 9)));
+        story.assert_holds();
+        story.note(1, recovered(z(2, 10)));
+        story.assert_violates("S-12");
     }
 
     #[test]

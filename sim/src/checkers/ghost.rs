@@ -77,6 +77,9 @@ pub struct ServerGhost {
     pub uninitialised: bool,
     pub truncated_to: Vec<Zxid>,
     pub synced_by: Option<SyncMode>,
+    /// A leader's snapshot that was on its way to the disk, whatever became of the role or the
+    /// process since: the next recovery may find it.
+    pub saving: Option<Zxid>,
     /// Entries of the log that were there before `installed`.
     entries_before_install: usize,
 }
@@ -99,6 +102,7 @@ impl Default for ServerGhost {
             uninitialised: false,
             truncated_to: Vec::new(),
             synced_by: None,
+            saving: None,
             entries_before_install: 0,
         }
     }
@@ -279,6 +283,7 @@ impl Ghost {
             Note::SnapshotInstalled { zxid, .. } => {
                 server.applied = *zxid;
                 server.installed = Some(*zxid);
+                server.saving = Some(*zxid);
                 server.entries_before_install = server.log.len();
             }
             Note::SnapshotDurable { zxid } => self.snapshot(id, *zxid),
@@ -322,6 +327,7 @@ impl Ghost {
         server.snapshot = server.snapshot.min(server.durable);
         server.uninitialised &= last_logged <= Zxid::ZERO;
         server.installed = None;
+        server.saving = None;
     }
 
     fn truncate(&mut self, id: ServerId, to: Zxid) {
@@ -364,6 +370,7 @@ impl Ghost {
         let server = self.servers.get_mut(&id).expect("looked up by advance");
         server.snapshot = server.snapshot.max(zxid);
         let installed = server.installed.take().is_some();
+        server.saving = None;
         if installed || zxid > server.log.last() {
             let kept = if installed { server.entries_before_install } else { server.log.len() };
             let later: Vec<_> = server.log.entries()[kept.min(server.log.len())..].to_vec();
