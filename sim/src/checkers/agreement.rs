@@ -44,7 +44,7 @@ impl Checker for Agreement {
 
 #[cfg(test)]
 mod tests {
-    use crate::checkers::testing::{Story, z};
+    use crate::checkers::testing::{Story, digest, h, z};
     use quorate::base::{Epoch, Note};
 
     #[test]
@@ -52,6 +52,18 @@ mod tests {
         let mut story = Story::healthy();
         story.note(1, Note::Applied { zxid: z(1, 2), hash: 9, state_digest: 1 });
         story.assert_violates("I-3");
+    }
+
+    #[test]
+    fn a_snapshot_of_what_was_not_committed_when_it_was_taken_may_be_served() {
+        let mut story = Story::healthy();
+        story.note(3, Note::Proposed { zxid: z(1, 3), hash: h(z(1, 3)) });
+        story.log(3, z(1, 3));
+        story.note(1, Note::SnapshotInstalled { zxid: z(1, 3), tree_digest: digest(z(1, 3)) });
+        story.note(1, Note::SnapshotDurable { zxid: z(1, 3) });
+        story.note(1, Note::Serving { epoch: Epoch(2), zxid: z(1, 3) });
+        story.assert_quiet("I-3");
+        assert_eq!(story.checkers.ghost.committed.last(), z(1, 3));
     }
 
     #[test]

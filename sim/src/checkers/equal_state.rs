@@ -42,7 +42,7 @@ fn compare(
         Some(_) => None,
         None => ghost.server(fact.server).log.chain_upto(zxid),
     };
-    let chain = own.or_else(|| ghost.known.get(&zxid).copied().flatten());
+    let chain = own.or_else(|| ghost.known_chain(zxid));
     if chain.is_none() {
         return;
     }

@@ -138,6 +138,16 @@ impl ServerGhost {
     }
 }
 
+/// A transaction where it was first logged.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    hash: u64,
+    /// The one before it in that log, or the snapshot below it.
+    before: Zxid,
+    /// The history that ends in it.
+    chain: Chain,
+}
+
 /// Everything the checkers know.
 #[derive(Clone, Debug)]
 pub struct Ghost {
@@ -147,7 +157,7 @@ pub struct Ghost {
     /// Who proposed which transaction, by its hash.
     pub proposed: BTreeMap<Zxid, (u64, ServerId)>,
     /// The history that ends in this transaction, as first logged by anybody.
-    pub known: BTreeMap<Zxid, Chain>,
+    known: BTreeMap<Zxid, Known>,
     pub committed: ChainLog,
     /// Up to here the committed history is known to somebody, and is there for good.
     pub firm: Zxid,
@@ -184,8 +194,10 @@ impl Ghost {
     fn set_disk(&mut self, server: ServerId, log: &[(Zxid, u64)]) {
         let Some(ghost) = self.servers.get_mut(&server) else { return };
         for (zxid, hash) in log {
+            let before = ghost.log.last();
             ghost.log.push(*zxid, *hash);
-            self.known.entry(*zxid).or_insert(ghost.log.chain());
+            let chain = ghost.log.chain();
+            self.known.entry(*zxid).or_insert(Known { hash: *hash, before, chain });
             self.proposed.entry(*zxid).or_insert((*hash, server));
         }
         ghost.durable = ghost.log.last();
@@ -272,8 +284,10 @@ impl Ghost {
                 self.proposed.entry(*zxid).or_insert((*hash, id));
             }
             Note::Appended { zxid, hash } => {
+                let before = server.log.last();
                 server.log.push(*zxid, *hash);
-                self.known.entry(*zxid).or_insert(server.log.chain());
+                let chain = server.log.chain();
+                self.known.entry(*zxid).or_insert(Known { hash: *hash, before, chain });
             }
             Note::Durable { zxid } => {
                 server.durable = server.durable.max(*zxid).min(server.log.last());
@@ -312,7 +326,7 @@ impl Ghost {
 
     /// A process has read its disk: what was not durable may be gone.
     fn recover(&mut self, id: ServerId, last_logged: Zxid) {
-        let known = self.known.get(&last_logged).copied().flatten();
+        let known = self.known_chain(last_logged);
         let server = self.servers.get_mut(&id).expect("looked up by advance");
         // Everything a process finds on its disk is durable from then on.
         if last_logged > server.log.last() {
@@ -365,7 +379,7 @@ impl Ghost {
     fn snapshot(&mut self, id: ServerId, zxid: Zxid) {
         let chain = match self.committed.chain_upto(zxid) {
             chain if self.committed.last() >= zxid => chain,
-            _ => self.known.get(&zxid).copied().flatten(),
+            _ => self.known_chain(zxid),
         };
         let server = self.servers.get_mut(&id).expect("looked up by advance");
         server.snapshot = server.snapshot.max(zxid);
@@ -418,15 +432,41 @@ impl Ghost {
     fn commit_upto(&mut self, id: ServerId, zxid: Zxid) {
         let log = &self.server(id).log;
         let last = self.committed.last();
-        if zxid <= last || log.base() > last || log.chain_upto(last) != self.committed.chain() {
+        if zxid <= last {
             return;
         }
-        let new: Vec<(Zxid, u64)> = log.entries()[log.count_upto(last)..log.count_upto(zxid)]
-            .iter()
-            .map(|entry| (entry.zxid, entry.hash))
-            .collect();
+        let Some(mut new) = self.committed_below(log) else { return };
+        let entries = &log.entries()[log.count_upto(last)..log.count_upto(zxid)];
+        new.extend(entries.iter().map(|entry| (entry.zxid, entry.hash)));
         for (zxid, hash) in new {
             self.committed.push(zxid, hash);
         }
+    }
+
+    /// What lies between the committed history and the snapshot below this log, which nobody need
+    /// have in his log any more. `None` if the log does not continue the committed history.
+    fn committed_below(&self, log: &ChainLog) -> Option<Vec<(Zxid, u64)>> {
+        let last = self.committed.last();
+        let mut below = Vec::new();
+        let mut at = log.base();
+        if at <= last {
+            return (log.chain_upto(last) == self.committed.chain()).then_some(below);
+        }
+        if self.known_chain(at) != log.chain_upto(at) {
+            return None;
+        }
+        while at > last {
+            let known = self.known.get(&at)?;
+            below.push((at, known.hash));
+            at = known.before;
+        }
+        below.reverse();
+        let before = if at == Zxid::ZERO { EMPTY } else { self.known_chain(at) };
+        (at == last && before == self.committed.chain()).then_some(below)
+    }
+
+    /// The history that ends in this transaction, as first logged by anybody.
+    pub fn known_chain(&self, zxid: Zxid) -> Chain {
+        self.known.get(&zxid).and_then(|known| known.chain)
     }
 }

@@ -14,7 +14,7 @@ impl Checker for HistoryConsistency {
     fn before(&mut self, ghost: &Ghost, fact: &Fact, out: &mut Findings) {
         let Some(Note::Appended { zxid, hash }) = note(fact) else { return };
         let log = &ghost.server(fact.server).log;
-        let Some(known) = ghost.known.get(zxid).copied().flatten() else { return };
+        let Some(known) = ghost.known_chain(*zxid) else { return };
         let mine = extend(log.chain(), *zxid, *hash);
         if mine.is_some_and(|mine| mine != known) {
             let words = format!("logged {zxid} behind another history than its leader's");
