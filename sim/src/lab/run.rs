@@ -324,22 +324,26 @@ impl Play {
         if !self.play_until(at + SLICE).await {
             return;
         }
-        let written = |play: &Play| {
-            let done = play.client_is("probe", ClientState::Ok, play.seen);
-            (!done).then(|| {
-                format!(
-                    "a new client's write is not done: {}",
-                    play.client_words("probe", play.seen)
-                )
-            })
-        };
-        if self.comes("L-3", healed, deadlines.writes, written).await
+        if self.comes("L-3", healed, deadlines.writes, Play::unwritten).await
             && self.comes("L-3", healed, deadlines.writes, Play::unanswered).await
             && !self.are_silent_since(served)
         {
             let missing = |play: &Play| liveness::missing_equality(&play.checkers.ghost);
             self.comes("L-4", healed, deadlines.equal, missing).await;
         }
+    }
+
+    /// The new client's write, until it is done; asked again if it was lost.
+    fn unwritten(&self) -> Option<String> {
+        if self.client_is("probe", ClientState::Ok, self.seen) {
+            return None;
+        }
+        if self.client_is("probe", ClientState::Fails, self.seen) {
+            let (stage, at) = (self.stage.clone(), self.seen + SLICE / 2);
+            self.world.at(at, move |world| stage.probe_again(world, at));
+        }
+        let newest = self.client_words("probe", self.seen);
+        Some(format!("a new client's write is not done: {newest}"))
     }
 
     /// A request that a server owes an answer.

@@ -331,6 +331,11 @@ impl Stage {
         let servers = self.0.scenario.ensemble.servers().into_iter().collect();
         self.add_client_host(world, "client-probe");
         self.client(world, at, "probe", &ClientAct::Connects(servers));
+        self.probe_again(world, at);
+    }
+
+    /// What it wrote is lost if its server leaves for a reason from before: it writes again.
+    pub(super) fn probe_again(&self, world: &World, at: Stamp) {
         let act = ClientAct::Create {
             path: "/probe-".into(),
             data: String::new(),
