@@ -1,7 +1,7 @@
 //! L-1 .. L-4  What must happen once nothing goes wrong any more.
 //!
-//! - L-1  with a quorum up, a leader is established within finalizeWait, the longest silence
-//!   between notifications, and initLimit
+//! - L-1  with a quorum up, a leader is established within the longest wait of a kernel that sends
+//!   again, finalizeWait, the longest silence between notifications, and initLimit
 //! - L-2  every server that is up is led by it and serves, one such span later; except a server
 //!   whose acceptedEpoch is beyond the leader's
 //! - L-3  a new client's write completes, every request is answered, and no client waits in vain
@@ -16,6 +16,7 @@ use quorate::base::{Epoch, RoleName, ServerId, Stamp};
 
 use super::{Ghost, Violation};
 use crate::scenario::Ensemble;
+use crate::world::RETRANSMIT_WAIT_MAX;
 
 /// When each must have happened, counted from the last fault.
 #[derive(Clone, Copy, Debug)]
@@ -31,7 +32,9 @@ impl Deadlines {
         // A vote may wait for the longest silence, then an election may have to be repeated: a
         // leader that cannot be reached costs initLimit first.
         let election = ensemble.finalize_wait + ensemble.notification_interval_max;
-        let leader = election + ensemble.init_timeout() * 2 + ensemble.sync_timeout();
+        // Connections that met a fault flow again when their kernels try again.
+        let flows = RETRANSMIT_WAIT_MAX;
+        let leader = flows + election + ensemble.init_timeout() * 2 + ensemble.sync_timeout();
         let learners = leader + election + ensemble.init_timeout();
         let writes = learners + ensemble.sync_timeout() * 2;
         Deadlines { leader, learners, writes, equal: writes + ensemble.sync_timeout() }

@@ -32,7 +32,7 @@ pub use disk::{DiskImage, SimFile, SimLane, Unsynced};
 pub use hub::{LATE, LATENCY_MIN, SETTLE, Sleep};
 pub use keyed::{Key, keyed};
 pub use lifecycle::CrashMode;
-pub use net::{HoldId, Plane, SimListener, SimStream};
+pub use net::{HoldId, Plane, RETRANSMIT_WAIT_MAX, SimListener, SimStream};
 pub use observe::{NoObserver, Observer};
 pub use runtime::SimRuntime;
 

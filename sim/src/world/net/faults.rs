@@ -21,7 +21,8 @@ use crate::world::{CrashMode, World};
 
 /// The first retransmission comes this long after the loss; each later one waits twice as long.
 pub(super) const RETRANSMIT_FIRST: Duration = Duration::from_millis(200);
-const RETRANSMIT_WAIT_MAX: Duration = Duration::from_secs(5);
+/// The longest wait between two: so much later than a heal a connection may flow again.
+pub const RETRANSMIT_WAIT_MAX: Duration = Duration::from_secs(5);
 /// After this long without an acknowledgement the sender's kernel gives up.
 const RETRANSMIT_LIMIT: Duration = Duration::from_secs(15);
 
