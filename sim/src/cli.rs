@@ -184,6 +184,7 @@ fn run_command(args: &RunArgs) -> ExitCode {
         trace: args.trace,
         museum: args.museum.clone(),
         idle_task: args.idle_task,
+        goes_on: false,
     };
     if args.list {
         for line in timeline(&scenario, &options) {
