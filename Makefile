@@ -57,7 +57,7 @@ replay: ## one seed of one scenario again: make replay FILE=scenarios/... SEED=4
 	@test -n "$(FILE)" || { echo "which scenario? make replay FILE=scenarios/... SEED=42"; exit 2; }
 	$(SIM) run $(FILE) --seed $(SEED) $(ARGS)
 
-bench: ## simulated seconds a second of one core, on the chaos scenario
+bench: ## how fast a run is: the chaos scenario, and a short one with 3 to 9 servers
 	$(SIM) bench $(ARGS)
 
 interop: ## clients of five languages, leaders killed, Apache asked the same; SHORT=1: fewer rounds

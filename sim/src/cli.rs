@@ -4,6 +4,7 @@
 //! Exit codes: 0 everything holds, 1 a property failed, 2 the command or a file is wrong, 3 the
 //! simulator itself failed.
 
+mod bench;
 mod many;
 mod museum;
 mod page;
@@ -63,8 +64,8 @@ enum Commands {
     Hunt(many::HuntArgs),
     /// What came of hunts.
     Report(many::ReportArgs),
-    /// How many simulated seconds a second of one core gives.
-    Bench(BenchArgs),
+    /// How many simulated seconds a second of one core gives, and what three to nine servers cost.
+    Bench(bench::BenchArgs),
 }
 
 #[derive(Debug, Args)]
@@ -105,15 +106,6 @@ struct RunArgs {
     quiet: bool,
 }
 
-#[derive(Debug, Args)]
-struct BenchArgs {
-    #[arg(default_value = "scenarios/chaos/chaos.toml")]
-    scenario: PathBuf,
-    /// How many seeds, one after another on one core.
-    #[arg(long, default_value_t = 11)]
-    runs: u64,
-}
-
 fn parse_time(text: &str) -> Result<Duration, String> {
     lexer::duration(text).ok_or_else(|| format!("expected a time such as 10m, found {text}"))
 }
@@ -129,7 +121,7 @@ pub fn main() -> ExitCode {
         Commands::Hunt(args) => many::hunt_command(&args),
         Commands::Report(args) => many::report_command(&args),
         Commands::Museum(args) => museum::museum_command(&args),
-        Commands::Bench(args) => bench_command(&args),
+        Commands::Bench(args) => bench::bench_command(&args),
     }
 }
 
@@ -184,6 +176,7 @@ fn run_command(args: &RunArgs) -> ExitCode {
         trace: args.trace,
         museum: args.museum.clone(),
         idle_task: args.idle_task,
+        goes_on: false,
     };
     if args.list {
         for line in timeline(&scenario, &options) {
@@ -208,42 +201,6 @@ fn run_command(args: &RunArgs) -> ExitCode {
         println!("{verdict}");
     }
     failed.unwrap_or_else(|| ExitCode::from(verdict.exit_code()))
-}
-
-/// The median of single runs, each in a process of its own, one after another.
-fn bench_command(args: &BenchArgs) -> ExitCode {
-    if let Err(code) = load(&args.scenario) {
-        return code;
-    }
-    let mut rates: Vec<f64> = (1..=args.runs.max(1)).filter_map(|seed| rate(args, seed)).collect();
-    rates.sort_by(f64::total_cmp);
-    let Some(median) = rates.get(rates.len() / 2) else {
-        eprintln!("no run told how long it was");
-        return ExitCode::from(3);
-    };
-    println!(
-        "{}: {median:.0} simulated seconds a second of one core (median of {}; {:.0} to {:.0})",
-        args.scenario.display(),
-        rates.len(),
-        rates[0],
-        rates[rates.len() - 1],
-    );
-    ExitCode::SUCCESS
-}
-
-fn rate(args: &BenchArgs, seed: u64) -> Option<f64> {
-    let begun = std::time::Instant::now();
-    let seed = seed.to_string();
-    let done = std::process::Command::new(std::env::current_exe().ok()?)
-        .arg("run")
-        .arg(&args.scenario)
-        .args(["--seed", &seed, "--case", "1"])
-        .output()
-        .ok()?;
-    let wall = begun.elapsed().as_secs_f64();
-    let output = String::from_utf8_lossy(&done.stdout);
-    let simulated = output.split_once("simulated ")?.1.split(' ').next()?;
-    Some(simulated.parse::<f64>().ok()? / wall)
 }
 
 fn cores() -> usize {

@@ -363,13 +363,8 @@ impl Ghost {
         while self.committed.last() > self.firm {
             let last = self.committed.last();
             let held = self.held.get(&last.epoch());
-            let holders: Vec<ServerId> = held
-                .into_iter()
-                .flatten()
-                .filter(|(_, upto)| **upto >= last)
-                .map(|(id, _)| *id)
-                .collect();
-            if self.ensemble.is_quorum(&holders) {
+            let holds = |id| held.and_then(|held| held.get(&id)).is_some_and(|upto| *upto >= last);
+            if self.ensemble.is_quorum_of(holds) {
                 return;
             }
             self.committed.pop();
@@ -414,9 +409,7 @@ impl Ghost {
         let mut ends: Vec<Zxid> = held.values().copied().filter(|end| *end <= upto).collect();
         ends.sort_unstable();
         let quorum_holds = |end: &Zxid| {
-            let having: Vec<ServerId> =
-                held.iter().filter(|(_, upto)| *upto >= end).map(|(id, _)| *id).collect();
-            self.ensemble.is_quorum(&having)
+            self.ensemble.is_quorum_of(|id| held.get(&id).is_some_and(|upto| upto >= end))
         };
         if let Some(end) = ends.into_iter().rev().find(quorum_holds) {
             self.commit_upto(id, end);

@@ -60,12 +60,11 @@ impl Checker for StepDown {
 }
 
 fn has_quorum(ghost: &Ghost, leader: ServerId, epoch: Epoch) -> bool {
-    let supporters = ghost.servers.iter().filter(|(id, server)| {
-        **id == leader
+    ghost.ensemble.is_quorum_of(|id| {
+        let server = ghost.server(id);
+        id == leader
             || (server.is_up() && server.role == RoleName::Following && server.current == epoch)
-    });
-    let ids: Vec<ServerId> = supporters.map(|(id, _)| *id).collect();
-    ghost.ensemble.is_quorum(&ids)
+    })
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! - `recorder.rs`  everything servers and frames say, in one order; the trace and its hash
 //! - `stage.rs`     actions and triggers of a timeline, done to the world
 //! - `run.rs`       from the first start to the verdict, liveness included
+//! - `kept.rs`      what the client contract is judged by, for another judge
 //! - `verdict.rs`   what came out, in words, with the command that repeats it
 //! - `hunt/`        many seeds, a process each, failures by fingerprint, as a report
 //! - `museum.rs`    every exhibit and what catches it, as a table
@@ -20,6 +21,7 @@ mod disk;
 pub mod export;
 pub mod fingerprint;
 pub mod hunt;
+mod kept;
 pub mod museum;
 mod notes;
 mod recorder;
@@ -34,5 +36,6 @@ mod tape;
 pub mod timeline;
 mod verdict;
 
-pub use run::{RunOptions, run, run_recorded, timeline};
+pub use kept::Kept;
+pub use run::{RunOptions, run, run_kept, run_recorded, timeline};
 pub use verdict::Verdict;

@@ -193,9 +193,13 @@ impl Recorder {
 
     fn fold(&self, text: &str) {
         let mut hash = self.hash.get();
-        for chunk in text.as_bytes().chunks(8) {
+        let (words, rest) = text.as_bytes().as_chunks::<8>();
+        for word in words {
+            hash = mix(hash ^ u64::from_le_bytes(*word));
+        }
+        if !rest.is_empty() {
             let mut word = [0; 8];
-            word[..chunk.len()].copy_from_slice(chunk);
+            word[..rest.len()].copy_from_slice(rest);
             hash = mix(hash ^ u64::from_le_bytes(word));
         }
         self.hash.set(hash);
@@ -256,8 +260,8 @@ impl Said {
             What::Fact(event) => write!(out, "s{} ** {event:?}", self.server),
             What::Line(line) => write!(out, "s{} {line}", self.server),
             What::Frame { to, label } => {
-                let zxid = label.zxid.map_or(String::new(), |zxid| format!(" {zxid}"));
-                write!(out, "{} -> {to} {}{zxid}", self.server, kind_word(label.kind))
+                let _ = write!(out, "{} -> {to} {}", self.server, kind_word(label.kind));
+                label.zxid.map_or(Ok(()), |zxid| write!(out, " {zxid}"))
             }
             What::Lab { fault: None, text } => write!(out, "-- {text}"),
             What::Lab { fault: Some(n), text } => write!(out, "-- fault {n}: {text}"),

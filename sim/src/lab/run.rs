@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use quorate::base::{RoleName, ServerId, Stamp};
 
+use super::kept::Kept;
 use super::recorder::Recorder;
 use super::recording::Recording;
 use super::stage::{Checkpoint, Stage};
@@ -37,6 +38,8 @@ pub struct RunOptions {
     pub museum: Vec<String>,
     /// Give every server a task that only sleeps: nothing may change by it.
     pub idle_task: bool,
+    /// Play on whatever the checkers find: for those who ask what clients saw of it.
+    pub goes_on: bool,
 }
 
 /// How often the facts of a stretch of time are looked at.
@@ -69,12 +72,21 @@ pub fn run_recorded(scenario: &Scenario, options: &RunOptions) -> (Verdict, Reco
     (verdict, recording)
 }
 
+/// The same, with what the client contract was judged by; `None` if the simulator failed.
+pub fn run_kept(scenario: &Scenario, options: &RunOptions) -> (Verdict, Option<Kept>) {
+    let (verdict, seen) = play(scenario, options, &Rc::new(Recorder::new(options.trace, false)));
+    let kept = seen.kept.take().map(|kept| Kept { history: seen.history.take(), ..kept });
+    (verdict, kept)
+}
+
 /// What is seen from outside of a run, even of one that broke off.
 #[derive(Default)]
 pub(super) struct Seen {
     pub(super) history: Rc<RefCell<History>>,
     /// What the checkers found, in their order.
     pub(super) found: Rc<RefCell<Vec<Violation>>>,
+    /// Without the history, which stands beside it.
+    kept: Rc<RefCell<Option<Kept>>>,
 }
 
 fn play(scenario: &Scenario, options: &RunOptions, recorder: &Rc<Recorder>) -> (Verdict, Seen) {
@@ -141,7 +153,11 @@ struct Play {
     roles: Option<Vec<String>>,
     /// What the checkers found, for whoever looks from outside.
     checked: Rc<RefCell<Vec<Violation>>>,
+    /// How many of these `found` holds already.
+    told: usize,
+    kept: Rc<RefCell<Option<Kept>>>,
     story: Duration,
+    goes_on: bool,
     liveness: bool,
     strict_sync: bool,
     /// Everything up to here has been looked at.
@@ -172,7 +188,10 @@ impl Play {
             found: Vec::new(),
             roles: None,
             checked: seen.found.clone(),
+            told: 0,
+            kept: seen.kept.clone(),
             story: case.duration,
+            goes_on: options.goes_on,
             liveness: scenario.liveness,
             strict_sync: scenario.strict.iter().any(|id| id == "C-3"),
             seen: Stamp(0),
@@ -200,7 +219,7 @@ impl Play {
             let upto = (self.seen + SLICE).min(to);
             self.world.sleep_until(self.world.settled(upto) + SETTLE).await;
             self.look_at(upto);
-            if !self.found.is_empty() {
+            if !self.found.is_empty() && !self.goes_on {
                 return false;
             }
         }
@@ -231,7 +250,9 @@ impl Play {
         }
         checkpoints.for_each(|checkpoint| self.meet(&checkpoint));
         self.found.extend(self.recorder.take_halts());
-        self.found.extend(self.checkers.violations().iter().cloned());
+        let violations = self.checkers.violations();
+        self.found.extend(violations[self.told..].iter().cloned());
+        self.told = violations.len();
         self.checked.replace(self.checkers.violations().to_vec());
         self.seen = upto;
     }
@@ -390,14 +411,16 @@ impl Play {
     fn verdict(mut self) -> Verdict {
         let (sequence, complete) = super::sequence::committed(&self.world, &self.checkers.ghost);
         let history = self.history.borrow();
-        let judgement = judge(&Evidence {
-            history: &history,
-            sequence: &sequence,
+        let kept = Kept {
+            history: History::default(),
+            sequence,
             complete,
-            observers: &self.checkers.ghost.ensemble.observers,
-            deeds: &self.checkers.deeds,
+            observers: self.checkers.ghost.ensemble.observers.clone(),
+            deeds: std::mem::take(&mut self.checkers.deeds),
             strict_sync: self.strict_sync,
-        });
+        };
+        let judgement = judge(&Evidence { history: &history, ..kept.evidence() });
+        self.kept.replace(Some(kept));
         self.found.extend(judgement.found);
         self.found.sort_by_key(|violation| violation.at);
         self.found.truncate(TOLD_MAX);

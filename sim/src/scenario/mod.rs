@@ -97,11 +97,20 @@ impl Ensemble {
         if self.weights.is_empty() { 1 } else { *self.weights.get(&server).unwrap_or(&1) }
     }
 
-    /// Whether these servers are a quorum of the voters.
+    /// Whether these servers are a quorum of the voters. One that is named twice counts once.
     pub fn is_quorum<'a>(&self, servers: impl IntoIterator<Item = &'a ServerId>) -> bool {
-        let distinct: BTreeSet<ServerId> = servers.into_iter().copied().collect();
-        let have: i64 = distinct.iter().map(|server| self.weight(*server)).sum();
-        let total: i64 = self.voters.iter().map(|server| self.weight(*server)).sum();
+        let servers: Vec<ServerId> = servers.into_iter().copied().collect();
+        self.is_quorum_of(|voter| servers.contains(&voter))
+    }
+
+    /// Whether the voters of whom this holds are a quorum.
+    pub fn is_quorum_of(&self, holds: impl Fn(ServerId) -> bool) -> bool {
+        let (mut have, mut total) = (0, 0);
+        for voter in &self.voters {
+            let weight = self.weight(*voter);
+            total += weight;
+            have += if holds(*voter) { weight } else { 0 };
+        }
         have * 2 > total
     }
 

@@ -21,13 +21,14 @@ pub(super) enum Next {
 pub(super) struct Link<S: Stream> {
     stream: S,
     buf: BytesMut,
+    chunk: Box<[u8; 4096]>,
     /// Read already, and perhaps later than the timer that is due.
     ahead: VecDeque<Next>,
 }
 
 impl<S: Stream> Link<S> {
     pub(super) fn new(stream: S) -> Link<S> {
-        Link { stream, buf: BytesMut::new(), ahead: VecDeque::new() }
+        Link { stream, buf: BytesMut::new(), chunk: Box::new([0; 4096]), ahead: VecDeque::new() }
     }
 
     /// Sends one frame; an error is the end of the connection.
@@ -52,17 +53,16 @@ impl<S: Stream> Link<S> {
                 Some(_) => return self.ahead.pop_front().expect("it has a front"),
                 None => {}
             }
-            let mut chunk = [0; 4096];
             let read = tokio::select! {
                 biased;
-                read = self.stream.read(&mut chunk) => read,
+                read = self.stream.read(&mut self.chunk[..]) => read,
                 // By then whatever arrived up to `due` can be read.
                 () = rt.sleep_until(due + rt.settle()) => return Next::Due,
             };
             let at = self.stream.read_at();
             match read {
                 Ok(len) if len > 0 => {
-                    self.buf.extend_from_slice(&chunk[..len]);
+                    self.buf.extend_from_slice(&self.chunk[..len]);
                     self.cut_frames(at);
                 }
                 _ => self.ahead.push_back(Next::Over(at)),

@@ -91,14 +91,14 @@ pub(super) fn wrong_read(
     if reply.err != code::OK {
         return None;
     }
-    let (data, children) = (tree.data(path), tree.children(path));
     let fits = match reply.answer {
-        Some(Answer::Data(shown, _)) => data.as_ref() == Some(shown),
-        Some(Answer::Children(shown)) => children.as_ref() == Some(shown),
+        Some(Answer::Data(shown, _)) => tree.data(path).as_ref() == Some(shown),
+        Some(Answer::Children(shown)) => tree.children(path).as_ref() == Some(shown),
         Some(Answer::Stat(_) | Answer::Acl(..)) => true,
         _ => false,
     };
     if !fits {
+        let (data, children) = (tree.data(path), tree.children(path));
         let words = format!("answered {:?}, the tree has {data:?} {children:?}", reply.answer);
         return Some(("C-2", words));
     }

@@ -1,0 +1,36 @@
+//! What the client contract was judged by at the end of a run, kept: so that another judge can say
+//! something of the same history, or both of a doctored one (tests/linearizable).
+
+use std::collections::BTreeSet;
+
+use quorate::base::ServerId;
+use quorate::jute::txn::Proposal;
+
+use crate::checkers::LeaderDeeds;
+use crate::workload::History;
+use crate::workload::contract::Evidence;
+
+/// [`Evidence`] that owns what it is about.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    pub history: History,
+    /// The committed transactions, oldest first.
+    pub sequence: Vec<Proposal>,
+    pub complete: bool,
+    pub observers: BTreeSet<ServerId>,
+    pub deeds: LeaderDeeds,
+    pub strict_sync: bool,
+}
+
+impl Kept {
+    pub fn evidence(&self) -> Evidence<'_> {
+        Evidence {
+            history: &self.history,
+            sequence: &self.sequence,
+            complete: self.complete,
+            observers: &self.observers,
+            deeds: &self.deeds,
+            strict_sync: self.strict_sync,
+        }
+    }
+}
