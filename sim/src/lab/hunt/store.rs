@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use super::plan::Plan;
 use super::report::{Example, Failure, Place, Report, replace};
+use super::run_apart::Player;
 use super::{junit, run_apart};
 
 /// A directory that one hunt has for itself.
@@ -124,7 +125,7 @@ fn free_name(failure: &Failure, taken: &mut BTreeSet<String>) -> String {
 /// Runs the example of a failure again and records it. `Err` if it does not fail so again: then
 /// the simulator is at fault.
 pub fn record_example(
-    program: &Path,
+    by: Player<'_>,
     plan: &Plan,
     failure: &Failure,
     file: &Path,
@@ -134,8 +135,9 @@ pub fn record_example(
     let mut jobs = plan.jobs();
     let job = jobs
         .find(|job| is_it(job.scenario) && (job.case, job.seed) == (example.case, example.seed));
-    let (Some(job), false) = (job, failure.print == run_apart::differs()) else { return Ok(false) };
-    let ran = run_apart::run(program, plan, &job, Some(file));
+    let none = [run_apart::differs(), run_apart::endless()].contains(&failure.print);
+    let (Some(job), false) = (job, none) else { return Ok(false) };
+    let ran = run_apart::run(by, plan, &job, Some(file));
     let again = ran.failure.map(|broke| broke.print);
     if again.as_ref() == Some(&failure.print) {
         // A process that was ended by a signal wrote nothing.

@@ -3,9 +3,8 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -13,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::ProgressBar;
 
+use crate::lab::child::{self, Limit, RUN_LIMIT};
 use crate::lab::fingerprint::{Fingerprint, read_brief};
 use crate::lab::recording::Recording;
 use crate::scenario::story::Story;
@@ -24,9 +24,6 @@ pub(super) struct Hit {
     /// When the property broke, after the start of the world.
     pub(super) at: Duration,
 }
-
-/// A run that takes longer than this hangs.
-const RUN_MAX: Duration = Duration::from_secs(60);
 
 pub(super) struct Trials {
     dir: PathBuf,
@@ -48,7 +45,7 @@ impl Trials {
             dir,
             program: std::env::current_exe()?,
             jobs: jobs.max(1),
-            deadline: Instant::now() + RUN_MAX,
+            deadline: Instant::now() + RUN_LIMIT,
             known: BTreeMap::new(),
             files: AtomicUsize::new(0),
             runs: 0,
@@ -158,30 +155,9 @@ impl Trials {
     }
 
     /// `None` if it had to be ended, or could not be started.
-    fn output_of(&self, mut command: Command) -> Option<String> {
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut child = command.spawn().ok()?;
-        let until = self.deadline.min(Instant::now() + RUN_MAX);
-        if !ends_until(&mut child, until) {
-            let _ = (child.kill(), child.wait());
-            return None;
-        }
-        // A line or two: they fit into the pipe of a process that has ended.
-        let mut output = String::new();
-        child.stdout.take()?.read_to_string(&mut output).ok()?;
-        Some(output)
-    }
-}
-
-fn ends_until(child: &mut Child, until: Instant) -> bool {
-    let mut pause = Duration::from_millis(1);
-    loop {
-        match child.try_wait() {
-            Ok(Some(_)) => return true,
-            Ok(None) if Instant::now() < until => thread::sleep(pause),
-            _ => return false,
-        }
-        pause = (pause * 2).min(Duration::from_millis(20));
+    fn output_of(&self, command: Command) -> Option<String> {
+        let limit = Limit { work: RUN_LIMIT, until: Some(self.deadline) };
+        child::run(command, limit).ok().map(|ended| ended.output)
     }
 }
 

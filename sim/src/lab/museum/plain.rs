@@ -1,0 +1,368 @@
+//! The plain hunt against every exhibit: one file that knows of no bug in particular, each bug
+//! switched on in turn, and seeds in their order until one fails. How soon a bug is found so, and
+//! how small its failure becomes, says what the hunt is worth.
+//!
+//! Seeds are played on all cores; the lowest that fails counts, so that nothing but the times
+//! depends on how many are played at once.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use quorate::base::Exhibit;
+
+use super::{Piece, columns, cpu_since, visit};
+use crate::lab::child::{self, Limit, used_by_children};
+use crate::lab::fingerprint::{Fingerprint, read_brief};
+use crate::lab::hunt::plan::{Job, Part, Plan, Planned};
+use crate::lab::hunt::run_apart::{Player, Ran, run};
+use crate::lab::hunt::told::SIMULATOR;
+use crate::lab::recording::Recording;
+use crate::lab::shrink::{LINES_GOAL, ShrinkOptions, Size, shrink};
+use crate::scenario::Scenario;
+use crate::scenario::lexer::show_duration;
+
+/// What is played against every exhibit, and how.
+#[derive(Clone, Debug)]
+pub struct PlainHunt<'a> {
+    /// What plays one run: this program.
+    pub program: PathBuf,
+    pub file: Planned,
+    /// Seeds 1 to this one.
+    pub seeds: u64,
+    /// Runs at a time.
+    pub jobs: usize,
+    /// Processor time of one run.
+    pub run_limit: Duration,
+    /// How long the shrinking of a failure may take; `None`: nothing is shrunk.
+    pub shrink: Option<Duration>,
+    /// Show progress on a terminal.
+    pub shows: bool,
+    /// Where files are written while it goes on, and where the shrunk ones stay.
+    pub dir: &'a Path,
+}
+
+/// One exhibit, and what came of it.
+#[derive(Clone, Debug)]
+pub struct Row {
+    pub exhibit: Exhibit,
+    /// Where the bug comes from: `ZOOKEEPER-1419`.
+    pub source: String,
+    /// The properties that fired in its own scenarios.
+    pub fired: Vec<String>,
+    /// Whether those were the ones that had to.
+    pub caught: bool,
+    pub found: Option<Found>,
+    /// Processor time of the plain hunt, in seconds; `None` where the system does not tell.
+    pub cpu_seconds: Option<f64>,
+    /// The simulator failed.
+    pub broken: bool,
+}
+
+/// The first seed that fails.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The property.
+    pub id: String,
+    /// How many seeds were needed, this one included.
+    pub seeds: u64,
+    /// `None`: not asked for. What went wrong, in words.
+    pub small: Option<Result<Small, String>>,
+}
+
+/// A failure made small.
+#[derive(Clone, Debug)]
+pub struct Small {
+    pub size: Size,
+    pub seconds: f64,
+    /// How the file fails when it is played once more.
+    pub again: String,
+    /// Whether that is as it must be.
+    pub is_same: bool,
+    /// The failure is not the exhibit's: it is there without it.
+    pub without_exhibit: bool,
+}
+
+impl Small {
+    fn is_good(&self) -> bool {
+        self.is_same && !self.without_exhibit && self.size.lines <= LINES_GOAL
+    }
+}
+
+impl Row {
+    /// Found, and small if that was asked for.
+    fn is_good(&self) -> bool {
+        let small = |found: &Found| match &found.small {
+            None => true,
+            Some(small) => small.as_ref().is_ok_and(Small::is_good),
+        };
+        self.caught && self.found.as_ref().is_some_and(small)
+    }
+}
+
+/// 0: all are found, and small. 1: one is not. 3: the simulator failed.
+pub fn exit_code(rows: &[Row]) -> u8 {
+    match rows.iter().any(|row| row.broken) {
+        true => 3,
+        false => u8::from(!rows.iter().all(Row::is_good)),
+    }
+}
+
+impl PlainHunt<'_> {
+    /// Against each exhibit of these pieces, which say what its own scenarios are. `done` is told
+    /// each row when it is there.
+    pub fn against(&self, pieces: &[Piece], mut done: impl FnMut(&Row)) -> Vec<Row> {
+        let mut rows: Vec<Row> = Vec::new();
+        for piece in pieces {
+            let own = visit(piece.clone(), self.run_limit);
+            if let Some(row) = rows.iter_mut().find(|row| row.exhibit == piece.exhibit) {
+                row.fired.extend(own.fired);
+                row.caught &= own.caught;
+                row.broken |= own.broken;
+                continue;
+            }
+            let mut row = Row {
+                exhibit: piece.exhibit,
+                source: piece.source.clone(),
+                fired: own.fired,
+                caught: own.caught,
+                found: None,
+                cpu_seconds: None,
+                broken: own.broken,
+            };
+            self.hunt(&mut row);
+            done(&row);
+            rows.push(row);
+        }
+        rows
+    }
+
+    fn hunt(&self, row: &mut Row) {
+        let plan = Plan {
+            scenarios: vec![self.file.clone()],
+            seeds: (1, self.seeds.saturating_add(1)),
+            museum: vec![row.exhibit.name().to_owned()],
+            twice: Part { n: 0, of: 1 },
+            shard: None,
+        };
+        let begun = used_by_children();
+        let found = first_failure(self.player(), &plan, self.jobs);
+        row.cpu_seconds = cpu_since(begun);
+        let Some((job, print)) = found else { return };
+        row.broken |= print.id == SIMULATOR;
+        let small = self.shrink.map(|time| self.small(&plan, &job, &print, time));
+        row.found = Some(Found { id: print.id, seeds: job.number + 1, small });
+    }
+
+    fn player(&self) -> Player<'_> {
+        Player { program: &self.program, limit: Limit::of(self.run_limit) }
+    }
+
+    /// Records the run, shrinks it, and plays what came of it once more.
+    fn small(
+        &self,
+        plan: &Plan,
+        job: &Job,
+        print: &Fingerprint,
+        time: Duration,
+    ) -> Result<Small, String> {
+        let file = self.dir.join(format!("{}.toml", plan.museum[0]));
+        let recorded = file.with_extension("qrec");
+        let again = run(self.player(), plan, job, Some(&recorded)).failure;
+        if again.is_none_or(|again| again.print != *print) {
+            return Err("does not fail so again".into());
+        }
+        let recording = Recording::read(&recorded);
+        let _ = fs::remove_file(&recorded);
+        let recording = recording.map_err(|error| error.to_string())?;
+        let scenario = recording.scenario().map_err(|error| error.to_string())?;
+        let options = ShrinkOptions { time, jobs: self.jobs, shows: self.shows };
+        let shrunk = shrink(&recording, &scenario, &options).map_err(|error| error.to_string())?;
+        let written = fs::write(&file, &shrunk.text);
+        written.map_err(|error| format!("{}: cannot be written: {error}", file.display()))?;
+        let mut command = Command::new(&self.program);
+        command.arg("run").arg(&file).arg("--brief");
+        let ended = child::run(command, self.player().limit).map_err(|error| error.to_string())?;
+        let again = read_brief(&ended.output).map_or("holds".to_owned(), |(print, _)| print.id);
+        Ok(Small {
+            size: shrunk.after,
+            seconds: shrunk.seconds,
+            // The file says what must fail in it: then it is played as it should be.
+            is_same: again == print.id && ended.status.success(),
+            again,
+            without_exhibit: shrunk.holds_without_exhibits == Some(false),
+        })
+    }
+}
+
+/// The lowest run of a plan that fails.
+fn first_failure(by: Player<'_>, plan: &Plan, at_once: usize) -> Option<(Job, Fingerprint)> {
+    let jobs = Mutex::new(Some(plan.jobs()));
+    let first: Mutex<Option<(Job, Fingerprint)>> = Mutex::new(None);
+    let next = || jobs.lock().ok()?.as_mut()?.next();
+    let failed = |job: Job, print: Fingerprint| {
+        // Runs begin in their order: whatever is lower has begun already.
+        if let (Ok(mut jobs), Ok(mut first)) = (jobs.lock(), first.lock()) {
+            *jobs = None;
+            if first.as_ref().is_none_or(|(lowest, _)| job.number < lowest.number) {
+                *first = Some((job, print));
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..at_once.max(1) {
+            scope.spawn(|| {
+                while let Some(job) = next() {
+                    let Ran { failure, .. } = run(by, plan, &job, None);
+                    if let Some(broke) = failure {
+                        failed(job, broke.print);
+                    }
+                }
+            });
+        }
+    });
+    first.into_inner().ok()?
+}
+
+const HEAD: [&str; 6] = ["exhibit", "bug", "its scenario", "plain hunt", "seeds", "CPU s"];
+const HEAD_SMALL: [&str; 5] = ["lines", "servers", "simulated", "shrink s", "again"];
+
+/// The rows in columns, and a last line that counts.
+pub fn matrix(rows: &[Row], hunt: &PlainHunt<'_>) -> String {
+    let mut head: Vec<String> = HEAD.map(String::from).into();
+    if hunt.shrink.is_some() {
+        head.extend(HEAD_SMALL.map(String::from));
+    }
+    let mut lines = vec![head];
+    lines.extend(rows.iter().map(|row| cells(row, hunt)));
+    let mut text = columns(&lines);
+    let found = rows.iter().filter(|row| row.found.is_some()).count();
+    text.push_str(&format!("{found} of {} found in {}", rows.len(), hunt.file.file.display()));
+    if let Some(time) = hunt.shrink {
+        let good = rows.iter().filter(|row| row.is_good()).count();
+        let time = show_duration(time);
+        text.push_str(&format!(", {good} of them in {LINES_GOAL} lines or less after {time}"));
+    }
+    text + "\n"
+}
+
+fn cells(row: &Row, hunt: &PlainHunt<'_>) -> Vec<String> {
+    let (id, seeds) = match &row.found {
+        Some(found) => (found.id.clone(), found.seeds.to_string()),
+        None => (format!("not found in {}", hunt.seeds), "-".into()),
+    };
+    let own = match (row.fired.is_empty(), row.caught) {
+        (true, _) => "NOT SHOWN".into(),
+        (false, true) => row.fired.join(" "),
+        (false, false) => format!("NOT CAUGHT: {}", row.fired.join(" ")),
+    };
+    let cpu = row.cpu_seconds.map_or("-".into(), |seconds| format!("{seconds:.2}"));
+    let mut cells = vec![row.exhibit.name().into(), row.source.clone(), own, id, seeds, cpu];
+    match row.found.as_ref().and_then(|found| found.small.as_ref()) {
+        None => {}
+        Some(Err(words)) => cells.push(words.clone()),
+        Some(Ok(small)) => {
+            let Size { lines, servers, duration, .. } = small.size;
+            let again = match (small.is_same, small.without_exhibit) {
+                (true, false) => "the same".into(),
+                (true, true) => "NOT THE EXHIBIT'S: fails without it too".into(),
+                (false, _) => format!("NOT THE SAME: {}", small.again),
+            };
+            let (duration, seconds) = (show_duration(duration), format!("{:.1}", small.seconds));
+            cells.extend([lines.to_string(), servers.to_string(), duration, seconds, again]);
+        }
+    }
+    cells
+}
+
+/// The file of the plain hunt, without a bug.
+pub fn planned(scenario: &Scenario) -> Result<Planned, String> {
+    let file = scenario.file.display();
+    match scenario.museum.is_empty() && scenario.violates.is_empty() {
+        true => Ok(Planned::new(scenario)),
+        false => Err(format!("{file}: has a bug of its own; a plain hunt knows of none")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(exhibit: Exhibit, found: Option<Found>) -> Row {
+        let (fired, cpu_seconds) = (vec!["S-18".to_owned()], Some(0.5));
+        let source = "ZOOKEEPER-1".into();
+        Row { exhibit, source, fired, caught: true, found, cpu_seconds, broken: false }
+    }
+
+    fn small(lines: usize) -> Small {
+        let size = Size { lines, servers: 3, clients: 0, duration: Duration::from_secs(2) };
+        let (again, is_same) = ("S-18".into(), true);
+        Small { size, seconds: 7.25, again, is_same, without_exhibit: false }
+    }
+
+    fn found(small: Option<Result<Small, String>>) -> Option<Found> {
+        Some(Found { id: "S-18".into(), seeds: 4, small })
+    }
+
+    fn hunt(shrink: Option<Duration>) -> PlainHunt<'static> {
+        let file = Planned {
+            file: "plain.toml".into(),
+            text: String::new(),
+            cases: vec![String::new()],
+            seed: None,
+        };
+        PlainHunt {
+            program: PathBuf::new(),
+            file,
+            seeds: 20,
+            jobs: 1,
+            run_limit: Duration::from_secs(1),
+            shrink,
+            shows: false,
+            dir: Path::new(""),
+        }
+    }
+
+    #[test]
+    fn what_is_not_found_is_said_and_fails() {
+        let all = [row(Exhibit::AckBeforeFlush, found(None)), row(Exhibit::VoteFromTree, None)];
+        assert_eq!(exit_code(&all[..1]), 0);
+        assert_eq!(exit_code(&all), 1);
+        let text = matrix(&all, &hunt(None));
+        assert!(text.contains("not found in 20"), "{text}");
+        assert!(text.ends_with("\n1 of 2 found in plain.toml\n"), "{text}");
+    }
+
+    #[test]
+    fn what_stays_large_or_fails_otherwise_fails() {
+        let one =
+            |small: Result<Small, String>| vec![row(Exhibit::VoteFromTree, found(Some(small)))];
+        let good = one(Ok(small(LINES_GOAL)));
+        assert_eq!(exit_code(&good), 0);
+        let text = matrix(&good, &hunt(Some(Duration::from_secs(120))));
+        for words in ["vote_from_tree", " 15 ", " 2s ", " 7.2 ", "the same"] {
+            assert!(text.contains(words), "{words}: {text}");
+        }
+        let other = Small { is_same: false, again: "I-7".into(), ..small(3) };
+        let without = Small { without_exhibit: true, ..small(3) };
+        for (bad, words) in [
+            (Ok(small(LINES_GOAL + 1)), "16"),
+            (Ok(other), "NOT THE SAME: I-7"),
+            (Ok(without), "fails without it too"),
+            (Err("does not fail so again".to_owned()), "does not fail so again"),
+        ] {
+            let rows = one(bad);
+            assert_eq!(exit_code(&rows), 1, "{words}");
+            let text = matrix(&rows, &hunt(Some(Duration::from_secs(120))));
+            assert!(text.contains(words), "{words}: {text}");
+        }
+    }
+
+    #[test]
+    fn a_simulator_that_fails_is_the_simulators_failure() {
+        let broken = Row { broken: true, ..row(Exhibit::VoteFromTree, found(None)) };
+        assert_eq!(exit_code(&[broken]), 3);
+    }
+}
