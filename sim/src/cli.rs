@@ -7,6 +7,7 @@
 mod many;
 mod museum;
 mod page;
+mod panics;
 mod recordings;
 
 use std::path::{Path, PathBuf};
@@ -120,6 +121,7 @@ fn parse_time(text: &str) -> Result<Duration, String> {
 
 /// Runs the command line.
 pub fn main() -> ExitCode {
+    panics::told();
     match Cli::parse().command {
         Commands::Run(args) => run_command(&args),
         Commands::Replay(args) => recordings::replay_command(&args),
@@ -143,7 +145,7 @@ fn load_with(file: &Path, museum: &[String]) -> Result<Scenario, ExitCode> {
     let mut scenario = load(file)?;
     for name in museum {
         let Some(exhibit) = Museum::named(name) else {
-            eprintln!("there is no exhibit {name}");
+            eprintln!("there is no exhibit {name}: `quorate-sim museum` lists them");
             return Err(ExitCode::from(2));
         };
         scenario.museum.push(exhibit);
@@ -166,7 +168,7 @@ fn run_command(args: &RunArgs) -> ExitCode {
     let cases = scenario.cases.len();
     let case = match args.case {
         Some(case) if case == 0 || case > cases => {
-            eprintln!("{}: there are {cases} cases, not a case {case}", args.scenario.display());
+            eprintln!("{}: has {cases} cases, no case {case}", args.scenario.display());
             return ExitCode::from(2);
         }
         Some(case) => case,
@@ -194,7 +196,7 @@ fn run_command(args: &RunArgs) -> ExitCode {
         }
         return ExitCode::SUCCESS;
     }
-    std::panic::set_hook(Box::new(|_| {}));
+    panics::left_to_the_verdict();
     let (verdict, failed) = match &args.record {
         Some(file) => recordings::run_into(file, &scenario, &options),
         None => (run(&scenario, &options), None),

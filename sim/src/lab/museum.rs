@@ -65,7 +65,9 @@ const SEEDS: [u64; 3] = [1, 2, 3];
 
 /// Every exhibit, with each scenario of this directory that switches it on.
 pub fn pieces(dir: &Path) -> Result<Vec<Piece>, String> {
-    let entries = fs::read_dir(dir).map_err(|error| format!("{}: {error}", dir.display()))?;
+    let entries = fs::read_dir(dir).map_err(|error| {
+        format!("{}: cannot be read: {error}; --dir says where the scenarios are", dir.display())
+    })?;
     let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     files.retain(|file| file.extension().is_some_and(|ext| ext == "toml"));
     files.sort();
@@ -113,7 +115,7 @@ pub fn choose(pieces: Vec<Piece>, names: &[String]) -> Result<Vec<Piece>, String
         let before = chosen.len();
         chosen.extend(pieces.iter().filter(|piece| is(piece, name)).cloned());
         if chosen.len() == before {
-            return Err(format!("there is no exhibit {name}"));
+            return Err(format!("there is no exhibit {name}: `quorate-sim museum` lists them"));
         }
     }
     Ok(chosen)

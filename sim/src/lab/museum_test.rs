@@ -41,7 +41,10 @@ fn a_piece_is_found_by_its_name_and_by_its_issue() {
         Ok(vec!["tie_across_epochs", "vote_counted_twice"])
     );
     assert_eq!(found(&["ZOOKEEPER-4643"]), Ok(vec!["epoch_before_history"]));
-    assert_eq!(found(&["141"]), Err("there is no exhibit 141".into()));
+    assert_eq!(
+        found(&["141"]),
+        Err("there is no exhibit 141: `quorate-sim museum` lists them".into())
+    );
     assert_eq!(found(&[]).map(|all| all.len() >= Exhibit::ALL.len()), Ok(true));
 }
 

@@ -87,7 +87,8 @@ pub enum ShrinkError {
     Holds,
     #[error("{0}")]
     File(#[from] FileError),
-    #[error("no directory for the trials: {0}")]
+    /// Of the directory for temporary files.
+    #[error("trials cannot be written: {0}; TMPDIR says where")]
     NoDirectory(#[from] std::io::Error),
     /// The recorded run does not fail again.
     #[error("{0}")]
@@ -120,7 +121,9 @@ pub fn shrink(
     let mut trials = Trials::new(options.jobs, progress(options.shows))?;
     // However little time there is, whether it fails at all has to be known.
     let hit = trials.run(&story).filter(|hit| is_recorded(recording, hit));
-    let Some(hit) = hit else { return Err(does_not_repeat(recording)) };
+    let Some(hit) = hit else {
+        return Err(trials.unwritten().unwrap_or_else(|| does_not_repeat(recording)));
+    };
     trials.end_at(begun + options.time);
     let want = hit.print.clone();
     let met_without_faults = want.id == "expect" && trials.run(&without_faults(&story)).is_none();

@@ -177,7 +177,9 @@ impl Scratch {
             return Ok(Scratch { dir: dir.to_owned(), goes: false });
         }
         let dir = std::env::temp_dir().join(format!("quorate-hunt-{}", std::process::id()));
-        std::fs::create_dir_all(&dir)?;
+        let made = std::fs::create_dir_all(&dir);
+        let words = |error| format!("{}: cannot be written: {error}", dir.display());
+        made.map_err(|error| io::Error::new(error.kind(), words(error)))?;
         Ok(Scratch { dir, goes: true })
     }
 }

@@ -171,8 +171,12 @@ impl PlainHunt<'_> {
         let file = self.dir.join(format!("{}.toml", plan.museum[0]));
         let recorded = file.with_extension("qrec");
         let again = run(self.player(), plan, job, Some(&recorded)).failure;
-        if again.is_none_or(|again| again.print != *print) {
-            return Err("does not fail so again".into());
+        match again {
+            None => return Err("run again it holds".into()),
+            Some(broke) if broke.print != *print => {
+                return Err(format!("run again it fails otherwise: {}", broke.words));
+            }
+            Some(_) => {}
         }
         let recording = Recording::read(&recorded);
         let _ = fs::remove_file(&recorded);
@@ -351,7 +355,7 @@ mod tests {
             (Ok(small(LINES_GOAL + 1)), "16"),
             (Ok(other), "NOT THE SAME: I-7"),
             (Ok(without), "fails without it too"),
-            (Err("does not fail so again".to_owned()), "does not fail so again"),
+            (Err("run again it holds".to_owned()), "run again it holds"),
         ] {
             let rows = one(bad);
             assert_eq!(exit_code(&rows), 1, "{words}");

@@ -3,15 +3,17 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use indicatif::ProgressBar;
 
+use super::ShrinkError;
 use crate::lab::child::{self, Limit, RUN_LIMIT};
 use crate::lab::fingerprint::{Fingerprint, read_brief};
 use crate::lab::recording::Recording;
@@ -33,12 +35,14 @@ pub(super) struct Trials {
     /// What came of stories that were tried already, by their text.
     known: BTreeMap<String, Option<Hit>>,
     files: AtomicUsize,
+    /// Why a trial could not be written.
+    unwritten: OnceLock<io::Error>,
     pub(super) runs: u64,
     pub(super) bar: ProgressBar,
 }
 
 impl Trials {
-    pub(super) fn new(jobs: usize, bar: ProgressBar) -> std::io::Result<Trials> {
+    pub(super) fn new(jobs: usize, bar: ProgressBar) -> io::Result<Trials> {
         let dir = std::env::temp_dir().join(format!("quorate-shrink-{}", std::process::id()));
         fs::create_dir_all(&dir)?;
         Ok(Trials {
@@ -48,9 +52,15 @@ impl Trials {
             deadline: Instant::now() + RUN_LIMIT,
             known: BTreeMap::new(),
             files: AtomicUsize::new(0),
+            unwritten: OnceLock::new(),
             runs: 0,
             bar,
         })
+    }
+
+    /// Whether what could not be written is why nothing failed.
+    pub(super) fn unwritten(&mut self) -> Option<ShrinkError> {
+        self.unwritten.take().map(ShrinkError::NoDirectory)
     }
 
     /// Trials that still run then are ended, and tell nothing.
@@ -127,7 +137,11 @@ impl Trials {
 
     fn run_one(&self, text: &str) -> Option<Option<Hit>> {
         let file = self.new_file("toml");
-        fs::write(&file, text).ok()?;
+        if let Err(error) = fs::write(&file, text) {
+            // The first one says it all.
+            let _ = self.unwritten.set(error);
+            return None;
+        }
         let mut command = Command::new(&self.program);
         command.arg("run").arg(&file).arg("--brief");
         let output = self.output_of(command);
