@@ -57,8 +57,11 @@ enum Commands {
     Export(recordings::ExportArgs),
     /// Plays each historic bug of scenarios/museum: which property catches it, and how fast?
     ///
-    /// Exit codes: 0 all are caught; 1 one is not; 2 there is no such exhibit, or a file is wrong;
-    /// 3 the simulator failed.
+    /// With --plain: does a hunt that knows of no bug find it too, under which seed, and how small
+    /// does its failure become?
+    ///
+    /// Exit codes: 0 all are caught; 1 one is not, or stays large, or the plain hunt finds something
+    /// else; 2 there is no such exhibit, or a file is wrong; 3 the simulator failed.
     Museum(museum::MuseumArgs),
     /// Many seeds, a process each, on all cores.
     Hunt(many::HuntArgs),

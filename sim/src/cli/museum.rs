@@ -9,7 +9,7 @@ use clap::Args;
 
 use super::many::parse_limit;
 use super::recordings::wrong;
-use crate::lab::museum::plain::{PlainHunt, Row, exit_code, matrix, planned};
+use crate::lab::museum::plain::{self, PlainHunt, Row, planned};
 use crate::lab::museum::{Piece, choose, pieces, table, tour};
 
 #[derive(Debug, Args)]
@@ -74,15 +74,15 @@ fn plain_command(args: &MuseumArgs, pieces: &[Piece], seeds: u64) -> Result<Exit
         shows,
         dir,
     };
-    let rows = hunt.against(pieces, |row| {
+    let matrix = hunt.against(pieces, |row| {
         if shows {
             eprintln!("{}", progress(row));
         }
     });
     // Whatever is left there is of no use.
     let _ = std::fs::remove_dir_all(&scratch);
-    print!("{}", matrix(&rows, &hunt));
-    Ok(ExitCode::from(exit_code(&rows)))
+    print!("{}", plain::table(&matrix, &hunt));
+    Ok(ExitCode::from(matrix.exit_code()))
 }
 
 fn progress(row: &Row) -> String {

@@ -3,8 +3,10 @@
 //! how small its failure becomes, says what the hunt is worth.
 //!
 //! Seeds are played on all cores; the lowest that fails counts, so that nothing but the times
-//! depends on how many are played at once.
+//! depends on how many are played at once. A seed that fails in the same way without the bug has
+//! found another one: it is told, and does not count.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -17,7 +19,7 @@ use super::{Piece, columns, cpu_since, visit};
 use crate::lab::child::{self, Limit, used_by_children};
 use crate::lab::fingerprint::{Fingerprint, read_brief};
 use crate::lab::hunt::plan::{Job, Part, Plan, Planned};
-use crate::lab::hunt::run_apart::{Player, Ran, run};
+use crate::lab::hunt::run_apart::{Player, run};
 use crate::lab::hunt::told::SIMULATOR;
 use crate::lab::recording::Recording;
 use crate::lab::shrink::{LINES_GOAL, ShrinkOptions, Size, shrink};
@@ -102,19 +104,31 @@ impl Row {
     }
 }
 
-/// 0: all are found, and small. 1: one is not. 3: the simulator failed.
-pub fn exit_code(rows: &[Row]) -> u8 {
-    match rows.iter().any(|row| row.broken) {
-        true => 3,
-        false => u8::from(!rows.iter().all(Row::is_good)),
+/// What came of it.
+#[derive(Clone, Debug, Default)]
+pub struct Matrix {
+    pub rows: Vec<Row>,
+    /// Seeds of the file that fail without any exhibit, and by what.
+    pub unasked: BTreeMap<u64, String>,
+}
+
+impl Matrix {
+    /// 0: all are found, and small. 1: one is not, or something fails without it. 3: the simulator
+    /// failed.
+    pub fn exit_code(&self) -> u8 {
+        let simulator = self.unasked.values().any(|id| id == SIMULATOR);
+        match simulator || self.rows.iter().any(|row| row.broken) {
+            true => 3,
+            false => u8::from(!self.unasked.is_empty() || !self.rows.iter().all(Row::is_good)),
+        }
     }
 }
 
 impl PlainHunt<'_> {
     /// Against each exhibit of these pieces, which say what its own scenarios are. `done` is told
     /// each row when it is there.
-    pub fn against(&self, pieces: &[Piece], mut done: impl FnMut(&Row)) -> Vec<Row> {
-        let mut rows: Vec<Row> = Vec::new();
+    pub fn against(&self, pieces: &[Piece], mut done: impl FnMut(&Row)) -> Matrix {
+        let Matrix { mut rows, mut unasked } = Matrix::default();
         for piece in pieces {
             let own = visit(piece.clone(), self.run_limit);
             if let Some(row) = rows.iter_mut().find(|row| row.exhibit == piece.exhibit) {
@@ -132,14 +146,15 @@ impl PlainHunt<'_> {
                 cpu_seconds: None,
                 broken: own.broken,
             };
-            self.hunt(&mut row);
+            unasked.extend(self.hunt(&mut row));
             done(&row);
             rows.push(row);
         }
-        rows
+        Matrix { rows, unasked }
     }
 
-    fn hunt(&self, row: &mut Row) {
+    /// Fills the row. Which seeds on the way to its failure fail without the exhibit.
+    fn hunt(&self, row: &mut Row) -> BTreeMap<u64, String> {
         let plan = Plan {
             scenarios: vec![self.file.clone()],
             seeds: (1, self.seeds.saturating_add(1)),
@@ -148,12 +163,41 @@ impl PlainHunt<'_> {
             shard: None,
         };
         let begun = used_by_children();
-        let found = first_failure(self.player(), &plan, self.jobs);
+        let Trail { first, unasked } = self.trail(&plan);
         row.cpu_seconds = cpu_since(begun);
-        let Some((job, print)) = found else { return };
+        let Some((job, print)) = first else { return unasked };
         row.broken |= print.id == SIMULATOR;
         let small = self.shrink.map(|time| self.small(&plan, &job, &print, time));
         row.found = Some(Found { id: print.id, seeds: job.number + 1, small });
+        unasked
+    }
+
+    /// Plays the runs of a plan up to the first that fails.
+    fn trail(&self, plan: &Plan) -> Trail {
+        let plain = Plan { museum: Vec::new(), ..plan.clone() };
+        let jobs = Mutex::new(Some(plan.jobs()));
+        let failed: Mutex<Vec<(Job, Fingerprint, bool)>> = Mutex::default();
+        let next = || jobs.lock().ok()?.as_mut()?.next();
+        let play = || {
+            while let Some(job) = next() {
+                let Some(broke) = run(self.player(), plan, &job, None).failure else { continue };
+                let control = run(self.player(), &plain, &job, None).failure;
+                let is_its_own = control.is_none_or(|control| control.print != broke.print);
+                // Runs begin in their order: whatever is lower has begun already.
+                if let (true, Ok(mut jobs)) = (is_its_own, jobs.lock()) {
+                    *jobs = None;
+                }
+                if let Ok(mut failed) = failed.lock() {
+                    failed.push((job, broke.print, is_its_own));
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..self.jobs.max(1) {
+                scope.spawn(play);
+            }
+        });
+        Trail::of(failed.into_inner().unwrap_or_default())
     }
 
     fn player(&self) -> Player<'_> {
@@ -201,40 +245,35 @@ impl PlainHunt<'_> {
     }
 }
 
-/// The lowest run of a plan that fails.
-fn first_failure(by: Player<'_>, plan: &Plan, at_once: usize) -> Option<(Job, Fingerprint)> {
-    let jobs = Mutex::new(Some(plan.jobs()));
-    let first: Mutex<Option<(Job, Fingerprint)>> = Mutex::new(None);
-    let next = || jobs.lock().ok()?.as_mut()?.next();
-    let failed = |job: Job, print: Fingerprint| {
-        // Runs begin in their order: whatever is lower has begun already.
-        if let (Ok(mut jobs), Ok(mut first)) = (jobs.lock(), first.lock()) {
-            *jobs = None;
-            if first.as_ref().is_none_or(|(lowest, _)| job.number < lowest.number) {
-                *first = Some((job, print));
+/// What the runs up to the first failure said.
+struct Trail {
+    /// The lowest run that fails because of the exhibit.
+    first: Option<(Job, Fingerprint)>,
+    /// Seeds below it that fail without it, and by what.
+    unasked: BTreeMap<u64, String>,
+}
+
+impl Trail {
+    /// Of runs that failed, in any order, and whether only with the exhibit.
+    fn of(mut failed: Vec<(Job, Fingerprint, bool)>) -> Trail {
+        failed.sort_by_key(|(job, ..)| job.number);
+        let mut unasked = BTreeMap::new();
+        for (job, print, is_its_own) in failed {
+            if is_its_own {
+                return Trail { first: Some((job, print)), unasked };
             }
+            unasked.insert(job.seed, print.id);
         }
-    };
-    std::thread::scope(|scope| {
-        for _ in 0..at_once.max(1) {
-            scope.spawn(|| {
-                while let Some(job) = next() {
-                    let Ran { failure, .. } = run(by, plan, &job, None);
-                    if let Some(broke) = failure {
-                        failed(job, broke.print);
-                    }
-                }
-            });
-        }
-    });
-    first.into_inner().ok()?
+        Trail { first: None, unasked }
+    }
 }
 
 const HEAD: [&str; 6] = ["exhibit", "bug", "its scenario", "plain hunt", "seeds", "CPU s"];
 const HEAD_SMALL: [&str; 5] = ["lines", "servers", "simulated", "shrink s", "again"];
 
-/// The rows in columns, and a last line that counts.
-pub fn matrix(rows: &[Row], hunt: &PlainHunt<'_>) -> String {
+/// The rows in columns, a line that counts, and what was found besides.
+pub fn table(matrix: &Matrix, hunt: &PlainHunt<'_>) -> String {
+    let Matrix { rows, unasked } = matrix;
     let mut head: Vec<String> = HEAD.map(String::from).into();
     if hunt.shrink.is_some() {
         head.extend(HEAD_SMALL.map(String::from));
@@ -243,13 +282,21 @@ pub fn matrix(rows: &[Row], hunt: &PlainHunt<'_>) -> String {
     lines.extend(rows.iter().map(|row| cells(row, hunt)));
     let mut text = columns(&lines);
     let found = rows.iter().filter(|row| row.found.is_some()).count();
-    text.push_str(&format!("{found} of {} found in {}", rows.len(), hunt.file.file.display()));
+    let file = hunt.file.file.display();
+    text.push_str(&format!("{found} of {} found in {file}", rows.len()));
     if let Some(time) = hunt.shrink {
         let good = rows.iter().filter(|row| row.is_good()).count();
         let time = show_duration(time);
         text.push_str(&format!(", {good} of them in {LINES_GOAL} lines or less after {time}"));
     }
-    text + "\n"
+    text.push('\n');
+    for (seed, id) in unasked {
+        text.push_str(&format!(
+            "NO EXHIBIT'S: seed {seed} fails by {id} without any\n  \
+             repeat: quorate-sim run {file} --seed {seed}\n"
+        ));
+    }
+    text
 }
 
 fn cells(row: &Row, hunt: &PlainHunt<'_>) -> Vec<String> {
@@ -329,12 +376,42 @@ mod tests {
         }
     }
 
+    fn matrix(rows: &[Row]) -> Matrix {
+        Matrix { rows: rows.to_vec(), unasked: BTreeMap::new() }
+    }
+
+    #[test]
+    fn what_fails_without_the_exhibit_does_not_count_and_is_told() {
+        let print = |id: &str| Fingerprint { id: id.into(), roles: vec![], words: "".into() };
+        let failed = |number: u64, id: &str, is_its_own| {
+            let seed = number + 1;
+            let job = Job { number, place: number, scenario: 0, case: 1, seed, round: seed };
+            (job, print(id), is_its_own)
+        };
+        let trail = Trail::of(vec![
+            failed(9, "S-12", false),
+            failed(7, "S-18", true),
+            failed(3, "S-12", false),
+            failed(5, "S-18", true),
+        ]);
+        let first = trail.first.map(|(job, print)| (job.seed, print.id));
+        assert_eq!(first, Some((6, "S-18".into())));
+        // What comes behind it may or may not have been played.
+        assert_eq!(trail.unasked, BTreeMap::from([(4, "S-12".to_owned())]));
+        let rows = vec![row(Exhibit::AckBeforeFlush, found(None))];
+        let all = Matrix { rows, unasked: trail.unasked };
+        assert_eq!(all.exit_code(), 1);
+        let text = table(&all, &hunt(None));
+        assert!(text.contains("seed 4 fails by S-12 without any\n"), "{text}");
+        assert!(text.ends_with("  repeat: quorate-sim run plain.toml --seed 4\n"), "{text}");
+    }
+
     #[test]
     fn what_is_not_found_is_said_and_fails() {
         let all = [row(Exhibit::AckBeforeFlush, found(None)), row(Exhibit::VoteFromTree, None)];
-        assert_eq!(exit_code(&all[..1]), 0);
-        assert_eq!(exit_code(&all), 1);
-        let text = matrix(&all, &hunt(None));
+        assert_eq!(matrix(&all[..1]).exit_code(), 0);
+        assert_eq!(matrix(&all).exit_code(), 1);
+        let text = table(&matrix(&all), &hunt(None));
         assert!(text.contains("not found in 20"), "{text}");
         assert!(text.ends_with("\n1 of 2 found in plain.toml\n"), "{text}");
     }
@@ -344,8 +421,8 @@ mod tests {
         let one =
             |small: Result<Small, String>| vec![row(Exhibit::VoteFromTree, found(Some(small)))];
         let good = one(Ok(small(LINES_GOAL)));
-        assert_eq!(exit_code(&good), 0);
-        let text = matrix(&good, &hunt(Some(Duration::from_secs(120))));
+        assert_eq!(matrix(&good).exit_code(), 0);
+        let text = table(&matrix(&good), &hunt(Some(Duration::from_secs(120))));
         for words in ["vote_from_tree", " 15 ", " 2s ", " 7.2 ", "the same"] {
             assert!(text.contains(words), "{words}: {text}");
         }
@@ -358,8 +435,8 @@ mod tests {
             (Err("run again it holds".to_owned()), "run again it holds"),
         ] {
             let rows = one(bad);
-            assert_eq!(exit_code(&rows), 1, "{words}");
-            let text = matrix(&rows, &hunt(Some(Duration::from_secs(120))));
+            assert_eq!(matrix(&rows).exit_code(), 1, "{words}");
+            let text = table(&matrix(&rows), &hunt(Some(Duration::from_secs(120))));
             assert!(text.contains(words), "{words}: {text}");
         }
     }
@@ -367,6 +444,6 @@ mod tests {
     #[test]
     fn a_simulator_that_fails_is_the_simulators_failure() {
         let broken = Row { broken: true, ..row(Exhibit::VoteFromTree, found(None)) };
-        assert_eq!(exit_code(&[broken]), 3);
+        assert_eq!(matrix(&[broken]).exit_code(), 3);
     }
 }
