@@ -3,8 +3,8 @@
 //! how small its failure becomes, says what the hunt is worth.
 //!
 //! Seeds are played on all cores; the lowest that fails counts, so that nothing but the times
-//! depends on how many are played at once. A seed that fails in the same way without the bug has
-//! found another one: it is told, and does not count.
+//! depends on how many are played at once. A seed that fails without the bug too has found another
+//! one: it is told, and does not count.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -176,19 +176,19 @@ impl PlainHunt<'_> {
     fn trail(&self, plan: &Plan) -> Trail {
         let plain = Plan { museum: Vec::new(), ..plan.clone() };
         let jobs = Mutex::new(Some(plan.jobs()));
-        let failed: Mutex<Vec<(Job, Fingerprint, bool)>> = Mutex::default();
+        let failed: Mutex<Vec<Failed>> = Mutex::default();
         let next = || jobs.lock().ok()?.as_mut()?.next();
         let play = || {
             while let Some(job) = next() {
                 let Some(broke) = run(self.player(), plan, &job, None).failure else { continue };
                 let control = run(self.player(), &plain, &job, None).failure;
-                let is_its_own = control.is_none_or(|control| control.print != broke.print);
                 // Runs begin in their order: whatever is lower has begun already.
-                if let (true, Ok(mut jobs)) = (is_its_own, jobs.lock()) {
+                if let (None, Ok(mut jobs)) = (&control, jobs.lock()) {
                     *jobs = None;
                 }
                 if let Ok(mut failed) = failed.lock() {
-                    failed.push((job, broke.print, is_its_own));
+                    let without = control.map(|control| control.print.id);
+                    failed.push(Failed { job, print: broke.print, without });
                 }
             }
         };
@@ -245,6 +245,14 @@ impl PlainHunt<'_> {
     }
 }
 
+/// A run that failed.
+struct Failed {
+    job: Job,
+    print: Fingerprint,
+    /// By what the same seed fails without the exhibit.
+    without: Option<String>,
+}
+
 /// What the runs up to the first failure said.
 struct Trail {
     /// The lowest run that fails because of the exhibit.
@@ -254,15 +262,15 @@ struct Trail {
 }
 
 impl Trail {
-    /// Of runs that failed, in any order, and whether only with the exhibit.
-    fn of(mut failed: Vec<(Job, Fingerprint, bool)>) -> Trail {
-        failed.sort_by_key(|(job, ..)| job.number);
+    /// Of runs that failed, in any order.
+    fn of(mut failed: Vec<Failed>) -> Trail {
+        failed.sort_by_key(|failed| failed.job.number);
         let mut unasked = BTreeMap::new();
-        for (job, print, is_its_own) in failed {
-            if is_its_own {
-                return Trail { first: Some((job, print)), unasked };
-            }
-            unasked.insert(job.seed, print.id);
+        for Failed { job, print, without } in failed {
+            match without {
+                None => return Trail { first: Some((job, print)), unasked },
+                Some(id) => unasked.insert(job.seed, id),
+            };
         }
         Trail { first: None, unasked }
     }
@@ -383,16 +391,16 @@ mod tests {
     #[test]
     fn what_fails_without_the_exhibit_does_not_count_and_is_told() {
         let print = |id: &str| Fingerprint { id: id.into(), roles: vec![], words: "".into() };
-        let failed = |number: u64, id: &str, is_its_own| {
+        let failed = |number: u64, id: &str, without: Option<&str>| {
             let seed = number + 1;
             let job = Job { number, place: number, scenario: 0, case: 1, seed, round: seed };
-            (job, print(id), is_its_own)
+            Failed { job, print: print(id), without: without.map(String::from) }
         };
         let trail = Trail::of(vec![
-            failed(9, "S-12", false),
-            failed(7, "S-18", true),
-            failed(3, "S-12", false),
-            failed(5, "S-18", true),
+            failed(9, "S-12", Some("S-12")),
+            failed(7, "S-18", None),
+            failed(3, "halt", Some("S-12")),
+            failed(5, "S-18", None),
         ]);
         let first = trail.first.map(|(job, print)| (job.seed, print.id));
         assert_eq!(first, Some((6, "S-18".into())));
