@@ -12,7 +12,7 @@ SCENARIOS  ?= scenarios/chaos/chaos.toml
 SIM         = $(CARGO) run --release -p quorate-sim --
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fix sim hunt replay bench interop torture browser fuzz advisories install
+.PHONY: help run test check fix sim hunt museum replay bench interop torture browser fuzz advisories install
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -52,6 +52,9 @@ sim: ## every scenario with a few seeds, chaos with some more, and what catches 
 
 hunt: ## a minute of chaos under 1,000 seeds: make hunt SEEDS=1..1001 SCENARIOS=FILE
 	$(SIM) hunt $(SCENARIOS) --seeds $(SEEDS) $(ARGS)
+
+museum: ## the plain hunt against each historic bug; what it finds is shrunk: make museum ARGS="4643"
+	$(SIM) museum --plain 5000 --shrink $(ARGS)
 
 replay: ## one seed of one scenario again: make replay FILE=scenarios/... SEED=42
 	@test -n "$(FILE)" || { echo "which scenario? make replay FILE=scenarios/... SEED=42"; exit 2; }

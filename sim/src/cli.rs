@@ -8,6 +8,7 @@ mod bench;
 mod many;
 mod museum;
 mod page;
+mod panics;
 mod recordings;
 
 use std::path::{Path, PathBuf};
@@ -57,8 +58,11 @@ enum Commands {
     Export(recordings::ExportArgs),
     /// Plays each historic bug of scenarios/museum: which property catches it, and how fast?
     ///
-    /// Exit codes: 0 all are caught; 1 one is not; 2 there is no such exhibit, or a file is wrong;
-    /// 3 the simulator failed.
+    /// With --plain: does a hunt that knows of no bug find it too, under which seed, and how small
+    /// does its failure become?
+    ///
+    /// Exit codes: 0 all are caught; 1 one is not, or stays large, or the plain hunt finds something
+    /// else; 2 there is no such exhibit, or a file is wrong; 3 the simulator failed.
     Museum(museum::MuseumArgs),
     /// Many seeds, a process each, on all cores.
     Hunt(many::HuntArgs),
@@ -112,6 +116,7 @@ fn parse_time(text: &str) -> Result<Duration, String> {
 
 /// Runs the command line.
 pub fn main() -> ExitCode {
+    panics::told();
     match Cli::parse().command {
         Commands::Run(args) => run_command(&args),
         Commands::Replay(args) => recordings::replay_command(&args),
@@ -135,7 +140,7 @@ fn load_with(file: &Path, museum: &[String]) -> Result<Scenario, ExitCode> {
     let mut scenario = load(file)?;
     for name in museum {
         let Some(exhibit) = Museum::named(name) else {
-            eprintln!("there is no exhibit {name}");
+            eprintln!("there is no exhibit {name}: `quorate-sim museum` lists them");
             return Err(ExitCode::from(2));
         };
         scenario.museum.push(exhibit);
@@ -158,7 +163,7 @@ fn run_command(args: &RunArgs) -> ExitCode {
     let cases = scenario.cases.len();
     let case = match args.case {
         Some(case) if case == 0 || case > cases => {
-            eprintln!("{}: there are {cases} cases, not a case {case}", args.scenario.display());
+            eprintln!("{}: has {cases} cases, no case {case}", args.scenario.display());
             return ExitCode::from(2);
         }
         Some(case) => case,
@@ -187,7 +192,7 @@ fn run_command(args: &RunArgs) -> ExitCode {
         }
         return ExitCode::SUCCESS;
     }
-    std::panic::set_hook(Box::new(|_| {}));
+    panics::left_to_the_verdict();
     let (verdict, failed) = match &args.record {
         Some(file) => recordings::run_into(file, &scenario, &options),
         None => (run(&scenario, &options), None),

@@ -9,8 +9,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use quorate_sim::lab::child::{Limit, RUN_LIMIT};
 use quorate_sim::lab::hunt::plan::{Part, Plan, Planned};
 use quorate_sim::lab::hunt::report::Report;
+use quorate_sim::lab::hunt::run_apart::Player;
 use quorate_sim::lab::hunt::store::{Store, record_example};
 use quorate_sim::lab::hunt::{HuntOptions, hunt};
 use quorate_sim::lab::recording::Recording;
@@ -36,6 +38,15 @@ latency = "1ms..90ms"
 [ensemble]
 voters = [1, 2, 3]
 timeline = ["0s start 1 2 3", "750ms expect leader 3"]
+"#;
+
+/// It holds, but not soon.
+const LONG: &str = r#"
+about = "three servers and nothing to do"
+duration = "1000h"
+[ensemble]
+voters = [1, 2, 3]
+timeline = ["0s start 1 2 3"]
 "#;
 
 fn dir(test: &str) -> PathBuf {
@@ -236,7 +247,8 @@ fn plan(dir: &Path, seeds: (u64, u64), twice: Part) -> Plan {
 }
 
 fn options(program: PathBuf, dir: &Path) -> HuntOptions<'_> {
-    HuntOptions { program, at_once: 2, time: None, shows: false, tells_all: false, dir: Some(dir) }
+    let (run_limit, time, dir) = (RUN_LIMIT, None, Some(dir));
+    HuntOptions { program, at_once: 2, run_limit, time, shows: false, tells_all: false, dir }
 }
 
 #[test]
@@ -251,7 +263,8 @@ fn an_example_that_does_not_fail_so_again_is_the_simulators_failure() {
     assert_eq!((report.failed, report.exit_code()), (1, 1), "seed 2 fails");
     let bad = dir.join("bad.toml");
     let other = stand_in(&dir, &format!("test $9 && file={}", bad.display()));
-    let record = |failure: &_, file: &Path| record_example(&other, &plan, failure, file);
+    let by = Player { program: &other, limit: Limit::of(RUN_LIMIT) };
+    let record = |failure: &_, file: &Path| record_example(by, &plan, failure, file);
     store.finish(&mut report, record).expect("it can be written");
     assert_eq!(report.exit_code(), 3);
     let failure = report.failures.iter().find(|failure| failure.is_broken()).expect("one is");
@@ -281,4 +294,50 @@ fn a_seed_with_two_traces_is_the_simulators_failure() {
     for file in ["differs-1-0.1.qrec", "differs-1-0.2.qrec", "differs-4-3.1.qrec"] {
         assert!(dir.join(file).exists(), "{file}");
     }
+}
+
+#[test]
+fn a_run_that_takes_too_long_is_ended_and_told_and_the_others_are_done() {
+    let dir = dir("long");
+    fs::write(dir.join("long.toml"), LONG).expect("the build directory can be written");
+    let hunt = "hunt long.toml some.toml --seeds 1..4 --run-limit 500ms --twice 1/2";
+    let (code, text) = sim(&dir, &format!("{hunt} --out out --annotate"));
+    assert_eq!(code, 3, "{text}");
+    let report = report(&dir.join("out"));
+    let runs = ["broken", "held", "failed"].map(|n| report[n].as_u64().unwrap_or(0));
+    assert_eq!((runs[0], runs[1] + runs[2]), (3, 3), "{report}");
+    let failures = report["failures"].as_array().expect("a list");
+    let failure = failures.iter().find(|f| f["id"] == "simulator").expect("it is told");
+    assert_eq!((&failure["count"], &failure["example"]["seed"]), (&3.into(), &1.into()));
+    assert_eq!(failure["recording"], Value::Null, "there is nothing of it to look at");
+    let words = failure["example"]["words"].as_str().expect("a string");
+    assert!(words.starts_with("did not end within "), "{words}");
+    let command = "quorate-sim run long.toml --seed 1";
+    assert_eq!(failure["example"]["command"], command);
+    for words in [
+        format!("simulator: 3 runs\n  {words}\n"),
+        format!("  repeat: {command}\n"),
+        format!("::error title=simulator%3A 3 runs::{words}%0Arepeat: {command}\n"),
+    ] {
+        assert!(text.contains(&words), "{words}\n{text}");
+    }
+    let xml = fs::read_to_string(dir.join("out/junit.xml")).expect("the hunt wrote it");
+    assert!(xml.contains(&format!("message=\"3 of 3 runs: {words}\"")), "{xml}");
+    let names = fs::read_dir(dir.join("out")).expect("it is there").flatten();
+    let names: Vec<String> =
+        names.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    let left = |start: &str| names.iter().any(|name| name.starts_with(start));
+    assert!(!left("simulator") && !left("differs"), "{names:?}");
+}
+
+#[test]
+fn a_run_that_waits_for_ever_is_ended_too() {
+    let dir = dir("waits");
+    let program = stand_in(&dir, "test $seed = 2 && exec sleep 1000");
+    let plan = plan(&dir, (1, 5), Part { n: 0, of: 1 });
+    let options = HuntOptions { run_limit: Duration::from_secs(1), ..options(program, &dir) };
+    let report = hunt(Report::new(&plan), &options).expect("the directory can be written");
+    assert_eq!((report.broken, report.runs(), report.exit_code()), (1, 4, 3));
+    let failure = report.failures.iter().find(|failure| failure.is_broken()).expect("one is");
+    assert_eq!(failure.example.words, "did not end within 5s");
 }

@@ -9,6 +9,7 @@ use clap::{Args, Subcommand};
 
 use super::recordings::wrong;
 use super::{RunArgs, cores, load_with};
+use crate::lab::child::RUN_LIMIT;
 use crate::lab::hunt::merge::merge;
 use crate::lab::hunt::plan::{Part, Plan, Planned};
 use crate::lab::hunt::report::Report;
@@ -30,6 +31,9 @@ pub(super) struct HuntArgs {
     /// Stop after this long: 10m
     #[arg(long, value_parser = super::parse_time)]
     time: Option<Duration>,
+    /// Processor time of one run: one that takes more is ended, and the simulator's failure.
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = parse_limit)]
+    run_limit: Duration,
     /// Deliberate bugs to switch on, besides those of the file: ack_before_flush
     #[arg(long, value_delimiter = ',')]
     museum: Vec<String>,
@@ -82,6 +86,11 @@ fn parse_seeds(text: &str) -> Result<(u64, u64), String> {
         (Ok(from), Ok(to)) if from < to => Ok((from, to)),
         _ => Err(wrong()),
     }
+}
+
+pub(super) fn parse_limit(text: &str) -> Result<Duration, String> {
+    let time = super::parse_time(text)?;
+    if time.is_zero() { Err("a run takes longer than no time".into()) } else { Ok(time) }
 }
 
 fn parse_shard(text: &str) -> Result<Part, String> {
@@ -145,10 +154,11 @@ fn hunt_with(args: &HuntArgs) -> Result<ExitCode, ExitCode> {
         println!("{before} of {} runs were done before", report.total);
     }
     let options = options(args.jobs, args.time, dir).map_err(wrong)?;
+    let options = HuntOptions { run_limit: args.run_limit, ..options };
     let mut report = hunt(report, &options).map_err(wrong)?;
     if let Some(store) = &store {
         let record =
-            |failure: &_, file: &Path| record_example(&options.program, &plan, failure, file);
+            |failure: &_, file: &Path| record_example(options.player(), &plan, failure, file);
         store.finish(&mut report, record).map_err(wrong)?;
     }
     Ok(told(&report, dir, args.annotate))
@@ -171,7 +181,8 @@ fn options(
     let program = std::env::current_exe()?;
     let shows = std::io::stderr().is_terminal();
     let at_once = jobs.unwrap_or_else(cores);
-    Ok(HuntOptions { program, at_once, time, shows, tells_all: false, dir })
+    let run_limit = RUN_LIMIT;
+    Ok(HuntOptions { program, at_once, run_limit, time, shows, tells_all: false, dir })
 }
 
 pub(super) fn report_command(args: &ReportArgs) -> ExitCode {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::panics;
 use crate::lab::export::{export, is_name};
 use crate::lab::recording::{Build, Recording, Target};
 use crate::lab::replay::{Difference, first_difference};
@@ -86,7 +87,7 @@ pub(super) fn replay_command(args: &ReplayArgs) -> ExitCode {
         Err(code) => return code,
     };
     let file = args.recording.display();
-    std::panic::set_hook(Box::new(|_| {}));
+    panics::left_to_the_verdict();
     let options = recording.options();
     if args.rerun {
         let verdict = run(&scenario, &options);
@@ -192,7 +193,7 @@ pub(super) fn export_command(args: &ExportArgs) -> ExitCode {
         Ok(story) => story,
         Err(error) => return wrong(error),
     };
-    std::panic::set_hook(Box::new(|_| {}));
+    panics::left_to_the_verdict();
     let verdict = run(&story, &RunOptions { seed: recording.seed, ..RunOptions::default() });
     if verdict.exit_code() != 0 {
         println!("{verdict}");

@@ -8,6 +8,7 @@
 //! - `verdict.rs`   what came out, in words, with the command that repeats it
 //! - `hunt/`        many seeds, a process each, failures by fingerprint, as a report
 //! - `museum.rs`    every exhibit and what catches it, as a table
+//! - `child.rs`     another process, and an end to one that comes to none
 //! - `recording.rs` a run as a file (`.qrec`): its format; `tape.rs` and `notes.rs` fill
 //!   it, `show.rs` puts it into words
 //! - `replay.rs`    where a run differs from its recording
@@ -17,6 +18,7 @@
 //!
 //! One run a process: many worlds in one process are neither repeatable nor free of leaks.
 
+pub mod child;
 mod disk;
 pub mod export;
 pub mod fingerprint;

@@ -2,14 +2,19 @@
 //!
 //! Each scenario is played in a process of its own, one after another, so that the processor time
 //! is that of the run alone. A scenario without a seed of its own is played with three.
+//! `museum/plain.rs` hunts for the same bugs with one file that knows of none.
+
+pub mod plain;
 
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
+use std::time::Duration;
 
 use quorate::base::Exhibit;
 
+use super::child::{self, Limit, used_by_children};
 use super::fingerprint::read_brief;
 use crate::scenario::Scenario;
 
@@ -60,7 +65,9 @@ const SEEDS: [u64; 3] = [1, 2, 3];
 
 /// Every exhibit, with each scenario of this directory that switches it on.
 pub fn pieces(dir: &Path) -> Result<Vec<Piece>, String> {
-    let entries = fs::read_dir(dir).map_err(|error| format!("{}: {error}", dir.display()))?;
+    let entries = fs::read_dir(dir).map_err(|error| {
+        format!("{}: cannot be read: {error}; --dir says where the scenarios are", dir.display())
+    })?;
     let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     files.retain(|file| file.extension().is_some_and(|ext| ext == "toml"));
     files.sort();
@@ -108,19 +115,19 @@ pub fn choose(pieces: Vec<Piece>, names: &[String]) -> Result<Vec<Piece>, String
         let before = chosen.len();
         chosen.extend(pieces.iter().filter(|piece| is(piece, name)).cloned());
         if chosen.len() == before {
-            return Err(format!("there is no exhibit {name}"));
+            return Err(format!("there is no exhibit {name}: `quorate-sim museum` lists them"));
         }
     }
     Ok(chosen)
 }
 
-/// Plays them all.
-pub fn tour(pieces: Vec<Piece>) -> Tour {
-    Tour { visits: pieces.into_iter().map(visit).collect() }
+/// Plays them all. No run takes longer than `limit` of processor time.
+pub fn tour(pieces: Vec<Piece>, limit: Duration) -> Tour {
+    Tour { visits: pieces.into_iter().map(|piece| visit(piece, limit)).collect() }
 }
 
-fn visit(piece: Piece) -> Visit {
-    let begun = cpu_of_children();
+fn visit(piece: Piece, limit: Duration) -> Visit {
+    let begun = used_by_children();
     let mut visit = Visit {
         caught: piece.file.is_some(),
         fired: Vec::new(),
@@ -130,7 +137,7 @@ fn visit(piece: Piece) -> Visit {
     };
     if let Some(file) = visit.piece.file.clone() {
         for seed in visit.piece.seeds.clone() {
-            let (code, fired) = play(&file, seed);
+            let (code, fired) = play(&file, seed, Limit::of(limit));
             visit.broken |= !matches!(code, 0 | 1);
             visit.caught &= code == 0;
             let fired = fired.unwrap_or_else(|| "nothing".into());
@@ -139,39 +146,34 @@ fn visit(piece: Piece) -> Visit {
             }
         }
     }
-    visit.cpu_seconds = begun.zip(cpu_of_children()).map(|(begun, ended)| ended - begun);
+    visit.cpu_seconds = cpu_since(begun);
     visit
 }
 
 /// One run: its exit code, and the property that fired first.
-fn play(file: &Path, seed: u64) -> (i32, Option<String>) {
+fn play(file: &Path, seed: u64, limit: Limit) -> (i32, Option<String>) {
     let Ok(program) = std::env::current_exe() else { return (3, None) };
     let mut command = Command::new(program);
     command.arg("run").arg(file).args(["--seed", &seed.to_string(), "--brief"]);
-    let Ok(done) = command.stdin(Stdio::null()).output() else { return (3, None) };
-    let output = String::from_utf8_lossy(&done.stdout);
-    (done.status.code().unwrap_or(3), read_brief(&output).map(|(print, _)| print.id))
+    match child::run(command, limit) {
+        Ok(done) => {
+            let fired = read_brief(&done.output).map(|(print, _)| print.id);
+            (done.status.code().unwrap_or(3), fired)
+        }
+        Err(error) => (3, Some(error.to_string())),
+    }
 }
 
-/// Processor time of all child processes that have ended, in seconds. Only Linux tells.
-fn cpu_of_children() -> Option<f64> {
-    let stat = fs::read_to_string("/proc/self/stat").ok()?;
-    children_of(&stat)
-}
-
-/// cutime and cstime, the 16th and 17th word of /proc/PID/stat, in hundredths of a second. The
-/// second word is the program's name in parentheses, and may hold anything.
-fn children_of(stat: &str) -> Option<f64> {
-    let (_, rest) = stat.rsplit_once(')')?;
-    let mut words = rest.split_whitespace().skip(13);
-    let (user, system): (u64, u64) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
-    Some((user + system) as f64 / 100.0)
+/// Processor time of all child processes that have ended since, in seconds.
+fn cpu_since(begun: Option<Duration>) -> Option<f64> {
+    let ended = used_by_children();
+    begun.zip(ended).map(|(begun, ended)| ended.saturating_sub(begun).as_secs_f64())
 }
 
 /// The tour in columns, and a last line that counts.
 pub fn table(tour: &Tour) -> String {
-    let mut rows =
-        vec![["exhibit", "bug", "caught by", "seeds", "CPU s", "scenario"].map(String::from)];
+    let head = ["exhibit", "bug", "caught by", "seeds", "CPU s", "scenario"];
+    let mut rows = vec![head.map(String::from).to_vec()];
     for visit in &tour.visits {
         let piece = &visit.piece;
         let seeds: Vec<String> = piece.seeds.iter().map(ToString::to_string).collect();
@@ -182,7 +184,7 @@ pub fn table(tour: &Tour) -> String {
                 format!("NOT CAUGHT: {}, not {}", visit.fired.join(" "), piece.violates.join(" "))
             }
         };
-        rows.push([
+        rows.push(vec![
             piece.exhibit.name().to_owned(),
             piece.source.clone(),
             caught,
@@ -191,16 +193,25 @@ pub fn table(tour: &Tour) -> String {
             piece.file.as_ref().map_or("-".into(), |file| file.display().to_string()),
         ]);
     }
-    let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..6).map(width).collect();
+    let mut text = columns(&rows);
+    let caught = tour.visits.iter().filter(|visit| visit.caught).count();
+    let _ = writeln!(text, "{caught} of {} caught", tour.visits.len());
+    text
+}
+
+/// Rows of cells, each column as wide as it needs to be. A row may end early.
+fn columns(rows: &[Vec<String>]) -> String {
+    let count = rows.iter().map(Vec::len).max().unwrap_or(0);
+    // The last cell of a row has all the room there is.
+    let cells = |column: usize| rows.iter().filter(move |row| column + 1 < row.len());
+    let width = |column| cells(column).map(|row| row[column].len()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..count).map(width).collect();
     let mut text = String::new();
-    for row in &rows {
+    for row in rows {
         let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
         let line = cells.collect::<Vec<String>>().join("  ");
         let _ = writeln!(text, "{}", line.trim_end());
     }
-    let caught = tour.visits.iter().filter(|visit| visit.caught).count();
-    let _ = writeln!(text, "{caught} of {} caught", tour.visits.len());
     text
 }
 

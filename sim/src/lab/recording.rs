@@ -262,15 +262,16 @@ impl fmt::Display for Build {
 pub enum RecordingError {
     #[error("{0}: cannot be read: {1}")]
     Unreadable(PathBuf, io::Error),
-    #[error("{0}: is no recording (a .qrec begins with `QREC`)")]
+    #[error("{0}: is no recording: `run FILE --record F.qrec` writes one")]
     NoRecording(PathBuf),
     #[error(
-        "{file}: was written in format {found} of recordings, this program knows format {FORMAT}"
+        "{file}: was written in format {found} of recordings, this program knows format {FORMAT}; \
+         use the program that wrote it, or record the run again"
     )]
     OtherFormat { file: PathBuf, found: u32 },
-    #[error("{file}: is cut off: {have} of {want} bytes are there")]
+    #[error("{file}: is cut off: {have} of {want} bytes are there; record the run again")]
     CutOff { file: PathBuf, have: u64, want: u64 },
-    #[error("{0}: is damaged: {1}")]
+    #[error("{0}: is damaged: {1}; record the run again")]
     Damaged(PathBuf, String),
 }
 

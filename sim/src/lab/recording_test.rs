@@ -95,7 +95,8 @@ fn another_file_and_another_format_are_told_apart() {
     bytes[8] = 2;
     assert_eq!(
         refusal(&bytes),
-        "x.qrec: was written in format 2 of recordings, this program knows format 1"
+        "x.qrec: was written in format 2 of recordings, this program knows format 1; use the \
+         program that wrote it, or record the run again"
     );
 }
 

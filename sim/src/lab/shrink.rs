@@ -87,7 +87,8 @@ pub enum ShrinkError {
     Holds,
     #[error("{0}")]
     File(#[from] FileError),
-    #[error("no directory for the trials: {0}")]
+    /// Of the directory for temporary files.
+    #[error("trials cannot be written: {0}; TMPDIR says where")]
     NoDirectory(#[from] std::io::Error),
     /// The recorded run does not fail again.
     #[error("{0}")]
@@ -103,6 +104,8 @@ struct Shrinker {
     /// Whether what is expected must come where no fault is in the way. Without this an
     /// expectation would fail most simply where it is looked at too early.
     met_without_faults: bool,
+    /// The story asks for no liveness while it is shrunk, and did at first.
+    without_liveness: bool,
 }
 
 /// Shrinks what a recording shows. `scenario` is the one it carries.
@@ -120,11 +123,22 @@ pub fn shrink(
     let mut trials = Trials::new(options.jobs, progress(options.shows))?;
     // However little time there is, whether it fails at all has to be known.
     let hit = trials.run(&story).filter(|hit| is_recorded(recording, hit));
-    let Some(hit) = hit else { return Err(does_not_repeat(recording)) };
+    let Some(hit) = hit else {
+        return Err(trials.unwritten().unwrap_or_else(|| does_not_repeat(recording)));
+    };
     trials.end_at(begun + options.time);
     let want = hit.print.clone();
     let met_without_faults = want.id == "expect" && trials.run(&without_faults(&story)).is_none();
-    let mut shrinker = Shrinker { story, hit, trials, want, with_roles: true, met_without_faults };
+    let mut shrinker = Shrinker {
+        story,
+        hit,
+        trials,
+        want,
+        with_roles: true,
+        met_without_faults,
+        without_liveness: false,
+    };
+    shrinker.leave_out_liveness();
     shrinker.work();
     if shrinker.story.lines.len() > LINES_GOAL {
         // Perhaps other servers can show the same.
@@ -132,6 +146,7 @@ pub fn shrink(
         shrinker.work();
     }
     let unfinished = shrinker.trials.time_is_up();
+    shrinker.ask_for_liveness_again();
     let holds_without_exhibits = shrinker.control();
     shrinker.trials.bar.finish_and_clear();
     let after = Size::of(&shrinker.story);
@@ -188,9 +203,11 @@ fn does_not_repeat(recording: &Recording) -> ShrinkError {
 impl Shrinker {
     /// Until nothing more goes, or the time is up.
     fn work(&mut self) {
-        let steps: [fn(&mut Shrinker) -> bool; 10] = [
+        // What makes runs short comes first: the later steps have many of them.
+        let steps: [fn(&mut Shrinker) -> bool; 11] = [
             Shrinker::cut_tail,
             Shrinker::fewer_faults,
+            Shrinker::earlier,
             Shrinker::fewer_servers,
             Shrinker::easier_workload,
             Shrinker::fewer_lines,
@@ -213,6 +230,28 @@ impl Shrinker {
                 return;
             }
         }
+    }
+
+    /// A failure that comes before the story is over needs nothing of what follows, which is the
+    /// longer part of a short run that holds.
+    fn leave_out_liveness(&mut self) {
+        if self.story.table.contains_key("liveness") || self.hit.at >= self.story.duration() {
+            return;
+        }
+        let mut story = self.story.clone();
+        story.set_top("liveness", "unavailable");
+        self.without_liveness = self.attempt(vec![story]).is_some();
+    }
+
+    fn ask_for_liveness_again(&mut self) {
+        if !self.without_liveness {
+            return;
+        }
+        let mut story = self.story.clone();
+        story.table.remove("liveness");
+        self.trials.end_at(Instant::now() + CONTROL_TIME);
+        // Where something else fails then, the story is the shorter one.
+        self.attempt(vec![story]);
     }
 
     /// Whether the failure is the exhibits' own.

@@ -17,7 +17,7 @@ pub mod junit;
 pub mod merge;
 pub mod plan;
 pub mod report;
-mod run_apart;
+pub mod run_apart;
 pub mod store;
 pub mod summary;
 pub mod told;
@@ -32,6 +32,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use plan::{Job, Plan};
 use report::Report;
+use run_apart::Player;
+
+use super::child::Limit;
 
 /// How to hunt.
 #[derive(Clone, Debug)]
@@ -40,6 +43,8 @@ pub struct HuntOptions<'a> {
     pub program: PathBuf,
     /// Runs at a time.
     pub at_once: usize,
+    /// Processor time of one run; one that takes more is ended, and is a failure.
+    pub run_limit: Duration,
     /// No run begins later than this after the start.
     pub time: Option<Duration>,
     /// Show progress on a terminal.
@@ -48,6 +53,13 @@ pub struct HuntOptions<'a> {
     pub tells_all: bool,
     /// Where the report is saved again and again.
     pub dir: Option<&'a Path>,
+}
+
+impl HuntOptions<'_> {
+    /// What plays one run.
+    pub fn player(&self) -> Player<'_> {
+        Player { program: &self.program, limit: Limit::of(self.run_limit) }
+    }
 }
 
 /// Failures that are shown in full when they are first seen.
@@ -110,9 +122,10 @@ pub fn hunt(report: Report, options: &HuntOptions<'_>) -> io::Result<Report> {
 }
 
 fn run_one(plan: &Plan, job: &Job, options: &HuntOptions<'_>, dir: &Path) -> run_apart::Ran {
+    let by = options.player();
     match plan.twice.takes(job.number) {
-        true => run_apart::run_twice(&options.program, plan, job, dir),
-        false => run_apart::run(&options.program, plan, job, None),
+        true => run_apart::run_twice(by, plan, job, dir),
+        false => run_apart::run(by, plan, job, None),
     }
 }
 
@@ -164,7 +177,9 @@ impl Scratch {
             return Ok(Scratch { dir: dir.to_owned(), goes: false });
         }
         let dir = std::env::temp_dir().join(format!("quorate-hunt-{}", std::process::id()));
-        std::fs::create_dir_all(&dir)?;
+        let made = std::fs::create_dir_all(&dir);
+        let words = |error| format!("{}: cannot be written: {error}", dir.display());
+        made.map_err(|error| io::Error::new(error.kind(), words(error)))?;
         Ok(Scratch { dir, goes: true })
     }
 }

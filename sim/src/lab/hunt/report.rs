@@ -253,21 +253,24 @@ impl Report {
     /// The report in this directory, if there is one. What is wrong with it, in a sentence.
     pub fn load(dir: &Path) -> Result<Option<Report>, String> {
         let file = dir.join(FILE);
-        let text = match fs::read_to_string(&file) {
+        let text = match fs::read(&file) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(format!("{}: cannot be read: {error}", file.display())),
             Ok(text) => text,
         };
-        let wrong = |what: String| format!("{}: is no report of a hunt: {what}", file.display());
+        let wrong = |what: String| {
+            let file = file.display();
+            format!("{file}: is no report of a hunt: {what}; remove it, and hunt again")
+        };
         // The version first: another one may look otherwise.
         let json: serde_json::Value =
-            serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+            serde_json::from_slice(&text).map_err(|error| wrong(error.to_string()))?;
         match json.get("version").and_then(serde_json::Value::as_u64) {
             Some(version) if version == u64::from(VERSION) => {}
             Some(version) => {
                 return Err(format!(
                     "{}: was written in version {version} of reports, this program knows version \
-                     {VERSION}",
+                     {VERSION}; use the program that wrote it",
                     file.display()
                 ));
             }

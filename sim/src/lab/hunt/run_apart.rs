@@ -2,31 +2,44 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Instant;
 
 use super::plan::{Job, Plan};
 use super::told::{Broke, SIMULATOR, Told};
+use crate::lab::child::{self, Limit, NoEnd};
 use crate::lab::fingerprint::{Fingerprint, without_numbers};
 use crate::lab::recording::Recording;
 use crate::lab::replay::first_difference;
 
 /// A run that is over.
 #[derive(Debug)]
-pub(super) struct Ran {
+pub(in crate::lab) struct Ran {
     /// In nanoseconds of simulated time.
     pub(super) ended: u64,
     /// Of its process.
     pub(super) seconds: f64,
-    pub(super) failure: Option<Broke>,
+    pub(in crate::lab) failure: Option<Broke>,
     /// Its verdict in words, if it failed.
-    pub(super) output: String,
+    pub(in crate::lab) output: String,
     hash: u64,
+}
+
+impl Ran {
+    fn is_endless(&self) -> bool {
+        self.failure.as_ref().is_some_and(|broke| broke.print == endless())
+    }
 }
 
 /// The failure of a seed that has two traces.
 pub(super) fn differs() -> Fingerprint {
     let words = "two runs of one seed differ".into();
+    Fingerprint { id: SIMULATOR.into(), roles: Vec::new(), words }
+}
+
+/// The failure of a run that had to be ended. It has no recording.
+pub(super) fn endless() -> Fingerprint {
+    let words = "a run did not end".into();
     Fingerprint { id: SIMULATOR.into(), roles: Vec::new(), words }
 }
 
@@ -36,10 +49,17 @@ fn broke_off(what: &str) -> Broke {
     Broke { print, words: what.to_owned() }
 }
 
-/// Runs `program`, and records if there is a file for it.
-pub(super) fn run(program: &Path, plan: &Plan, job: &Job, record: Option<&Path>) -> Ran {
+/// The program that plays runs, and how long one may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Player<'a> {
+    pub program: &'a Path,
+    pub limit: Limit,
+}
+
+/// Runs it, and records if there is a file for it.
+pub(in crate::lab) fn run(by: Player<'_>, plan: &Plan, job: &Job, record: Option<&Path>) -> Ran {
     let begun = Instant::now();
-    let mut command = Command::new(program);
+    let mut command = Command::new(by.program);
     command.arg("run").arg(&plan.scenarios[job.scenario].file).args(["--quiet", "--tell"]);
     command.args(["--seed", &job.seed.to_string(), "--case", &job.case.to_string()]);
     if !plan.museum.is_empty() {
@@ -48,15 +68,18 @@ pub(super) fn run(program: &Path, plan: &Plan, job: &Job, record: Option<&Path>)
     if let Some(file) = record {
         command.arg("--record").arg(file);
     }
-    let done = command.stdin(Stdio::null()).output();
-    let mut ran = match done {
+    let mut ran = match child::run(command, by.limit) {
         Ok(done) => {
-            let output = String::from_utf8_lossy(&done.stdout);
-            let error = String::from_utf8_lossy(&done.stderr);
-            outcome(done.status.code(), &done.status.to_string(), &output, &error)
+            let status = done.status.to_string();
+            outcome(done.status.code(), &status, &done.output, &done.error)
         }
-        Err(error) => outcome(None, "it could not be started", "", &error.to_string()),
+        Err(error @ NoEnd::TooLong(_)) => too_long(plan, job, &error.to_string()),
+        Err(error) => outcome(None, &error.to_string(), "", ""),
     };
+    if let (true, Some(file)) = (ran.is_endless(), record) {
+        // Nothing is in it yet, if it is there.
+        let _ = fs::remove_file(file);
+    }
     ran.seconds = begun.elapsed().as_secs_f64();
     ran
 }
@@ -89,11 +112,22 @@ fn outcome(code: Option<i32>, status: &str, output: &str, error: &str) -> Ran {
     }
 }
 
+/// A run that had to be ended.
+fn too_long(plan: &Plan, job: &Job, words: &str) -> Ran {
+    let file = plan.scenarios[job.scenario].file.display();
+    let output = format!("{file} seed {}: {words}\n  repeat: {}\n", job.seed, plan.command(job));
+    let failure = Some(Broke { print: endless(), words: words.to_owned() });
+    Ran { ended: 0, seconds: 0.0, failure, output, hash: 0 }
+}
+
 /// Runs twice, both recorded, and compares. The recordings stay only if they differ.
-pub(super) fn run_twice(program: &Path, plan: &Plan, job: &Job, dir: &Path) -> Ran {
+pub(super) fn run_twice(by: Player<'_>, plan: &Plan, job: &Job, dir: &Path) -> Ran {
     let files = [1, 2].map(|n| pair_file(dir, job, n));
-    let mut first = run(program, plan, job, Some(&files[0]));
-    let second = run(program, plan, job, Some(&files[1]));
+    let mut first = run(by, plan, job, Some(&files[0]));
+    if first.is_endless() {
+        return first;
+    }
+    let second = run(by, plan, job, Some(&files[1]));
     first.seconds += second.seconds;
     let prints = |ran: &Ran| ran.failure.as_ref().map(|broke| broke.print.clone());
     if (first.hash, first.ended, prints(&first)) == (second.hash, second.ended, prints(&second)) {

@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 
 use super::plan::Plan;
 use super::report::{Example, Failure, Place, Report, replace};
+use super::run_apart::Player;
+use super::told::SIMULATOR;
 use super::{junit, run_apart};
 
 /// A directory that one hunt has for itself.
@@ -124,7 +126,7 @@ fn free_name(failure: &Failure, taken: &mut BTreeSet<String>) -> String {
 /// Runs the example of a failure again and records it. `Err` if it does not fail so again: then
 /// the simulator is at fault.
 pub fn record_example(
-    program: &Path,
+    by: Player<'_>,
     plan: &Plan,
     failure: &Failure,
     file: &Path,
@@ -134,10 +136,11 @@ pub fn record_example(
     let mut jobs = plan.jobs();
     let job = jobs
         .find(|job| is_it(job.scenario) && (job.case, job.seed) == (example.case, example.seed));
-    let (Some(job), false) = (job, failure.print == run_apart::differs()) else { return Ok(false) };
-    let ran = run_apart::run(program, plan, &job, Some(file));
-    let again = ran.failure.map(|broke| broke.print);
-    if again.as_ref() == Some(&failure.print) {
+    let none = [run_apart::differs(), run_apart::endless()].contains(&failure.print);
+    let (Some(job), false) = (job, none) else { return Ok(false) };
+    let ran = run_apart::run(by, plan, &job, Some(file));
+    let again = ran.failure.as_ref().map(|broke| &broke.print);
+    if again == Some(&failure.print) {
         // A process that was ended by a signal wrote nothing.
         let empty = fs::metadata(file).map_or(true, |data| data.len() == 0);
         if empty {
@@ -146,11 +149,18 @@ pub fn record_example(
         return Ok(!empty);
     }
     let _ = fs::remove_file(file);
-    let now = again.map_or("holds".to_owned(), |print| format!("fails by {}", print.id));
-    let words = format!("it failed by {}, and run again it {now}", failure.print.id);
-    let command = plan.command_twice(&job);
+    let (print, words, command) = match ran.failure {
+        // Perhaps it could only not be recorded.
+        Some(broke) if broke.print.id == SIMULATOR => {
+            (broke.print, broke.words, plan.command(&job))
+        }
+        other => {
+            let now = other.map_or("holds".into(), |broke| format!("fails by {}", broke.print.id));
+            let words = format!("it failed by {}, and run again it {now}", failure.print.id);
+            (run_apart::differs(), words, plan.command_twice(&job))
+        }
+    };
     let example = Example { words, command, ..example.clone() };
     let places = vec![Place { count: 1, example: example.clone() }];
-    let print = run_apart::differs();
     Err(Box::new(Failure { print, count: 1, example, recording: None, places }))
 }

@@ -8,7 +8,7 @@ use crate::lab::verdict::Verdict;
 const PREFIX: &str = "told\t";
 
 /// The id of a failure that is the simulator's own.
-pub(super) const SIMULATOR: &str = "simulator";
+pub(in crate::lab) const SIMULATOR: &str = "simulator";
 /// The id of a failure where nothing fails although the file says that something must.
 const UNCAUGHT: &str = "uncaught";
 

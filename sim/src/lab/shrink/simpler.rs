@@ -55,7 +55,9 @@ impl Shrinker {
         }
         removals.push((path(&["network"]), "latency".into()));
         removals.push((path(&["disk"]), "fsync".into()));
-        removals.push((Vec::new(), "liveness".into()));
+        if !self.without_liveness {
+            removals.push((Vec::new(), "liveness".into()));
+        }
         let mut changed = false;
         for (path, key) in removals {
             let mut candidate = self.story.clone();

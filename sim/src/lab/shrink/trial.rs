@@ -3,16 +3,18 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Read;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::Mutex;
+use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use indicatif::ProgressBar;
 
+use super::ShrinkError;
+use crate::lab::child::{self, Limit, RUN_LIMIT};
 use crate::lab::fingerprint::{Fingerprint, read_brief};
 use crate::lab::recording::Recording;
 use crate::scenario::story::Story;
@@ -25,9 +27,6 @@ pub(super) struct Hit {
     pub(super) at: Duration,
 }
 
-/// A run that takes longer than this hangs.
-const RUN_MAX: Duration = Duration::from_secs(60);
-
 pub(super) struct Trials {
     dir: PathBuf,
     program: PathBuf,
@@ -36,24 +35,32 @@ pub(super) struct Trials {
     /// What came of stories that were tried already, by their text.
     known: BTreeMap<String, Option<Hit>>,
     files: AtomicUsize,
+    /// Why a trial could not be written.
+    unwritten: OnceLock<io::Error>,
     pub(super) runs: u64,
     pub(super) bar: ProgressBar,
 }
 
 impl Trials {
-    pub(super) fn new(jobs: usize, bar: ProgressBar) -> std::io::Result<Trials> {
+    pub(super) fn new(jobs: usize, bar: ProgressBar) -> io::Result<Trials> {
         let dir = std::env::temp_dir().join(format!("quorate-shrink-{}", std::process::id()));
         fs::create_dir_all(&dir)?;
         Ok(Trials {
             dir,
             program: std::env::current_exe()?,
             jobs: jobs.max(1),
-            deadline: Instant::now() + RUN_MAX,
+            deadline: Instant::now() + RUN_LIMIT,
             known: BTreeMap::new(),
             files: AtomicUsize::new(0),
+            unwritten: OnceLock::new(),
             runs: 0,
             bar,
         })
+    }
+
+    /// Whether what could not be written is why nothing failed.
+    pub(super) fn unwritten(&mut self) -> Option<ShrinkError> {
+        self.unwritten.take().map(ShrinkError::NoDirectory)
     }
 
     /// Trials that still run then are ended, and tell nothing.
@@ -130,7 +137,11 @@ impl Trials {
 
     fn run_one(&self, text: &str) -> Option<Option<Hit>> {
         let file = self.new_file("toml");
-        fs::write(&file, text).ok()?;
+        if let Err(error) = fs::write(&file, text) {
+            // The first one says it all.
+            let _ = self.unwritten.set(error);
+            return None;
+        }
         let mut command = Command::new(&self.program);
         command.arg("run").arg(&file).arg("--brief");
         let output = self.output_of(command);
@@ -158,30 +169,9 @@ impl Trials {
     }
 
     /// `None` if it had to be ended, or could not be started.
-    fn output_of(&self, mut command: Command) -> Option<String> {
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut child = command.spawn().ok()?;
-        let until = self.deadline.min(Instant::now() + RUN_MAX);
-        if !ends_until(&mut child, until) {
-            let _ = (child.kill(), child.wait());
-            return None;
-        }
-        // A line or two: they fit into the pipe of a process that has ended.
-        let mut output = String::new();
-        child.stdout.take()?.read_to_string(&mut output).ok()?;
-        Some(output)
-    }
-}
-
-fn ends_until(child: &mut Child, until: Instant) -> bool {
-    let mut pause = Duration::from_millis(1);
-    loop {
-        match child.try_wait() {
-            Ok(Some(_)) => return true,
-            Ok(None) if Instant::now() < until => thread::sleep(pause),
-            _ => return false,
-        }
-        pause = (pause * 2).min(Duration::from_millis(20));
+    fn output_of(&self, command: Command) -> Option<String> {
+        let limit = Limit { work: RUN_LIMIT, until: Some(self.deadline) };
+        child::run(command, limit).ok().map(|ended| ended.output)
     }
 }
 
