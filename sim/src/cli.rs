@@ -177,8 +177,13 @@ fn run_command(args: &RunArgs) -> ExitCode {
         None if cases > 1 && !args.list => return many::run_cases(args, &scenario),
         None => 1,
     };
+    let seed = args.seed(&scenario);
+    let scenario = match scenario.drawn(seed) {
+        Ok(scenario) => scenario,
+        Err(error) => return recordings::wrong(error),
+    };
     let options = RunOptions {
-        seed: args.seed(&scenario),
+        seed,
         case: case - 1,
         without: args.without.clone(),
         trace: args.trace,
@@ -186,6 +191,9 @@ fn run_command(args: &RunArgs) -> ExitCode {
         idle_task: args.idle_task,
     };
     if args.list {
+        if let Some(drawn) = &scenario.drawn {
+            println!("ensemble   {}", drawn.words());
+        }
         for line in timeline(&scenario, &options) {
             match line.fault {
                 Some(number) => println!("fault {number:3}  {line}"),

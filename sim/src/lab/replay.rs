@@ -24,7 +24,7 @@ impl Recording {
         if self.case == 0 || self.case as usize > scenario.cases.len() {
             return Err(wrong(format!("there is no case {}", self.case)));
         }
-        Ok(scenario)
+        scenario.drawn(self.seed)
     }
 
     /// How it was run.

@@ -81,7 +81,7 @@ impl Chaos {
     }
 }
 
-fn key_of(class: &str) -> u64 {
+pub(super) fn key_of(class: &str) -> u64 {
     class.bytes().fold(17, |key, byte| crate::draw::mix(key ^ u64::from(byte)))
 }
 
