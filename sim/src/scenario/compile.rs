@@ -372,7 +372,12 @@ impl Compiler<'_> {
                 ("clock_jump", frame.clock_jump),
                 ("slow_fsync", frame.slow_fsync),
                 ("hold_fsync", frame.hold_fsync),
+                ("blackout", frame.blackout),
+                ("ambush", frame.ambush),
+                ("coup", frame.coup),
+                ("stall", frame.stall),
             ],
+            bursts: frame.bursts.clamp(0.0, 1.0),
         })
     }
 

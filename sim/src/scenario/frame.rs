@@ -127,6 +127,17 @@ pub(super) struct Chaos {
     pub(super) slow_fsync: f64,
     #[serde(default)]
     pub(super) hold_fsync: f64,
+    #[serde(default)]
+    pub(super) blackout: f64,
+    #[serde(default)]
+    pub(super) ambush: f64,
+    #[serde(default)]
+    pub(super) coup: f64,
+    #[serde(default)]
+    pub(super) stall: f64,
+    /// A share of the seeds.
+    #[serde(default)]
+    pub(super) bursts: f64,
 }
 
 #[derive(Debug, Deserialize)]

@@ -18,6 +18,7 @@ mod frame;
 pub mod lexer;
 mod links;
 pub mod mix;
+mod plots;
 pub mod story;
 pub mod swarm;
 pub mod timeline;
