@@ -110,7 +110,8 @@ impl Compiler<'_> {
 
     /// A key that a table must have.
     pub(super) fn missing(&self, table: &str, key: &str) -> FileError {
-        let at = self.source.text.find(&format!("[{table}]")).unwrap_or(0);
+        let text = &self.source.text;
+        let at = text.find(&format!("[{table}]")).or_else(|| text.find("[swarm]")).unwrap_or(0);
         self.at(&(at..at), format!("expected `{key}` in [{table}]"))
     }
 
