@@ -116,6 +116,22 @@ mod tests {
     }
 
     #[test]
+    fn a_recording_draws_what_its_seed_drew() {
+        let text = "about = \"a\"\nduration = \"9s\"\n[swarm]\nvoters = \"3..5\"\nsnap_count = \"5..500\"\n";
+        let scenario = Scenario::parse(Path::new("a.toml"), text).expect("a scenario");
+        let ensembles = |seed| {
+            let carried =
+                Recording { scenario_text: text.into(), seed, case: 1, ..Recording::default() };
+            let carried = carried.scenario().expect("a scenario");
+            let drawn = scenario.drawn(seed).expect("a scenario");
+            (format!("{:?}", carried.ensemble), format!("{:?}", drawn.ensemble))
+        };
+        let (carried, drawn) = ensembles(7);
+        assert_eq!(carried, drawn);
+        assert_ne!(carried, ensembles(8).0);
+    }
+
+    #[test]
     fn a_run_that_ends_early_and_one_with_another_hash_differ() {
         let whole = recording(vec![event(1, Life::Started), event(2, Life::Died)]);
         let short = recording(vec![event(1, Life::Started)]);
