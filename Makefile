@@ -8,7 +8,7 @@ ARGS       ?=
 SEEDS      ?= 1..1001
 SEED       ?= 1
 FUZZ_SECONDS ?= 60
-SCENARIOS  ?= scenarios/chaos/chaos.toml
+SCENARIOS  ?= scenarios/chaos/chaos.toml scenarios/chaos/plain.toml
 SIM         = $(CARGO) run --release -p quorate-sim --
 
 .DEFAULT_GOAL := help
@@ -48,9 +48,10 @@ sim: ## every scenario with a few seeds, chaos with some more, and what catches 
 	$(SIM) hunt $(wildcard scenarios/*/*.toml) --seeds 1..3 $(ARGS)
 	$(SIM) hunt scenarios/chaos/chaos.toml --seeds 1..41 $(ARGS)
 	$(SIM) hunt scenarios/chaos/contract.toml --seeds 1..41 $(ARGS)
+	$(SIM) hunt scenarios/chaos/plain.toml --seeds 1..101 $(ARGS)
 	$(SIM) museum
 
-hunt: ## a minute of chaos under 1,000 seeds: make hunt SEEDS=1..1001 SCENARIOS=FILE
+hunt: ## a minute of chaos, and the plain hunt, under 1,000 seeds: make hunt SEEDS=1..1001 SCENARIOS=FILE
 	$(SIM) hunt $(SCENARIOS) --seeds $(SEEDS) $(ARGS)
 
 museum: ## the plain hunt against each historic bug; what it finds is shrunk: make museum ARGS="4643"

@@ -174,8 +174,13 @@ fn run_command(args: &RunArgs) -> ExitCode {
         None if cases > 1 && !args.list => return many::run_cases(args, &scenario),
         None => 1,
     };
+    let seed = args.seed(&scenario);
+    let scenario = match scenario.drawn(seed) {
+        Ok(scenario) => scenario,
+        Err(error) => return recordings::wrong(error),
+    };
     let options = RunOptions {
-        seed: args.seed(&scenario),
+        seed,
         case: case - 1,
         without: args.without.clone(),
         trace: args.trace,
@@ -184,6 +189,9 @@ fn run_command(args: &RunArgs) -> ExitCode {
         goes_on: false,
     };
     if args.list {
+        if let Some(drawn) = &scenario.drawn {
+            println!("ensemble   {}", drawn.words());
+        }
         for line in timeline(&scenario, &options) {
             match line.fault {
                 Some(number) => println!("fault {number:3}  {line}"),

@@ -29,7 +29,8 @@ fn first_difference(one: &str, other: &str) -> Option<String> {
 
 #[test]
 fn an_idle_task_on_every_server_changes_no_byte_of_the_trace() {
-    for (file, seed) in [("short.toml", 1), ("short.toml", 2), ("contract.toml", 1)] {
+    let runs = [("short.toml", 1), ("short.toml", 2), ("contract.toml", 1), ("plain.toml", 1)];
+    for (file, seed) in runs {
         let plain = run_file(file, seed, &["--trace"]);
         let idle = run_file(file, seed, &["--trace", "--idle-task"]);
         assert!(plain.lines().count() > 10_000, "the trace of {file}, seed {seed}, is a whole one");

@@ -172,6 +172,11 @@ fn short_chaos_holds_and_repeats() {
 }
 
 #[test]
+fn every_seed_of_the_plain_hunt_has_its_own_ensemble_and_repeats() {
+    hold(jobs(&["scenarios/chaos/plain.toml".into()], &[1, 2, 3, 4, 5]));
+}
+
+#[test]
 fn the_client_contract_holds_under_chaos_and_repeats() {
     let files = ["scenarios/chaos/contract.toml".into(), "scenarios/chaos/read_only.toml".into()];
     hold(jobs(&files, &SEEDS));

@@ -24,7 +24,7 @@ impl Recording {
         if self.case == 0 || self.case as usize > scenario.cases.len() {
             return Err(wrong(format!("there is no case {}", self.case)));
         }
-        Ok(scenario)
+        scenario.drawn(self.seed)
     }
 
     /// How it was run.
@@ -113,6 +113,22 @@ mod tests {
         }
         assert!(found.words.contains("now        0.000000002 s2 died"), "{}", found.words);
         assert_eq!(first_difference(&one, &one), None);
+    }
+
+    #[test]
+    fn a_recording_draws_what_its_seed_drew() {
+        let text = "about = \"a\"\nduration = \"9s\"\n[swarm]\nvoters = \"3..5\"\nsnap_count = \"5..500\"\n";
+        let scenario = Scenario::parse(Path::new("a.toml"), text).expect("a scenario");
+        let ensembles = |seed| {
+            let carried =
+                Recording { scenario_text: text.into(), seed, case: 1, ..Recording::default() };
+            let carried = carried.scenario().expect("a scenario");
+            let drawn = scenario.drawn(seed).expect("a scenario");
+            (format!("{:?}", carried.ensemble), format!("{:?}", drawn.ensemble))
+        };
+        let (carried, drawn) = ensembles(7);
+        assert_eq!(carried, drawn);
+        assert_ne!(carried, ensembles(8).0);
     }
 
     #[test]

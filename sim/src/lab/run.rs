@@ -18,6 +18,7 @@ use super::stage::{Checkpoint, Stage};
 use super::verdict::Verdict;
 use crate::checkers::liveness::{self, Deadlines};
 use crate::checkers::{Checkers, Ghost, Violation};
+use crate::scenario::swarm::Drawn;
 use crate::scenario::{Case, ClientState, Expectation, Line, Scenario};
 use crate::workload::contract::{Evidence, judge};
 use crate::workload::history::Silence;
@@ -138,6 +139,7 @@ fn empty_verdict(scenario: &Scenario, case: &Case, options: &RunOptions) -> Verd
         operations: (0, 0, 0),
         compared: BTreeMap::new(),
         wanted: scenario.violates.clone(),
+        ensemble: scenario.drawn.as_ref().map(Drawn::words),
         simulator: None,
     }
 }

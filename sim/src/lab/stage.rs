@@ -165,8 +165,11 @@ impl Stage {
                 each(servers, |server| self.end(world, at, server, CrashMode::Power));
             }
             Action::Pause(servers) => each(servers, |server| {
-                world.pause(server);
-                self.0.recorder.lab(at, server, Event::Paused);
+                // Two faults can pause one server: the second changes nothing.
+                if !world.is_paused(server) {
+                    world.pause(server);
+                    self.0.recorder.lab(at, server, Event::Paused);
+                }
             }),
             Action::Resume(servers) => each(servers, |server| self.resume(world, at, server)),
             Action::Wipe(servers) => each(servers, |server| {

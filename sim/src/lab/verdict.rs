@@ -31,6 +31,8 @@ pub struct Verdict {
     pub compared: BTreeMap<&'static str, u64>,
     /// Properties of which one must fail; empty if none may.
     pub wanted: Vec<String>,
+    /// What the seed has drawn, in words, if the file lets it.
+    pub ensemble: Option<String>,
     /// What the simulator did wrong itself.
     pub simulator: Option<String>,
 }
@@ -87,6 +89,9 @@ impl fmt::Display for Verdict {
             (None, Some(first)) => format!("VIOLATES {}", first.id),
         };
         writeln!(f, "{} seed {}{case}: {outcome}", self.file.display(), self.seed)?;
+        if let Some(ensemble) = &self.ensemble {
+            writeln!(f, "  ensemble: {ensemble}")?;
+        }
         if let Some(what) = &self.simulator {
             writeln!(f, "  simulator: {what}")?;
         }

@@ -22,16 +22,18 @@ pub struct Chaos {
     pub until: Duration,
     pub lasting: (Duration, Duration),
     pub rates: Vec<(&'static str, f64)>,
+    /// The share of seeds whose faults come in bursts, with quiet between them.
+    pub bursts: f64,
 }
 
 /// One drawn fault: its beginning and, where it has one, its end.
 #[derive(Clone, Debug)]
-struct Fault {
-    begins: Duration,
-    ends: Duration,
-    class: &'static str,
+pub(super) struct Fault {
+    pub(super) begins: Duration,
+    pub(super) ends: Duration,
+    pub(super) class: &'static str,
     /// The key of its draws.
-    key: u64,
+    pub(super) key: u64,
 }
 
 impl Chaos {
@@ -42,11 +44,17 @@ impl Chaos {
         for (class, most) in &self.rates {
             faults.extend(self.of_class(&draws, class, *most));
         }
+        self.in_bursts(&draws, &mut faults);
         faults.sort_by_key(|fault| (fault.begins, fault.class, fault.key));
         let mut busy: BTreeMap<ServerId, Duration> = BTreeMap::new();
         let mut lines = Vec::new();
         let mut number = 0;
         for fault in &faults {
+            if let Some(plot) = super::plots::plot(&draws, ensemble, fault) {
+                number += 1;
+                lines.extend(plot.into_iter().map(|line| Line { fault: Some(number), ..line }));
+                continue;
+            }
             let Some((begin, end)) = actions(&draws, ensemble, fault, &mut busy) else { continue };
             number += 1;
             lines.push(line(fault.begins, begin, number));
@@ -56,6 +64,22 @@ impl Chaos {
         }
         lines.sort_by_key(|line| (super::cases::from(&line.when), line.fault));
         lines
+    }
+
+    /// In some seeds all that begins within a while begins within a part of it.
+    fn in_bursts(&self, draws: &Draws, faults: &mut [Fault]) {
+        if draws.unit("bursts are on", 0, 0) >= self.bursts {
+            return;
+        }
+        let range = (Duration::from_millis(800), Duration::from_millis(4000));
+        let period = draws.between("burst period", 0, 0, range).as_micros() as u64;
+        let part = 0.02 + 0.3 * draws.unit("burst part", 0, 0);
+        for fault in faults {
+            let since = fault.begins.saturating_sub(self.from).as_micros() as u64;
+            let earlier = Duration::from_micros(((since % period) as f64 * (1.0 - part)) as u64);
+            fault.begins -= earlier;
+            fault.ends -= earlier;
+        }
     }
 
     /// Beginnings with exponential gaps at this seed's rate for the class.
@@ -81,7 +105,7 @@ impl Chaos {
     }
 }
 
-fn key_of(class: &str) -> u64 {
+pub(super) fn key_of(class: &str) -> u64 {
     class.bytes().fold(17, |key, byte| crate::draw::mix(key ^ u64::from(byte)))
 }
 

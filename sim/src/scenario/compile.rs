@@ -20,8 +20,17 @@ use super::{DiskContent, Ensemble, Scenario, Workload};
 type Text = Spanned<String>;
 
 pub(super) fn compile(source: &Source) -> Result<Scenario, FileError> {
-    let frame: Frame = toml::from_str(&source.text).map_err(|e| source.toml_error(&e))?;
-    Compiler { source }.scenario(frame)
+    compile_drawn(source, None)
+}
+
+/// With what this seed draws; without a seed, where [swarm] draws, with the least of everything.
+pub(super) fn compile_drawn(source: &Source, seed: Option<u64>) -> Result<Scenario, FileError> {
+    let mut frame: Frame = toml::from_str(&source.text).map_err(|e| source.toml_error(&e))?;
+    let compiler = Compiler { source };
+    let swarm = compiler.swarm(&frame)?;
+    let drawn = swarm.map(|swarm| swarm.draw(seed));
+    drawn.iter().for_each(|drawn| drawn.put_into(&mut frame));
+    Ok(Scenario { drawn, ..compiler.scenario(frame)? })
 }
 
 /// A file on its way to a scenario.
@@ -31,7 +40,10 @@ pub(super) struct Compiler<'a> {
 
 impl Compiler<'_> {
     fn scenario(&self, mut frame: Frame) -> Result<Scenario, FileError> {
-        let ensemble = self.ensemble(&frame.ensemble)?;
+        let ensemble = match &frame.ensemble {
+            Some(ensemble) => self.ensemble(ensemble)?,
+            None => return Err(self.at(&(0..0), "expected a section [ensemble]")),
+        };
         let latency = self.range(frame.network.latency.as_ref(), (1, 5))?;
         let fsync = self.range(frame.disk.fsync.as_ref(), (1, 3))?;
         if let Some(text) = &frame.network.connect_timeout {
@@ -69,6 +81,7 @@ impl Compiler<'_> {
             fsync,
             workload,
             chaos,
+            drawn: None,
             cases,
         })
     }
@@ -95,6 +108,13 @@ impl Compiler<'_> {
         text.map(|text| self.duration(text)).transpose()
     }
 
+    /// A key that a table must have.
+    pub(super) fn missing(&self, table: &str, key: &str) -> FileError {
+        let text = &self.source.text;
+        let at = text.find(&format!("[{table}]")).or_else(|| text.find("[swarm]")).unwrap_or(0);
+        self.at(&(at..at), format!("expected `{key}` in [{table}]"))
+    }
+
     fn range(
         &self,
         text: Option<&Text>,
@@ -116,8 +136,11 @@ impl Compiler<'_> {
     /// The timeline stands at the top of the file or, so that it reads from the setting to the
     /// story, as the last key of [ensemble] or [network].
     fn the_timeline(&self, frame: &mut Frame) -> Result<Vec<Text>, FileError> {
-        let places =
-            [frame.timeline.take(), frame.ensemble.timeline.take(), frame.network.timeline.take()];
+        let places = [
+            frame.timeline.take(),
+            frame.ensemble.as_mut().and_then(|ensemble| ensemble.timeline.take()),
+            frame.network.timeline.take(),
+        ];
         let mut found: Vec<Vec<Text>> = places.into_iter().flatten().collect();
         match found.len() {
             0 => Ok(Vec::new()),
@@ -296,7 +319,10 @@ impl Compiler<'_> {
 
     fn workload(&self, frame: &frame::Workload, length: Duration) -> Result<Workload, FileError> {
         Ok(Workload {
-            clients: frame.clients,
+            clients: match frame.clients {
+                Some(clients) => clients,
+                None => return Err(self.missing("workload", "clients")),
+            },
             ops_per_second: frame.ops_per_second.unwrap_or(25.0),
             writes: frame.writes.unwrap_or(0.5).clamp(0.0, 1.0),
             session_timeout: self
@@ -347,7 +373,12 @@ impl Compiler<'_> {
                 ("clock_jump", frame.clock_jump),
                 ("slow_fsync", frame.slow_fsync),
                 ("hold_fsync", frame.hold_fsync),
+                ("blackout", frame.blackout),
+                ("ambush", frame.ambush),
+                ("coup", frame.coup),
+                ("stall", frame.stall),
             ],
+            bursts: frame.bursts.clamp(0.0, 1.0),
         })
     }
 

@@ -156,6 +156,59 @@ fn drawn_faults_repeat_and_one_left_out_moves_no_other() {
 }
 
 #[test]
+fn plots_come_to_an_end_and_bursts_only_move_what_begins() {
+    let text = |bursts| {
+        format!(
+            "duration = \"30s\"\n{THREE}[chaos]\nfrom = \"1s\"\nblackout = 40.0\nambush = 40.0\n\
+             coup = 40.0\nstall = 40.0\nbursts = {bursts}\n"
+        )
+    };
+    let (even, bursts) = (text("0.0"), text("1.0"));
+    let (even, bursts) = (parse(&even).expect("a scenario"), parse(&bursts).expect("a scenario"));
+    let mut kinds = std::collections::BTreeSet::new();
+    for seed in 1..30 {
+        let lines = |of: &Scenario| {
+            let chaos = of.chaos.as_ref().expect("it has chaos");
+            chaos.lines(seed, &of.ensemble)
+        };
+        let (even, bursts) = (lines(&even), lines(&bursts));
+        assert_eq!(even.len(), bursts.len(), "seed {seed}");
+        // Whoever goes down is started again, whatever is held is let go.
+        for line in &even {
+            let ends = |action: &Action, of: &Action| match (action, of) {
+                (Action::Start(back), Action::Crash(gone) | Action::Stop(gone)) => {
+                    back.iter().any(|server| gone.contains(server))
+                }
+                (Action::Resume(back), Action::Pause(gone)) => back == gone,
+                (Action::ReleaseFsync(back), Action::HoldFsync(gone)) => back == gone,
+                (Action::Heal(Some(back)), Action::Cut(gone)) => back == gone,
+                (Action::Release { links, .. }, Action::Hold { links: gone, .. }) => {
+                    links.as_ref() == Some(gone)
+                }
+                _ => false,
+            };
+            let of = &line.actions[0];
+            kinds.insert(of.to_string().split(' ').next().unwrap_or("").to_owned());
+            let begins = !matches!(
+                of,
+                Action::Start(_)
+                    | Action::Resume(_)
+                    | Action::ReleaseFsync(_)
+                    | Action::Heal(_)
+                    | Action::Release { .. }
+                    | Action::SlowFsync { .. }
+            );
+            let same = even.iter().filter(|other| other.fault == line.fault);
+            let mut last = same.flat_map(|line| &line.actions);
+            assert!(!begins || last.any(|action| ends(action, of)), "seed {seed}: {line}");
+        }
+    }
+    for kind in ["crash", "stop", "pause", "cut", "hold", "hold-fsync", "slow-fsync"] {
+        assert!(kinds.contains(kind), "{kind} is never drawn: {kinds:?}");
+    }
+}
+
+#[test]
 fn a_mix_says_what_clients_ask_for_by_weight() {
     let workload = "[workload]\nclients = 2\nwatches = 0.5\n";
     let scenario = parse(&format!("{THREE}{workload}mix = {{ get = 3, multi = 1 }}\n"));

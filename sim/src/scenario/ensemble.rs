@@ -14,14 +14,14 @@ use super::{DiskContent, Ensemble};
 
 impl Compiler<'_> {
     pub(super) fn ensemble(&self, frame: &frame::Ensemble) -> Result<Ensemble, FileError> {
-        let voters: BTreeSet<ServerId> =
-            frame.voters.get_ref().iter().copied().map(ServerId).collect();
+        let Some(listed) = &frame.voters else { return Err(self.missing("ensemble", "voters")) };
+        let voters: BTreeSet<ServerId> = listed.get_ref().iter().copied().map(ServerId).collect();
         let observers: BTreeSet<ServerId> = frame.observers.iter().copied().map(ServerId).collect();
-        if voters.is_empty() || voters.len() != frame.voters.get_ref().len() {
-            return Err(self.at(&frame.voters.span(), "expected one or more different servers"));
+        if voters.is_empty() || voters.len() != listed.get_ref().len() {
+            return Err(self.at(&listed.span(), "expected one or more different servers"));
         }
         if voters.intersection(&observers).next().is_some() {
-            return Err(self.at(&frame.voters.span(), "a voter cannot be an observer too"));
+            return Err(self.at(&listed.span(), "a voter cannot be an observer too"));
         }
         let all: BTreeSet<ServerId> = voters.union(&observers).copied().collect();
         let mut weights = BTreeMap::new();

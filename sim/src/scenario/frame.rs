@@ -18,22 +18,25 @@ pub(super) struct Frame {
     pub(super) violates: Option<Vec<Text>>,
     pub(super) seed: Option<Spanned<i64>>,
     pub(super) strict: Option<Vec<Text>>,
-    pub(super) ensemble: Ensemble,
+    pub(super) ensemble: Option<Ensemble>,
     #[serde(default)]
     pub(super) network: Network,
     #[serde(default)]
     pub(super) disk: DiskSpeed,
     pub(super) workload: Option<Workload>,
     pub(super) chaos: Option<Chaos>,
+    /// What each seed draws, by key.
+    pub(super) swarm: Option<BTreeMap<Spanned<String>, Spanned<toml::Value>>>,
     pub(super) boundary: Option<Boundary>,
     pub(super) start_orders: Option<StartOrders>,
     pub(super) timeline: Option<Vec<Text>>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Ensemble {
-    pub(super) voters: Spanned<Vec<i64>>,
+    /// Missing only where [swarm] draws them.
+    pub(super) voters: Option<Spanned<Vec<i64>>>,
     #[serde(default)]
     pub(super) observers: Vec<i64>,
     #[serde(default)]
@@ -80,10 +83,11 @@ pub(super) struct DiskSpeed {
     pub(super) fsync: Option<Text>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Workload {
-    pub(super) clients: usize,
+    /// Missing only where [swarm] draws them.
+    pub(super) clients: Option<usize>,
     pub(super) ops_per_second: Option<f64>,
     pub(super) writes: Option<f64>,
     pub(super) session_timeout: Option<Text>,
@@ -123,6 +127,17 @@ pub(super) struct Chaos {
     pub(super) slow_fsync: f64,
     #[serde(default)]
     pub(super) hold_fsync: f64,
+    #[serde(default)]
+    pub(super) blackout: f64,
+    #[serde(default)]
+    pub(super) ambush: f64,
+    #[serde(default)]
+    pub(super) coup: f64,
+    #[serde(default)]
+    pub(super) stall: f64,
+    /// A share of the seeds.
+    #[serde(default)]
+    pub(super) bursts: f64,
 }
 
 #[derive(Debug, Deserialize)]

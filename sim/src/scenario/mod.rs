@@ -2,7 +2,8 @@
 //!
 //! `frame.rs` is the TOML, `timeline.rs` the lines of its timeline, `compile.rs` turns both into a
 //! [`Scenario`], `cases.rs` spreads one file over its cases (start orders, both sides of a
-//! boundary), `chaos.rs` draws faults from a seed as further lines. Everything that is wrong with
+//! boundary), `chaos.rs` draws faults from a seed as further lines, `swarm.rs` who there is and what
+//! the limits are. Everything that is wrong with
 //! a file is a [`FileError`] with line and column.
 //!
 //! Not here: doing it (`lab`), judging it (`checkers`). The grammar: `scenarios/README.md`.
@@ -17,7 +18,9 @@ mod frame;
 pub mod lexer;
 mod links;
 pub mod mix;
+mod plots;
 pub mod story;
+pub mod swarm;
 pub mod timeline;
 
 pub use action::{Action, ClientAct, ClientState, Expectation, Line, Trigger, When};
@@ -46,6 +49,8 @@ pub struct Scenario {
     pub fsync: (Duration, Duration),
     pub workload: Option<Workload>,
     pub chaos: Option<chaos::Chaos>,
+    /// What a seed has drawn, if the file has [swarm]: everything else here is that already.
+    pub drawn: Option<swarm::Drawn>,
     pub museum: Vec<Exhibit>,
     /// Properties of which one must fail: the file shows a bug, and that it is caught.
     pub violates: Vec<String>,
@@ -169,5 +174,16 @@ impl Scenario {
 
     pub fn parse(file: &Path, text: &str) -> Result<Scenario, FileError> {
         compile::compile(&Source { file: file.to_owned(), text: text.to_owned() })
+    }
+
+    /// The scenario of this seed: where the file has [swarm], with everything that it draws.
+    pub fn drawn(&self, seed: u64) -> Result<Scenario, FileError> {
+        if self.drawn.is_none() {
+            return Ok(self.clone());
+        }
+        let source = Source { file: self.file.clone(), text: self.text.clone() };
+        let drawn = compile::compile_drawn(&source, Some(seed))?;
+        // Exhibits may have been switched on since.
+        Ok(Scenario { museum: self.museum.clone(), ..drawn })
     }
 }

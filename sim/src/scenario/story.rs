@@ -68,12 +68,20 @@ impl Story {
             column: 0,
             message: error.message().trim_end().to_owned(),
         })?;
-        for key in ["timeline", "chaos", "boundary", "start_orders"] {
+        for key in ["timeline", "chaos", "swarm", "boundary", "start_orders"] {
             table.remove(key);
         }
         for part in ["ensemble", "network"] {
             if let Some(Value::Table(part)) = table.get_mut(part) {
                 part.remove("timeline");
+            }
+        }
+        for setting in scenario.drawn.iter().flat_map(|drawn| &drawn.settings) {
+            let entry = table.entry(setting.table).or_insert_with(|| Value::Table(Table::new()));
+            let Value::Table(entry) = entry else { continue };
+            match &setting.value {
+                Some(value) => drop(entry.insert(setting.key.to_owned(), value.clone())),
+                None => drop(entry.remove(setting.key)),
             }
         }
         // What comes later is never done.

@@ -207,7 +207,7 @@ impl<R: Runtime> Running<R> {
         }
         loop {
             // What is due first: an operation, a ping, or giving the connection up.
-            let op_at = self.next_op_at().map(|at| at.max(now));
+            let op_at = self.next_op_at(now);
             let dead_at = heard + timeout * 2 / 3;
             let due = op_at.unwrap_or(Stamp::FAR).min(sent + timeout / 3).min(dead_at);
             let told = self.idle_script();
@@ -261,18 +261,19 @@ impl<R: Runtime> Running<R> {
         }
     }
 
-    /// When the next operation is due; `None` if none is, or too many are on their way.
-    fn next_op_at(&self) -> Option<Stamp> {
+    /// When the next operation is due; `None` if none is, or too many are on their way. What a drawn
+    /// client has not come to until its time is over it does not ask any more.
+    fn next_op_at(&self, now: Stamp) -> Option<Stamp> {
         if self.waiting.len() >= PIPELINE {
             return None;
         }
         match &self.spec.source {
-            Source::Told(script) => script.next_at(),
+            Source::Told(script) => script.next_at().map(|at| at.max(now)),
             Source::Drawn { from, until, every, .. } => {
                 // Spread evenly, each with its own place inside its slot.
                 let place = self.spec.draws.unit("op place", self.spec.number, self.ops);
                 let slot = every.as_nanos() as f64 * (self.ops as f64 + place);
-                let at = *from + Duration::from_nanos(slot as u64);
+                let at = (*from + Duration::from_nanos(slot as u64)).max(now);
                 (at < *until).then_some(at)
             }
         }
