@@ -59,6 +59,8 @@ exhibits! {
     HalfSyncedDiskRefused = "half_synced_disk_refused",
     /// Before its first proposal a leader takes an empty learner for level (ZOOKEEPER-1319).
     EmptyLearnerInSync = "empty_learner_in_sync",
+    /// NEWLEADER is queued before a snapshot is written, which changes meanwhile (ZOOKEEPER-3104).
+    NewleaderBeforeSnapshot = "newleader_before_snapshot",
 }
 
 /// Which exhibits are switched on in one server.

@@ -37,7 +37,7 @@ pub enum AckKind {
 /// One fact. `hash` is always the hash of a proposal's bytes as logged.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Note {
-    /// The process has read its disk: what it found there.
+    /// The process has read its disk, at its start or anew: what it found there.
     Recovered {
         last_logged: Zxid,
         last_applied: Zxid,
@@ -92,6 +92,12 @@ pub enum Note {
         mode: SyncMode,
         peer: Zxid,
         to: Zxid,
+    },
+    /// The last slice of a leader's snapshot is on its way: it may hold effects of transactions up
+    /// to `upto`, behind the zxid that SNAP named.
+    SnapshotSent {
+        learner: ServerId,
+        upto: Zxid,
     },
     /// A learner's NEWLEADER ack was counted.
     NewLeaderAckCounted {

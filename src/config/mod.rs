@@ -90,6 +90,8 @@ pub struct ServerConfig {
     pub four_letter_words: Vec<String>,
     /// `commitLogCount`: committed transactions kept in memory for DIFF.
     pub committed_log_count: usize,
+    /// Znodes in one slice of a snapshot, at least 1; no key of `zoo.cfg`.
+    pub snapshot_slice: usize,
     /// `zookeeper.snapshotSizeFactor`: on-disk log sync budget as a share of the newest snapshot.
     pub snapshot_size_factor: f64,
     /// `zookeeper.db.autocreate`: an empty directory may vote without an `initialize` file.
@@ -167,6 +169,7 @@ impl ServerConfig {
             purge_interval: None,
             four_letter_words: vec!["srvr".into()],
             committed_log_count: crate::base::limits::COMMITTED_LOG_COUNT,
+            snapshot_slice: crate::base::limits::SNAPSHOT_SLICE_NODES,
             snapshot_size_factor: 0.33,
             db_autocreate: true,
             notification_interval_min: Duration::from_millis(200),

@@ -14,7 +14,6 @@
 use bytes::Bytes;
 
 use super::core::{AfterLoad, ForWhom, Peer, Role};
-use crate::base::limits::SNAPSHOT_SLICE_NODES;
 use crate::base::{Note, Now, Zxid};
 use crate::jute::persist::SnapshotDigest;
 use crate::runtime::Halt;
@@ -134,7 +133,7 @@ impl Peer {
         let Some(writing) = self.snapshotter.writing.as_mut() else { return };
         let Some(mut encoder) = writing.encoder.take() else { return };
         let tree = self.db.tree();
-        encoder.nodes(&tree.snapshot_slice(&mut writing.cursor, SNAPSHOT_SLICE_NODES));
+        encoder.nodes(&tree.snapshot_slice(&mut writing.cursor, self.config.snapshot_slice));
         if !writing.cursor.is_done() {
             let chunk = encoder.take();
             writing.encoder = Some(encoder);

@@ -78,13 +78,6 @@ impl Peer {
         if !self.restore(loaded) {
             return;
         }
-        self.note(Note::Recovered {
-            last_logged: self.db.last_logged(),
-            last_applied: self.db.last_applied(),
-            accepted: self.db.accepted_epoch(),
-            current: self.db.current_epoch(),
-            tree_digest: self.db.state_digest(),
-        });
         if after == AfterLoad::Begin && is_new && self.db.vote_zxid().0 >= 0 {
             // Nothing may be logged before a snapshot lies below it (facts: loading).
             return self.begin_first_snapshot();
@@ -118,7 +111,16 @@ impl Peer {
             tracing::warn!(sid = %self.config.my_id, "{note}");
         }
         match self.db.restore(loaded) {
-            Ok(()) => true,
+            Ok(()) => {
+                self.note(Note::Recovered {
+                    last_logged: self.db.last_logged(),
+                    last_applied: self.db.last_applied(),
+                    accepted: self.db.accepted_epoch(),
+                    current: self.db.current_epoch(),
+                    tree_digest: self.db.state_digest(),
+                });
+                true
+            }
             Err(error) => {
                 self.halt(Halt::unexpected(error.to_string()));
                 false

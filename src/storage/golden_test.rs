@@ -107,7 +107,7 @@ fn load_from(disk: &FakeDisk, ensemble: bool) -> Result<Loaded, StorageError> {
         museum: crate::base::Museum::default(),
     };
     let world = FakeWorld { disk: disk.clone(), ..FakeWorld::default() };
-    run(load(&world, &options, disk.lane()))
+    run(load(&options, disk.lane()))
 }
 
 #[test]

@@ -34,17 +34,13 @@ use super::snapshot_format::{SnapshotFault, decode_snapshot, unpack};
 use super::{Loaded, SnapshotData, StorageOptions};
 use crate::base::Zxid;
 use crate::jute::txn::Proposal;
-use crate::runtime::{File, Lane, OpenMode, Runtime};
+use crate::runtime::{File, Lane, OpenMode};
 
 /// Snapshots tried before the search is given up.
 const SNAPSHOTS_TRIED_MAX: usize = 100;
 
 /// Reads a data directory as a start does: repairs torn tails and removes leftovers.
-pub async fn load<R: Runtime>(
-    _rt: &R,
-    options: &StorageOptions,
-    lane: R::Lane,
-) -> Result<Loaded, StorageError> {
+pub async fn load<L: Lane>(options: &StorageOptions, lane: L) -> Result<Loaded, StorageError> {
     recover(&lane, &Layout::new(options), options, true).await
 }
 

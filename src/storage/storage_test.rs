@@ -132,7 +132,7 @@ fn put_log(disk: &FakeDisk, zxids: &[i64]) {
 
 pub(super) fn try_load(disk: &FakeDisk) -> Result<Loaded, StorageError> {
     let world = FakeWorld { disk: disk.clone(), ..FakeWorld::default() };
-    run(load(&world, &options(), disk.lane()))
+    run(load(&options(), disk.lane()))
 }
 
 pub(super) fn loaded(disk: &FakeDisk) -> Loaded {
@@ -507,7 +507,7 @@ fn an_empty_directory_votes_with_consent_only_and_the_marker_works_once() {
     let start = |disk: &FakeDisk, db_autocreate, ensemble| {
         let world = FakeWorld { disk: disk.clone(), ..FakeWorld::default() };
         let options = StorageOptions { db_autocreate, ensemble, ..options() };
-        let found = run(load(&world, &options, disk.lane())).expect("empty is in order");
+        let found = run(load(&options, disk.lane())).expect("empty is in order");
         (found.initialised, found.last_logged)
     };
     let no = (false, Zxid::UNINITIALISED);
@@ -641,8 +641,8 @@ fn files_in_each_others_directories_are_refused() {
     disk.put("/logs/version-2/log.1", b"");
     let world = FakeWorld { disk: disk.clone(), ..FakeWorld::default() };
     let apart = StorageOptions { data_log_dir: "/logs".into(), ..options() };
-    assert!(run(load(&world, &apart, disk.lane())).is_ok());
+    assert!(run(load(&apart, disk.lane())).is_ok());
     put_log(&disk, &[1]);
-    let error = run(load(&world, &apart, disk.lane())).expect_err("a log in dataDir");
+    let error = run(load(&apart, disk.lane())).expect_err("a log in dataDir");
     assert!(matches!(error, StorageError::Misplaced { .. }), "{error}");
 }

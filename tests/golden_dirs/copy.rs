@@ -90,7 +90,7 @@ impl DirCopy {
         let machine = Machine::new();
         let lane = machine.disk(LaneId::Log);
         let options = self.options();
-        machine.run(storage::load(&machine, &options, lane)).expect("an event queue")
+        machine.run(storage::load(&options, lane)).expect("an event queue")
     }
 
     pub(crate) fn load_sound(&self) -> Loaded {

@@ -1,55 +1,30 @@
 //! S-16  Equal state: two servers whose trees hold the same history hold the same tree, to the
 //! last stat field, ACL and session.
+//!
+//! Excused is a learner between a leader's snapshot and what the leader sent behind it
+//! ([`super::ghost::HalfSynced`]). What a disk gives back is S-17.
 
-use std::collections::BTreeMap;
+use quorate::base::Note;
 
-use quorate::base::{Note, ServerId, Zxid};
-
-use super::log::Chain;
+use super::ghost::told_state;
 use super::{Checker, Fact, Findings, Ghost, note};
 
-type Seen = BTreeMap<(Zxid, Chain), (u64, ServerId)>;
-
-#[derive(Debug, Default)]
-pub(super) struct EqualState {
-    states: Seen,
-}
+#[derive(Debug)]
+pub(super) struct EqualState;
 
 impl Checker for EqualState {
     fn after(&mut self, ghost: &Ghost, fact: &Fact, out: &mut Findings) {
-        let (zxid, digest) = match note(fact) {
-            Some(Note::Applied { zxid, state_digest, .. }) => (*zxid, *state_digest),
-            Some(Note::FastForwarded { to, state_digest }) => (*to, *state_digest),
-            Some(Note::SnapshotInstalled { zxid, tree_digest }) => (*zxid, *tree_digest),
-            Some(Note::Recovered { last_applied, tree_digest, .. }) => {
-                (*last_applied, *tree_digest)
-            }
-            _ => return,
+        let Some(note) = note(fact).filter(|note| !matches!(note, Note::Recovered { .. })) else {
+            return;
         };
-        compare(&mut self.states, ghost, fact, zxid, digest, out);
-    }
-}
-
-fn compare(
-    seen: &mut Seen,
-    ghost: &Ghost,
-    fact: &Fact,
-    zxid: Zxid,
-    digest: u64,
-    out: &mut Findings,
-) {
-    let own = match ghost.server(fact.server).installed {
-        Some(_) => None,
-        None => ghost.server(fact.server).log.chain_upto(zxid),
-    };
-    let chain = own.or_else(|| ghost.known_chain(zxid));
-    if chain.is_none() {
-        return;
-    }
-    let (first, by) = *seen.entry((zxid, chain)).or_insert((digest, fact.server));
-    if first != digest {
-        let words = format!("its state at {zxid} differs from that of {by} at the same history");
-        out.add("S-16", fact, &[by], words);
+        let Some((zxid, digest)) = told_state(note) else { return };
+        if let Some((first, by)) = ghost.state_at(fact.server, zxid)
+            && first != digest
+        {
+            let words =
+                format!("its state at {zxid} differs from that of {by} at the same history");
+            out.add("S-16", fact, &[by], words);
+        }
     }
 }
 

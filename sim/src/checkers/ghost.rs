@@ -14,7 +14,7 @@
 
 use std::collections::BTreeMap;
 
-use quorate::base::{Epoch, Mono, Note, RoleName, ServerId, Stamp, SyncMode, Zxid};
+use quorate::base::{AckKind, Epoch, Mono, Note, RoleName, ServerId, Stamp, SyncMode, Zxid};
 
 use super::log::{Chain, ChainLog, EMPTY};
 use crate::scenario::Ensemble;
@@ -39,6 +39,19 @@ pub enum Event {
     Wiped,
     Paused,
     Resumed,
+    /// The laboratory has recovered a copy of this server's disk, as a start would now.
+    Rebuilt(Rebuilt),
+}
+
+/// The state that a copy of a disk comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rebuilt {
+    /// Of what was durable alone: after a power loss. Otherwise of all that was written.
+    pub durable: bool,
+    pub last_applied: Zxid,
+    pub digest: u64,
+    /// Of the tree alone, after one replay of the log, and after another one on top of it.
+    pub replayed: (u64, u64),
 }
 
 /// An established leadership.
@@ -49,6 +62,13 @@ pub struct Leadership {
     /// Of the leader's log up to `history_end`: the initial history I[e].
     pub chain: Chain,
     pub at: Stamp,
+}
+
+/// The zxids of a leader's snapshot, and of the last transaction whose effects it may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HalfSynced {
+    pub from: Zxid,
+    pub upto: Zxid,
 }
 
 /// What is known of one server.
@@ -68,6 +88,10 @@ pub struct ServerGhost {
     pub snapshot: Zxid,
     /// A leader's snapshot is in memory and not yet durable.
     pub installed: Option<Zxid>,
+    /// A leader's snapshot may hold effects beyond its own zxid: from there until what follows it
+    /// is in the tree, this server's state is one that never existed. It ends with the ack of
+    /// NEWLEADER at the latest: who has acked may be elected, and serve.
+    pub half_synced: Option<HalfSynced>,
     /// What the tree holds.
     pub applied: Zxid,
     /// The epoch files, as far as they are known to be durable.
@@ -80,6 +104,8 @@ pub struct ServerGhost {
     /// A leader's snapshot that was on its way to the disk, whatever became of the role or the
     /// process since: the next recovery may find it.
     pub saving: Option<Zxid>,
+    /// Whom the last election made its leader.
+    follows: ServerId,
     /// Entries of the log that were there before `installed`.
     entries_before_install: usize,
 }
@@ -96,6 +122,8 @@ impl Default for ServerGhost {
             durable: Zxid::ZERO,
             snapshot: Zxid::ZERO,
             installed: None,
+            half_synced: None,
+            follows: ServerId::NOBODY,
             applied: Zxid::ZERO,
             accepted: Epoch(0),
             current: Epoch(0),
@@ -132,6 +160,11 @@ impl ServerGhost {
         self.established.is_some() || self.serving.is_some()
     }
 
+    /// Whether a state at this zxid must be that of everybody else there.
+    pub fn is_exact_at(&self, zxid: Zxid) -> bool {
+        self.half_synced.is_none_or(|half| zxid < half.from || zxid >= half.upto)
+    }
+
     /// Neither dead nor stopped by the scenario.
     pub fn is_up(&self) -> bool {
         self.running && !self.paused
@@ -148,6 +181,17 @@ struct Known {
     chain: Chain,
 }
 
+/// The state that a server says to have, and at which zxid.
+pub fn told_state(note: &Note) -> Option<(Zxid, u64)> {
+    match note {
+        Note::Applied { zxid, state_digest, .. } => Some((*zxid, *state_digest)),
+        Note::FastForwarded { to, state_digest } => Some((*to, *state_digest)),
+        Note::SnapshotInstalled { zxid, tree_digest } => Some((*zxid, *tree_digest)),
+        Note::Recovered { last_applied, tree_digest, .. } => Some((*last_applied, *tree_digest)),
+        _ => None,
+    }
+}
+
 /// Everything the checkers know.
 #[derive(Clone, Debug)]
 pub struct Ghost {
@@ -159,6 +203,10 @@ pub struct Ghost {
     /// The history that ends in this transaction, as first logged by anybody.
     known: BTreeMap<Zxid, Known>,
     pub committed: ChainLog,
+    /// The state after a history, as first told by anybody, and by whom.
+    states: BTreeMap<(Zxid, Chain), (u64, ServerId)>,
+    /// Up to where the last snapshot of a leader for a learner reaches.
+    snapshots_sent: BTreeMap<(ServerId, ServerId), Zxid>,
     /// Up to here the committed history is known to somebody, and is there for good.
     pub firm: Zxid,
     /// Per epoch: how far each voter's log was durable while that was its only epoch.
@@ -175,6 +223,8 @@ impl Ghost {
             proposed: BTreeMap::new(),
             known: BTreeMap::new(),
             committed: ChainLog::default(),
+            states: BTreeMap::new(),
+            snapshots_sent: BTreeMap::new(),
             firm: Zxid::ZERO,
             held: BTreeMap::new(),
         };
@@ -231,7 +281,11 @@ impl Ghost {
     pub fn advance(&mut self, fact: &Fact) {
         let Some(server) = self.servers.get_mut(&fact.server) else { return };
         match &fact.event {
-            Event::Note(note) => self.advance_note(fact.at, fact.server, note),
+            Event::Note(note) => {
+                self.advance_note(fact.at, fact.server, note);
+                self.advance_half_synced(fact.server, note);
+                self.remember_state(fact.server, note);
+            }
             Event::Started => server.running = true,
             Event::Died => {
                 server.running = false;
@@ -251,6 +305,7 @@ impl Ghost {
             }
             Event::Paused => server.paused = true,
             Event::Resumed => server.paused = false,
+            Event::Rebuilt(_) => {}
         }
     }
 
@@ -322,6 +377,56 @@ impl Ghost {
             }
             _ => {}
         }
+    }
+
+    fn advance_half_synced(&mut self, id: ServerId, note: &Note) {
+        if let Note::SnapshotSent { learner, upto } = note {
+            self.snapshots_sent.insert((id, *learner), *upto);
+        }
+        let server = self.servers.get_mut(&id).expect("looked up by advance");
+        match note {
+            Note::Elected { leader, .. } => server.follows = *leader,
+            Note::SnapshotInstalled { zxid, .. } => {
+                let upto = self.snapshots_sent.get(&(server.follows, id)).copied();
+                let half = HalfSynced { from: *zxid, upto: upto.unwrap_or(*zxid) };
+                server.half_synced = Some(half).filter(|half| half.upto > half.from);
+            }
+            Note::AckSent { kind: AckKind::NewLeader, .. } => server.half_synced = None,
+            Note::Recovered { .. } | Note::Applied { .. } | Note::FastForwarded { .. }
+                if server.is_exact_at(server.applied) =>
+            {
+                server.half_synced = None;
+            }
+            _ => {}
+        }
+    }
+
+    /// The history behind which a server has come to this zxid; `None` if nobody saw it.
+    fn history_at(&self, id: ServerId, zxid: Zxid) -> Chain {
+        let server = self.server(id);
+        let own = match server.installed {
+            Some(_) => None,
+            None => server.log.chain_upto(zxid),
+        };
+        own.or_else(|| self.known_chain(zxid))
+    }
+
+    fn remember_state(&mut self, id: ServerId, note: &Note) {
+        let Some((zxid, digest)) = told_state(note) else { return };
+        let history = self.history_at(id, zxid);
+        if history.is_some() && self.server(id).is_exact_at(zxid) {
+            self.states.entry((zxid, history)).or_insert((digest, id));
+        }
+    }
+
+    /// The state that belongs to this server's history up to this zxid, and who told of it first;
+    /// `None` if nobody did, or if this server need not have it.
+    pub fn state_at(&self, id: ServerId, zxid: Zxid) -> Option<(u64, ServerId)> {
+        let history = self.history_at(id, zxid);
+        if history.is_none() || !self.server(id).is_exact_at(zxid) {
+            return None;
+        }
+        self.states.get(&(zxid, history)).copied()
     }
 
     /// A process has read its disk: what was not durable may be gone.

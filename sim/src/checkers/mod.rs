@@ -32,7 +32,10 @@ mod message_legality;
 mod primary_integrity;
 mod primary_uniqueness;
 mod quorum_evidence;
+mod quorum_intersection;
+mod recovery_equivalence;
 mod session_expiry;
+mod single_writer;
 mod step_down;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -43,7 +46,7 @@ mod vote_order;
 mod voters_only;
 mod winner_dominance;
 
-pub use ghost::{Event, Fact, Ghost};
+pub use ghost::{Event, Fact, Ghost, Rebuilt};
 pub use leader_deeds::LeaderDeeds;
 
 use std::collections::BTreeMap;
@@ -142,9 +145,12 @@ impl Checkers {
             Box::new(epoch_sanity::EpochSanity),
             Box::new(contiguity::Contiguity),
             Box::new(memory_behind_log::MemoryBehindLog),
-            Box::new(equal_state::EqualState::default()),
+            Box::new(equal_state::EqualState),
+            Box::new(recovery_equivalence::RecoveryEquivalence),
             Box::new(truthful_ack::TruthfulAck),
+            Box::new(single_writer::SingleWriter::default()),
             Box::new(quorum_evidence::QuorumEvidence),
+            Box::new(quorum_intersection::QuorumIntersection::default()),
             Box::new(election_agreement::ElectionAgreement::default()),
             Box::new(vote_order::VoteOrder::default()),
             Box::new(winner_dominance::WinnerDominance),

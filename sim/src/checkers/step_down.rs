@@ -24,6 +24,9 @@ const SLACK_TICKS: u32 = 2;
 
 impl Checker for StepDown {
     fn after(&mut self, ghost: &Ghost, fact: &Fact, out: &mut Findings) {
+        if matches!(fact.event, Event::Rebuilt(_)) {
+            return; // nothing that the server did: it may be paused
+        }
         let tick = ghost.ensemble.tick_time;
         if matches!(fact.event, Event::Resumed) {
             // What it missed it learns now.
@@ -71,8 +74,8 @@ fn has_quorum(ghost: &Ghost, leader: ServerId, epoch: Epoch) -> bool {
 mod tests {
     use std::time::Duration;
 
-    use crate::checkers::Event;
-    use crate::checkers::testing::{Story, s};
+    use crate::checkers::testing::{Story, digest, s, z};
+    use crate::checkers::{Event, Rebuilt};
     use quorate::base::Note;
 
     fn ticks(story: &mut Story, n: u32) {
@@ -101,5 +104,20 @@ mod tests {
         story.wait(Duration::from_secs(10));
         story.note(3, Note::SessionTouched { session: quorate::base::SessionId(1) });
         story.assert_violates("L-3");
+    }
+
+    #[test]
+    fn a_look_at_the_disk_of_a_paused_leader_is_no_deed_of_its() {
+        let mut story = Story::healthy();
+        story.event(3, Event::Paused);
+        story.wait(Duration::from_secs(20));
+        let rebuilt = Rebuilt {
+            durable: true,
+            last_applied: z(1, 2),
+            digest: digest(z(1, 2)),
+            replayed: (1, 1),
+        };
+        story.event(3, Event::Rebuilt(rebuilt));
+        story.assert_holds();
     }
 }

@@ -5,6 +5,7 @@
 //! - `stage.rs`     actions and triggers of a timeline, done to the world
 //! - `run.rs`       from the first start to the verdict, liveness included
 //! - `kept.rs`      what the client contract is judged by, for another judge
+//! - `rebuild.rs`   what a server's disk would give back, recovered beside the run (`shelf.rs`)
 //! - `verdict.rs`   what came out, in words, with the command that repeats it
 //! - `hunt/`        many seeds, a process each, failures by fingerprint, as a report
 //! - `museum.rs`    every exhibit and what catches it, as a table
@@ -26,11 +27,13 @@ pub mod hunt;
 mod kept;
 pub mod museum;
 mod notes;
+mod rebuild;
 mod recorder;
 pub mod recording;
 pub mod replay;
 mod run;
 mod sequence;
+mod shelf;
 mod show;
 pub mod shrink;
 mod stage;

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use quorate::base::{AckKind, Epoch, Note, RoleName, ServerId, SessionId, SyncMode, Zxid};
 
 use super::recording::{Role, Value, What};
+use crate::checkers::Rebuilt;
 
 type Fields = Vec<(Cow<'static, str>, Value)>;
 
@@ -69,6 +70,17 @@ as_value! {
 
 struct Hash(u64);
 
+/// What a copy of a disk came to.
+pub(super) fn rebuilt(rebuilt: &Rebuilt) -> What {
+    let Rebuilt { durable, last_applied, digest, replayed: (once, twice) } = rebuilt;
+    let (digest, once, twice) = (&Hash(*digest), &Hash(*once), &Hash(*twice));
+    let of = &if *durable { "what was durable" } else { "all that was written" };
+    What::Note {
+        name: Cow::Borrowed("Rebuilt"),
+        fields: fields![of, last_applied, digest, once, twice],
+    }
+}
+
 fn split(note: &Note) -> (&'static str, Fields) {
     match note {
         Note::Recovered { last_logged, last_applied, accepted, current, tree_digest } => {
@@ -88,6 +100,7 @@ fn split(note: &Note) -> (&'static str, Fields) {
         Note::SyncChosen { learner, mode, peer, to } => {
             ("SyncChosen", fields![learner, mode, peer, to])
         }
+        Note::SnapshotSent { learner, upto } => ("SnapshotSent", fields![learner, upto]),
         Note::NewLeaderAckCounted { epoch, from } => ("NewLeaderAckCounted", fields![epoch, from]),
         Note::Established { epoch, voters, history_end } => {
             ("Established", fields![epoch, voters, history_end])

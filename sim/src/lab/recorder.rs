@@ -6,8 +6,9 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt::{Display, Write as _};
+use std::rc::Rc;
 
-use quorate::base::{Mono, Note, ServerId, Stamp};
+use quorate::base::{AckKind, Mono, Note, ServerId, Stamp};
 use quorate::runtime::{Halt, Label};
 
 use super::tape::{CLIENTS_FROM, Tape, Taped};
@@ -25,6 +26,9 @@ struct Armed {
     trigger: Trigger,
     fire: Fire,
 }
+
+/// Looks at a server's disk.
+pub(super) type Look = Box<dyn Fn(&World, ServerId)>;
 
 /// One thing said. Ordered by stamp, then server, then class, then number.
 struct Said {
@@ -60,6 +64,7 @@ pub(super) struct Recorder {
     world: RefCell<Option<World>>,
     said: RefCell<Vec<Said>>,
     armed: RefCell<Vec<Armed>>,
+    look: RefCell<Option<Rc<Look>>>,
     halts: RefCell<Vec<Violation>>,
     hash: Cell<u64>,
     notes: Cell<u64>,
@@ -110,6 +115,7 @@ impl Recorder {
     pub(super) fn end(&self) {
         self.world.borrow_mut().take();
         self.armed.borrow_mut().clear();
+        self.look.borrow_mut().take();
     }
 
     /// The trace hash so far.
@@ -147,6 +153,11 @@ impl Recorder {
     /// Waits for an event that a server tells of, from a moment on.
     pub(super) fn arm(&self, from: Stamp, trigger: Trigger, fire: Fire) {
         self.armed.borrow_mut().push(Armed { from, trigger, fire });
+    }
+
+    /// Whenever a server says that its disk holds a whole history, this looks.
+    pub(super) fn on_promise(&self, look: Look) {
+        *self.look.borrow_mut() = Some(Rc::new(look));
     }
 
     /// The facts up to and with this stamp, which has settled, in their order. Hashes and prints.
@@ -208,6 +219,9 @@ impl Recorder {
     /// Fires what waited for this note, when the note's instant has settled.
     fn fire(&self, at: Stamp, server: ServerId, note: &Note) {
         let Some(world) = self.world.borrow().clone() else { return };
+        if let (true, Some(look)) = (promises(note), self.look.borrow().clone()) {
+            world.at(world.settled(at), move |world| look(world, server));
+        }
         let mut armed = self.armed.borrow_mut();
         let mut n = 0;
         while n < armed.len() {
@@ -251,6 +265,10 @@ fn is_met(trigger: &Trigger, by: ServerId, note: &Note) -> bool {
         (Trigger::Elected { server }, Note::Elected { .. }) => by == *server,
         _ => false,
     }
+}
+
+fn promises(note: &Note) -> bool {
+    matches!(note, Note::AckSent { kind: AckKind::NewLeader, .. } | Note::Established { .. })
 }
 
 impl Said {

@@ -210,7 +210,7 @@ impl Play {
         // A little later: what happens now must lie ahead of the looking back.
         let over = curtain + Duration::from_millis(1);
         self.world.at(over, move |world| stage.heal_everything(world, over));
-        if self.liveness && self.play_until(over).await {
+        if self.play_until(over).await && self.liveness {
             self.liveness(over, deadlines).await;
         }
     }

@@ -47,6 +47,9 @@ struct Inner {
     curtain: Cell<Stamp>,
 }
 
+/// How often somebody's disk is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
 /// Wakes up now and then, and does nothing.
 async fn sleep_for_ever(rt: SimRuntime) {
     let mut at = rt.stamp();
@@ -96,6 +99,27 @@ impl Stage {
         for line in lines {
             self.schedule(world, line.clone());
         }
+        let stage = self.clone();
+        self.0.recorder.on_promise(Box::new(move |world, server| stage.look(world, server)));
+        self.look_around(world, 0);
+    }
+
+    /// What the server's disk would give back at this moment.
+    pub(super) fn look(&self, world: &World, server: ServerId) {
+        for rebuilt in super::rebuild::rebuild(world, server, &self.config(server)) {
+            self.0.recorder.lab(world.now(), server, Event::Rebuilt(rebuilt));
+        }
+    }
+
+    /// At one server's disk a second, in turn.
+    fn look_around(&self, world: &World, n: usize) {
+        let stage = self.clone();
+        let at = world.now() + LOOK_EVERY;
+        world.at(at, move |world| {
+            let servers: Vec<ServerId> = stage.0.scenario.ensemble.servers().into_iter().collect();
+            stage.look(world, servers[n % servers.len()]);
+            stage.look_around(world, n + 1);
+        });
     }
 
     pub(super) fn take_checkpoints(&self, upto: Stamp) -> Vec<Checkpoint> {
@@ -273,12 +297,14 @@ impl Stage {
         }
     }
 
-    /// The end of all faults: what still runs may work undisturbed from now on.
+    /// The end of all faults: all disks are looked at, and what still runs may work undisturbed from now on.
     pub(super) fn heal_everything(&self, world: &World, at: Stamp) {
         self.0.recorder.lab_line(at, None, "the story is over: everything heals".into());
+        let servers = self.0.scenario.ensemble.servers();
+        servers.iter().for_each(|server| self.look(world, *server));
         self.mend(world);
         let (low, high) = self.0.scenario.fsync;
-        for server in self.0.scenario.ensemble.servers() {
+        for server in servers {
             world.release_fsync(server);
             world.set_fsync_latency(server, low, high);
             world.set_clock_rate(server, RATE_ONE);
@@ -415,6 +441,7 @@ impl Stage {
         config.snap_count = ensemble.snap_count;
         config.pre_alloc_bytes = 16 * 1024;
         config.committed_log_count = ensemble.committed_log_count;
+        config.snapshot_slice = ensemble.snapshot_slice;
         let uninitialised = ensemble.disks.get(&me).is_some_and(|disk| disk.uninitialised);
         config.db_autocreate = ensemble.autocreate && !uninitialised;
         config.read_only_mode = ensemble.read_only_mode;

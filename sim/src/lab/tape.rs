@@ -183,6 +183,7 @@ fn events(
         };
         let what = match what {
             Taped::Fact(FactEvent::Note(note)) => notes::what(&note),
+            Taped::Fact(FactEvent::Rebuilt(rebuilt)) => notes::rebuilt(&rebuilt),
             Taped::Fact(event) => What::Life(life(&event)),
             Taped::Action { fault, text } => {
                 What::Action { fault: fault.map(|fault| fault as u32), text }
@@ -207,7 +208,7 @@ fn events(
 
 fn life(event: &FactEvent) -> Life {
     match event {
-        FactEvent::Started | FactEvent::Note(_) => Life::Started,
+        FactEvent::Started | FactEvent::Note(_) | FactEvent::Rebuilt(_) => Life::Started,
         FactEvent::Died => Life::Died,
         FactEvent::Wiped => Life::Wiped,
         FactEvent::Paused => Life::Paused,

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use quorate::base::limits::SNAPSHOT_SLICE_NODES;
 use quorate::base::{Epoch, ServerId, Zxid};
 use toml::Spanned;
 
@@ -50,6 +51,7 @@ impl Compiler<'_> {
             epoch_wait_max: self.optional(frame.max_time_to_wait_for_epoch.as_ref())?,
             snap_count: frame.snap_count.unwrap_or(100_000),
             committed_log_count: frame.commit_log_count.unwrap_or(500),
+            snapshot_slice: frame.snapshot_slice.unwrap_or(SNAPSHOT_SLICE_NODES).max(1),
             autocreate: frame.autocreate.unwrap_or(true),
             read_only_mode: frame.read_only_mode.unwrap_or(false),
             disks,

@@ -50,6 +50,7 @@ pub(super) struct Ensemble {
     pub(super) max_time_to_wait_for_epoch: Option<Text>,
     pub(super) snap_count: Option<u32>,
     pub(super) commit_log_count: Option<usize>,
+    pub(super) snapshot_slice: Option<usize>,
     pub(super) autocreate: Option<bool>,
     pub(super) read_only_mode: Option<bool>,
     pub(super) committed: Option<Text>,

@@ -81,6 +81,8 @@ pub struct Ensemble {
     pub epoch_wait_max: Option<Duration>,
     pub snap_count: u32,
     pub committed_log_count: usize,
+    /// Znodes in one slice of a snapshot: transactions are applied between two slices.
+    pub snapshot_slice: usize,
     /// `db.autocreate`: whether an empty directory may vote without an `initialize` file.
     pub autocreate: bool,
     /// `readonlymode.enabled`: servers without a leader serve reads.

@@ -28,7 +28,7 @@ pub struct Story {
 const TOP: [&str; 8] =
     ["about", "source", "duration", "seed", "liveness", "museum", "violates", "strict"];
 const TABLES: [&str; 4] = ["ensemble", "network", "disk", "workload"];
-const ENSEMBLE: [&str; 15] = [
+const ENSEMBLE: [&str; 16] = [
     "voters",
     "observers",
     "weights",
@@ -41,6 +41,7 @@ const ENSEMBLE: [&str; 15] = [
     "max_time_to_wait_for_epoch",
     "snap_count",
     "commit_log_count",
+    "snapshot_slice",
     "read_only_mode",
     "autocreate",
     "committed",

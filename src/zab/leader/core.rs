@@ -111,6 +111,8 @@ pub struct Leader {
     pub(super) tick: Duration,
     pub(super) init_timeout: Duration,
     pub(super) sync_timeout: Duration,
+    /// Znodes in one slice of a snapshot.
+    pub(super) snapshot_slice: usize,
     pub(super) stage: Stage,
     pub(super) epoch: Epoch,
     /// The highest acceptedEpoch anybody reported, ours included.
@@ -171,6 +173,7 @@ impl Leader {
             tick: config.tick_time,
             init_timeout: config.init_timeout(),
             sync_timeout: config.sync_timeout(),
+            snapshot_slice: config.snapshot_slice,
             stage: Stage::Discovery,
             epoch: Epoch(-1),
             max_accepted: db.accepted_epoch(),
@@ -199,7 +202,7 @@ impl Leader {
             Input::Lost(link) => {
                 self.handlers.remove(&link);
             }
-            Input::Drained(link) => self.send_snapshot_slice(link, db, out),
+            Input::Drained(link) => self.on_drained(link, db, out),
             Input::Durable(zxid) => self.on_own_log_durable(zxid, db, out),
             Input::EpochDurable(kind, epoch) => self.on_epoch_durable(now, kind, epoch, db, out),
             Input::LogRead(link, records) => self.on_log_read(now, link, records, db, out),

@@ -276,3 +276,24 @@ fn an_ack_counts_no_more_when_its_server_is_synchronised_anew() {
     assert!(sent(&out, B)[0].starts_with("TRUNC"), "{out:?}");
     assert!(committed(&bench.step(Input::Durable(zxid))).is_empty(), "server 1 cuts it just now");
 }
+
+#[test]
+fn newleader_follows_what_was_committed_while_a_snapshot_was_written() {
+    let mut bench = Bench::established();
+    bench.leader.snapshot_slice = 1;
+    let zxid = Zxid::new(Epoch(1), 1);
+    bench.connect(B, 2, 1);
+    let out = bench.packet(B, ack_epoch(0x5_0000_0000, None));
+    assert!(sent(&out, B)[0].starts_with("SNAP") && sent(&out, B).len() == 1, "{out:?}");
+    bench.propose(zxid);
+    bench.packet(A, Packet::Ack { zxid });
+    assert!(sent(&bench.step(Input::Durable(zxid)), B).is_empty(), "it waits for the snapshot");
+    let mut to_b = Vec::new();
+    for _ in 0..10 {
+        to_b.extend(sent(&bench.step(Input::Drained(B)), B));
+    }
+    let kinds: Vec<&str> = to_b.iter().filter_map(|text| text.split([' ', '(']).next()).collect();
+    assert_eq!(kinds, ["PROPOSAL", "COMMIT", "NEWLEADER"], "{to_b:?}");
+    let out = bench.packet(B, Packet::Ack { zxid: Zxid::new(Epoch(1), 0) });
+    assert!(sent(&out, B)[0].starts_with("UPTODATE"), "{out:?}");
+}

@@ -17,7 +17,7 @@ pub(super) enum Phase {
     AwaitAckEpoch,
     AwaitElection,
     ReadingLog,
-    /// History and NEWLEADER are queued; from here on the learner gets every packet.
+    /// History and NEWLEADER are queued, or a snapshot and then NEWLEADER; from here on the learner gets every packet.
     Syncing,
     /// NEWLEADER was acked, the leader is not established yet.
     Synced,

@@ -9,6 +9,8 @@
 //!
 //! - SY-3  nothing at or below our last commit is missing before NEWLEADER goes out.
 //! - SY-4  a learner keeps no transaction that our history lacks (ZOOKEEPER-1154).
+//! - SY-6  everything whose effects a snapshot may hold goes out before NEWLEADER, as a transaction of
+//!   its own: what the learner promises is a tree that existed (ZOOKEEPER-3104).
 //!
 //! Not here: reading the log (storage), the socket (driver.rs).
 
@@ -18,7 +20,6 @@ use bytes::Bytes;
 
 use super::core::{Leader, Output};
 use super::handler::Phase;
-use crate::base::limits::SNAPSHOT_SLICE_NODES;
 use crate::base::{Exhibit, LinkId, Museum, Note, Now, SyncMode, Zxid};
 use crate::database::Database;
 use crate::jute::txn::Proposal;
@@ -185,6 +186,14 @@ impl Leader {
                 self.note_unacked(now, link, zxid);
             }
         }
+        let snapshot_is_out = self.handlers.get(&link).is_none_or(|h| h.snapshot.is_none());
+        // ZOOKEEPER-3104 queued it while the tree went on changing under the snapshot.
+        if snapshot_is_out || self.museum.on(Exhibit::NewleaderBeforeSnapshot) {
+            self.send_newleader(link, out);
+        }
+    }
+
+    fn send_newleader(&mut self, link: LinkId, out: &mut Vec<Output>) {
         let config = Some(Bytes::from(self.verifier.config_text()));
         let newleader = Packet::NewLeader { zxid: Zxid::new(self.epoch, 0), config };
         self.send(link, newleader, out);
@@ -199,24 +208,32 @@ impl Leader {
         self.send_snapshot_slice(link, db, out);
     }
 
-    /// One slice of the snapshot; what was queued behind it follows the last one. The tree goes
-    /// on changing meanwhile: the queued transactions bring the learner level again.
-    pub(super) fn send_snapshot_slice(
-        &mut self,
-        link: LinkId,
-        db: &mut Database,
-        out: &mut Vec<Output>,
-    ) {
-        let Some(handler) = self.handlers.get_mut(&link) else { return };
-        let Some(cursor) = handler.snapshot.as_mut() else { return };
-        let (slice, done) = db.snapshot_slice(cursor, SNAPSHOT_SLICE_NODES);
+    /// The link is free for the next slice of a snapshot; NEWLEADER follows the last one, and all
+    /// that was queued meanwhile.
+    pub(super) fn on_drained(&mut self, link: LinkId, db: &Database, out: &mut Vec<Output>) {
+        let ends = self.send_snapshot_slice(link, db, out);
+        if ends && !self.museum.on(Exhibit::NewleaderBeforeSnapshot) {
+            self.send_newleader(link, out);
+        }
+    }
+
+    /// One slice of the snapshot; what was queued behind it follows the last one, and true. The
+    /// tree goes on changing meanwhile: the queued transactions bring the learner level again.
+    fn send_snapshot_slice(&mut self, link: LinkId, db: &Database, out: &mut Vec<Output>) -> bool {
+        let Some(handler) = self.handlers.get_mut(&link) else { return false };
+        let Some(cursor) = handler.snapshot.as_mut() else { return false };
+        let (slice, done) = db.snapshot_slice(cursor, self.snapshot_slice);
         out.push(Output::SendSnapshot(link, slice));
         if !done {
-            return out.push(Output::NotifyDrained(link));
+            out.push(Output::NotifyDrained(link));
+            return false;
         }
         handler.snapshot = None;
+        let (learner, upto) = (handler.sid, db.last_applied());
+        out.push(Output::Note(Note::SnapshotSent { learner, upto }));
         for packet in std::mem::take(&mut handler.behind_snapshot) {
             out.push(Output::Send(link, packet));
         }
+        true
     }
 }

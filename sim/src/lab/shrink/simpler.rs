@@ -11,7 +11,7 @@ use crate::scenario::lexer::show_duration;
 use crate::scenario::story::Story;
 
 /// Settings of [ensemble] that have a default.
-const OPTIONAL: [&str; 11] = [
+const OPTIONAL: [&str; 12] = [
     "weights",
     "tick_time",
     "init_limit",
@@ -22,6 +22,7 @@ const OPTIONAL: [&str; 11] = [
     "max_time_to_wait_for_epoch",
     "snap_count",
     "commit_log_count",
+    "snapshot_slice",
     "autocreate",
 ];
 

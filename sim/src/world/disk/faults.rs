@@ -121,6 +121,20 @@ impl World {
         files.map(|(path, inode)| (path, content(inode))).collect()
     }
 
+    /// Every file as it would be after a power loss that takes all that was not synced.
+    pub fn durable_files(&self, server: ServerId) -> Vec<(PathBuf, Bytes)> {
+        let host = self.server(server);
+        let platter = &host.disk.borrow().platter;
+        let files = platter.dirs.iter().flat_map(|(dir, entries)| {
+            entries.durable.iter().map(move |(name, inode)| (dir.join(name), *inode))
+        });
+        let content = |inode: u64| {
+            let content = platter.inodes.get(&inode).map(|inode| &inode.durable);
+            content.map_or(Bytes::new(), |content| content.read(0, content.len() as usize))
+        };
+        files.map(|(path, inode)| (path, content(inode))).collect()
+    }
+
     /// Puts a durable file there, with its directories, in place of any other of that name.
     pub fn put_file(&self, server: ServerId, path: &Path, content: &[u8]) {
         let host = self.server(server);

@@ -1,0 +1,87 @@
+//! S-21  Any two quorums in use intersect: the voters behind an epoch's choice, a leader's
+//! establishment and a commit have a server in common with those behind every other of them.
+//!
+//! S-20 asks whether each set is a quorum by the file's weights; this asks for what quorums are there
+//! for, whatever the file says: two disjoint sets that both decide are a split brain. Observers and
+//! voters of weight 0 are nobody here. The configuration is static.
+
+use std::collections::BTreeMap;
+
+use quorate::base::{Note, ServerId};
+
+use super::{Checker, Fact, Findings, Ghost, note};
+
+/// The sets that have decided, each with its first decision and who took it.
+#[derive(Debug, Default)]
+pub(super) struct QuorumIntersection {
+    used: BTreeMap<Vec<ServerId>, (String, ServerId)>,
+}
+
+impl Checker for QuorumIntersection {
+    fn before(&mut self, ghost: &Ghost, fact: &Fact, out: &mut Findings) {
+        let (what, voters) = match note(fact) {
+            Some(Note::EpochOffered { epoch, voters }) => {
+                (format!("the choice of epoch {epoch}"), voters)
+            }
+            Some(Note::Established { epoch, voters, .. }) => {
+                (format!("the leadership of epoch {epoch}"), voters)
+            }
+            Some(Note::Committed { zxid, voters }) => (format!("the commit of {zxid}"), voters),
+            _ => return,
+        };
+        let mut set: Vec<ServerId> =
+            voters.iter().copied().filter(|voter| ghost.ensemble.weight(*voter) > 0).collect();
+        set.sort_unstable();
+        set.dedup();
+        if self.used.contains_key(&set) {
+            return;
+        }
+        for (other, (decision, by)) in &self.used {
+            if !other.iter().any(|voter| set.contains(voter)) {
+                let words = format!(
+                    "{what} rests on {set:?}, {decision} on {other:?}: no server is in both"
+                );
+                out.add("S-21", fact, &[*by], words);
+            }
+        }
+        self.used.insert(set, (what, fact.server));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::checkers::testing::{Story, s, z};
+    use quorate::base::{Epoch, Note, ServerId};
+
+    fn set(ids: &[i64]) -> Vec<ServerId> {
+        ids.iter().map(|id| s(*id)).collect()
+    }
+
+    #[test]
+    fn an_epoch_chosen_beside_a_quorum_is_caught() {
+        let mut story = Story::healthy();
+        story.note(1, Note::EpochOffered { epoch: Epoch(2), voters: set(&[1, 2]) });
+        story.assert_quiet("S-21");
+        story.note(3, Note::Committed { zxid: z(1, 2), voters: set(&[3]) });
+        story.assert_violates("S-21");
+    }
+
+    #[test]
+    fn observers_in_common_are_nobody() {
+        let mut story = Story::new();
+        story.note(1, Note::EpochOffered { epoch: Epoch(1), voters: set(&[1, 9]) });
+        story.assert_quiet("S-21");
+        story.note(2, Note::EpochOffered { epoch: Epoch(1), voters: set(&[2, 9]) });
+        story.assert_violates("S-21");
+    }
+
+    #[test]
+    fn quorums_by_weight_intersect() {
+        let mut story = Story::of("[ensemble]\nvoters = [1, 2, 3, 4, 5]\nweights = { 1 = 3 }\n");
+        story.note(1, Note::EpochOffered { epoch: Epoch(1), voters: set(&[1, 2]) });
+        story.note(1, Note::EpochOffered { epoch: Epoch(2), voters: set(&[1, 5]) });
+        story.assert_quiet("S-21");
+        story.note(3, Note::EpochOffered { epoch: Epoch(3), voters: set(&[3, 4, 5]) });
+        story.assert_violates("S-21");
+    }
+}

@@ -1,0 +1,159 @@
+//! S-17  Recovery equivalence: what a disk gives back, snapshot and replayed log, is the state that
+//! the same history has in memory; and replaying the log twice is replaying it once.
+//!
+//! Looked at when a server has read its disk, and in copies of the disk that the laboratory recovers
+//! beside the run (`lab/rebuild.rs`): of all that was written, and of what was durable.
+//!
+//! One disk is excused, and may do nothing: that of a learner which has saved a leader's snapshot
+//! and not acked NEWLEADER. The snapshot may hold effects of transactions behind its own zxid
+//! ([`super::ghost::HalfSynced`]), which the learner gets before NEWLEADER; until they are there it
+//! can neither win an election (a quorum holds them) nor serve. From the ack on, and whoever is
+//! established, must be exact: the detector of ZOOKEEPER-3104.
+
+use quorate::base::{Note, Zxid};
+
+use super::{Checker, Event, Fact, Findings, Ghost};
+
+#[derive(Debug)]
+pub(super) struct RecoveryEquivalence;
+
+impl Checker for RecoveryEquivalence {
+    fn after(&mut self, ghost: &Ghost, fact: &Fact, out: &mut Findings) {
+        match &fact.event {
+            Event::Note(Note::Recovered { last_applied, tree_digest, .. }) => {
+                is_the_state(ghost, fact, *last_applied, *tree_digest, "read its disk to", out);
+            }
+            Event::Rebuilt(rebuilt) => {
+                let what = match rebuilt.durable {
+                    true => "after a power loss would find",
+                    false => "after a kill would find",
+                };
+                is_the_state(ghost, fact, rebuilt.last_applied, rebuilt.digest, what, out);
+                let (once, twice) = rebuilt.replayed;
+                if once != twice {
+                    let zxid = rebuilt.last_applied;
+                    let words = format!("its log up to {zxid}, replayed twice, is another tree");
+                    out.add("S-17", fact, &[], words);
+                }
+            }
+            Event::Note(Note::Established { epoch, .. }) => {
+                if let Some(half) = ghost.server(fact.server).half_synced {
+                    let words = format!(
+                        "leads epoch {epoch} with a snapshot of {} that may hold effects up to {}",
+                        half.from, half.upto
+                    );
+                    out.add("S-17", fact, &[], words);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn is_the_state(
+    ghost: &Ghost,
+    fact: &Fact,
+    zxid: Zxid,
+    digest: u64,
+    what: &str,
+    out: &mut Findings,
+) {
+    if let Some((state, by)) = ghost.state_at(fact.server, zxid)
+        && state != digest
+    {
+        let words = format!("{what} {zxid}: another state than {by} had there");
+        out.add("S-17", fact, &[by], words);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::checkers::Event;
+    use crate::checkers::ghost::Rebuilt;
+    use crate::checkers::testing::{Story, digest, s, z};
+    use quorate::base::{AckKind, Epoch, Note, Zxid};
+
+    fn recovered(zxid: Zxid, tree_digest: u64) -> Note {
+        let (accepted, current) = (Epoch(1), Epoch(1));
+        Note::Recovered { last_logged: zxid, last_applied: zxid, accepted, current, tree_digest }
+    }
+
+    fn rebuilt(zxid: Zxid, digest: u64) -> Event {
+        let replayed = (7, 7);
+        Event::Rebuilt(Rebuilt { durable: true, last_applied: zxid, digest, replayed })
+    }
+
+    /// 1 gets a snapshot of (1,1), written while (1,2) and (1,3) were applied.
+    fn snapshot_on_its_way() -> Story {
+        let mut story = Story::healthy();
+        story.write(3, &[2], z(1, 3));
+        let voters = vec![s(1), s(3)];
+        story.note(1, Note::Elected { round: 2, leader: s(3), voters });
+        story.note(3, Note::SnapshotSent { learner: s(1), upto: z(1, 3) });
+        story.note(1, Note::SnapshotInstalled { zxid: z(1, 1), tree_digest: 99 });
+        story
+    }
+
+    #[test]
+    fn a_start_with_another_tree_is_caught() {
+        let mut story = Story::healthy();
+        story.event(1, Event::Died);
+        story.event(1, Event::Started);
+        story.note(1, recovered(z(1, 2), digest(z(1, 2))));
+        story.assert_holds();
+        story.note(1, recovered(z(1, 2), 5));
+        story.assert_violates("S-17");
+    }
+
+    #[test]
+    fn a_disk_that_would_give_another_tree_is_caught() {
+        let mut story = Story::healthy();
+        story.event(1, rebuilt(z(1, 1), digest(z(1, 1))));
+        story.event(1, rebuilt(z(1, 2), digest(z(1, 2))));
+        story.assert_holds();
+        story.event(1, rebuilt(z(1, 1), digest(z(1, 2))));
+        story.assert_violates("S-17");
+    }
+
+    #[test]
+    fn a_replay_that_does_more_the_second_time_is_caught() {
+        let mut story = Story::healthy();
+        let (last_applied, digest) = (z(1, 2), digest(z(1, 2)));
+        let replayed = (7, 8);
+        let durable = false;
+        story.event(1, Event::Rebuilt(Rebuilt { durable, last_applied, digest, replayed }));
+        story.assert_violates("S-17");
+    }
+
+    #[test]
+    fn a_half_synced_disk_is_excused_until_newleader_is_acked() {
+        let mut story = snapshot_on_its_way();
+        story.note(1, Note::SnapshotDurable { zxid: z(1, 1) });
+        story.event(1, rebuilt(z(1, 1), 99));
+        story.event(1, Event::Died);
+        story.event(1, Event::Started);
+        story.note(1, recovered(z(1, 1), 99));
+        story.assert_quiet("S-17");
+        story.assert_quiet("S-16");
+        story.note(1, Note::AckSent { kind: AckKind::NewLeader, zxid: z(1, 0) });
+        story.event(1, rebuilt(z(1, 1), 99));
+        story.assert_violates("S-17");
+    }
+
+    #[test]
+    fn beyond_what_its_snapshot_may_hold_no_disk_is_excused() {
+        let mut story = snapshot_on_its_way();
+        story.event(1, rebuilt(z(1, 3), digest(z(1, 3))));
+        story.assert_quiet("S-17");
+        story.event(1, rebuilt(z(1, 3), 99));
+        story.assert_violates("S-17");
+    }
+
+    #[test]
+    fn a_leader_with_a_half_synced_tree_is_caught() {
+        let mut story = snapshot_on_its_way();
+        let (epoch, history_end) = (Epoch(2), z(1, 1));
+        story.note(1, Note::Established { epoch, voters: vec![s(1), s(2)], history_end });
+        story.assert_violates("S-17");
+    }
+}
