@@ -1,6 +1,7 @@
 //! One run of one case: a world, servers, clients, the timeline, the checkers, a verdict.
 //!
 //! - `disk.rs`      what a scenario wants on the disks, as the files Apache would have written
+//! - `disk_deeds.rs` what a timeline does to them
 //! - `recorder.rs`  everything servers and frames say, in one order; the trace and its hash
 //! - `stage.rs`     actions and triggers of a timeline, done to the world
 //! - `run.rs`       from the first start to the verdict, liveness included
@@ -17,6 +18,7 @@
 //! One run a process: many worlds in one process are neither repeatable nor free of leaks.
 
 mod disk;
+mod disk_deeds;
 pub mod export;
 pub mod fingerprint;
 pub mod hunt;

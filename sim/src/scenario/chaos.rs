@@ -26,12 +26,12 @@ pub struct Chaos {
 
 /// One drawn fault: its beginning and, where it has one, its end.
 #[derive(Clone, Debug)]
-struct Fault {
-    begins: Duration,
-    ends: Duration,
-    class: &'static str,
+pub(super) struct Fault {
+    pub(super) begins: Duration,
+    pub(super) ends: Duration,
+    pub(super) class: &'static str,
     /// The key of its draws.
-    key: u64,
+    pub(super) key: u64,
 }
 
 impl Chaos {
@@ -47,6 +47,12 @@ impl Chaos {
         let mut lines = Vec::new();
         let mut number = 0;
         for fault in &faults {
+            if let Some(story) = super::chaos_stories::story(&draws, ensemble, fault) {
+                number += 1;
+                let numbered = |line| Line { fault: Some(number), ..line };
+                lines.extend(story.into_iter().map(numbered));
+                continue;
+            }
             let Some((begin, end)) = actions(&draws, ensemble, fault, &mut busy) else { continue };
             number += 1;
             lines.push(line(fault.begins, begin, number));

@@ -347,6 +347,14 @@ impl Compiler<'_> {
                 ("clock_jump", frame.clock_jump),
                 ("slow_fsync", frame.slow_fsync),
                 ("hold_fsync", frame.hold_fsync),
+                ("fail_write", frame.fail_write),
+                ("fail_fsync", frame.fail_fsync),
+                ("fail_read", frame.fail_read),
+                ("full_disk", frame.full_disk),
+                ("crash_point", frame.crash_point),
+                ("look", frame.look),
+                ("delay", frame.delay),
+                ("hold", frame.hold),
             ],
         })
     }

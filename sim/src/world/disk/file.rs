@@ -160,8 +160,10 @@ impl Inode {
         self.journal.push(Unsaved { n, at, change, dropped: false });
     }
 
-    /// Makes durable what was done up to `begun`, but for what a failed sync dropped.
-    pub(super) fn save(&mut self, begun: Stamp) {
+    /// Makes durable what was done up to `begun`, but for what a failed sync dropped. Whether there
+    /// was something.
+    pub(super) fn save(&mut self, begun: Stamp) -> bool {
+        let before = self.journal.len();
         self.journal.retain(|unsaved| {
             let saved = unsaved.at <= begun && !unsaved.dropped;
             if saved {
@@ -169,6 +171,7 @@ impl Inode {
             }
             !saved
         });
+        self.journal.len() < before
     }
 
     /// A sync failed: the kernel marks the pages clean, and they may never be written.
