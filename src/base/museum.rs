@@ -59,6 +59,8 @@ exhibits! {
     HalfSyncedDiskRefused = "half_synced_disk_refused",
     /// Before its first proposal a leader takes an empty learner for level (ZOOKEEPER-1319).
     EmptyLearnerInSync = "empty_learner_in_sync",
+    /// A server whose log failed looks again, with a tree that is ahead of it (ZOOKEEPER-4882).
+    MemoryAheadOfDisk = "memory_ahead_of_disk",
 }
 
 /// Which exhibits are switched on in one server.

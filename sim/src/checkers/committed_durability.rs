@@ -24,7 +24,9 @@ impl Checker for CommittedDurability {
                 if (*last_logged).max(Zxid::ZERO) < durable {
                     let words = format!("found its log up to {last_logged}, {durable} was durable");
                     out.add("S-12", fact, &[], words);
-                } else if *last_logged > server.log.last().max(durable) {
+                } else if *last_logged > server.log.last().max(durable)
+                    && Some(*last_logged) != server.left_behind
+                {
                     let words = format!(
                         "found its log up to {last_logged}, it had written {} at most",
                         server.log.last()

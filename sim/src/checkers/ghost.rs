@@ -74,6 +74,8 @@ pub struct ServerGhost {
     pub snapshot: Zxid,
     /// A leader's snapshot is in memory and not yet durable.
     pub installed: Option<Zxid>,
+    /// It died with such a snapshot on the way to the disk, or there without knowing it.
+    pub left_behind: Option<Zxid>,
     /// What the tree holds.
     pub applied: Zxid,
     /// The epoch files, as far as they are known to be durable.
@@ -99,6 +101,7 @@ impl Default for ServerGhost {
             durable: Zxid::ZERO,
             snapshot: Zxid::ZERO,
             installed: None,
+            left_behind: None,
             applied: Zxid::ZERO,
             accepted: Epoch(0),
             current: Epoch(0),
@@ -232,7 +235,7 @@ impl Ghost {
                 server.role = RoleName::Looking;
                 server.established = None;
                 server.serving = None;
-                server.installed = None;
+                server.left_behind = server.installed.take().or(server.left_behind);
             }
             Event::Wiped => {
                 let uninitialised = !self.ensemble.autocreate;
@@ -359,6 +362,7 @@ impl Ghost {
         server.snapshot = server.snapshot.min(server.durable);
         server.uninitialised &= last_logged <= Zxid::ZERO;
         server.installed = None;
+        server.left_behind = None;
     }
 
     fn truncate(&mut self, id: ServerId, to: Zxid) {

@@ -164,12 +164,20 @@ impl Inode {
     /// was something.
     pub(super) fn save(&mut self, begun: Stamp) -> bool {
         let before = self.journal.len();
+        let mut written: Vec<(u64, (u64, u64))> = vec![];
         self.journal.retain(|unsaved| {
             let saved = unsaved.at <= begun && !unsaved.dropped;
             if saved {
                 unsaved.change.apply(&mut self.durable);
+                written.push((unsaved.n, unsaved.change.range()));
             }
             !saved
+        });
+        // What was dropped and is written again since cannot come back.
+        self.journal.retain(|unsaved| {
+            let (from, to) = unsaved.change.range();
+            let again = |(n, (a, b)): &(u64, (u64, u64))| *n > unsaved.n && *a <= from && to <= *b;
+            !(unsaved.dropped && written.iter().any(again))
         });
         self.journal.len() < before
     }
