@@ -61,6 +61,8 @@ exhibits! {
     EmptyLearnerInSync = "empty_learner_in_sync",
     /// NEWLEADER is queued before a snapshot is written, which changes meanwhile (ZOOKEEPER-3104).
     NewleaderBeforeSnapshot = "newleader_before_snapshot",
+    /// A server whose log failed looks again, with a tree that is ahead of it (ZOOKEEPER-4882).
+    MemoryAheadOfDisk = "memory_ahead_of_disk",
 }
 
 /// Which exhibits are switched on in one server.

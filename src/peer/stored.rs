@@ -1,7 +1,7 @@
 //! Completions of the disk: only now has anything happened.
 
 use super::core::{AfterLoad, ForWhom, Peer, Role};
-use crate::base::{LinkId, Note, Now};
+use crate::base::{Exhibit, LinkId, Note, Now};
 use crate::runtime::Halt;
 use crate::storage::{EpochKind, Loaded, LogRequest, Outcome, StorageError, Ticket};
 use crate::zab::{leader, learner};
@@ -15,6 +15,11 @@ impl Peer {
     ) {
         let outcome = match result {
             Ok(outcome) => outcome,
+            // ZOOKEEPER-4882 kept the tree, and went on.
+            Err(error) if self.config.museum.on(Exhibit::MemoryAheadOfDisk) => {
+                self.on_log.remove(&ticket);
+                return self.become_looking(now, error.to_string());
+            }
             // PE-1: whatever could not be written, we no longer know what the disk holds.
             Err(error) => {
                 let (exit_code, why) = (error.exit_code(), error.to_string());

@@ -24,7 +24,7 @@ use super::recovery::recover;
 use super::snapshot_writer::SnapshotWriter;
 use super::truncate::{begin_anew, truncate};
 use super::{Loaded, LogRequest, Outcome, SnapshotRequest, StorageOptions, Ticket};
-use crate::base::Stamp;
+use crate::base::{Exhibit, Stamp};
 use crate::jute::txn::Proposal;
 use crate::runtime::{Lane, LaneId, Purpose, Runtime};
 
@@ -72,7 +72,9 @@ pub async fn run_log<R: Runtime>(
                 result.map(|_| ())
             }
         };
-        stopped = result.err().filter(|error| !error.is_refusal()).map(stop);
+        // ZOOKEEPER-4882: the log works again, without what it failed to take.
+        let goes_on = log.options.museum.on(Exhibit::MemoryAheadOfDisk);
+        stopped = result.err().filter(|error| !error.is_refusal() && !goes_on).map(stop);
     }
     // A clean end: the guard covers all that was appended. Nobody is left to hear of a failure,
     // and an old guard claims less, which is safe.

@@ -47,6 +47,31 @@ struct State {
 struct Content {
     now: Vec<u8>,
     durable: Vec<u8>,
+    /// Bytes that a failed sync has marked clean: none saves them until they are written again.
+    dropped: BTreeSet<usize>,
+}
+
+impl Content {
+    fn save(&mut self) {
+        let old = std::mem::replace(&mut self.durable, self.now.clone());
+        for at in &self.dropped {
+            if let Some(byte) = self.durable.get_mut(*at) {
+                *byte = old.get(*at).copied().unwrap_or(0);
+            }
+        }
+    }
+
+    fn drop_dirty(&mut self) {
+        let changed = |at: &usize| self.durable.get(*at) != self.now.get(*at);
+        let changed: Vec<usize> = (0..self.now.len()).filter(changed).collect();
+        self.dropped.extend(changed);
+    }
+
+    fn write(&mut self, offset: u64, data: &[u8]) {
+        write(&mut self.now, offset, data);
+        let written = offset as usize..offset as usize + data.len();
+        self.dropped.retain(|at| !written.contains(at));
+    }
 }
 
 #[derive(Clone, Default)]
@@ -58,7 +83,11 @@ impl FakeDisk {
         let mut state = self.0.borrow_mut();
         let path = path.as_ref().to_path_buf();
         state.dirs.extend(path.ancestors().skip(1).map(Path::to_path_buf));
-        let id = state.new_file(Content { now: content.to_vec(), durable: content.to_vec() });
+        let id = state.new_file(Content {
+            now: content.to_vec(),
+            durable: content.to_vec(),
+            dropped: BTreeSet::new(),
+        });
         state.names.insert(path.clone(), id);
         state.durable_names.insert(path, id);
     }
@@ -87,6 +116,11 @@ impl FakeDisk {
     /// From now on an operation whose line begins so fails.
     pub(super) fn fail(&self, line: &str) {
         self.0.borrow_mut().fail = Some(line.into());
+    }
+
+    /// Nothing fails any more.
+    pub(super) fn mend(&self) {
+        self.0.borrow_mut().fail = None;
     }
 
     /// After so many more operations every one fails and changes nothing.
@@ -268,12 +302,12 @@ impl File for FakeFile {
 
     async fn write_at(&mut self, offset: u64, data: Bytes) -> io::Result<()> {
         let line = format!("write {} {offset}+{}", self.name, data.len());
-        self.change(line, |content| write(&mut content.now, offset, &data))
+        self.change(line, |content| content.write(offset, &data))
     }
 
     async fn write_zeros_at(&mut self, offset: u64, len: u64) -> io::Result<()> {
         let line = format!("zeros {} {offset}+{len}", self.name);
-        self.change(line, |content| write(&mut content.now, offset, &vec![0; len as usize]))
+        self.change(line, |content| content.write(offset, &vec![0; len as usize]))
     }
 
     async fn set_len(&mut self, len: u64) -> io::Result<()> {
@@ -283,7 +317,12 @@ impl File for FakeFile {
 
     async fn sync(&mut self) -> io::Result<()> {
         let line = format!("sync {}", self.name);
-        self.change(line, |content| content.durable = content.now.clone())
+        let outcome = self.change(line, Content::save);
+        if outcome.as_ref().is_err_and(|error| error.to_string() == "injected") {
+            let mut state = self.disk.0.borrow_mut();
+            state.files.get_mut(&self.id).expect("open files exist").drop_dirty();
+        }
+        outcome
     }
 }
 

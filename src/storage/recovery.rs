@@ -13,7 +13,8 @@
 //! - S-17 a transaction behind the snapshot follows its predecessor: the next zxid, or the first of a
 //!   later epoch. A hole is refused, never skipped (ZOOKEEPER-2325).
 //! - S-12 what is told was synced first: a process that dies leaves records in the page cache that
-//!   a power failure could still take, after this server has voted with them.
+//!   a power failure could still take, after this server has voted with them. Synced means written
+//!   again and then synced, for the part of the log that no successful sync is known to cover.
 //! - A log without a valid snapshot is refused: it may begin anywhere.
 //!
 //! Not here: applying transactions (`database`).
@@ -38,6 +39,8 @@ use crate::runtime::{File, Lane, OpenMode};
 
 /// Snapshots tried before the search is given up.
 const SNAPSHOTS_TRIED_MAX: usize = 100;
+/// Bytes of a log written again at once.
+const REWRITTEN_BYTES: u64 = 1024 * 1024;
 
 /// Reads a data directory as a start does: repairs torn tails and removes leftovers.
 pub async fn load<L: Lane>(options: &StorageOptions, lane: L) -> Result<Loaded, StorageError> {
@@ -318,7 +321,9 @@ impl<L: Lane> Replay<'_, L> {
         loop {
             match scan.next().await? {
                 Step::Record { offset, proposal } => self.take(&scan, offset, proposal)?,
-                Step::End { offset, fault } => return self.end(scan, offset, fault, bound).await,
+                Step::End { offset, fault } => {
+                    return self.end(scan, offset, fault, bound, newest).await;
+                }
             }
         }
     }
@@ -330,6 +335,7 @@ impl<L: Lane> Replay<'_, L> {
         offset: u64,
         fault: Option<RecordFault>,
         bound: Option<u64>,
+        newest: bool,
     ) -> Result<Option<u64>, StorageError> {
         let path = scan.path().to_path_buf();
         let len = scan.len();
@@ -343,6 +349,9 @@ impl<L: Lane> Replay<'_, L> {
             _ => {}
         }
         let mut file = scan.into_file();
+        if bound.is_some() || newest {
+            rewrite(&mut file, bound.unwrap_or(0), offset).await.when("rewriting", &path)?;
+        }
         if let Some(fault) = fault {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             if bound.is_some() {
@@ -409,6 +418,23 @@ impl<L: Lane> Replay<'_, L> {
         self.notes.push(format!("{name} was created but never written, and is removed"));
         Ok(())
     }
+}
+
+/// Writes what was just read once more. A sync that failed before this start has left pages that
+/// read well, count as clean, and are not on the disk: the next sync would succeed without them.
+async fn rewrite<F: File>(file: &mut F, from: u64, to: u64) -> std::io::Result<()> {
+    let mut at = from;
+    while at < to {
+        let wanted = (to - at).min(REWRITTEN_BYTES);
+        let piece = file.read_at(at, wanted as usize).await?;
+        if piece.is_empty() {
+            break;
+        }
+        let len = piece.len() as u64;
+        file.write_at(at, piece).await?;
+        at += len;
+    }
+    Ok(())
 }
 
 fn not_a_log(file: PathBuf, head: Head) -> StorageError {

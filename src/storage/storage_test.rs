@@ -261,6 +261,17 @@ fn a_failed_sync_fails_its_whole_batch_and_everything_after_it() {
 }
 
 #[test]
+fn what_a_failed_sync_left_readable_is_durable_once_a_start_has_read_it() {
+    let disk = disk_with(&[0]);
+    disk.fail("sync log.1");
+    log_run(&disk, vec![LogRequest::Load, append(1)]);
+    disk.mend();
+    assert_eq!(zxids(&loaded(&disk).txns), [1], "it is in the page cache");
+    disk.crash();
+    assert_eq!(zxids(&loaded(&disk).txns), [1], "the start voted with it");
+}
+
+#[test]
 fn a_request_before_load_is_refused_and_the_driver_goes_on() {
     let done = log_run(&disk_with(&[0]), vec![append(1), LogRequest::Load, append(1)]);
     assert_eq!(done[0].2, Err(StorageError::NotLoaded));

@@ -37,6 +37,12 @@ pub enum Event {
     /// The process is gone, by a kill, a power loss or its own halt.
     Died,
     Wiped,
+    /// A copy of its disk was put aside.
+    DiskSaved,
+    /// Its disk is the copy put aside, or a copy of another server's.
+    DiskPut {
+        from: Option<ServerId>,
+    },
     Paused,
     Resumed,
     /// The laboratory has recovered a copy of this server's disk, as a start would now.
@@ -211,6 +217,8 @@ pub struct Ghost {
     pub firm: Zxid,
     /// Per epoch: how far each voter's log was durable while that was its only epoch.
     held: BTreeMap<Epoch, BTreeMap<ServerId, Zxid>>,
+    /// What is known of the copies of disks that were put aside.
+    images: BTreeMap<ServerId, ServerGhost>,
 }
 
 impl Ghost {
@@ -227,6 +235,7 @@ impl Ghost {
             snapshots_sent: BTreeMap::new(),
             firm: Zxid::ZERO,
             held: BTreeMap::new(),
+            images: BTreeMap::new(),
         };
         for server in ensemble.servers() {
             ghost.servers.insert(server, ServerGhost::default());
@@ -297,16 +306,44 @@ impl Ghost {
             }
             Event::Wiped => {
                 let uninitialised = !self.ensemble.autocreate;
-                *server = ServerGhost { uninitialised, ..ServerGhost::default() };
-                for held in self.held.values_mut() {
-                    held.remove(&fact.server);
+                let empty = ServerGhost { uninitialised, ..ServerGhost::default() };
+                self.replace_disk(fact.server, &empty);
+            }
+            Event::DiskSaved => {
+                let image = server.clone();
+                self.images.insert(fact.server, image);
+            }
+            Event::DiskPut { from } => {
+                let image = match from {
+                    Some(from) => self.servers.get(from),
+                    None => self.images.get(&fact.server),
+                };
+                if let Some(image) = image.cloned() {
+                    self.replace_disk(fact.server, &image);
                 }
-                self.give_up_what_is_not_held();
             }
             Event::Paused => server.paused = true,
             Event::Resumed => server.paused = false,
             Event::Rebuilt(_) => {}
         }
+    }
+
+    /// The server's disk is another one: what it held no longer counts.
+    fn replace_disk(&mut self, id: ServerId, image: &ServerGhost) {
+        let server = ServerGhost {
+            log: image.log.clone(),
+            durable: image.durable,
+            snapshot: image.snapshot,
+            accepted: image.accepted,
+            current: image.current,
+            uninitialised: image.uninitialised,
+            ..ServerGhost::default()
+        };
+        self.servers.insert(id, server);
+        for held in self.held.values_mut() {
+            held.remove(&id);
+        }
+        self.give_up_what_is_not_held();
     }
 
     fn advance_note(&mut self, at: Stamp, id: ServerId, note: &Note) {

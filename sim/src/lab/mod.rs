@@ -1,6 +1,7 @@
 //! One run of one case: a world, servers, clients, the timeline, the checkers, a verdict.
 //!
 //! - `disk.rs`      what a scenario wants on the disks, as the files Apache would have written
+//! - `disk_deeds.rs` what a timeline does to them
 //! - `recorder.rs`  everything servers and frames say, in one order; the trace and its hash
 //! - `stage.rs`     actions and triggers of a timeline, done to the world
 //! - `run.rs`       from the first start to the verdict, liveness included
@@ -21,6 +22,7 @@
 
 pub mod child;
 mod disk;
+mod disk_deeds;
 pub mod export;
 pub mod fingerprint;
 pub mod hunt;

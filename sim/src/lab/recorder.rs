@@ -24,6 +24,8 @@ pub(super) type Fire = Box<dyn FnOnce(&World, Stamp)>;
 struct Armed {
     from: Stamp,
     trigger: Trigger,
+    /// How often it was met; only effects are counted.
+    met: u32,
     fire: Fire,
 }
 
@@ -152,7 +154,7 @@ impl Recorder {
 
     /// Waits for an event that a server tells of, from a moment on.
     pub(super) fn arm(&self, from: Stamp, trigger: Trigger, fire: Fire) {
-        self.armed.borrow_mut().push(Armed { from, trigger, fire });
+        self.armed.borrow_mut().push(Armed { from, trigger, met: 0, fire });
     }
 
     /// Whenever a server says that its disk holds a whole history, this looks.
@@ -234,6 +236,29 @@ impl Recorder {
         }
     }
 
+    /// Fires what waited for this effect so that it happens behind it, and before the process hears
+    /// that it is done: to a process, inputs of the stamp of its death still come.
+    fn fire_effect(&self, at: Stamp, by: ServerId, saved: &[String]) {
+        let Some(world) = self.world.borrow().clone() else { return };
+        let just_before = Stamp(at.0.saturating_sub(1));
+        let mut armed = self.armed.borrow_mut();
+        let mut n = 0;
+        while n < armed.len() {
+            let one = &mut armed[n];
+            one.met += u32::from(one.from <= at && is_effect(&one.trigger, at, by, saved));
+            let wanted = match one.trigger {
+                Trigger::Effect { count, .. } => count,
+                _ => u32::MAX,
+            };
+            if one.met >= wanted {
+                let fire = armed.remove(n).fire;
+                world.at(just_before, move |world| fire(world, at));
+            } else {
+                n += 1;
+            }
+        }
+    }
+
     fn ended(&self, at: Stamp, server: ServerId, n: u64, id: &str, words: String) {
         self.say(at, server.0, 1, n, What::Line(words.clone()));
         let violation = Violation { id: id.to_owned(), words, at, servers: vec![server] };
@@ -271,6 +296,12 @@ fn promises(note: &Note) -> bool {
     matches!(note, Note::AckSent { kind: AckKind::NewLeader, .. } | Note::Established { .. })
 }
 
+fn is_effect(trigger: &Trigger, at: Stamp, by: ServerId, saved: &[String]) -> bool {
+    let Trigger::Effect { server, file, before, .. } = trigger else { return false };
+    let named = |name: &String| file.as_ref().is_none_or(|file| name.starts_with(file));
+    by == *server && saved.iter().any(named) && before.is_none_or(|before| at < Stamp(0) + before)
+}
+
 impl Said {
     fn write(&self, out: &mut String) {
         let _ = match &self.what {
@@ -300,6 +331,12 @@ impl Observer for Recorder {
 
     fn halted(&self, at: Stamp, server: ServerId, n: u64, halt: &Halt) {
         let words = format!("the process ended itself with code {}: {}", halt.exit_code, halt.why);
+        let world = self.world.borrow().clone();
+        if world.is_some_and(|world| world.disk_explains(server, halt)) {
+            // What a server must do whose disk the story has made fail.
+            self.say(at, server.0, 1, n, What::Line(words));
+            return self.lab(at, server, Event::Died);
+        }
         self.ended(at, server, n, "halt", words);
     }
 
@@ -334,7 +371,8 @@ impl Observer for Recorder {
         }
     }
 
-    fn sync_ended(&self, at: Stamp, server: ServerId, n: u64, failed: bool) {
+    fn sync_ended(&self, at: Stamp, server: ServerId, n: u64, failed: bool, saved: &[String]) {
+        self.fire_effect(at, server, saved);
         if self.tape.is_some() {
             self.say(at, server.0, 0, n, What::Taped(Taped::SyncEnded { n, failed }));
         }

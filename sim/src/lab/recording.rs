@@ -180,6 +180,10 @@ pub enum Life {
     Wiped,
     Paused,
     Resumed,
+    /// A copy of its disk was put aside.
+    DiskSaved,
+    /// Its disk became that copy, or one of another server's.
+    DiskPut,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

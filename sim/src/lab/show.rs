@@ -65,6 +65,8 @@ impl fmt::Display for Life {
             Life::Wiped => "wiped",
             Life::Paused => "paused",
             Life::Resumed => "resumed",
+            Life::DiskSaved => "disk saved",
+            Life::DiskPut => "disk replaced",
         })
     }
 }

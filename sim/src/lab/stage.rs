@@ -9,12 +9,13 @@ use quorate::base::{Museum, ServerId, Stamp};
 use quorate::config::{LearnerType, ServerConfig, ServerSpec};
 use quorate::runtime::{HostPort, LabelKind, Runtime};
 
+use super::disk_deeds::Disks;
 use super::recorder::Recorder;
 use super::run::RunOptions;
 use crate::checkers::Event;
 use crate::draw::Draws;
 use crate::scenario::{
-    Action, ClientAct, Expectation, Line, Links, Plane, Scenario, Trigger, When,
+    Action, ClientAct, DiskDeed, Expectation, Line, Links, Plane, Scenario, Trigger, When,
 };
 use crate::workload::{Client, History, Op, Script, Source};
 use crate::world::{
@@ -41,6 +42,7 @@ struct Inner {
     history: Rc<RefCell<History>>,
     checkpoints: RefCell<Vec<Checkpoint>>,
     holds: RefCell<Vec<(LabelKind, ServerId, ServerId, HoldId)>>,
+    disks: Disks,
     scripts: RefCell<BTreeMap<String, Rc<Script>>>,
     clients: RefCell<Vec<String>>,
     /// Until when the story lasts; later actions are not done any more.
@@ -75,6 +77,7 @@ impl Stage {
             history,
             checkpoints: RefCell::default(),
             holds: RefCell::default(),
+            disks: Disks::default(),
             scripts: RefCell::default(),
             clients: RefCell::default(),
             curtain: Cell::new(curtain),
@@ -205,6 +208,10 @@ impl Stage {
                     stage.0.recorder.lab(world.now(), server, Event::Wiped);
                 });
             }),
+            Action::Disk { deed, servers } => self.disk(world, at, deed, servers),
+            Action::Look(servers) => each(servers, |server| {
+                world.reset_connections(&host(server), WorldPlane::Quorum);
+            }),
             Action::Cut(links) => self.each_link(links, |a, b, plane| world.cut(a, b, plane)),
             Action::Heal(None) => self.mend(world),
             Action::Heal(Some(links)) => {
@@ -258,6 +265,19 @@ impl Stage {
         }
     }
 
+    fn disk(&self, world: &World, at: Stamp, deed: &DiskDeed, servers: &[ServerId]) {
+        let stopped = Disks::stops(deed, servers);
+        if stopped.is_empty() {
+            return self.0.disks.act(world, &self.0.recorder, at, deed, servers);
+        }
+        each(&stopped, |server| self.end(world, at, server, CrashMode::Kill));
+        let (stage, deed, servers) = (self.clone(), deed.clone(), servers.to_vec());
+        // A moment later, when the process is certainly gone.
+        world.at(at + Duration::from_millis(1), move |world| {
+            stage.0.disks.put(world, &stage.0.recorder, &deed, &servers);
+        });
+    }
+
     fn resume(&self, world: &World, at: Stamp, server: ServerId) {
         world.resume(server);
         self.0.recorder.lab(at, server, Event::Resumed);
@@ -307,6 +327,7 @@ impl Stage {
         for server in servers {
             world.release_fsync(server);
             world.set_fsync_latency(server, low, high);
+            self.0.disks.heal(world, server);
             world.set_clock_rate(server, RATE_ONE);
             if world.is_paused(server) {
                 self.resume(world, at, server);

@@ -211,6 +211,8 @@ fn life(event: &FactEvent) -> Life {
         FactEvent::Started | FactEvent::Note(_) | FactEvent::Rebuilt(_) => Life::Started,
         FactEvent::Died => Life::Died,
         FactEvent::Wiped => Life::Wiped,
+        FactEvent::DiskSaved => Life::DiskSaved,
+        FactEvent::DiskPut { .. } => Life::DiskPut,
         FactEvent::Paused => Life::Paused,
         FactEvent::Resumed => Life::Resumed,
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use quorate::base::{Epoch, RoleName, ServerId, SyncMode, Zxid};
 use quorate::runtime::LabelKind;
 
+use super::disk_deeds::DiskDeed;
 use super::lexer::show_duration;
 use super::links::Links;
 
@@ -40,6 +41,9 @@ pub enum Trigger {
     Established { server: ServerId },
     /// The server's own election ended.
     Elected { server: ServerId },
+    /// The `count`-th sync of this server that made something durable: of a file whose name begins
+    /// so, or of a directory in which such a name changed. Not after `before`.
+    Effect { server: ServerId, file: Option<String>, count: u32, before: Option<Duration> },
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -53,6 +57,12 @@ pub enum Action {
     Resume(Vec<ServerId>),
     /// Removes every file of a server that does not run.
     Wipe(Vec<ServerId>),
+    Disk {
+        deed: DiskDeed,
+        servers: Vec<ServerId>,
+    },
+    /// Resets every connection of the quorum port: the role ends, the process lives.
+    Look(Vec<ServerId>),
     Cut(Links),
     /// Mends these links, or the whole network with every delay and hold.
     Heal(Option<Links>),
@@ -102,6 +112,8 @@ impl Action {
             | Action::Pause(servers)
             | Action::Resume(servers)
             | Action::Wipe(servers)
+            | Action::Disk { servers, .. }
+            | Action::Look(servers)
             | Action::HoldFsync(servers)
             | Action::ReleaseFsync(servers)
             | Action::SlowFsync { servers, .. }
@@ -249,6 +261,19 @@ impl fmt::Display for Trigger {
             Trigger::Role { server, role } => write!(f, "{server} role {}", role_word(*role)),
             Trigger::Established { server } => write!(f, "{server} established"),
             Trigger::Elected { server } => write!(f, "{server} elected"),
+            Trigger::Effect { server, file, count, before } => {
+                write!(f, "{server} effect")?;
+                if let Some(file) = file {
+                    write!(f, " {file}")?;
+                }
+                if *count > 1 {
+                    write!(f, " {count}")?;
+                }
+                match before {
+                    Some(before) => write!(f, " before {}", show_duration(*before)),
+                    None => Ok(()),
+                }
+            }
         }
     }
 }
@@ -262,6 +287,8 @@ impl fmt::Display for Action {
             Action::Pause(s) => write!(f, "pause {}", List(s)),
             Action::Resume(s) => write!(f, "resume {}", List(s)),
             Action::Wipe(s) => write!(f, "wipe {}", List(s)),
+            Action::Disk { deed, servers } => deed.write(f, &List(servers).to_string()),
+            Action::Look(s) => write!(f, "look {}", List(s)),
             Action::Cut(links) => write!(f, "cut {links}"),
             Action::Heal(None) => f.write_str("heal"),
             Action::Heal(Some(links)) => write!(f, "heal {links}"),

@@ -50,7 +50,9 @@ impl Chaos {
         let mut lines = Vec::new();
         let mut number = 0;
         for fault in &faults {
-            if let Some(plot) = super::plots::plot(&draws, ensemble, fault) {
+            let plot = super::plots::plot(&draws, ensemble, fault)
+                .or_else(|| super::chaos_stories::story(&draws, ensemble, fault));
+            if let Some(plot) = plot {
                 number += 1;
                 lines.extend(plot.into_iter().map(|line| Line { fault: Some(number), ..line }));
                 continue;

@@ -15,7 +15,7 @@ use super::frame::{self, Frame};
 use super::lexer::{Mistake, duration, duration_range, zxid};
 use super::mix::{MIX_WORDS, Mix};
 use super::timeline::Names;
-use super::{DiskContent, Ensemble, Scenario, Workload};
+use super::{DiskContent, DiskDeed, Ensemble, Scenario, Workload};
 
 type Text = Spanned<String>;
 
@@ -166,7 +166,7 @@ impl Compiler<'_> {
         Ok(lines)
     }
 
-    /// A client connects before it does anything, and once.
+    /// A client connects before it does anything, and once; a disk is saved before it is restored.
     fn knows_clients(
         &self,
         text: &Text,
@@ -184,6 +184,19 @@ impl Compiler<'_> {
                 return if is_new { Ok(()) } else { Err(twice()) };
             }
             Action::Client { name, .. } if !clients.contains(name) => return Err(unknown(name)),
+            // Names of clients hold no blank.
+            Action::Disk { deed: DiskDeed::Save, servers } => {
+                clients.extend(servers.iter().map(|server| format!("disk {server}")));
+            }
+            Action::Disk { deed: DiskDeed::Restore, servers } => {
+                for server in servers {
+                    if !clients.contains(&format!("disk {server}")) {
+                        let at = text.get_ref().find("restore-disk").unwrap_or(0);
+                        let words = format!("no line above says `save-disk {server}`");
+                        return Err(self.wrong(text, at, words));
+                    }
+                }
+            }
             Action::Expect(clauses) => {
                 for clause in clauses {
                     if let Expectation::Client { name, .. } = clause
@@ -377,6 +390,14 @@ impl Compiler<'_> {
                 ("ambush", frame.ambush),
                 ("coup", frame.coup),
                 ("stall", frame.stall),
+                ("fail_write", frame.fail_write),
+                ("fail_fsync", frame.fail_fsync),
+                ("fail_read", frame.fail_read),
+                ("full_disk", frame.full_disk),
+                ("crash_point", frame.crash_point),
+                ("look", frame.look),
+                ("delay", frame.delay),
+                ("hold", frame.hold),
             ],
             bursts: frame.bursts.clamp(0.0, 1.0),
         })

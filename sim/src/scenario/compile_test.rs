@@ -229,3 +229,46 @@ fn only_what_can_be_strict_may_be() {
     assert_eq!(scenario.strict, ["C-3"]);
     assert!(parse(&format!("strict = [\"C-4\"]\n{THREE}")).is_err());
 }
+
+#[test]
+fn a_disk_is_saved_before_it_is_put_back() {
+    let line = |text: &str| format!("{THREE}timeline = [\"1s  {text}\"]\n");
+    assert!(parse(&line("save-disk 1 2; restore-disk 2")).is_ok());
+    let error = refused(&line("save-disk 1; restore-disk 2"));
+    assert!(error.message.contains("no line above says `save-disk 2`"), "{error}");
+}
+
+#[test]
+fn faults_of_disks_and_links_move_no_other_and_end_with_a_start() {
+    let all = "[chaos]\nuntil = \"60s\"\ncrash = 20.0\ncut = 20.0\nhold_fsync = 20.0\n";
+    let more = "fail_write = 20.0\nfail_fsync = 20.0\nfail_read = 20.0\nfull_disk = 20.0\n\
+                crash_point = 20.0\nlook = 20.0\ndelay = 20.0\nhold = 20.0\n";
+    let lines = |text: &str, seed| {
+        let scenario = parse(&format!("duration = \"60s\"\n{THREE}{text}")).expect("a scenario");
+        let lines = scenario.chaos.expect("it has chaos").lines(seed, &scenario.ensemble);
+        lines.into_iter().map(|line| line.to_string()).collect::<Vec<String>>()
+    };
+    let mut kinds = std::collections::BTreeSet::new();
+    for seed in 1..20 {
+        let (old, new) = (lines(all, seed), lines(&format!("{all}{more}"), seed));
+        let mut rest = new.iter();
+        for line in &old {
+            assert!(rest.any(|other| other == line), "seed {seed} has lost `{line}`");
+        }
+        let count = |what: &str| new.iter().filter(|line| line.contains(what)).count();
+        let failing = count("fail-") + count("fill-disk") + count("effect");
+        assert_eq!(count("start"), failing + count("  crash") - count("effect"), "seed {seed}");
+        assert_eq!(count("fail-"), count("mend-disk"));
+        assert_eq!(count("fill-disk"), count("free-disk"));
+        for what in ["fail-write", "fail-fsync", "fail-read", "fill", "effect", "look", "delay"] {
+            kinds.extend((count(what) > 0).then_some(what));
+        }
+        kinds.extend((count(" hold ") > 0).then_some("hold"));
+        let names = crate::scenario::timeline::Names {
+            servers: (1..=3).map(ServerId).collect(),
+            variable: None,
+        };
+        assert!(new.iter().all(|line| names.line(line).is_ok()), "{new:?}");
+    }
+    assert_eq!(kinds.len(), 8, "{kinds:?}");
+}

@@ -139,6 +139,22 @@ pub(super) struct Chaos {
     /// A share of the seeds.
     #[serde(default)]
     pub(super) bursts: f64,
+    #[serde(default)]
+    pub(super) fail_write: f64,
+    #[serde(default)]
+    pub(super) fail_fsync: f64,
+    #[serde(default)]
+    pub(super) fail_read: f64,
+    #[serde(default)]
+    pub(super) full_disk: f64,
+    #[serde(default)]
+    pub(super) crash_point: f64,
+    #[serde(default)]
+    pub(super) look: f64,
+    #[serde(default)]
+    pub(super) delay: f64,
+    #[serde(default)]
+    pub(super) hold: f64,
 }
 
 #[derive(Debug, Deserialize)]

@@ -11,7 +11,9 @@
 pub mod action;
 mod cases;
 pub mod chaos;
+mod chaos_stories;
 mod compile;
+pub mod disk_deeds;
 mod ensemble;
 pub mod error;
 mod frame;
@@ -25,6 +27,7 @@ pub mod timeline;
 
 pub use action::{Action, ClientAct, ClientState, Expectation, Line, Trigger, When};
 pub use cases::Case;
+pub use disk_deeds::DiskDeed;
 pub use error::{FileError, Source};
 pub use links::{Links, Plane};
 

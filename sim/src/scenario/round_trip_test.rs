@@ -10,9 +10,11 @@ use quorate::runtime::LabelKind;
 
 use super::Names;
 use crate::scenario::action::{KINDS, ROLES};
+use crate::scenario::disk_deeds::FILES;
 use crate::scenario::{
-    Action, ClientAct, ClientState, Expectation, Line, Links, Plane, Trigger, When,
+    Action, ClientAct, ClientState, DiskDeed, Expectation, Line, Links, Plane, Trigger, When,
 };
+use crate::world::Unsynced;
 
 fn server() -> impl Strategy<Value = ServerId> {
     (1i64..=5).prop_map(ServerId)
@@ -104,6 +106,28 @@ fn expectation() -> impl Strategy<Value = Expectation> {
     ]
 }
 
+fn file() -> impl Strategy<Value = String> {
+    (select(FILES.to_vec()), prop_oneof![Just(""), Just(".1000000a")])
+        .prop_map(|(name, zxid)| format!("{name}{zxid}"))
+}
+
+fn deed() -> impl Strategy<Value = DiskDeed> {
+    let policies = vec![Unsynced::Drawn, Unsynced::Lost, Unsynced::Kept, Unsynced::Torn];
+    prop_oneof![
+        Just(DiskDeed::FailWrite),
+        Just(DiskDeed::FailFsync),
+        Just(DiskDeed::FailRead),
+        Just(DiskDeed::Fill),
+        Just(DiskDeed::Free),
+        Just(DiskDeed::Mend),
+        Just(DiskDeed::LieFsync),
+        Just(DiskDeed::Save),
+        Just(DiskDeed::Restore),
+        file().prop_map(DiskDeed::Rot),
+        select(policies).prop_map(DiskDeed::Unsynced),
+    ]
+}
+
 fn action() -> impl Strategy<Value = Action> {
     let some_kind = || prop_oneof![Just(None), kind().prop_map(Some)];
     prop_oneof![
@@ -113,6 +137,10 @@ fn action() -> impl Strategy<Value = Action> {
         servers().prop_map(Action::Pause),
         servers().prop_map(Action::Resume),
         servers().prop_map(Action::Wipe),
+        servers().prop_map(Action::Look),
+        (deed(), servers()).prop_map(|(deed, servers)| Action::Disk { deed, servers }),
+        (server(), server())
+            .prop_map(|(from, to)| Action::Disk { deed: DiskDeed::Clone, servers: vec![from, to] }),
         links().prop_map(Action::Cut),
         Just(Action::Heal(None)),
         links().prop_map(|links| Action::Heal(Some(links))),
@@ -139,6 +167,7 @@ fn trigger() -> impl Strategy<Value = Trigger> {
     let role = select(ROLES.map(|(_, role)| role).to_vec());
     let to = prop_oneof![Just(None), server().prop_map(Some)];
     let some_zxid = prop_oneof![Just(None), zxid().prop_map(Some)];
+    let before = prop_oneof![Just(None), time().prop_map(Some)];
     prop_oneof![
         (server(), kind(), to, some_zxid).prop_map(|(from, kind, to, zxid)| Trigger::Sends {
             from,
@@ -150,6 +179,9 @@ fn trigger() -> impl Strategy<Value = Trigger> {
         (server(), role).prop_map(|(server, role)| Trigger::Role { server, role }),
         server().prop_map(|server| Trigger::Established { server }),
         server().prop_map(|server| Trigger::Elected { server }),
+        (server(), prop_oneof![Just(None), file().prop_map(Some)], 1u32..9, before).prop_map(
+            |(server, file, count, before)| Trigger::Effect { server, file, count, before }
+        ),
     ]
 }
 

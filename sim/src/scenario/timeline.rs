@@ -8,6 +8,7 @@ use quorate::base::{Epoch, RoleName, ServerId, SyncMode, Zxid};
 use super::action::{
     Action, ClientAct, ClientState, Expectation, KINDS, Line, ROLES, Trigger, When,
 };
+use super::disk_deeds::{self, DiskDeed};
 use super::error::unknown_word;
 use super::lexer::{Mistake, Words, duration, zxid};
 use super::links::{Links, Plane, directed, show};
@@ -20,7 +21,7 @@ pub struct Names {
     pub variable: Option<(String, Duration)>,
 }
 
-const ACTIONS: [&str; 18] = [
+const ACTIONS: [&str; 19] = [
     "start",
     "stop",
     "crash",
@@ -28,6 +29,7 @@ const ACTIONS: [&str; 18] = [
     "pause",
     "resume",
     "wipe",
+    "look",
     "cut",
     "heal",
     "delay",
@@ -96,7 +98,7 @@ impl Names {
 
     fn trigger(&self, words: &mut Words<'_>) -> Result<Trigger, Mistake> {
         let server = self.server(words)?;
-        const EVENTS: [&str; 5] = ["sends", "durable", "role", "established", "elected"];
+        const EVENTS: [&str; 6] = ["sends", "durable", "role", "established", "elected", "effect"];
         match words.peek() {
             Some("sends") => {
                 words.take_next();
@@ -124,9 +126,27 @@ impl Names {
                 words.take_next();
                 Ok(Trigger::Elected { server })
             }
+            Some("effect") => {
+                words.take_next();
+                self.effect(server, words)
+            }
             Some(word) => Err(Mistake::new(words.at(), unknown_word("event", word, &EVENTS))),
             None => Err(words.expected("what the server does: sends, durable, role, ...")),
         }
+    }
+
+    /// `[FILE] [COUNT] [before TIME]`
+    fn effect(&self, server: ServerId, words: &mut Words<'_>) -> Result<Trigger, Mistake> {
+        let file = disk_deeds::a_file(words);
+        let count = words.peek().and_then(|word| word.parse::<u32>().ok());
+        if count.is_some() {
+            words.take_next();
+        }
+        let before = match words.take("before") {
+            true => Some(self.time(words, "a time such as `10s`")?),
+            false => None,
+        };
+        Ok(Trigger::Effect { server, file, count: count.unwrap_or(1).max(1), before })
     }
 
     fn action(&self, words: &mut Words<'_>) -> Result<Action, Mistake> {
@@ -142,6 +162,7 @@ impl Names {
             "pause" => Ok(Action::Pause(self.servers(words)?)),
             "resume" => Ok(Action::Resume(self.servers(words)?)),
             "wipe" => Ok(Action::Wipe(self.servers(words)?)),
+            "look" => Ok(Action::Look(self.servers(words)?)),
             "cut" => Ok(Action::Cut(self.links(words)?)),
             "heal" if ends(words) => Ok(Action::Heal(None)),
             "heal" => Ok(Action::Heal(Some(self.links(words)?))),
@@ -163,7 +184,14 @@ impl Names {
             "clock" => self.clock(words),
             "client" => self.client(words),
             "expect" => self.expect(words),
-            _ => Err(Mistake::new(at, unknown_word("action", word, &ACTIONS))),
+            _ if disk_deeds::WORDS.contains(&word) => {
+                let servers = self.servers(words)?;
+                Ok(Action::Disk { deed: DiskDeed::read(word, &servers, words)?, servers })
+            }
+            _ => {
+                let known = [&ACTIONS[..], &disk_deeds::WORDS[..]].concat();
+                Err(Mistake::new(at, unknown_word("action", word, &known)))
+            }
         }
     }
 

@@ -44,9 +44,10 @@ pub trait Observer {
         let _ = (at, server, n);
     }
 
-    /// It ended. A sync whose process dies before never does.
-    fn sync_ended(&self, at: Stamp, server: ServerId, n: u64, failed: bool) {
-        let _ = (at, server, n, failed);
+    /// It ended; the process has not heard of it yet. `saved`: names of the files whose content, or
+    /// whose names, it made durable. A sync whose process dies before never ends.
+    fn sync_ended(&self, at: Stamp, server: ServerId, n: u64, failed: bool, saved: &[String]) {
+        let _ = (at, server, n, failed, saved);
     }
 }
 

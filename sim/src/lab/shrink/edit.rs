@@ -7,7 +7,9 @@ use quorate::base::ServerId;
 use toml::Value;
 
 use crate::scenario::story::Story;
-use crate::scenario::{Action, ClientAct, Expectation, Line, Links, Plane, Trigger, When};
+use crate::scenario::{
+    Action, ClientAct, DiskDeed, Expectation, Line, Links, Plane, Trigger, When,
+};
 
 /// The time a line happens at, or waits from.
 pub(super) fn when_from(when: &When) -> Duration {
@@ -60,6 +62,7 @@ pub(super) fn action_without(action: &Action, gone: ServerId) -> Option<Action> 
         | Action::Pause(servers)
         | Action::Resume(servers)
         | Action::Wipe(servers)
+        | Action::Look(servers)
         | Action::HoldFsync(servers)
         | Action::ReleaseFsync(servers)
         | Action::SlowFsync { servers, .. }
@@ -68,6 +71,11 @@ pub(super) fn action_without(action: &Action, gone: ServerId) -> Option<Action> 
         | Action::Client { act: ClientAct::Connects(servers), .. } => {
             servers.retain(|server| *server != gone);
             (!servers.is_empty()).then_some(action)
+        }
+        Action::Disk { deed, servers } => {
+            servers.retain(|server| *server != gone);
+            let least = if *deed == DiskDeed::Clone { 2 } else { 1 };
+            (servers.len() >= least).then_some(action)
         }
         Action::Cut(links)
         | Action::Heal(Some(links))
@@ -132,7 +140,8 @@ fn trigger_names(trigger: &Trigger, server: ServerId) -> bool {
         Trigger::Durable { server: by, .. }
         | Trigger::Role { server: by, .. }
         | Trigger::Established { server: by }
-        | Trigger::Elected { server: by } => *by == server,
+        | Trigger::Elected { server: by }
+        | Trigger::Effect { server: by, .. } => *by == server,
     }
 }
 

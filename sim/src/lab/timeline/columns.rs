@@ -324,6 +324,8 @@ fn life_word(life: Life) -> &'static str {
         Life::Wiped => "wiped",
         Life::Paused => "paused",
         Life::Resumed => "resumed",
+        Life::DiskSaved => "disk saved",
+        Life::DiskPut => "disk replaced",
     }
 }
 

@@ -9,12 +9,12 @@ use serde::Serialize;
 use crate::lab::recording::{Event, Recording, What};
 use crate::scenario::action::Action;
 use crate::scenario::timeline::Names;
-use crate::scenario::{Links, Plane};
+use crate::scenario::{DiskDeed, Links, Plane};
 
 /// One thing done, from when to when.
 #[derive(Debug, PartialEq, Serialize)]
 pub(super) struct Fault {
-    /// cut, delay, hold, hold-fsync, slow-fsync, clock, pause; `moment` for everything else.
+    /// cut, delay, hold, hold-fsync, slow-fsync, clock, pause, full-disk; `moment` for everything else.
     pub(super) class: &'static str,
     pub(super) text: String,
     /// The place of its event.
@@ -43,6 +43,7 @@ enum Kind {
     SlowFsync,
     Clock,
     Pause,
+    FullDisk,
 }
 
 impl Kind {
@@ -55,6 +56,7 @@ impl Kind {
             Kind::SlowFsync => "slow-fsync",
             Kind::Clock => "clock",
             Kind::Pause => "pause",
+            Kind::FullDisk => "full-disk",
         }
     }
 
@@ -185,6 +187,10 @@ fn left(action: &Action, open: &Open) -> Left {
                     | Action::Crash(ended)
                     | Action::Wipe(ended),
                     Kind::Pause,
+                )
+                | (
+                    Action::Disk { deed: DiskDeed::Free | DiskDeed::Mend, servers: ended },
+                    Kind::FullDisk,
                 ) => ended,
                 _ => &[],
             };
@@ -230,6 +236,7 @@ fn opened(action: Action) -> Option<Open> {
         Action::SlowFsync { servers: slow, by } if !by.is_zero() => servers(Kind::SlowFsync, slow),
         Action::ClockRate { servers: wrong, rate } if rate != 1.0 => servers(Kind::Clock, wrong),
         Action::Pause(paused) => servers(Kind::Pause, paused),
+        Action::Disk { deed: DiskDeed::Fill, servers: full } => servers(Kind::FullDisk, full),
         _ => None,
     }
 }

@@ -54,6 +54,7 @@ impl Disk {
             self.lose_unsynced(key);
         }
         self.platter.collect();
+        self.failures.forget_process();
     }
 
     /// The machine goes dark without a process on it.

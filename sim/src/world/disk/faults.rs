@@ -39,25 +39,9 @@ impl World {
         }
     }
 
-    /// The next sync (of a file or a directory) that ends fails with EIO; what it covered is
-    /// readable, but no later sync saves it.
-    pub fn fail_next_sync(&self, server: ServerId) {
-        self.server(server).disk.borrow_mut().failing_syncs += 1;
-    }
-
-    /// The next write, creation or change of length fails with EIO.
-    pub fn fail_next_write(&self, server: ServerId) {
-        self.server(server).disk.borrow_mut().failing_writes += 1;
-    }
-
     /// Syncs that begin from now on take this long.
     pub fn set_fsync_latency(&self, server: ServerId, low: Duration, high: Duration) {
         self.server(server).disk.borrow_mut().fsync = (low, high);
-    }
-
-    /// While it is full, writes and creations fail; syncs, truncations and removals work.
-    pub fn set_disk_full(&self, server: ServerId, full: bool) {
-        self.server(server).disk.borrow_mut().full = full;
     }
 
     /// What later power losses of this server do to unsynced writes.
@@ -81,6 +65,26 @@ impl World {
         flip(&mut inode.durable) | flip(&mut inode.cache)
     }
 
+    /// Flips one bit of the newest file whose name begins so, among the bytes up to its last one that
+    /// is not zero. Returns the file's name; None if there is no such byte.
+    pub fn rot(&self, server: ServerId, file: &str, nth: u64) -> Option<String> {
+        let mut found: Vec<(PathBuf, Bytes)> = self.disk_files(server);
+        let name_of =
+            |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
+        found.retain(|(path, _)| {
+            name_of(path).is_some_and(|name| name.starts_with(file) && !name.ends_with(".tmp"))
+        });
+        // Zxids are written in hex without zeros in front: of two the longer is the newer.
+        let (path, content) =
+            found.into_iter().max_by_key(|(path, _)| (path.as_os_str().len(), path.clone()))?;
+        let end = content.iter().rposition(|byte| *byte != 0)? as u64;
+        let key = self.key("rot").with(server.0 as u64).with(nth);
+        self.corrupt(server, &path, key.range(0, end), 1 << key.with(1).range(0, 7));
+        let name = name_of(&path)?;
+        self.server(server).disk.borrow_mut().failures.rotten.push(name.clone());
+        Some(name)
+    }
+
     /// Empties the disk. Open files of a running process are gone too.
     pub fn wipe_disk(&self, server: ServerId) {
         self.restore_disk(server, &DiskImage(Platter::default()));
@@ -101,6 +105,7 @@ impl World {
         disk.platter = image.0.renumbered(above);
         // Numbers never come back: an old handle finds nothing, a sync covers what it covered.
         disk.platter.changes = disk.platter.changes.max(changes);
+        disk.failures.rotten.clear();
     }
 
     pub fn clone_disk(&self, from: ServerId, to: ServerId) {

@@ -160,15 +160,26 @@ impl Inode {
         self.journal.push(Unsaved { n, at, change, dropped: false });
     }
 
-    /// Makes durable what was done up to `begun`, but for what a failed sync dropped.
-    pub(super) fn save(&mut self, begun: Stamp) {
+    /// Makes durable what was done up to `begun`, but for what a failed sync dropped. Whether there
+    /// was something.
+    pub(super) fn save(&mut self, begun: Stamp) -> bool {
+        let before = self.journal.len();
+        let mut written: Vec<(u64, (u64, u64))> = vec![];
         self.journal.retain(|unsaved| {
             let saved = unsaved.at <= begun && !unsaved.dropped;
             if saved {
                 unsaved.change.apply(&mut self.durable);
+                written.push((unsaved.n, unsaved.change.range()));
             }
             !saved
         });
+        // What was dropped and is written again since cannot come back.
+        self.journal.retain(|unsaved| {
+            let (from, to) = unsaved.change.range();
+            let again = |(n, (a, b)): &(u64, (u64, u64))| *n > unsaved.n && *a <= from && to <= *b;
+            !(unsaved.dropped && written.iter().any(again))
+        });
+        self.journal.len() < before
     }
 
     /// A sync failed: the kernel marks the pages clean, and they may never be written.

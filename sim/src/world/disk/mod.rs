@@ -12,9 +12,11 @@
 //! Directories themselves are durable at once, and a rename between two directories is durable
 //! in both: neither occurs in a data directory at work.
 //!
-//! Not here: content (`file`), lanes and handles (`lane`), crashes (`crash`), faults (`faults`).
+//! Not here: content (`file`), lanes and handles (`lane`), crashes (`crash`), errors (`failures`),
+//! other faults (`faults`).
 
 mod crash;
+mod failures;
 mod faults;
 mod file;
 mod lane;
@@ -38,6 +40,7 @@ use quorate::runtime::{DirEntry, OpenMode};
 use super::hub::Event;
 use super::process::Process;
 use super::{Key, World};
+use failures::Failures;
 use file::{Change, Inode};
 
 /// What everything but a sync takes.
@@ -94,6 +97,14 @@ enum NameChange {
 }
 
 impl NameChange {
+    /// The name that is there, or is gone, behind it.
+    fn name(&self) -> &str {
+        match self {
+            NameChange::Link { name, .. } | NameChange::Unlink { name } => name,
+            NameChange::Rename { to, .. } => to,
+        }
+    }
+
     fn apply(&self, names: &mut BTreeMap<String, u64>) {
         match self {
             NameChange::Link { name, inode } => {
@@ -131,14 +142,17 @@ impl Dir {
         self.journal.push(Renaming { n, at, change });
     }
 
-    /// Makes durable what was changed up to `begun`.
-    fn save(&mut self, begun: Stamp) {
+    /// Makes durable what was changed up to `begun`. Returns the names that this changed.
+    fn save(&mut self, begun: Stamp) -> Vec<String> {
+        let mut saved = vec![];
         self.journal.retain(|renaming| {
             if renaming.at <= begun {
                 renaming.change.apply(&mut self.durable);
+                saved.push(renaming.change.name().to_owned());
             }
             renaming.at > begun
         });
+        saved
     }
 }
 
@@ -162,9 +176,9 @@ pub(crate) struct Disk {
     fsync: (Duration, Duration),
     fsync_held: bool,
     held: Vec<u64>,
-    failing_syncs: u32,
-    failing_writes: u32,
-    full: bool,
+    failures: Failures,
+    /// Names of what the sync that was performed last made durable.
+    saved: Vec<String>,
 }
 
 impl Disk {
@@ -179,9 +193,8 @@ impl Disk {
             fsync,
             fsync_held: false,
             held: vec![],
-            failing_syncs: 0,
-            failing_writes: 0,
-            full: false,
+            failures: Failures::default(),
+            saved: vec![],
         }
     }
 
@@ -205,48 +218,24 @@ impl Disk {
     /// The effect, at `at`, of an operation that began at `begun`. A sync covers what was done
     /// before it began.
     fn perform(&mut self, op: &Op, begun: Stamp, at: Stamp) -> io::Result<Done> {
+        let failure = self.failures.meet(op);
         match op {
-            Op::Sync(inode) => return self.sync(*inode, begun),
-            Op::SyncDir(dir) => {
-                self.take_sync_failure()?;
-                self.platter.dir(dir)?.save(begun);
+            Op::Sync(inode) => match failure {
+                Err(_) => self.platter.inode(*inode)?.drop_dirty(begun),
+                Ok(()) if self.failures.lying => {}
+                Ok(()) => self.saved = self.platter.save(*inode, begun)?,
+            },
+            Op::SyncDir(dir) if failure.is_ok() && !self.failures.lying => {
+                self.saved = self.platter.dir(dir)?.save(begun);
                 self.platter.collect();
-                return Ok(Done::Nothing);
             }
-            Op::Change { change, .. } => self.refuse_write(!matches!(change, Change::SetLen(_)))?,
-            Op::Open { mode: OpenMode::Create, .. } => self.refuse_write(true)?,
-            _ => {}
-        }
-        self.platter.perform(op, at)
-    }
-
-    fn sync(&mut self, inode: u64, begun: Stamp) -> io::Result<Done> {
-        let failure = self.take_sync_failure();
-        let inode = self.platter.inode(inode)?;
-        match &failure {
-            Ok(()) => inode.save(begun),
-            Err(_) => inode.drop_dirty(begun),
+            Op::SyncDir(_) => {}
+            _ => {
+                failure?;
+                return self.platter.perform(op, at);
+            }
         }
         failure.map(|()| Done::Nothing)
-    }
-
-    fn take_sync_failure(&mut self) -> io::Result<()> {
-        if self.failing_syncs == 0 {
-            return Ok(());
-        }
-        self.failing_syncs -= 1;
-        Err(io_error())
-    }
-
-    fn refuse_write(&mut self, needs_space: bool) -> io::Result<()> {
-        if self.failing_writes > 0 {
-            self.failing_writes -= 1;
-            return Err(io_error());
-        }
-        match self.full && needs_space {
-            true => Err(io::ErrorKind::StorageFull.into()),
-            false => Ok(()),
-        }
     }
 }
 
@@ -335,6 +324,15 @@ impl Platter {
         self.dirs.get_mut(path).ok_or_else(|| not_found(path))
     }
 
+    /// Makes a file's content durable. Returns its names, if that was something new.
+    fn save(&mut self, id: u64, begun: Stamp) -> io::Result<Vec<String>> {
+        if !self.inode(id)?.save(begun) {
+            return Ok(vec![]);
+        }
+        let names = self.dirs.values().flat_map(|dir| &dir.names);
+        Ok(names.filter(|(_, inode)| **inode == id).map(|(name, _)| name.clone()).collect())
+    }
+
     fn inode(&mut self, id: u64) -> io::Result<&mut Inode> {
         self.inodes.get_mut(&id).ok_or_else(|| io::ErrorKind::NotFound.into())
     }
@@ -369,9 +367,10 @@ impl World {
             return;
         }
         let running = disk.running.remove(&id).expect("it was just seen");
+        disk.saved.clear();
         let outcome = disk.perform(&running.op, running.begins, at);
         if let Some(server) = host.server.filter(|_| running.op.is_sync()) {
-            self.observer().sync_ended(at, server, id, outcome.is_err());
+            self.observer().sync_ended(at, server, id, outcome.is_err(), &disk.saved);
         }
         if running.abandoned {
             if let Ok(Done::Opened(inode)) = outcome {

@@ -106,6 +106,13 @@ impl World {
         self.0.net.borrow_mut().release(self, self.now(), hold.0);
     }
 
+    /// Resets every connection of this host on a plane: both ends learn of it, this one at once.
+    pub fn reset_connections(&self, host: &str, plane: Plane) {
+        let at = self.now();
+        let Some(host) = self.host_named(host) else { return };
+        self.0.net.borrow_mut().reset_connections(self, at, host.id, plane);
+    }
+
     pub fn release_all(&self) {
         let mut net = self.0.net.borrow_mut();
         let holds: Vec<u64> = net.holds.iter().map(|hold| hold.id).collect();
@@ -202,6 +209,19 @@ impl Net {
             for (d, dir) in conn.dirs.iter_mut().enumerate() {
                 if dir.stall == (Stall::Held { hold }) {
                     dir.relaunch(world, at, at + LATENCY_MIN, id, d);
+                }
+            }
+        }
+    }
+
+    fn reset_connections(&mut self, world: &World, at: Stamp, host: usize, plane: Plane) {
+        for id in 0..self.conns.len() {
+            for end in 0..2 {
+                let Some(conn) = &self.conns[id] else { continue };
+                let this = &conn.ends[end];
+                if this.host == host && plane.covers(conn.plane) && !this.gone && !this.closed {
+                    self.send_rst(world, id, 1 - end, at);
+                    self.fail_end(id, end, at, io::ErrorKind::ConnectionReset);
                 }
             }
         }

@@ -264,3 +264,148 @@ fn an_image_rolls_a_disk_back_and_a_wipe_empties_it() {
         assert_eq!(world.disk_files(S1), vec![]);
     });
 }
+
+#[test]
+fn a_read_fails_once_and_a_lying_sync_saves_nothing() {
+    with_world(|world| async move {
+        world.put_file(S1, Path::new(LOG), b"old");
+        world.set_unsynced(S1, Unsynced::Lost);
+        world.fail_next_read(S1);
+        world.lie_about_syncs(S1);
+        let log = Log::new();
+        let seen = log.clone();
+        world.start(S1, move |rt| async move {
+            let lane = rt.disk(LaneId::Log);
+            let mut file = lane.open(Path::new(LOG), OpenMode::Write).await.expect("there");
+            seen.push(file.read_at(0, 3).await.is_ok());
+            seen.push(file.read_at(0, 3).await.is_ok());
+            file.write_at(0, Bytes::from_static(b"new")).await.expect("written");
+            seen.push(file.sync().await.is_ok());
+            std::future::pending::<()>().await;
+        });
+        world.sleep_until(at_ms(500)).await;
+        assert_eq!(log.all(), [false, true, true]);
+        assert_eq!(content(&world, LOG).as_deref(), Some(&b"new"[..]));
+        world.crash(S1, CrashMode::Power);
+        world.sleep_until(at_ms(501)).await;
+        assert_eq!(content(&world, LOG).as_deref(), Some(&b"old"[..]));
+    });
+}
+
+#[test]
+fn what_a_failed_sync_dropped_is_saved_once_it_is_written_again() {
+    for (again, left) in [(false, &b"old"[..]), (true, b"new")] {
+        with_world(move |world| async move {
+            world.put_file(S1, Path::new(LOG), b"old");
+            world.set_unsynced(S1, Unsynced::Lost);
+            world.fail_next_sync(S1);
+            world.start(S1, move |rt| async move {
+                let lane = rt.disk(LaneId::Log);
+                let mut file = lane.open(Path::new(LOG), OpenMode::Write).await.expect("there");
+                file.write_at(0, Bytes::from_static(b"new")).await.expect("written");
+                file.sync().await.expect_err("it fails");
+                if again {
+                    file.write_at(0, Bytes::from_static(b"new")).await.expect("written");
+                }
+                file.sync().await.expect("it ends well");
+                std::future::pending::<()>().await;
+            });
+            world.sleep_until(at_ms(500)).await;
+            world.crash(S1, CrashMode::Power);
+            world.sleep_until(at_ms(501)).await;
+            assert_eq!(content(&world, LOG).as_deref(), Some(left));
+        });
+    }
+}
+
+#[test]
+fn one_bit_rots_of_the_newest_file_of_that_name() {
+    with_world(|world| async move {
+        let newest = "/data/version-2/log.10";
+        for path in [LOG, "/data/version-2/log.9", newest, "/data/version-2/log.100.tmp"] {
+            world.put_file(S1, Path::new(path), b"content, and zeros\0\0\0\0");
+        }
+        let before = world.disk_files(S1);
+        assert_eq!(world.rot(S1, "snapshot", 1), None);
+        assert_eq!(world.rot(S1, "log", 1).as_deref(), Some("log.10"));
+        let after = world.disk_files(S1);
+        let changed: Vec<_> = before.iter().zip(&after).filter(|(a, b)| a != b).collect();
+        let [((path, old), (_, new))] = changed[..] else { panic!("{changed:?}") };
+        assert_eq!(path, Path::new(newest));
+        let bits: u32 = old.iter().zip(new).map(|(a, b)| (a ^ b).count_ones()).sum();
+        assert_eq!(bits, 1);
+        assert!(new.ends_with(&[0; 4]), "{new:?}");
+    });
+}
+
+#[test]
+fn only_a_storage_error_that_the_process_was_given_explains_its_end() {
+    use quorate::runtime::Halt;
+    with_world(|world| async move {
+        world.put_file(S1, Path::new(LOG), b"x");
+        world.start(S1, |rt| async move {
+            let lane = rt.disk(LaneId::Log);
+            let mut file = lane.open(Path::new(LOG), OpenMode::Write).await.expect("there");
+            file.sync().await.expect_err("it fails");
+            std::future::pending::<()>().await;
+        });
+        let eio = io::Error::from_raw_os_error(5).to_string();
+        let halt = |exit_code, why: &str| Halt { exit_code, why: why.to_owned() };
+        let explained = |halt| world.disk_explains(S1, &halt);
+        world.fail_next_sync(S1);
+        assert!(!explained(halt(1, &format!("syncing log.1 failed: {eio}"))), "not given yet");
+        world.sleep_until(at_ms(100)).await;
+        assert!(explained(halt(1, &format!("syncing log.1 failed: {eio}"))));
+        assert!(!explained(halt(13, &format!("syncing log.1 failed: {eio}"))));
+        assert!(!explained(halt(1, "syncing log.1 failed: no storage space")));
+        assert!(!explained(halt(1, "log.1 is damaged at offset 0")));
+        world.rot(S1, "log", 1);
+        assert!(explained(halt(1, "log.1 is damaged at offset 0")));
+        world.crash(S1, CrashMode::Kill);
+        world.sleep_until(at_ms(200)).await;
+        let next = halt(1, &format!("syncing snapshot.0 failed: {eio}"));
+        assert!(!explained(next), "another process was given it");
+    });
+}
+
+/// Ends the process at its first effect, as a trigger does.
+#[derive(Default)]
+struct CrashAtEffect {
+    world: std::cell::RefCell<Option<World>>,
+    saved: std::cell::RefCell<Vec<Vec<String>>>,
+}
+
+impl crate::world::Observer for CrashAtEffect {
+    fn sync_ended(&self, at: Stamp, server: ServerId, _: u64, _: bool, saved: &[String]) {
+        self.saved.borrow_mut().push(saved.to_vec());
+        let Some(world) = self.world.borrow_mut().take() else { return };
+        world.at(Stamp(at.0 - 1), move |world| world.crash(server, CrashMode::Power));
+    }
+}
+
+#[test]
+fn a_crash_at_an_effect_comes_behind_it_and_before_the_process_hears_of_it() {
+    let observer = Rc::new(CrashAtEffect::default());
+    let seen = observer.clone();
+    World::run(1, WorldOptions::default(), observer, MINUTE, |world| async move {
+        world.add_server(S1, ServerPorts::default());
+        world.put_file(S1, Path::new(LOG), b"old");
+        world.set_unsynced(S1, Unsynced::Lost);
+        *seen.world.borrow_mut() = Some(world.clone());
+        let heard = Log::new();
+        let hears = heard.clone();
+        world.start(S1, move |rt| async move {
+            let lane = rt.disk(LaneId::Log);
+            let mut file = lane.open(Path::new(LOG), OpenMode::Write).await.expect("there");
+            file.write_at(0, Bytes::from_static(b"new")).await.expect("written");
+            file.sync().await.expect("synced");
+            hears.push(());
+            std::future::pending::<()>().await;
+        });
+        world.sleep_until(at_ms(100)).await;
+        assert!(!world.is_alive(S1));
+        assert_eq!(content(&world, LOG).as_deref(), Some(&b"new"[..]));
+        assert_eq!(*seen.saved.borrow(), [[String::from("log.1")]]);
+        assert_eq!(heard.all(), []);
+    });
+}

@@ -362,3 +362,29 @@ fn closing_a_listener_refuses_and_half_close_still_reads() {
         assert_eq!(refused.expect_err("closed").kind(), io::ErrorKind::ConnectionRefused);
     });
 }
+
+#[test]
+fn reset_connections_fail_at_once_on_one_side_and_later_on_the_other() {
+    with_world(|world| async move {
+        let log = Log::new();
+        world.start(S1, reading_server(log.clone()));
+        let rt = world.client_runtime("c1");
+        let (_, stream) = connect(&rt, at_ms(10), "s1").await;
+        let mut stream = stream.expect("s1 listens");
+        send(&mut stream, at_ms(20), PING, b"before").await;
+        world.sleep_until(at_ms(40)).await;
+        world.at(at_ms(50), |world| world.reset_connections("s1", Plane::Election));
+        world.at(at_ms(60), |world| world.reset_connections("s1", Plane::Quorum));
+        world.sleep_until(at_ms(59)).await;
+        let [.., Seen::Data(_, data)] = &log.all()[..] else { panic!("{:?}", log.all()) };
+        assert_eq!(data, b"before");
+        let error = stream.read_exact(&mut [0]).await.expect_err("it was reset");
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+        assert!(stream.read_at() > at_ms(60), "{}", stream.read_at());
+        assert!(world.is_alive(S1));
+        let ended = log.last();
+        assert!(!matches!(ended, Some(Seen::Data(..))), "{ended:?}");
+        let (_, again) = connect(&rt, at_ms(100), "s1").await;
+        again.expect("s1 listens");
+    });
+}
