@@ -124,7 +124,8 @@ fn jobs(files: &[PathBuf], seeds: &[u64]) -> Vec<Job> {
 fn every_file_says_what_it_is_about_and_is_read_without_a_mistake() {
     for area in ["election", "split_brain", "disk", "chaos", "museum"] {
         for file in files(area) {
-            let scenario = load(&file);
+            let drawn = load(&file).drawn(1);
+            let scenario = drawn.unwrap_or_else(|mistake| panic!("{mistake}"));
             let name = file.display();
             assert!(!scenario.about.is_empty(), "{name}: about is empty");
             assert!(!scenario.source.is_empty(), "{name}: source is missing");
