@@ -76,6 +76,8 @@ pub struct ServerGhost {
     pub installed: Option<Zxid>,
     /// It died with such a snapshot on the way to the disk, or there without knowing it.
     pub left_behind: Option<Zxid>,
+    /// Its present leader has told it to cut its log there, and it has not said that it is done.
+    pub cutting_to: Option<Zxid>,
     /// What the tree holds.
     pub applied: Zxid,
     /// The epoch files, as far as they are known to be durable.
@@ -102,6 +104,7 @@ impl Default for ServerGhost {
             snapshot: Zxid::ZERO,
             installed: None,
             left_behind: None,
+            cutting_to: None,
             applied: Zxid::ZERO,
             accepted: Epoch(0),
             current: Epoch(0),
@@ -288,7 +291,12 @@ impl Ghost {
                     (*last_applied, *accepted, *current);
                 self.count_durable(id);
             }
-            Note::Role { role, .. } => server.take_role(*role),
+            Note::Role { role, .. } => {
+                if *role != RoleName::Looking {
+                    server.cutting_to = None;
+                }
+                server.take_role(*role);
+            }
             Note::Established { epoch, history_end, .. } => {
                 server.established = Some(*epoch);
                 server.applied = server.applied.max(*history_end);
@@ -336,9 +344,10 @@ impl Ghost {
                 server.current = *epoch;
                 self.count_durable(id);
             }
-            Note::SyncChosen { learner, mode, .. } => {
+            Note::SyncChosen { learner, mode, to, .. } => {
                 if let Some(learner) = self.servers.get_mut(learner) {
                     learner.synced_by = Some(*mode);
+                    learner.cutting_to = (*mode == SyncMode::Trunc).then_some(*to);
                 }
             }
             _ => {}
@@ -363,6 +372,7 @@ impl Ghost {
         server.uninitialised &= last_logged <= Zxid::ZERO;
         server.installed = None;
         server.left_behind = None;
+        server.cutting_to = None;
     }
 
     fn truncate(&mut self, id: ServerId, to: Zxid) {
@@ -371,6 +381,7 @@ impl Ghost {
         server.durable = server.durable.min(server.log.last());
         server.applied = server.applied.min(to);
         server.truncated_to.push(to);
+        server.cutting_to = None;
         for held in self.held.values_mut() {
             if let Some(upto) = held.get_mut(&id) {
                 *upto = (*upto).min(to);
