@@ -132,6 +132,9 @@ impl ServerGhost {
             self.established = None;
             self.serving = None;
         }
+        if role != RoleName::Looking {
+            self.cutting_to = None;
+        }
         self.role = role;
     }
 
@@ -291,12 +294,7 @@ impl Ghost {
                     (*last_applied, *accepted, *current);
                 self.count_durable(id);
             }
-            Note::Role { role, .. } => {
-                if *role != RoleName::Looking {
-                    server.cutting_to = None;
-                }
-                server.take_role(*role);
-            }
+            Note::Role { role, .. } => server.take_role(*role),
             Note::Established { epoch, history_end, .. } => {
                 server.established = Some(*epoch);
                 server.applied = server.applied.max(*history_end);
