@@ -21,13 +21,15 @@ impl Checker for CommittedDurability {
             Some(Note::Recovered { last_logged, .. }) => {
                 let server = ghost.server(fact.server);
                 let durable = server.durable_upto();
-                if (*last_logged).max(Zxid::ZERO) < durable {
+                // It died while its leader's TRUNC or snapshot was on the way, or there already.
+                let replaced = Some(*last_logged) == server.left_behind
+                    || server.cutting_to.is_some_and(|to| to <= *last_logged);
+                if (*last_logged).max(Zxid::ZERO) < durable && !replaced {
                     let words = format!("found its log up to {last_logged}, {durable} was durable");
                     out.add("S-12", fact, &[], words);
                 }
-                let saving = server.saving.unwrap_or(Zxid::ZERO);
-                let written = server.log.last().max(durable).max(saving);
-                if *last_logged > written {
+                let written = server.log.last().max(durable);
+                if *last_logged > written && Some(*last_logged) != server.saving {
                     let words = format!(
                         "found its log up to {last_logged}, it had written {written} at most"
                     );
@@ -70,7 +72,7 @@ fn still_held(ghost: &Ghost, fact: &Fact, kept: Zxid, out: &mut Findings) {
 mod tests {
     use crate::checkers::Event;
     use crate::checkers::testing::{Story, digest, h, s, z};
-    use quorate::base::{Epoch, Note, RoleName};
+    use quorate::base::{Epoch, Note, RoleName, SyncMode};
 
     fn recovered(last_logged: quorate::base::Zxid) -> Note {
         let (accepted, current) = (Epoch(1), Epoch(1));
@@ -117,6 +119,20 @@ mod tests {
         story.event(1, Event::Died);
         story.note(1, recovered(z(1, 1)));
         story.assert_violates("S-12");
+    }
+
+    #[test]
+    fn a_death_while_the_log_is_cut_may_leave_it_cut_and_no_shorter() {
+        for (left, holds) in [(z(1, 2), true), (z(1, 1), false)] {
+            let mut story = Story::healthy();
+            story.note(3, Note::Proposed { zxid: z(1, 3), hash: h(z(1, 3)) });
+            story.log(1, z(1, 3));
+            let (mode, peer, to) = (SyncMode::Trunc, z(1, 3), z(1, 2));
+            story.note(3, Note::SyncChosen { learner: s(1), mode, peer, to });
+            story.event(1, Event::Died);
+            story.note(1, recovered(left));
+            if holds { story.assert_holds() } else { story.assert_violates("S-12") }
+        }
     }
 
     #[test]

@@ -98,6 +98,8 @@ pub struct ServerGhost {
     /// is in the tree, this server's state is one that never existed. It ends with the ack of
     /// NEWLEADER at the latest: who has acked may be elected, and serve.
     pub half_synced: Option<HalfSynced>,
+    /// Its present leader has told it to cut its log there, and it has not said that it is done.
+    pub cutting_to: Option<Zxid>,
     /// What the tree holds.
     pub applied: Zxid,
     /// The epoch files, as far as they are known to be durable.
@@ -130,6 +132,7 @@ impl Default for ServerGhost {
             installed: None,
             half_synced: None,
             follows: ServerId::NOBODY,
+            cutting_to: None,
             applied: Zxid::ZERO,
             accepted: Epoch(0),
             current: Epoch(0),
@@ -157,6 +160,9 @@ impl ServerGhost {
         if self.role != role || role == RoleName::Looking {
             self.established = None;
             self.serving = None;
+        }
+        if role != RoleName::Looking {
+            self.cutting_to = None;
         }
         self.role = role;
     }
@@ -407,9 +413,10 @@ impl Ghost {
                 server.current = *epoch;
                 self.count_durable(id);
             }
-            Note::SyncChosen { learner, mode, .. } => {
+            Note::SyncChosen { learner, mode, to, .. } => {
                 if let Some(learner) = self.servers.get_mut(learner) {
                     learner.synced_by = Some(*mode);
+                    learner.cutting_to = (*mode == SyncMode::Trunc).then_some(*to);
                 }
             }
             _ => {}
@@ -484,6 +491,7 @@ impl Ghost {
         server.uninitialised &= last_logged <= Zxid::ZERO;
         server.installed = None;
         server.saving = None;
+        server.cutting_to = None;
     }
 
     fn truncate(&mut self, id: ServerId, to: Zxid) {
@@ -492,6 +500,7 @@ impl Ghost {
         server.durable = server.durable.min(server.log.last());
         server.applied = server.applied.min(to);
         server.truncated_to.push(to);
+        server.cutting_to = None;
         for held in self.held.values_mut() {
             if let Some(upto) = held.get_mut(&id) {
                 *upto = (*upto).min(to);
