@@ -34,6 +34,9 @@ pub(crate) struct State {
     turns: BTreeMap<SessionId, usize>,
 }
 
+/// What was answered: an error of the tree, or not.
+type Reply = Result<Answer, i32>;
+
 /// An operation and what was told of it.
 #[derive(Clone, Debug)]
 pub(crate) struct Told {
@@ -41,7 +44,7 @@ pub(crate) struct Told {
     /// Its session, and its place among the session's answered operations on this node; `None` if
     /// its reply was lost.
     turn: Option<(SessionId, usize)>,
-    reply: Option<Result<Answer, i32>>,
+    reply: Option<Reply>,
 }
 
 /// A node of the tree, by itself.
@@ -144,7 +147,7 @@ pub(crate) fn paths(history: &History) -> BTreeSet<String> {
 }
 
 /// When an operation begins and ends, at the latest moment that is known; it says nothing: `None`.
-fn span(record: &Record) -> Option<(u64, u64, Option<Result<Answer, i32>>)> {
+fn span(record: &Record) -> Option<(u64, u64, Option<Reply>)> {
     match &record.outcome {
         Some(Outcome::Reply { at, err, answer, .. }) => {
             let reply = match (answer, *err) {
