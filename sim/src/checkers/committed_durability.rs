@@ -22,7 +22,7 @@ impl Checker for CommittedDurability {
                 let server = ghost.server(fact.server);
                 let durable = server.durable_upto();
                 // It died while its leader's TRUNC or snapshot was on the way, or there already.
-                let replaced = Some(*last_logged) == server.left_behind
+                let replaced = Some(*last_logged) == server.saving
                     || server.cutting_to.is_some_and(|to| to <= *last_logged);
                 if (*last_logged).max(Zxid::ZERO) < durable && !replaced {
                     let words = format!("found its log up to {last_logged}, {durable} was durable");
