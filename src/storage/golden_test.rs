@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use super::error::StorageError;
-use super::fake::{FakeDisk, FakeWorld, run};
+use super::fake::{FakeDisk, run};
 use super::layout::parse_snapshot_name;
 use super::log_format::{encode_log_header, encode_record, read_records};
 use super::snapshot_format::{SnapshotContent, SnapshotEncoder, decode_snapshot, unpack};
@@ -106,7 +106,6 @@ fn load_from(disk: &FakeDisk, ensemble: bool) -> Result<Loaded, StorageError> {
         field_bytes_max: crate::base::limits::JUTE_FIELD_BYTES_MAX,
         museum: crate::base::Museum::default(),
     };
-    let world = FakeWorld { disk: disk.clone(), ..FakeWorld::default() };
     run(load(&options, disk.lane()))
 }
 

@@ -131,7 +131,6 @@ fn put_log(disk: &FakeDisk, zxids: &[i64]) {
 }
 
 pub(super) fn try_load(disk: &FakeDisk) -> Result<Loaded, StorageError> {
-    let world = FakeWorld { disk: disk.clone(), ..FakeWorld::default() };
     run(load(&options(), disk.lane()))
 }
 
@@ -516,7 +515,6 @@ fn an_empty_directory_votes_with_consent_only_and_the_marker_works_once() {
         disk
     };
     let start = |disk: &FakeDisk, db_autocreate, ensemble| {
-        let world = FakeWorld { disk: disk.clone(), ..FakeWorld::default() };
         let options = StorageOptions { db_autocreate, ensemble, ..options() };
         let found = run(load(&options, disk.lane())).expect("empty is in order");
         (found.initialised, found.last_logged)
@@ -650,7 +648,6 @@ fn purge_keeps_the_newest_valid_snapshots_and_the_log_that_straddles_the_oldest(
 fn files_in_each_others_directories_are_refused() {
     let disk = disk_with(&[0]);
     disk.put("/logs/version-2/log.1", b"");
-    let world = FakeWorld { disk: disk.clone(), ..FakeWorld::default() };
     let apart = StorageOptions { data_log_dir: "/logs".into(), ..options() };
     assert!(run(load(&apart, disk.lane())).is_ok());
     put_log(&disk, &[1]);
