@@ -12,6 +12,8 @@ impl Zxid {
     pub const ZERO: Zxid = Zxid(0);
     /// An empty data directory without consent to vote (`initialize`, `db.autocreate`).
     pub const UNINITIALISED: Zxid = Zxid(-1);
+    /// Below every log and in none: any leader answers it with SNAP.
+    pub const IN_NO_HISTORY: Zxid = Zxid(1);
     pub const MAX: Zxid = Zxid(i64::MAX);
 
     pub const fn new(epoch: Epoch, counter: u32) -> Zxid {

@@ -41,6 +41,8 @@ pub struct Database {
     accepted_epoch: Epoch,
     current_epoch: Epoch,
     initialised: bool,
+    /// A leader's TRUNC could not be obeyed: only a snapshot can bring this server level.
+    needs_snapshot: bool,
     /// Museum only: a zxid that was announced and never came (ZOOKEEPER-2355).
     pretended: Zxid,
 }
@@ -59,6 +61,7 @@ impl Database {
             accepted_epoch: Epoch(0),
             current_epoch: Epoch(0),
             initialised: false,
+            needs_snapshot: false,
             pretended: Zxid::ZERO,
         }
     }
@@ -129,6 +132,16 @@ impl Database {
 
     pub fn set_durable(&mut self, zxid: Zxid) {
         self.durable = self.durable.max(zxid);
+    }
+
+    /// The log cannot be cut where the ensemble's history leaves it.
+    pub fn require_snapshot(&mut self) {
+        self.needs_snapshot = true;
+    }
+
+    /// Until a leader's snapshot has come; what it replaces still votes.
+    pub fn needs_snapshot(&self) -> bool {
+        self.needs_snapshot
     }
 
     pub fn accepted_epoch(&self) -> Epoch {

@@ -49,6 +49,7 @@ impl Database {
         self.committed = zxid;
         self.last_logged = zxid;
         self.durable = zxid;
+        self.needs_snapshot = false;
         Ok(())
     }
 

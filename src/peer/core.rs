@@ -221,7 +221,7 @@ impl Peer {
         let role = match &self.role {
             Role::Leading(leader) | Role::Standalone(leader) => leader.next_deadline(),
             Role::Learning(learner) => learner.next_deadline(),
-            Role::Settling if self.on_log.is_empty() => self.rest_until,
+            Role::Settling if self.is_disk_quiet() => self.rest_until,
             _ => Mono::FAR,
         };
         let sessions = self.tracker.as_ref().and_then(SessionTracker::next_expiry);

@@ -67,13 +67,12 @@ impl Peer {
         }
     }
 
-    /// Looks once nothing is on its way to the log any more (S-19), and the rest is over.
+    /// Looks once nothing is on its way to the disk any more (S-19), and the rest is over. A
+    /// snapshot that got its name behind the look would come back with the next start, under a
+    /// log that had gone on without it.
     pub(super) fn try_look(&mut self, now: Now) {
         let settles = matches!(self.role, Role::Settling);
-        // ZOOKEEPER-4712 did not wait for the log.
-        let is_quiet =
-            self.on_log.is_empty() || self.config.museum.on(Exhibit::LookBeforeLogIsQuiet);
-        if !settles || !is_quiet || now.mono < self.rest_until {
+        if !settles || !self.is_disk_quiet() || now.mono < self.rest_until {
             return;
         }
         if self.reload {
@@ -82,6 +81,13 @@ impl Peer {
             return self.ask_log(ForWhom::Load, LogRequest::Load);
         }
         self.look(now);
+    }
+
+    pub(super) fn is_disk_quiet(&self) -> bool {
+        // ZOOKEEPER-4712 did not wait for the log.
+        let is_log_quiet =
+            self.on_log.is_empty() || self.config.museum.on(Exhibit::LookBeforeLogIsQuiet);
+        is_log_quiet && self.snapshotter.is_quiet()
     }
 
     /// Tree, log and vote say the same from here on; then the election starts.

@@ -53,6 +53,11 @@ impl Snapshotter {
         Snapshotter { snap_count: snap_count.max(2), since_last: 0, writing: None, stale_chunks: 0 }
     }
 
+    /// Nothing that was aborted can still get its name.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.stale_chunks == 0
+    }
+
     /// The leader's snapshot is in the tree and not on the disk.
     pub(super) fn is_installing(&self) -> bool {
         self.writing.as_ref().is_some_and(|w| w.purpose == Purpose::Install)
@@ -121,7 +126,10 @@ impl Peer {
 
     pub(super) fn on_snapshot_stored(&mut self, now: Now, outcome: Outcome) {
         match outcome {
-            Outcome::Aborted => self.snapshotter.stale_chunks -= 1,
+            Outcome::Aborted => {
+                self.snapshotter.stale_chunks -= 1;
+                self.try_look(now);
+            }
             // What an aborted snapshot still completes is no slice of the next one.
             Outcome::ChunkWritten if self.snapshotter.stale_chunks == 0 => self.write_slice(),
             Outcome::SnapshotDone { zxid, sync } => self.on_snapshot_done(now, zxid, sync),

@@ -20,10 +20,13 @@ impl Peer {
                 self.on_log.remove(&ticket);
                 return self.become_looking(now, error.to_string());
             }
+            Err(error @ StorageError::CannotTruncate { .. }) => {
+                self.on_log.remove(&ticket);
+                return self.ask_for_a_snapshot(now, &error);
+            }
             // PE-1: whatever could not be written, we no longer know what the disk holds.
             Err(error) => {
-                let (exit_code, why) = (error.exit_code(), error.to_string());
-                return self.halt(Halt { exit_code, why });
+                return self.halt(Halt::unexpected(error.to_string()));
             }
         };
         let Some(whom) = self.on_log.remove(&ticket) else {
@@ -62,6 +65,15 @@ impl Peer {
             _ => {}
         }
         self.try_look(now);
+    }
+
+    /// Nothing was changed. With the snapshot of a leader whose history came to nothing, the log
+    /// may begin behind where another leader wants it cut. Apache ends here, and again after each
+    /// restart (exit code 13).
+    fn ask_for_a_snapshot(&mut self, now: Now, error: &StorageError) {
+        tracing::warn!(sid = %self.config.my_id, "{error}; the leader's snapshot shall replace it");
+        self.db.require_snapshot();
+        self.become_looking(now, error.to_string());
     }
 
     fn log_read(

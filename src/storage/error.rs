@@ -82,11 +82,6 @@ pub enum StorageError {
 }
 
 impl StorageError {
-    /// What the process exits with (ExitCode.java): 13 where a leader's TRUNC cannot be obeyed, else 1.
-    pub fn exit_code(&self) -> i32 {
-        if matches!(self, StorageError::CannotTruncate { .. }) { 13 } else { 1 }
-    }
-
     /// Nothing was changed, and the driver goes on.
     pub(super) fn is_refusal(&self) -> bool {
         matches!(

@@ -37,8 +37,6 @@ use crate::base::Zxid;
 use crate::jute::txn::Proposal;
 use crate::runtime::{File, Lane, OpenMode};
 
-/// Snapshots tried before the search is given up.
-const SNAPSHOTS_TRIED_MAX: usize = 100;
 /// Bytes of a log written again at once.
 const REWRITTEN_BYTES: u64 = 1024 * 1024;
 
@@ -123,7 +121,8 @@ async fn newest_snapshot<L: Lane>(
 ) -> Result<Option<SnapshotData>, StorageError> {
     let mut newest_fault: Option<(String, SnapshotFault)> = None;
     let candidates = layout.snapshots(lane).await?;
-    for name in candidates.iter().take(SNAPSHOTS_TRIED_MAX) {
+    // All of them: a power failure may take any number of routine ones, which nobody syncs.
+    for name in &candidates {
         match read_snapshot(lane, layout, name).await? {
             Ok(snapshot) => {
                 make_durable(lane, layout, name).await?;

@@ -6,19 +6,39 @@
 //!
 //! The detector of ZOOKEEPER-2845 and 4882: a tree that kept what the log lost, or the reverse.
 
-use quorate::base::{AckKind, Note, Zxid};
+use std::collections::BTreeMap;
+
+use quorate::base::{AckKind, Epoch, Note, ServerId, Zxid};
 
 use super::{Checker, Fact, Findings, Ghost, note};
 
-#[derive(Debug)]
-pub(super) struct MemoryBehindLog;
+#[derive(Debug, Default)]
+pub(super) struct MemoryBehindLog {
+    /// The newest vote of each server: who shall lead, with which zxid in which epoch.
+    votes: BTreeMap<ServerId, (ServerId, Zxid, Epoch)>,
+}
 
 impl Checker for MemoryBehindLog {
     fn before(&mut self, ghost: &Ghost, fact: &Fact, out: &mut Findings) {
         match note(fact) {
-            Some(Note::Vote { leader, zxid, .. }) if *leader == fact.server => {
-                is_end_of_log(ghost, fact, *zxid, "votes for itself with", out);
-                is_durable(ghost, fact, "votes for itself", out);
+            Some(Note::Vote { leader, zxid, epoch, .. }) => {
+                let vote = (*leader, *zxid, *epoch);
+                // Its own words of an earlier life, come back by another's vote. They make it a
+                // leader only if his followers have less than it has now (E-3).
+                let is_echo = self.votes.iter().any(|(by, v)| *by != fact.server && *v == vote);
+                if *leader == fact.server && !is_echo {
+                    is_end_of_log(ghost, fact, *zxid, "votes for itself with", out);
+                }
+                if *leader == fact.server {
+                    is_durable(ghost, fact, "votes for itself", out);
+                }
+                self.votes.insert(fact.server, vote);
+            }
+            // It asks for a snapshot, and is not counted.
+            Some(Note::AckSent { kind: AckKind::Epoch, zxid: Zxid::IN_NO_HISTORY }) => {}
+            Some(Note::EpochAckCounted { from, zxid: Zxid::IN_NO_HISTORY, .. }) => {
+                let words = format!("counts {from}, which hides where its log ends");
+                out.add("S-15", fact, &[*from], words);
             }
             Some(Note::AckSent { kind: AckKind::Epoch, zxid }) => {
                 is_end_of_log(ghost, fact, *zxid, "reports to a leader", out);
@@ -55,7 +75,7 @@ fn is_end_of_log(ghost: &Ghost, fact: &Fact, zxid: Zxid, does: &str, out: &mut F
 #[cfg(test)]
 mod tests {
     use crate::checkers::testing::{Story, h, s, z};
-    use quorate::base::{AckKind, Epoch, Note, RoleName};
+    use quorate::base::{AckKind, Epoch, Note, RoleName, Zxid};
 
     #[test]
     fn a_vote_with_more_than_the_log_holds_is_caught() {
@@ -64,6 +84,29 @@ mod tests {
         story.note(1, Note::Truncated { to: z(1, 1) });
         let (epoch, zxid) = (Epoch(1), z(1, 2));
         story.note(1, Note::Vote { round: 2, leader: s(1), zxid, epoch });
+        story.assert_violates("S-15");
+    }
+
+    #[test]
+    fn a_vote_of_an_earlier_life_may_come_back_from_others() {
+        let mut story = Story::healthy();
+        let (epoch, zxid) = (Epoch(1), z(1, 2));
+        story.note(2, Note::Role { role: RoleName::Looking, epoch });
+        story.note(2, Note::Vote { round: 2, leader: s(1), zxid, epoch });
+        story.note(1, Note::Truncated { to: z(1, 1) });
+        story.note(1, Note::Role { role: RoleName::Looking, epoch });
+        story.note(1, Note::Vote { round: 2, leader: s(1), zxid, epoch });
+        story.assert_quiet("S-15");
+    }
+
+    #[test]
+    fn a_leader_that_counts_who_asks_for_a_snapshot_is_caught() {
+        let mut story = Story::healthy();
+        let hidden = Zxid::IN_NO_HISTORY;
+        story.note(1, Note::AckSent { kind: AckKind::Epoch, zxid: hidden });
+        story.assert_quiet("S-15");
+        let (epoch, current) = (Epoch(2), Epoch(1));
+        story.note(3, Note::EpochAckCounted { epoch, from: s(1), current, zxid: hidden });
         story.assert_violates("S-15");
     }
 

@@ -144,7 +144,7 @@ impl Checkers {
             Box::new(committed_durability::CommittedDurability),
             Box::new(epoch_sanity::EpochSanity),
             Box::new(contiguity::Contiguity),
-            Box::new(memory_behind_log::MemoryBehindLog),
+            Box::new(memory_behind_log::MemoryBehindLog::default()),
             Box::new(equal_state::EqualState),
             Box::new(recovery_equivalence::RecoveryEquivalence),
             Box::new(truthful_ack::TruthfulAck),

@@ -212,3 +212,20 @@ fn a_silent_leader_is_left_after_sync_limit() {
     bench.now.mono = bench.learner.next_deadline();
     assert!(bench.now.mono > Mono(0) && gave_up(&bench.step(Input::Timer)));
 }
+
+#[test]
+fn a_server_that_cannot_cut_its_log_asks_for_a_snapshot_and_is_not_counted() {
+    let mut bench = Bench::new();
+    bench.db.append(proposal(z(1)));
+    bench.db.require_snapshot();
+    bench.step(Input::Connected);
+    bench.packet(Packet::LeaderInfo { epoch: Epoch(2) });
+    let out = bench.durable(EpochKind::Accepted, 2);
+    let asks = |output: &Output| {
+        let ack = Packet::AckEpoch { last_zxid: Zxid::IN_NO_HISTORY, current_epoch: None };
+        matches!(output, Output::Send(_, packet) if *packet == ack)
+    };
+    assert!(out.iter().any(asks), "{out:?}");
+    let out = bench.packet(Packet::Diff { zxid: z(1) });
+    assert!(matches!(out[..], [Output::GiveUp(_)]), "a DIFF goes on behind the wrong history");
+}

@@ -1,7 +1,7 @@
 //! Reach the leader, promise its epoch.           (Learner.connectToLeader, registerWithLeader)
 
 use super::core::{DIAL_PAUSE, DIALS_MAX, Learner, Output, Phase};
-use crate::base::{AckKind, Epoch, Exhibit, Note, Now};
+use crate::base::{AckKind, Epoch, Exhibit, Note, Now, Zxid};
 use crate::database::Database;
 use crate::storage::EpochKind;
 use crate::zab::packet::Packet;
@@ -65,7 +65,12 @@ impl Learner {
     fn send_ack_epoch(&mut self, current: Option<Epoch>, db: &Database, out: &mut Vec<Output>) {
         self.phase = Phase::AwaitSync;
         // -1 from a server that may not vote: it gets a snapshot, and is counted nowhere (E-4).
-        let last_zxid = db.vote_zxid();
+        let (current, last_zxid) = match db.needs_snapshot() {
+            // Without an epoch: who hides where his log ends must not be counted for a leader who
+            // may lack what is in it.
+            true => (None, Zxid::IN_NO_HISTORY),
+            false => (current, db.vote_zxid()),
+        };
         out.push(Output::Note(Note::AckSent { kind: AckKind::Epoch, zxid: last_zxid }));
         out.push(Output::Send(self.link, Packet::AckEpoch { last_zxid, current_epoch: current }));
     }

@@ -26,6 +26,10 @@ impl Learner {
                 db.pretend(zxid);
                 self.phase = Phase::Syncing;
             }
+            Packet::Diff { .. } if db.needs_snapshot() => {
+                let leader = self.leader;
+                out.push(Output::GiveUp(format!("leader {leader} sends DIFF, we need a snapshot")));
+            }
             // DIFF's zxid is the leader's last commit, not ours: nothing moves (ZOOKEEPER-2355).
             Packet::Diff { .. } => self.phase = Phase::Syncing,
             Packet::Trunc { zxid } => {
