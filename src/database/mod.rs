@@ -8,6 +8,7 @@
 //! - S-14  transactions are appended, committed and applied in zxid order, without a gap.
 //! - DB-1  the committed log's last entry is the last commit, and it has no hole (ZOOKEEPER-4925):
 //!   it grows in `commit_to` and nowhere else.
+//! - DB-2  every transaction that is committed and not applied is in the committed log.
 //!
 //! Not here: files (`storage`), who decides (`zab`).
 
@@ -211,10 +212,19 @@ impl Database {
         for proposal in self.unapplied.range(from..to) {
             self.committed_log.push_back(proposal.clone());
         }
-        while self.committed_log.len() > self.committed_log_max {
+        self.committed = self.committed.max(zxid);
+        self.trim_committed_log();
+    }
+
+    /// Never beyond what the tree holds: behind a snapshot of it a learner gets the rest from here
+    /// (DB-2).
+    fn trim_committed_log(&mut self) {
+        let applied = self.tree.last_processed();
+        while self.committed_log.len() > self.committed_log_max
+            && self.committed_log.front().is_some_and(|oldest| oldest.zxid() <= applied)
+        {
             self.committed_log.pop_front();
         }
-        self.committed = self.committed.max(zxid);
     }
 
     /// The oldest transaction that is committed and not applied.
@@ -228,6 +238,7 @@ impl Database {
         let proposal = self.unapplied.pop_front()?;
         let applied = self.tree.apply(&proposal.header, &proposal.txn);
         self.sessions.apply(&proposal.header, &proposal.txn);
+        self.trim_committed_log();
         Some((proposal, applied))
     }
 

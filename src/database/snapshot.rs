@@ -119,6 +119,17 @@ mod tests {
     }
 
     #[test]
+    fn the_committed_log_keeps_what_the_tree_lacks() {
+        let full = database(5);
+        let mut db = Database::empty(2);
+        full.committed_log().for_each(|proposal| db.append(proposal.clone()));
+        db.commit_to(full.committed());
+        assert_eq!(db.committed_log().count(), 5);
+        while db.apply_next().is_some() {}
+        assert_eq!(db.committed_log().count(), 2);
+    }
+
+    #[test]
     fn a_stream_of_several_slices_is_the_tree_again() {
         let db = database(1200);
         let mut stream = db.snapshot_head().to_vec();

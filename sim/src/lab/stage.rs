@@ -192,8 +192,9 @@ impl Stage {
                 each(servers, |server| self.end(world, at, server, CrashMode::Power));
             }
             Action::Pause(servers) => each(servers, |server| {
-                // Two faults can pause one server: the second changes nothing.
-                if !world.is_paused(server) {
+                // Two faults can pause one server: the second changes nothing. Nor is there
+                // anything to pause in a server that is down.
+                if world.is_alive(server) && !world.is_paused(server) {
                     world.pause(server);
                     self.0.recorder.lab(at, server, Event::Paused);
                 }
@@ -227,6 +228,9 @@ impl Stage {
             Action::SlowFsync { servers, by } => {
                 let (low, high) = self.0.scenario.fsync;
                 each(servers, |server| world.set_fsync_latency(server, low + *by, high + *by));
+            }
+            Action::SlowApply { servers, by } => {
+                each(servers, |server| world.set_apply_lag(server, *by));
             }
             Action::ClockRate { servers, rate } => {
                 let rate = (RATE_ONE as f64 * rate) as u64;
@@ -329,6 +333,7 @@ impl Stage {
             world.set_fsync_latency(server, low, high);
             self.0.disks.heal(world, server);
             world.set_clock_rate(server, RATE_ONE);
+            world.set_apply_lag(server, Duration::ZERO);
             if world.is_paused(server) {
                 self.resume(world, at, server);
             }

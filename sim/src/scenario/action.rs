@@ -86,6 +86,11 @@ pub enum Action {
         servers: Vec<ServerId>,
         by: Duration,
     },
+    /// Each committed transaction reaches the tree up to this much later.
+    SlowApply {
+        servers: Vec<ServerId>,
+        by: Duration,
+    },
     ClockRate {
         servers: Vec<ServerId>,
         rate: f64,
@@ -117,6 +122,7 @@ impl Action {
             | Action::HoldFsync(servers)
             | Action::ReleaseFsync(servers)
             | Action::SlowFsync { servers, .. }
+            | Action::SlowApply { servers, .. }
             | Action::ClockRate { servers, .. }
             | Action::ClockJump { servers, .. } => servers,
             _ => &[],
@@ -308,6 +314,9 @@ impl fmt::Display for Action {
             Action::ReleaseFsync(s) => write!(f, "release-fsync {}", List(s)),
             Action::SlowFsync { servers, by } => {
                 write!(f, "slow-fsync {} {}", List(servers), show_duration(*by))
+            }
+            Action::SlowApply { servers, by } => {
+                write!(f, "slow-apply {} {}", List(servers), show_duration(*by))
             }
             Action::ClockRate { servers, rate } => {
                 write!(f, "clock {} rate {rate}", List(servers))

@@ -164,6 +164,12 @@ fn actions(
             let by = (draws.unit("clock jump", fault.key, 0) * 2.0 - 1.0) * hour;
             (Action::ClockJump { servers, by_ms: by as i64 }, None)
         }
+        "slow_apply" => {
+            let range = (Duration::from_millis(5), Duration::from_millis(300));
+            let by = draws.between("apply delay", fault.key, 0, range);
+            let back = Action::SlowApply { servers: servers.clone(), by: Duration::ZERO };
+            (Action::SlowApply { servers, by }, Some(back))
+        }
         "slow_fsync" => {
             let range = (Duration::from_millis(5), Duration::from_millis(400));
             let by = draws.between("fsync delay", fault.key, 0, range);

@@ -385,6 +385,7 @@ impl Compiler<'_> {
                 ("clock_rate", frame.clock_rate),
                 ("clock_jump", frame.clock_jump),
                 ("slow_fsync", frame.slow_fsync),
+                ("slow_apply", frame.slow_apply),
                 ("hold_fsync", frame.hold_fsync),
                 ("blackout", frame.blackout),
                 ("ambush", frame.ambush),

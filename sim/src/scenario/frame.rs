@@ -127,6 +127,8 @@ pub(super) struct Chaos {
     #[serde(default)]
     pub(super) slow_fsync: f64,
     #[serde(default)]
+    pub(super) slow_apply: f64,
+    #[serde(default)]
     pub(super) hold_fsync: f64,
     #[serde(default)]
     pub(super) blackout: f64,

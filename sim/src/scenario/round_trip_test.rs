@@ -152,6 +152,7 @@ fn action() -> impl Strategy<Value = Action> {
         servers().prop_map(Action::HoldFsync),
         servers().prop_map(Action::ReleaseFsync),
         (servers(), time()).prop_map(|(servers, by)| Action::SlowFsync { servers, by }),
+        (servers(), time()).prop_map(|(servers, by)| Action::SlowApply { servers, by }),
         (servers(), 5u32..2000).prop_map(|(servers, percent)| Action::ClockRate {
             servers,
             rate: f64::from(percent) / 100.0

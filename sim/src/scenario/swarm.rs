@@ -44,7 +44,7 @@ enum Kind {
 }
 
 /// In the order in which they are told.
-const KEYS: [Known; 23] = [
+const KEYS: [Known; 24] = [
     ("voters", "ensemble", Kind::Members),
     ("observers", "ensemble", Kind::Members),
     ("weights", "ensemble", Kind::Share),
@@ -56,6 +56,7 @@ const KEYS: [Known; 23] = [
     ("max_notification_interval", "ensemble", Kind::Time),
     ("snap_count", "ensemble", Kind::Whole(1)),
     ("commit_log_count", "ensemble", Kind::Whole(1)),
+    ("snapshot_slice", "ensemble", Kind::Whole(1)),
     ("read_only_mode", "ensemble", Kind::Share),
     ("latency", "network", Kind::TimeRange),
     ("fsync", "disk", Kind::TimeRange),
@@ -504,6 +505,7 @@ impl Setting {
             "max_notification_interval" => ensemble.max_notification_interval = self.text(),
             "snap_count" => ensemble.snap_count = self.whole(),
             "commit_log_count" => ensemble.commit_log_count = self.whole(),
+            "snapshot_slice" => ensemble.snapshot_slice = self.whole(),
             _ => ensemble.read_only_mode = self.value.as_ref().and_then(Value::as_bool),
         }
     }

@@ -21,7 +21,7 @@ pub struct Names {
     pub variable: Option<(String, Duration)>,
 }
 
-const ACTIONS: [&str; 19] = [
+const ACTIONS: [&str; 20] = [
     "start",
     "stop",
     "crash",
@@ -38,6 +38,7 @@ const ACTIONS: [&str; 19] = [
     "hold-fsync",
     "release-fsync",
     "slow-fsync",
+    "slow-apply",
     "clock",
     "client",
     "expect",
@@ -180,6 +181,10 @@ impl Names {
             "slow-fsync" => {
                 let servers = self.servers(words)?;
                 Ok(Action::SlowFsync { servers, by: self.time(words, "how long: `50ms`")? })
+            }
+            "slow-apply" => {
+                let servers = self.servers(words)?;
+                Ok(Action::SlowApply { servers, by: self.time(words, "how long: `50ms`")? })
             }
             "clock" => self.clock(words),
             "client" => self.client(words),

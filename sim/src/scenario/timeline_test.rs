@@ -29,7 +29,7 @@ fn every_kind_of_line_prints_as_it_was_written() {
         "10s  heal quorum 1 | 2 3",
         "10s  delay 5 -> 3 300ms",
         "10s  hold NEWLEADER 3 -> 1; release NEWLEADER 3 -> 1; release; release ACK",
-        "10s  hold-fsync 1; release-fsync 1; slow-fsync 2 40ms",
+        "10s  hold-fsync 1; release-fsync 1; slow-fsync 2 40ms; slow-apply 2 40ms",
         "10s  clock 2 rate 0.5; clock 2 jump +3600s; clock 1 jump -1s",
         "on 3 sends NEWLEADER  crash 3",
         "4s on 3 sends ACK 0x100000004 to 5  crash 3",

@@ -133,6 +133,8 @@ pub(crate) struct Host {
     pub(crate) process: RefCell<Option<Rc<Process>>>,
     /// Whether there is power: a kernel that answers.
     pub(crate) up: Cell<bool>,
+    /// How much later than drawn a committed transaction is applied at most.
+    apply_lag: Cell<Duration>,
     incarnations: Cell<u64>,
     calls: Cell<u64>,
 }
@@ -241,6 +243,12 @@ impl World {
     /// From now on this server's clocks run at `rate` nanoseconds per second ([`RATE_ONE`]).
     pub fn set_clock_rate(&self, server: ServerId, rate: u64) {
         self.server(server).clock.borrow_mut().set_rate(self.now(), rate);
+    }
+
+    /// From now on a committed transaction of this server is applied up to so much later than
+    /// [`WorldOptions::apply_delay_max`].
+    pub fn set_apply_lag(&self, server: ServerId, by: Duration) {
+        self.server(server).apply_lag.set(by);
     }
 
     pub fn jump_wall_clock(&self, server: ServerId, by_ms: i64) {
@@ -359,6 +367,7 @@ impl World {
             )),
             process: RefCell::new(None),
             up: Cell::new(true),
+            apply_lag: Cell::new(Duration::ZERO),
             incarnations: Cell::new(0),
             calls: Cell::new(0),
         });

@@ -68,7 +68,8 @@ impl Runtime for SimRuntime {
     }
 
     fn apply_delay(&self, n: u64) -> Duration {
-        let max = nanos(self.world().options().apply_delay_max);
+        let max = self.world().options().apply_delay_max + self.process.host.apply_lag.get();
+        let max = nanos(max);
         Duration::from_nanos(self.random(Purpose::ApplyDelay, n).range(0, max))
     }
 

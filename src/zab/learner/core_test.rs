@@ -229,3 +229,12 @@ fn a_server_that_cannot_cut_its_log_asks_for_a_snapshot_and_is_not_counted() {
     let out = bench.packet(Packet::Diff { zxid: z(1) });
     assert!(matches!(out[..], [Output::GiveUp(_)]), "a DIFF goes on behind the wrong history");
 }
+
+#[test]
+fn an_inform_behind_a_hole_ends_the_role_and_nothing_else() {
+    let mut bench = Bench::awaiting_sync();
+    bench.packet(Packet::Diff { zxid: z(3) });
+    let out = bench.packet(Packet::Inform(proposal(z(3))));
+    assert!(matches!(out[..], [Output::GiveUp(_)]), "{out:?}");
+    bench.packet(Packet::NewLeader { zxid: z(0), config: None });
+}

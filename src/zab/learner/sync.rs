@@ -72,14 +72,13 @@ impl Learner {
         out: &mut Vec<Output>,
     ) {
         match packet {
-            Packet::Proposal(proposal) => self.hold(proposal, db, out),
+            Packet::Proposal(proposal) => drop(self.hold(proposal, db, out)),
             Packet::Commit { zxid } => match self.to_log.get(self.committed_in_sync) {
                 Some(oldest) if oldest.zxid() == zxid => self.committed_in_sync += 1,
                 _ => self.misbehaved(&Packet::Commit { zxid }, out),
             },
             Packet::Inform(proposal) => {
-                self.hold(proposal, db, out);
-                self.committed_in_sync += 1;
+                self.committed_in_sync += usize::from(self.hold(proposal, db, out));
             }
             Packet::NewLeader { zxid, .. } => self.on_newleader(zxid, db, out),
             Packet::Ping { zxid } => out.push(Output::Pinged { zxid }),
@@ -87,17 +86,17 @@ impl Learner {
         }
     }
 
-    fn hold(&mut self, proposal: Rc<Proposal>, db: &Database, out: &mut Vec<Output>) {
-        let last = self.to_log.back().map_or(db.last_logged(), |p| p.zxid());
-        if follows(last, proposal.zxid()) {
+    /// False if there is a hole in front of it: then this role is over.
+    fn hold(&mut self, proposal: Rc<Proposal>, db: &Database, out: &mut Vec<Output>) -> bool {
+        let (last, zxid) =
+            (self.to_log.back().map_or(db.last_logged(), |p| p.zxid()), proposal.zxid());
+        if follows(last, zxid) {
             self.to_log.push_back(proposal);
-        } else {
-            out.push(Output::GiveUp(format!(
-                "S-14: leader {} sent {} behind {last}",
-                self.leader,
-                proposal.zxid()
-            )));
+            return true;
         }
+        let leader = self.leader;
+        out.push(Output::GiveUp(format!("S-14: leader {leader} sent {zxid} behind {last}")));
+        false
     }
 
     /// History first: log the committed proposals, wait until they are durable.

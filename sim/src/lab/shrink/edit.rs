@@ -66,6 +66,7 @@ pub(super) fn action_without(action: &Action, gone: ServerId) -> Option<Action> 
         | Action::HoldFsync(servers)
         | Action::ReleaseFsync(servers)
         | Action::SlowFsync { servers, .. }
+        | Action::SlowApply { servers, .. }
         | Action::ClockRate { servers, .. }
         | Action::ClockJump { servers, .. }
         | Action::Client { act: ClientAct::Connects(servers), .. } => {

@@ -130,7 +130,9 @@ fn round_line(line: &mut Line, step_ms: u64) {
     set_from(&mut line.when, round(at, step_ms));
     for action in &mut line.actions {
         match action {
-            Action::Delay { by, .. } | Action::SlowFsync { by, .. } => *by = round(*by, step_ms),
+            Action::Delay { by, .. }
+            | Action::SlowFsync { by, .. }
+            | Action::SlowApply { by, .. } => *by = round(*by, step_ms),
             Action::ClockJump { by_ms, .. } => {
                 let size = round(Duration::from_millis(by_ms.unsigned_abs()), step_ms);
                 *by_ms = by_ms.signum() * size.as_millis() as i64;

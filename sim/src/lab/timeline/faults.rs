@@ -14,7 +14,7 @@ use crate::scenario::{DiskDeed, Links, Plane};
 /// One thing done, from when to when.
 #[derive(Debug, PartialEq, Serialize)]
 pub(super) struct Fault {
-    /// cut, delay, hold, hold-fsync, slow-fsync, clock, pause, full-disk; `moment` for everything else.
+    /// cut, delay, hold, hold-fsync, slow-fsync, slow-apply, clock, pause, full-disk; `moment` for everything else.
     pub(super) class: &'static str,
     pub(super) text: String,
     /// The place of its event.
@@ -41,6 +41,7 @@ enum Kind {
     Hold,
     HoldFsync,
     SlowFsync,
+    SlowApply,
     Clock,
     Pause,
     FullDisk,
@@ -54,6 +55,7 @@ impl Kind {
             Kind::Hold => "hold",
             Kind::HoldFsync => "hold-fsync",
             Kind::SlowFsync => "slow-fsync",
+            Kind::SlowApply => "slow-apply",
             Kind::Clock => "clock",
             Kind::Pause => "pause",
             Kind::FullDisk => "full-disk",
@@ -180,6 +182,7 @@ fn left(action: &Action, open: &Open) -> Left {
             let ended: &[ServerId] = match (action, kind) {
                 (Action::ReleaseFsync(ended), Kind::HoldFsync)
                 | (Action::SlowFsync { servers: ended, .. }, Kind::SlowFsync)
+                | (Action::SlowApply { servers: ended, .. }, Kind::SlowApply)
                 | (Action::ClockRate { servers: ended, .. }, Kind::Clock)
                 | (
                     Action::Resume(ended)
@@ -233,6 +236,7 @@ fn opened(action: Action) -> Option<Open> {
         Action::Delay { links: late, by } if !by.is_zero() => links(Kind::Delay, late),
         Action::Hold { links: held, .. } => links(Kind::Hold, held),
         Action::HoldFsync(held) => servers(Kind::HoldFsync, held),
+        Action::SlowApply { servers: slow, by } if !by.is_zero() => servers(Kind::SlowApply, slow),
         Action::SlowFsync { servers: slow, by } if !by.is_zero() => servers(Kind::SlowFsync, slow),
         Action::ClockRate { servers: wrong, rate } if rate != 1.0 => servers(Kind::Clock, wrong),
         Action::Pause(paused) => servers(Kind::Pause, paused),

@@ -308,7 +308,7 @@ class Chart {
     pen.globalAlpha = 0.16;
     pen.fillStyle = theme.kinds[FAULT];
     for (const fault of model.meta.faults) {
-      const slow = fault.class === 'hold-fsync' || fault.class === 'slow-fsync';
+      const slow = fault.class === 'hold-fsync' || fault.class === 'slow-fsync' || fault.class === 'slow-apply';
       if (!slow || !fault.servers.includes(lane.id) || fault.to < scale.from || fault.from > scale.to) continue;
       pen.fillRect(scale.x(fault.from), y - 2, scale.x(fault.to) - scale.x(fault.from), bottom - y + 4);
     }
