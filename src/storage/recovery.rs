@@ -32,6 +32,7 @@ use super::layout::{
 use super::log_format::RecordFault;
 use super::log_reader::{Head, LogScan, Step};
 use super::snapshot_format::{SnapshotFault, decode_snapshot, unpack};
+use super::truncate::remove_logs;
 use super::{Loaded, SnapshotData, StorageOptions};
 use crate::base::Zxid;
 use crate::jute::txn::Proposal;
@@ -60,10 +61,15 @@ pub(super) async fn recover<L: Lane>(
         return Err(StorageError::NoSnapshot { dir: layout.snap_dir.clone() });
     }
     let base = snapshot.as_ref().map_or(Zxid::ZERO, |snapshot| snapshot.zxid);
-    let (guard, bound) = judge_guard(lane, layout, &logs, &mut notes).await?;
-    let mut replay = Replay { lane, layout, bound, base, last: base, txns: Vec::new(), notes };
+    let (mut guard, bound) = judge_guard(lane, layout, &logs, &mut notes).await?;
+    let (below, last) = (None, base);
+    let mut replay = Replay { lane, layout, bound, base, below, last, txns: Vec::new(), notes };
     let end = replay.read_logs(logs_from(&logs, base.next())).await?;
-    let (last, txns, mut notes) = (replay.last, replay.txns, replay.notes);
+    let (below, last, txns, mut notes) = (replay.below, replay.last, replay.txns, replay.notes);
+    if below.is_some_and(|below| below < base) {
+        notes.push(format!("the logs up to {base} end below the snapshot and are removed"));
+        guard = remove_superseded(lane, layout, &logs, base, guard).await?;
+    }
     let guard = renew_stale_guard(lane, layout, guard, bound, end).await?;
 
     let mut loaded = Loaded { snapshot, txns, last_logged: last, guard, ..Loaded::default() };
@@ -84,6 +90,27 @@ pub(super) async fn recover<L: Lane>(
     }
     loaded.notes = notes;
     Ok(loaded)
+}
+
+/// Behind these logs came a leader's snapshot, and a crash before they were removed: what lies
+/// between them is in no log. Read on for a learner they would make a history with a hole.
+async fn remove_superseded<L: Lane>(
+    lane: &L,
+    layout: &Layout,
+    logs: &[LogName],
+    base: Zxid,
+    guard: Option<Guard>,
+) -> Result<Option<Guard>, StorageError> {
+    let guard = match guard {
+        Some(guard) if guard.bound.is_some_and(|bound| bound.log <= base) => {
+            let guard = Guard { bound: None, ..guard };
+            write_guard(lane, layout, &guard).await?;
+            Some(guard)
+        }
+        guard => guard,
+    };
+    remove_logs(lane, layout, logs.iter().rev().filter(|log| log.first <= base)).await?;
+    Ok(guard)
 }
 
 async fn prepare_directories<L: Lane>(lane: &L, layout: &Layout) -> Result<(), StorageError> {
@@ -280,6 +307,8 @@ struct Replay<'a, L: Lane> {
     layout: &'a Layout,
     bound: Option<DurableBound>,
     base: Zxid,
+    /// The last record that the snapshot covers.
+    below: Option<Zxid>,
     last: Zxid,
     txns: Vec<Rc<Proposal>>,
     notes: Vec<String>,
@@ -381,6 +410,7 @@ impl<L: Lane> Replay<'_, L> {
     ) -> Result<(), StorageError> {
         let (previous, found) = (self.last, proposal.zxid());
         if found <= self.base {
+            self.below = Some(found);
             return Ok(());
         }
         // The same record twice, which old releases could write, is the same history.

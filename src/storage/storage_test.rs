@@ -373,6 +373,33 @@ fn a_leaders_snapshot_below_the_own_log_replaces_what_is_behind_it() {
 }
 
 #[test]
+fn logs_that_end_below_a_leaders_snapshot_are_removed() {
+    let disk = disk_with(&[0, 9]);
+    put_log(&disk, &[1, 2]);
+    put_log(&disk, &[3, 4]);
+    let bound = Some(DurableBound { log: Zxid(3), offset: 16 });
+    let guard = Guard { bound, ..Guard::default() };
+    disk.put(format!("{DIR}/quorate.guard"), guard.encode().as_bytes());
+    for _ in 0..2 {
+        assert_eq!(loaded(&disk).last_logged, Zxid(9));
+    }
+    assert!(disk.names(DIR).iter().all(|name| !name.starts_with("log.")), "5 to 9 are in no log");
+    let whole = disk_with(&[0, 4]);
+    put_log(&whole, &[1, 2]);
+    put_log(&whole, &[3, 4]);
+    assert_eq!(loaded(&whole).last_logged, Zxid(4));
+    assert!(whole.names(DIR).contains(&"log.1".to_owned()), "they lead up to the snapshot");
+}
+
+#[test]
+fn a_log_begun_anew_leaves_no_newer_snapshot() {
+    let disk = disk_with(&[0, 4, 9]);
+    let done = log_run(&disk, vec![LogRequest::Load, LogRequest::Reset { behind: Zxid(4) }]);
+    assert_eq!(done[1].2, Ok(Outcome::LogReset));
+    assert_eq!(loaded(&disk).last_logged, Zxid(4));
+}
+
+#[test]
 fn a_tear_above_the_guards_bound_is_cut_even_with_good_records_behind_it() {
     let disk = disk_with(&[0]);
     log_run(&disk, vec![LogRequest::Load, append(1), append(2), append(3)]);

@@ -59,12 +59,7 @@ pub(super) async fn truncate<L: Lane>(
     if !plan.snapshots.is_empty() {
         lane.sync_dir(&layout.snap_dir).await.when("syncing", &layout.snap_dir)?;
     }
-    for log in &plan.logs {
-        let path = layout.log(log.first);
-        lane.remove(&path).await.when("removing", &path)?;
-        // One by one: of two removals a crash may keep the later alone, which would be a gap.
-        lane.sync_dir(&layout.log_dir).await.when("syncing", &layout.log_dir)?;
-    }
+    remove_logs(lane, layout, plan.logs.iter()).await?;
     if let Some((log, offset)) = plan.cut {
         let path = layout.log(log.first);
         let mut file = lane.open(&path, OpenMode::Write).await.when("opening", &path)?;
@@ -74,8 +69,9 @@ pub(super) async fn truncate<L: Lane>(
     Ok(())
 }
 
-/// Removes every log, newest first, once a snapshot at `behind` is durable. A crash in between
-/// leaves older logs that end below the snapshot.
+/// Removes every log, newest first, and every snapshot that says more, once a leader's snapshot at
+/// `behind` is durable. A crash in between leaves older logs that end below the snapshot, which the
+/// next recovery removes, or a newer snapshot, which is the old history.
 pub(super) async fn begin_anew<L: Lane>(
     lane: &L,
     layout: &Layout,
@@ -84,7 +80,23 @@ pub(super) async fn begin_anew<L: Lane>(
 ) -> Result<(), StorageError> {
     writer.write_bound(None).await?;
     writer.restart_behind(behind);
-    for log in layout.logs(lane).await?.iter().rev() {
+    remove_logs(lane, layout, layout.logs(lane).await?.iter().rev()).await?;
+    let snapshots = layout.snapshots(lane).await?;
+    for snapshot in snapshots.iter().filter(|snapshot| snapshot.zxid > behind) {
+        let path = layout.snap_dir.join(&snapshot.name);
+        lane.remove(&path).await.when("removing", &path)?;
+        lane.sync_dir(&layout.snap_dir).await.when("syncing", &layout.snap_dir)?;
+    }
+    Ok(())
+}
+
+/// One by one: of two removals a crash may keep the later alone, which would be a gap.
+pub(super) async fn remove_logs<L: Lane>(
+    lane: &L,
+    layout: &Layout,
+    newest_first: impl Iterator<Item = &LogName>,
+) -> Result<(), StorageError> {
+    for log in newest_first {
         let path = layout.log(log.first);
         lane.remove(&path).await.when("removing", &path)?;
         lane.sync_dir(&layout.log_dir).await.when("syncing", &layout.log_dir)?;
