@@ -66,7 +66,8 @@ pub(super) async fn recover<L: Lane>(
     let mut replay = Replay { lane, layout, bound, base, below, last, txns: Vec::new(), notes };
     let end = replay.read_logs(logs_from(&logs, base.next())).await?;
     let (below, last, txns, mut notes) = (replay.below, replay.last, replay.txns, replay.notes);
-    if below.is_some_and(|below| below < base) {
+    // Apache names a snapshot (epoch, 0) that nothing of its epoch has gone into.
+    if base.counter() != 0 && below.is_some_and(|below| below < base) {
         notes.push(format!("the logs up to {base} end below the snapshot and are removed"));
         guard = remove_superseded(lane, layout, &logs, base, guard).await?;
     }

@@ -384,11 +384,13 @@ fn logs_that_end_below_a_leaders_snapshot_are_removed() {
         assert_eq!(loaded(&disk).last_logged, Zxid(9));
     }
     assert!(disk.names(DIR).iter().all(|name| !name.starts_with("log.")), "5 to 9 are in no log");
-    let whole = disk_with(&[0, 4]);
-    put_log(&whole, &[1, 2]);
-    put_log(&whole, &[3, 4]);
-    assert_eq!(loaded(&whole).last_logged, Zxid(4));
-    assert!(whole.names(DIR).contains(&"log.1".to_owned()), "they lead up to the snapshot");
+    for snapshot in [4, 1 << 32] {
+        let whole = disk_with(&[0, snapshot]);
+        put_log(&whole, &[1, 2]);
+        put_log(&whole, &[3, 4]);
+        assert_eq!(loaded(&whole).last_logged, Zxid(snapshot));
+        assert!(whole.names(DIR).contains(&"log.1".to_owned()), "they lead up to the snapshot");
+    }
 }
 
 #[test]
