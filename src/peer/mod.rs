@@ -39,4 +39,4 @@ mod stored;
 mod words;
 
 pub use core::{Input, Output, Peer};
-pub use pump::run;
+pub use pump::{run, storage_options};

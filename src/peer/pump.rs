@@ -219,7 +219,8 @@ impl<R: Runtime> Hands<R> {
     }
 }
 
-fn storage_options(config: &ServerConfig) -> StorageOptions {
+/// What a server with this configuration asks of its storage.
+pub fn storage_options(config: &ServerConfig) -> StorageOptions {
     StorageOptions {
         data_dir: config.data_dir.clone(),
         data_log_dir: config.data_log_dir.clone(),

@@ -14,7 +14,8 @@ use bytes::Bytes;
 use quorate::base::ServerId;
 use quorate::config::ServerConfig;
 use quorate::database::Database;
-use quorate::storage::{StorageOptions, load};
+use quorate::peer::storage_options;
+use quorate::storage::load;
 use quorate::tree::AclRules;
 
 use super::shelf::Shelf;
@@ -34,7 +35,7 @@ pub(super) fn rebuild(world: &World, server: ServerId, config: &ServerConfig) ->
 }
 
 fn recover(files: Vec<(PathBuf, Bytes)>, durable: bool, config: &ServerConfig) -> Option<Rebuilt> {
-    let loaded = at_once(load(&options(config), Shelf::of(files)))?.ok()?;
+    let loaded = at_once(load(&storage_options(config), Shelf::of(files)))?.ok()?;
     let log = loaded.txns.clone();
     let mut db = Database::empty(config.committed_log_count).with_acl_rules(AclRules::of(config));
     db.restore(loaded).ok()?;
@@ -52,18 +53,5 @@ fn at_once<T>(future: impl Future<Output = T>) -> Option<T> {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(value) => Some(value),
         Poll::Pending => None,
-    }
-}
-
-fn options(config: &ServerConfig) -> StorageOptions {
-    StorageOptions {
-        data_dir: config.data_dir.clone(),
-        data_log_dir: config.data_log_dir.clone(),
-        pre_alloc_bytes: config.pre_alloc_bytes,
-        snap_retain_count: config.snap_retain_count,
-        db_autocreate: config.db_autocreate,
-        ensemble: !config.is_standalone(),
-        field_bytes_max: config.limits.field_bytes_max(),
-        museum: config.museum,
     }
 }
