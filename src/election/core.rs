@@ -313,6 +313,9 @@ impl Election {
             let excused = self.museum.on(Exhibit::TieAcrossEpochs);
             let improves = heard.rank() > self.vote.rank();
             assert!(improves || excused, "E-5: a vote gets worse within a round");
+            if !improves && from == self.me {
+                return; // ZOOKEEPER-1419: its own last words would chase it within one step, for ever
+            }
             self.propose(heard, out);
             self.send_notifications(out);
         }

@@ -13,6 +13,7 @@
 //! A crash loses what was not durable; `Recovered` says what was left.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use quorate::base::{AckKind, Epoch, Mono, Note, RoleName, ServerId, Stamp, SyncMode, Zxid};
 
@@ -98,6 +99,8 @@ pub struct ServerGhost {
     /// is in the tree, this server's state is one that never existed. It ends with the ack of
     /// NEWLEADER at the latest: who has acked may be elected, and serve.
     pub half_synced: Option<HalfSynced>,
+    /// The same of an older snapshot that the disk holds until the newer one is durable.
+    half_synced_disk: Option<HalfSynced>,
     /// Its present leader has told it to cut its log there, and it has not said that it is done.
     pub cutting_to: Option<Zxid>,
     /// What the tree holds.
@@ -131,6 +134,7 @@ impl Default for ServerGhost {
             snapshot: Zxid::ZERO,
             installed: None,
             half_synced: None,
+            half_synced_disk: None,
             follows: ServerId::NOBODY,
             cutting_to: None,
             applied: Zxid::ZERO,
@@ -174,7 +178,8 @@ impl ServerGhost {
 
     /// Whether a state at this zxid must be that of everybody else there.
     pub fn is_exact_at(&self, zxid: Zxid) -> bool {
-        self.half_synced.is_none_or(|half| zxid < half.from || zxid >= half.upto)
+        let halves = [self.half_synced, self.half_synced_disk];
+        halves.iter().flatten().all(|half| zxid < half.from || zxid >= half.upto)
     }
 
     /// Neither dead nor stopped by the scenario.
@@ -221,6 +226,8 @@ pub struct Ghost {
     snapshots_sent: BTreeMap<(ServerId, ServerId), Zxid>,
     /// Up to here the committed history is known to somebody, and is there for good.
     pub firm: Zxid,
+    /// So much longer than usual may a frame be on its way, by the story's own delays.
+    pub delay_max: Duration,
     /// Per epoch: how far each voter's log was durable while that was its only epoch.
     held: BTreeMap<Epoch, BTreeMap<ServerId, Zxid>>,
     /// What is known of the copies of disks that were put aside.
@@ -240,6 +247,7 @@ impl Ghost {
             states: BTreeMap::new(),
             snapshots_sent: BTreeMap::new(),
             firm: Zxid::ZERO,
+            delay_max: Duration::ZERO,
             held: BTreeMap::new(),
             images: BTreeMap::new(),
         };
@@ -433,9 +441,19 @@ impl Ghost {
             Note::SnapshotInstalled { zxid, .. } => {
                 let upto = self.snapshots_sent.get(&(server.follows, id)).copied();
                 let half = HalfSynced { from: *zxid, upto: upto.unwrap_or(*zxid) };
+                server.half_synced_disk = server.half_synced.or(server.half_synced_disk);
                 server.half_synced = Some(half).filter(|half| half.upto > half.from);
             }
-            Note::AckSent { kind: AckKind::NewLeader, .. } => server.half_synced = None,
+            Note::SnapshotDurable { .. } => server.half_synced_disk = None,
+            Note::AckSent { kind: AckKind::NewLeader, .. } => {
+                (server.half_synced, server.half_synced_disk) = (None, None);
+            }
+            Note::Recovered { .. } if server.half_synced_disk.is_some() => {
+                let at = server.applied;
+                let holds = |half: &HalfSynced| half.from <= at && at < half.upto;
+                let old = server.half_synced_disk.take().filter(holds);
+                server.half_synced = old.or(server.half_synced);
+            }
             Note::Recovered { .. } | Note::Applied { .. } | Note::FastForwarded { .. }
                 if server.is_exact_at(server.applied) =>
             {

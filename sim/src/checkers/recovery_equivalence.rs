@@ -141,6 +141,19 @@ mod tests {
     }
 
     #[test]
+    fn a_half_synced_disk_is_excused_until_the_next_snapshot_is_on_it() {
+        let mut story = snapshot_on_its_way();
+        story.note(1, Note::SnapshotDurable { zxid: z(1, 1) });
+        let (zxid, tree_digest) = (z(1, 3), digest(z(1, 3)));
+        story.note(1, Note::SnapshotInstalled { zxid, tree_digest });
+        story.event(1, rebuilt(z(1, 1), 99));
+        story.assert_quiet("S-17");
+        story.note(1, Note::SnapshotDurable { zxid });
+        story.event(1, rebuilt(z(1, 1), 99));
+        story.assert_violates("S-17");
+    }
+
+    #[test]
     fn beyond_what_its_snapshot_may_hold_no_disk_is_excused() {
         let mut story = snapshot_on_its_way();
         story.event(1, rebuilt(z(1, 3), digest(z(1, 3))));

@@ -19,7 +19,8 @@ pub(super) struct StepDown {
     last_alive: BTreeMap<ServerId, Mono>,
 }
 
-/// Beyond the 1.5 ticks of the protocol: what was on its way when a follower went.
+/// Beyond the 1.5 ticks of the protocol: what was on its way when a follower went, if the story
+/// delays nothing.
 const SLACK_TICKS: u32 = 2;
 
 impl Checker for StepDown {
@@ -42,7 +43,8 @@ impl Checker for StepDown {
             self.alone_since.insert(fact.server, fact.mono);
         }
         let alone = fact.mono.since(*self.alone_since.entry(fact.server).or_insert(fact.mono));
-        let bound = ghost.ensemble.sync_timeout() + tick * 3 / 2 + tick * SLACK_TICKS;
+        let protocol = ghost.ensemble.sync_timeout() + tick * 3 / 2;
+        let bound = protocol + tick * SLACK_TICKS + ghost.delay_max;
         let checks = matches!(fact.event, Event::Note(Note::QuorumAlive { .. }));
         if checks && alone > bound {
             let words = format!("leads epoch {epoch} for {alone:?} without a quorum in its epoch");
@@ -92,6 +94,19 @@ mod tests {
         story.event(1, Event::Died);
         story.event(2, Event::Died);
         ticks(&mut story, 6);
+        story.assert_holds();
+        ticks(&mut story, 6);
+        story.assert_violates("L-3");
+    }
+
+    #[test]
+    fn what_the_story_delays_may_keep_a_leader_that_much_longer() {
+        let mut story = Story::healthy();
+        story.checkers.ghost.delay_max = Duration::from_secs(6);
+        ticks(&mut story, 5);
+        story.event(1, Event::Died);
+        story.event(2, Event::Died);
+        ticks(&mut story, 12);
         story.assert_holds();
         ticks(&mut story, 6);
         story.assert_violates("L-3");

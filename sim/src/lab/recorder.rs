@@ -168,6 +168,11 @@ impl Recorder {
         *self.look.borrow_mut() = Some(Rc::new(look));
     }
 
+    /// How much has been said that nobody has looked at.
+    pub(super) fn said(&self) -> usize {
+        self.said.borrow().len()
+    }
+
     /// The facts up to and with this stamp, which has settled, in their order. Hashes and prints.
     pub(super) fn take_upto(
         &self,

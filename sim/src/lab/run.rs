@@ -19,7 +19,7 @@ use super::verdict::Verdict;
 use crate::checkers::liveness::{self, Deadlines};
 use crate::checkers::{Checkers, Ghost, Violation};
 use crate::scenario::swarm::Drawn;
-use crate::scenario::{Case, ClientState, Expectation, Line, Scenario};
+use crate::scenario::{Action, Case, ClientState, Expectation, Line, Scenario};
 use crate::workload::contract::{Evidence, judge};
 use crate::workload::history::Silence;
 use crate::workload::{History, Outcome, Record};
@@ -45,6 +45,10 @@ pub struct RunOptions {
 
 /// How often the facts of a stretch of time are looked at.
 const SLICE: Duration = Duration::from_millis(200);
+/// Sooner where so much has been said: servers that answer each other without an end double it
+/// every few milliseconds, and the checkers are there to see that.
+const SAID_MAX: usize = 10_000;
+const STEP: Duration = Duration::from_millis(10);
 /// Violations told of one run.
 const TOLD_MAX: usize = 5;
 
@@ -123,6 +127,14 @@ fn play(scenario: &Scenario, options: &RunOptions, recorder: &Rc<Recorder>) -> (
     (verdict, seen)
 }
 
+fn longest_delay(lines: &[Line]) -> Duration {
+    let delays = lines.iter().flat_map(|line| &line.actions).filter_map(|action| match action {
+        Action::Delay { by, .. } => Some(*by),
+        _ => None,
+    });
+    delays.max().unwrap_or_default()
+}
+
 fn empty_verdict(scenario: &Scenario, case: &Case, options: &RunOptions) -> Verdict {
     let several = scenario.cases.len() > 1;
     Verdict {
@@ -180,9 +192,13 @@ impl Play {
         let curtain = Stamp(0) + case.duration;
         recorder.begin(world.clone());
         let stage = Stage::new(scenario, options, recorder.clone(), history.clone(), curtain);
-        stage.set(&world, &timeline(scenario, options));
+        let lines = timeline(scenario, options);
+        stage.set(&world, &lines);
+        let mut checkers =
+            Checkers::new(&scenario.ensemble, &super::disk::logs(&scenario.ensemble));
+        checkers.ghost.delay_max = longest_delay(&lines);
         Play {
-            checkers: Checkers::new(&scenario.ensemble, &super::disk::logs(&scenario.ensemble)),
+            checkers,
             world,
             recorder,
             stage,
@@ -218,8 +234,15 @@ impl Play {
     /// Plays on to this moment. False once something is violated.
     async fn play_until(&mut self, to: Stamp) -> bool {
         while self.seen < to {
-            let upto = (self.seen + SLICE).min(to);
-            self.world.sleep_until(self.world.settled(upto) + SETTLE).await;
+            let end = (self.seen + SLICE).min(to);
+            let mut upto = self.seen;
+            loop {
+                upto = (upto + STEP).min(end);
+                self.world.sleep_until(self.world.settled(upto) + SETTLE).await;
+                if upto == end || self.recorder.said() >= SAID_MAX {
+                    break;
+                }
+            }
             self.look_at(upto);
             if !self.found.is_empty() && !self.goes_on {
                 return false;
