@@ -13,7 +13,6 @@
 //! A crash loses what was not durable; `Recovered` says what was left.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use quorate::base::{AckKind, Epoch, Mono, Note, RoleName, ServerId, Stamp, SyncMode, Zxid};
 
@@ -46,6 +45,10 @@ pub enum Event {
     },
     Paused,
     Resumed,
+    /// A frame of another server came that a cut had swallowed, or a delay kept, for long.
+    HeardLate {
+        from: ServerId,
+    },
     /// The laboratory has recovered a copy of this server's disk, as a start would now.
     Rebuilt(Rebuilt),
 }
@@ -226,8 +229,6 @@ pub struct Ghost {
     snapshots_sent: BTreeMap<(ServerId, ServerId), Zxid>,
     /// Up to here the committed history is known to somebody, and is there for good.
     pub firm: Zxid,
-    /// So much longer than usual may a frame be on its way, by the story's own delays.
-    pub delay_max: Duration,
     /// Per epoch: how far each voter's log was durable while that was its only epoch.
     held: BTreeMap<Epoch, BTreeMap<ServerId, Zxid>>,
     /// What is known of the copies of disks that were put aside.
@@ -247,7 +248,6 @@ impl Ghost {
             states: BTreeMap::new(),
             snapshots_sent: BTreeMap::new(),
             firm: Zxid::ZERO,
-            delay_max: Duration::ZERO,
             held: BTreeMap::new(),
             images: BTreeMap::new(),
         };
@@ -338,6 +338,7 @@ impl Ghost {
             }
             Event::Paused => server.paused = true,
             Event::Resumed => server.paused = false,
+            Event::HeardLate { .. } => {}
             Event::Rebuilt(_) => {}
         }
     }

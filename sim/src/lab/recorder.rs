@@ -7,6 +7,7 @@
 use std::cell::{Cell, RefCell};
 use std::fmt::{Display, Write as _};
 use std::rc::Rc;
+use std::time::Duration;
 
 use quorate::base::{AckKind, Mono, Note, ServerId, Stamp};
 use quorate::runtime::{Halt, Label};
@@ -77,6 +78,9 @@ pub(super) struct Recorder {
 }
 
 /// A server's or client's number in the order of the trace.
+/// A frame that took longer than any that nothing keeps.
+const LATE: Duration = Duration::from_millis(200);
+
 fn party(name: &str) -> i64 {
     let server = name.strip_prefix('s').and_then(|id| id.parse().ok());
     server.unwrap_or_else(|| {
@@ -280,6 +284,8 @@ impl Recorder {
 
 fn tape_one(tape: &mut Tape, at: Stamp, by: i64, what: &What) {
     let taped = match what {
+        // The frame's own arrival tells it.
+        What::Fact(Event::HeardLate { .. }) => return,
         What::Fact(event) => Taped::Fact(event.clone()),
         What::Frame { to, label } => Taped::Frame { to: *to, label: *label },
         What::Lab { fault, text } => Taped::Action { fault: *fault, text: text.clone() },
@@ -371,6 +377,12 @@ impl Observer for Recorder {
     }
 
     fn delivered(&self, sent: Stamp, at: Stamp, from: &str, to: &str, label: Label) {
+        let (sender, hearer) = (party(from), party(to));
+        let between_servers = sender.max(hearer) < CLIENTS_FROM;
+        if between_servers && at - sent >= LATE {
+            let heard = What::Fact(Event::HeardLate { from: ServerId(sender) });
+            self.say(at, hearer, 4, (sender as u64) << 8 | label.kind as u64, heard);
+        }
         if let Some(tape) = &self.tape {
             tape.borrow_mut().arrived(sent, at, party(from), party(to), label);
         }

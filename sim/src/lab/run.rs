@@ -19,7 +19,7 @@ use super::verdict::Verdict;
 use crate::checkers::liveness::{self, Deadlines};
 use crate::checkers::{Checkers, Ghost, Violation};
 use crate::scenario::swarm::Drawn;
-use crate::scenario::{Action, Case, ClientState, Expectation, Line, Scenario};
+use crate::scenario::{Case, ClientState, Expectation, Line, Scenario};
 use crate::workload::contract::{Evidence, judge};
 use crate::workload::history::Silence;
 use crate::workload::{History, Outcome, Record};
@@ -127,14 +127,6 @@ fn play(scenario: &Scenario, options: &RunOptions, recorder: &Rc<Recorder>) -> (
     (verdict, seen)
 }
 
-fn longest_delay(lines: &[Line]) -> Duration {
-    let delays = lines.iter().flat_map(|line| &line.actions).filter_map(|action| match action {
-        Action::Delay { by, .. } => Some(*by),
-        _ => None,
-    });
-    delays.max().unwrap_or_default()
-}
-
 fn empty_verdict(scenario: &Scenario, case: &Case, options: &RunOptions) -> Verdict {
     let several = scenario.cases.len() > 1;
     Verdict {
@@ -192,13 +184,9 @@ impl Play {
         let curtain = Stamp(0) + case.duration;
         recorder.begin(world.clone());
         let stage = Stage::new(scenario, options, recorder.clone(), history.clone(), curtain);
-        let lines = timeline(scenario, options);
-        stage.set(&world, &lines);
-        let mut checkers =
-            Checkers::new(&scenario.ensemble, &super::disk::logs(&scenario.ensemble));
-        checkers.ghost.delay_max = longest_delay(&lines);
+        stage.set(&world, &timeline(scenario, options));
         Play {
-            checkers,
+            checkers: Checkers::new(&scenario.ensemble, &super::disk::logs(&scenario.ensemble)),
             world,
             recorder,
             stage,

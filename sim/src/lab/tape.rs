@@ -208,7 +208,10 @@ fn events(
 
 fn life(event: &FactEvent) -> Life {
     match event {
-        FactEvent::Started | FactEvent::Note(_) | FactEvent::Rebuilt(_) => Life::Started,
+        FactEvent::Started
+        | FactEvent::Note(_)
+        | FactEvent::Rebuilt(_)
+        | FactEvent::HeardLate { .. } => Life::Started,
         FactEvent::Died => Life::Died,
         FactEvent::Wiped => Life::Wiped,
         FactEvent::DiskSaved => Life::DiskSaved,
