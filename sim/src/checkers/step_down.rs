@@ -39,8 +39,11 @@ impl Checker for StepDown {
             self.last_alive.remove(&fact.server);
             return;
         };
-        let heard = matches!(fact.event, Event::HeardLate { .. });
-        if heard || has_quorum(ghost, fact.server, epoch) {
+        if matches!(fact.event, Event::HeardLate { .. }) {
+            self.alone_since.insert(fact.server, fact.mono);
+            return; // its machine heard it: it may be paused
+        }
+        if has_quorum(ghost, fact.server, epoch) {
             self.alone_since.insert(fact.server, fact.mono);
         }
         let alone = fact.mono.since(*self.alone_since.entry(fact.server).or_insert(fact.mono));
