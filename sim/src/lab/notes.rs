@@ -81,6 +81,12 @@ pub(super) fn rebuilt(rebuilt: &Rebuilt) -> What {
     }
 }
 
+/// A frame that was long on its way.
+pub(super) fn heard_late(from: ServerId) -> What {
+    let from = &from;
+    What::Note { name: Cow::Borrowed("HeardLate"), fields: fields![from] }
+}
+
 fn split(note: &Note) -> (&'static str, Fields) {
     match note {
         Note::Recovered { last_logged, last_applied, accepted, current, tree_digest } => {

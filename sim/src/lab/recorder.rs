@@ -284,8 +284,6 @@ impl Recorder {
 
 fn tape_one(tape: &mut Tape, at: Stamp, by: i64, what: &What) {
     let taped = match what {
-        // The frame's own arrival tells it.
-        What::Fact(Event::HeardLate { .. }) => return,
         What::Fact(event) => Taped::Fact(event.clone()),
         What::Frame { to, label } => Taped::Frame { to: *to, label: *label },
         What::Lab { fault, text } => Taped::Action { fault: *fault, text: text.clone() },

@@ -184,6 +184,7 @@ fn events(
         let what = match what {
             Taped::Fact(FactEvent::Note(note)) => notes::what(&note),
             Taped::Fact(FactEvent::Rebuilt(rebuilt)) => notes::rebuilt(&rebuilt),
+            Taped::Fact(FactEvent::HeardLate { from }) => notes::heard_late(from),
             Taped::Fact(event) => What::Life(life(&event)),
             Taped::Action { fault, text } => {
                 What::Action { fault: fault.map(|fault| fault as u32), text }
