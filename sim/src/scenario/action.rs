@@ -106,11 +106,22 @@ pub enum Action {
     Expect(Vec<Expectation>),
 }
 
-impl Action {
-    /// The servers it is done to, as written; none if it is about links, a client or an
-    /// expectation.
-    pub fn servers(&self) -> &[ServerId] {
-        match self {
+impl Line {
+    /// A line of the laboratory's own, at a time.
+    pub(super) fn at(at: Duration, action: Action) -> Line {
+        Line { when: When::At(at), actions: vec![action], place: (0, 0), fault: None }
+    }
+
+    /// The same, on what happens first from a time on.
+    pub(super) fn on(from: Duration, trigger: Trigger, action: Action) -> Line {
+        Line { when: When::On(from, trigger), ..Line::at(from, action) }
+    }
+}
+
+/// The servers an action is done to, to read or to change.
+macro_rules! servers_of {
+    ($action:expr) => {
+        match $action {
             Action::Start(servers)
             | Action::Stop(servers)
             | Action::Crash(servers)
@@ -124,14 +135,16 @@ impl Action {
             | Action::SlowFsync { servers, .. }
             | Action::SlowApply { servers, .. }
             | Action::ClockRate { servers, .. }
-            | Action::ClockJump { servers, .. } => servers,
-            _ => &[],
+            | Action::ClockJump { servers, .. } => Some(servers),
+            _ => None,
         }
-    }
+    };
+}
 
-    /// The links it is about, if it names some.
-    pub fn links(&self) -> Option<&Links> {
-        match self {
+/// The links an action names, to read or to change.
+macro_rules! links_of {
+    ($action:expr) => {
+        match $action {
             Action::Cut(links)
             | Action::Heal(Some(links))
             | Action::Delay { links, .. }
@@ -139,6 +152,27 @@ impl Action {
             | Action::Release { links: Some(links), .. } => Some(links),
             _ => None,
         }
+    };
+}
+
+impl Action {
+    /// The servers it is done to, as written; none if it is about links, a client or an
+    /// expectation.
+    pub fn servers(&self) -> &[ServerId] {
+        servers_of!(self).map_or(&[], Vec::as_slice)
+    }
+
+    pub fn servers_mut(&mut self) -> Option<&mut Vec<ServerId>> {
+        servers_of!(self)
+    }
+
+    /// The links it is about, if it names some.
+    pub fn links(&self) -> Option<&Links> {
+        links_of!(self)
+    }
+
+    pub fn links_mut(&mut self) -> Option<&mut Links> {
+        links_of!(self)
     }
 }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use quorate::base::ServerId;
 
 use super::Ensemble;
-use super::action::{Action, Line, When};
+use super::action::{Action, Line};
 use super::links::{Links, Plane};
 use crate::draw::Draws;
 
@@ -50,19 +50,12 @@ impl Chaos {
         let mut lines = Vec::new();
         let mut number = 0;
         for fault in &faults {
-            let plot = super::plots::plot(&draws, ensemble, fault)
-                .or_else(|| super::chaos_stories::story(&draws, ensemble, fault));
-            if let Some(plot) = plot {
-                number += 1;
-                lines.extend(plot.into_iter().map(|line| Line { fault: Some(number), ..line }));
-                continue;
-            }
-            let Some((begin, end)) = actions(&draws, ensemble, fault, &mut busy) else { continue };
+            let told = super::plots::plot(&draws, ensemble, fault)
+                .or_else(|| super::chaos_stories::story(&draws, ensemble, fault))
+                .or_else(|| simple(&draws, ensemble, fault, &mut busy));
+            let Some(told) = told else { continue };
             number += 1;
-            lines.push(line(fault.begins, begin, number));
-            if let Some(end) = end {
-                lines.push(line(fault.ends, end, number));
-            }
+            lines.extend(told.into_iter().map(|line| Line { fault: Some(number), ..line }));
         }
         lines.sort_by_key(|line| (super::cases::from(&line.when), line.fault));
         lines
@@ -111,8 +104,17 @@ pub(super) fn key_of(class: &str) -> u64 {
     class.bytes().fold(17, |key, byte| crate::draw::mix(key ^ u64::from(byte)))
 }
 
-fn line(at: Duration, action: Action, fault: usize) -> Line {
-    Line { when: When::At(at), actions: vec![action], place: (0, 0), fault: Some(fault) }
+/// The lines of a fault that is one action, and perhaps the one that takes it back.
+fn simple(
+    draws: &Draws,
+    ensemble: &Ensemble,
+    fault: &Fault,
+    busy: &mut BTreeMap<ServerId, Duration>,
+) -> Option<Vec<Line>> {
+    let (begin, end) = actions(draws, ensemble, fault, busy)?;
+    let mut lines = vec![Line::at(fault.begins, begin)];
+    lines.extend(end.map(|end| Line::at(fault.ends, end)));
+    Some(lines)
 }
 
 /// What begins and what ends a fault. `None` if its server is down or paused already.

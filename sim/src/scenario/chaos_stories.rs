@@ -13,7 +13,7 @@ use quorate::base::ServerId;
 use quorate::runtime::LabelKind;
 
 use super::Ensemble;
-use super::action::{Action, Line, Trigger, When};
+use super::action::{Action, Line, Trigger};
 use super::chaos::Fault;
 use super::disk_deeds::DiskDeed;
 use super::links::{Links, Plane};
@@ -51,10 +51,10 @@ pub(super) fn story(draws: &Draws, ensemble: &Ensemble, fault: &Fault) -> Option
     let all: Vec<ServerId> = ensemble.servers().into_iter().collect();
     let one = all[draws.below("fault server", fault.key, 0, all.len() as u64) as usize];
     let disk = |deed| Action::Disk { deed, servers: vec![one] };
-    let start = at(fault.ends, Action::Start(vec![one]));
+    let start = Line::at(fault.ends, Action::Start(vec![one]));
     let failing = |begin, end| {
         let mended = fault.begins.max(fault.ends.saturating_sub(MENDED_BEFORE));
-        vec![at(fault.begins, disk(begin)), at(mended, disk(end)), start.clone()]
+        vec![Line::at(fault.begins, disk(begin)), Line::at(mended, disk(end)), start.clone()]
     };
     Some(match fault.class {
         "fail_write" => failing(DiskDeed::FailWrite, DiskDeed::Mend),
@@ -62,26 +62,22 @@ pub(super) fn story(draws: &Draws, ensemble: &Ensemble, fault: &Fault) -> Option
         "fail_read" => failing(DiskDeed::FailRead, DiskDeed::Mend),
         "full_disk" => failing(DiskDeed::Fill, DiskDeed::Free),
         "crash_point" => vec![crash_point(draws, fault, one), start],
-        "look" => vec![at(fault.begins, Action::Look(vec![one]))],
+        "look" => vec![Line::at(fault.begins, Action::Look(vec![one]))],
         "delay" => {
             let links = link(draws, fault, &all, one)?;
             let range = (Duration::from_millis(5), Duration::from_millis(800));
             let by = draws.between("link delay", fault.key, 0, range);
             let back = Action::Delay { links: links.clone(), by: Duration::ZERO };
-            vec![at(fault.begins, Action::Delay { links, by }), at(fault.ends, back)]
+            vec![Line::at(fault.begins, Action::Delay { links, by }), Line::at(fault.ends, back)]
         }
         "hold" => {
             let links = link(draws, fault, &all, one)?;
             let kind = HELD[draws.below("held kind", fault.key, 0, HELD.len() as u64) as usize];
             let back = Action::Release { kind: Some(kind), links: Some(links.clone()) };
-            vec![at(fault.begins, Action::Hold { kind, links }), at(fault.ends, back)]
+            vec![Line::at(fault.begins, Action::Hold { kind, links }), Line::at(fault.ends, back)]
         }
         _ => return None,
     })
-}
-
-fn at(at: Duration, action: Action) -> Line {
-    Line { when: When::At(at), actions: vec![action], place: (0, 0), fault: None }
 }
 
 /// Power fails right behind one of the next durable effects.
@@ -93,8 +89,7 @@ fn crash_point(draws: &Draws, fault: &Fault, server: ServerId) -> Line {
     // Files other than the log change rarely.
     let count = if file.is_some() { count.div_ceil(3) } else { count };
     let trigger = Trigger::Effect { server, file, count, before: Some(fault.ends) };
-    let when = When::On(fault.begins, trigger);
-    Line { when, actions: vec![Action::Crash(vec![server])], place: (0, 0), fault: None }
+    Line::on(fault.begins, trigger, Action::Crash(vec![server]))
 }
 
 /// From one server to another, one way. `None` where there is no other.

@@ -17,7 +17,7 @@ use quorate::base::ServerId;
 use quorate::runtime::LabelKind;
 
 use super::Ensemble;
-use super::action::{Action, Line, Trigger, When};
+use super::action::{Action, Line, Trigger};
 use super::chaos::Fault;
 use super::links::{Links, Plane};
 use crate::draw::Draws;
@@ -119,12 +119,12 @@ impl Plot<'_> {
         };
         let mut lines = Vec::new();
         if !down.is_empty() {
-            lines.push(at(self.fault.begins, self.down(down.clone())));
+            lines.push(Line::at(self.fault.begins, self.down(down.clone())));
         }
         let pause = self.within("blackout length", 0, self.length());
         for server in down {
             let gap = self.within("blackout gap", server.0 as u64, self.length());
-            lines.push(at(self.fault.begins + pause + gap, Action::Start(vec![server])));
+            lines.push(Line::at(self.fault.begins + pause + gap, Action::Start(vec![server])));
         }
         lines
     }
@@ -148,10 +148,12 @@ impl Plot<'_> {
             _ if !some.is_empty() => (self.down(some.clone()), Action::Start(some)),
             _ => (Action::Crash(me.clone()), Action::Start(me.clone())),
         };
-        let mut lines =
-            vec![at(self.fault.begins, self.down(me.clone())), at(back, Action::Start(me.clone()))];
+        let mut lines = vec![
+            Line::at(self.fault.begins, self.down(me.clone())),
+            Line::at(back, Action::Start(me.clone())),
+        ];
         match self.below("ambush disk", 3) {
-            0 => lines.push(on(back, trigger, strike)),
+            0 => lines.push(Line::on(back, trigger, strike)),
             disk => {
                 let by = self.between_ms("ambush fsync", 20, 500);
                 let (slow, mended) = match disk {
@@ -161,12 +163,12 @@ impl Plot<'_> {
                         Action::SlowFsync { servers: me, by: Duration::ZERO },
                     ),
                 };
-                lines.push(on(back, trigger, slow));
-                lines.push(at(blow, strike));
-                lines.push(at(end, mended));
+                lines.push(Line::on(back, trigger, slow));
+                lines.push(Line::at(blow, strike));
+                lines.push(Line::at(end, mended));
             }
         }
-        lines.push(at(end, mend));
+        lines.push(Line::at(end, mend));
         lines
     }
 
@@ -193,7 +195,7 @@ impl Plot<'_> {
             _ => (self.down(me.clone()), Action::Start(me)),
         };
         let end = self.fault.ends + Duration::from_millis(500);
-        vec![on(self.fault.begins, trigger, strike), at(end, mend)]
+        vec![Line::on(self.fault.begins, trigger, strike), Line::at(end, mend)]
     }
 
     /// In half of them the server is stopped while they wait.
@@ -209,23 +211,15 @@ impl Plot<'_> {
         };
         let hold = Action::Hold { kind, links: links.clone() };
         let release = Action::Release { kind: Some(kind), links: Some(links) };
-        let mut lines = vec![at(self.fault.begins, hold)];
+        let mut lines = vec![Line::at(self.fault.begins, hold)];
         if self.below("stall ends", 2) == 0 {
             let stop = self.fault.begins + self.length().mul_f64(0.7);
-            lines.push(at(stop, self.down(me.clone())));
-            lines.push(at(self.fault.ends, release));
-            lines.push(at(self.fault.ends, Action::Start(me)));
+            lines.push(Line::at(stop, self.down(me.clone())));
+            lines.push(Line::at(self.fault.ends, release));
+            lines.push(Line::at(self.fault.ends, Action::Start(me)));
         } else {
-            lines.push(at(self.fault.ends, release));
+            lines.push(Line::at(self.fault.ends, release));
         }
         lines
     }
-}
-
-fn at(at: Duration, action: Action) -> Line {
-    Line { when: When::At(at), actions: vec![action], place: (0, 0), fault: None }
-}
-
-fn on(from: Duration, trigger: Trigger, action: Action) -> Line {
-    Line { when: When::On(from, trigger), actions: vec![action], place: (0, 0), fault: None }
 }

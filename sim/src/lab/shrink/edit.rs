@@ -55,45 +55,25 @@ fn servers_of_clause(clause: &Expectation) -> Vec<ServerId> {
 /// The action without this server; `None` if nothing is left of it.
 pub(super) fn action_without(action: &Action, gone: ServerId) -> Option<Action> {
     let mut action = action.clone();
-    match &mut action {
-        Action::Start(servers)
-        | Action::Stop(servers)
-        | Action::Crash(servers)
-        | Action::Pause(servers)
-        | Action::Resume(servers)
-        | Action::Wipe(servers)
-        | Action::Look(servers)
-        | Action::HoldFsync(servers)
-        | Action::ReleaseFsync(servers)
-        | Action::SlowFsync { servers, .. }
-        | Action::SlowApply { servers, .. }
-        | Action::ClockRate { servers, .. }
-        | Action::ClockJump { servers, .. }
-        | Action::Client { act: ClientAct::Connects(servers), .. } => {
-            servers.retain(|server| *server != gone);
-            (!servers.is_empty()).then_some(action)
-        }
-        Action::Disk { deed, servers } => {
-            servers.retain(|server| *server != gone);
-            let least = if *deed == DiskDeed::Clone { 2 } else { 1 };
-            (servers.len() >= least).then_some(action)
-        }
-        Action::Cut(links)
-        | Action::Heal(Some(links))
-        | Action::Delay { links, .. }
-        | Action::Hold { links, .. }
-        | Action::Release { links: Some(links), .. } => {
-            *links = links_without(links, gone)?;
-            Some(action)
-        }
-        Action::Heal(None) | Action::Release { links: None, .. } | Action::Client { .. } => {
-            Some(action)
-        }
-        Action::Expect(clauses) => {
-            *clauses = clauses.iter().filter_map(|clause| clause_without(clause, gone)).collect();
-            (!clauses.is_empty()).then_some(action)
-        }
+    let least = match &action {
+        Action::Disk { deed: DiskDeed::Clone, .. } => 2,
+        _ => 1,
+    };
+    if let Some(links) = action.links_mut() {
+        *links = links_without(links, gone)?;
+        return Some(action);
     }
+    if let Action::Expect(clauses) = &mut action {
+        *clauses = clauses.iter().filter_map(|clause| clause_without(clause, gone)).collect();
+        return (!clauses.is_empty()).then_some(action);
+    }
+    let servers = match &mut action {
+        Action::Client { act: ClientAct::Connects(servers), .. } => Some(servers),
+        action => action.servers_mut(),
+    };
+    let Some(servers) = servers else { return Some(action) };
+    servers.retain(|server| *server != gone);
+    (servers.len() >= least).then_some(action)
 }
 
 fn clause_without(clause: &Expectation, gone: ServerId) -> Option<Expectation> {
