@@ -16,7 +16,7 @@
 //! | `database` | tree + sessions + committed log: what a server knows                  |
 //! | `election` | fast leader election                                                  |
 //! | `zab`      | leader and learner: discovery, synchronisation, broadcast             |
-//! | `pipeline` | prepare, propose, commit order, reply order                           |
+//! | `prepare`  | the leader checks a request and makes the transaction                |
 //! | `server`   | client connections                                                    |
 //! | `admin`    | four-letter words                                                     |
 //! | `peer`     | LOOKING / FOLLOWING / LEADING / OBSERVING, standalone; the pump       |
@@ -30,7 +30,7 @@ pub mod database;
 pub mod election;
 pub mod jute;
 pub mod peer;
-pub mod pipeline;
+pub mod prepare;
 pub mod quorum;
 pub mod runtime;
 pub mod server;

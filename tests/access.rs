@@ -18,7 +18,7 @@ use quorate::jute::client::{
 use quorate::jute::data::{Acl, Id, perms};
 use quorate::jute::txn::{CreateSessionTxn, CreateTxn, ErrorTxn, Proposal, Txn, TxnHeader, kind};
 use quorate::jute::{DecodeError, Jute, Reader};
-use quorate::pipeline::Request;
+use quorate::prepare::Request;
 use quorate::runtime::HostPort;
 use quorate::server::{Input, Output, Service};
 use quorate::tree::AclRules;

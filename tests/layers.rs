@@ -7,7 +7,7 @@ use std::fs;
 /// Lowest first. The same list stands as a table in src/lib.rs.
 const LAYERS: [&str; 16] = [
     "base", "jute", "runtime", "config", "quorum", "storage", "tree", "session", "database",
-    "election", "zab", "pipeline", "server", "admin", "peer", "cli",
+    "election", "zab", "prepare", "server", "admin", "peer", "cli",
 ];
 
 fn rank(layer: &str) -> Option<usize> {

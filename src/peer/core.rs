@@ -13,7 +13,7 @@ use crate::config::ServerConfig;
 use crate::database::Database;
 use crate::election::driver::ElectionEvent;
 use crate::election::{Election, Links};
-use crate::pipeline::prepare::{Prepare, PrepareOptions};
+use crate::prepare::{Prepare, PrepareOptions};
 use crate::quorum::QuorumVerifier;
 use crate::runtime::{Halt, HostPort, Label};
 use crate::server::Service;

@@ -10,7 +10,7 @@
 //!
 //! RE-1  the wall clock tells how old a node is, the monotonic one when to look
 //!
-//! Not here: the deletion itself (pipeline/prepare/change.rs).
+//! Not here: the deletion itself (prepare/change.rs).
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use crate::base::{Mono, Now, SessionId};
 use crate::config::ContainerReaping;
 use crate::jute::Jute;
 use crate::jute::client::{DeleteContainerRequest, op};
-use crate::pipeline::Request;
+use crate::prepare::Request;
 use crate::tree::{DataTree, Owner};
 
 #[derive(Debug)]

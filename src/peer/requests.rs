@@ -9,7 +9,7 @@ use crate::base::{ConnId, LinkId, Note, Now, SessionId, Zxid};
 use crate::jute::client::op;
 use crate::jute::data::Id;
 use crate::jute::txn::{Proposal, Txn};
-use crate::pipeline::Request;
+use crate::prepare::Request;
 use crate::server;
 use crate::server::driver::ClientEvent;
 use crate::session::LOCAL_OWNER;

@@ -6,7 +6,7 @@ use super::core::{AfterLoad, ForWhom, Peer, Role};
 use super::reaper::Reaper;
 use crate::base::{Exhibit, Note, Now, RoleName, ServerId};
 use crate::election::PeerState;
-use crate::pipeline::prepare::{Prepare, PrepareOptions};
+use crate::prepare::{Prepare, PrepareOptions};
 use crate::session::SessionTracker;
 use crate::storage::LogRequest;
 use crate::zab::leader::Leader;

@@ -211,8 +211,8 @@ pub(super) fn is_closed(out: &[Output], conn: ConnId) -> bool {
     out.iter().any(|output| matches!(output, Output::Close(closed) if *closed == conn))
 }
 
-pub(super) fn submitted(out: &[Output]) -> Vec<&crate::pipeline::Request> {
-    fn request(output: &Output) -> Option<&crate::pipeline::Request> {
+pub(super) fn submitted(out: &[Output]) -> Vec<&crate::prepare::Request> {
+    fn request(output: &Output) -> Option<&crate::prepare::Request> {
         match output {
             Output::Submit(request) => Some(request),
             _ => None,

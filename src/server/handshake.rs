@@ -9,7 +9,7 @@ use crate::base::{ConnId, Now, SessionId};
 use crate::database::Database;
 use crate::jute::client::{ConnectRequest, ConnectResponse, CreateSessionRequest, op};
 use crate::jute::{Jute, Reader};
-use crate::pipeline::{Request, prepare};
+use crate::prepare::{self, Request};
 use crate::session::{negotiate, password, was_opened_by};
 
 impl Service {

@@ -24,7 +24,7 @@
 //! Different from Apache on purpose: pings and other requests without an xid count too; Apache has
 //! no bound on what waits to be sent.
 //!
-//! Not here: the queue before the pipeline (throttle.rs), new sessions (blue_throttle.rs).
+//! Not here: the queue of requests that wait (throttle.rs), new sessions (blue_throttle.rs).
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, VecDeque};

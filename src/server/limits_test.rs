@@ -11,8 +11,7 @@ use crate::jute::client::{
 };
 use crate::jute::data::Acl;
 use crate::jute::{Jute, Reader};
-use crate::pipeline::Request;
-use crate::pipeline::prepare::{Prepare, PrepareOptions};
+use crate::prepare::{Prepare, PrepareOptions, Request};
 use crate::runtime::HostPort;
 use crate::server::Input;
 use crate::session::SessionTracker;

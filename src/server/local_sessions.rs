@@ -28,8 +28,7 @@ use crate::config::ServerConfig;
 use crate::database::Database;
 use crate::jute::Jute;
 use crate::jute::client::{CreateSessionRequest, code, op};
-use crate::pipeline::Request;
-use crate::pipeline::prepare::creates_ephemeral;
+use crate::prepare::{Request, creates_ephemeral};
 use crate::session::LocalSessions;
 
 /// The service's part of it.

@@ -9,7 +9,7 @@
 //!   session and for nobody else's.
 //! - C-4   a watch event leaves before any reply that shows the change.
 //!
-//! Not here: writes (`pipeline` prepares, `zab` proposes), session expiry (`session`).
+//! Not here: writes (`prepare`, `zab` proposes), session expiry (`session`).
 
 mod auth;
 #[cfg(test)]

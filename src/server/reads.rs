@@ -21,7 +21,7 @@ use crate::jute::client::{
 };
 use crate::jute::data::{Acl, Id, perms};
 use crate::jute::{DecodeError, Jute, Reader};
-use crate::pipeline::prepare;
+use crate::prepare;
 use crate::tree::{AclRules, Fired, WatchKind};
 
 /// Who asks.

@@ -15,7 +15,7 @@ use crate::config::ServerConfig;
 use crate::database::Database;
 use crate::jute::client::{ReplyHeader, RequestHeader, code, op, xid};
 use crate::jute::{Jute, Reader};
-use crate::pipeline::{Request, prepare};
+use crate::prepare::{self, Request};
 use crate::session::IdGenerator;
 
 #[derive(Debug)]
@@ -91,7 +91,7 @@ pub struct ConnectionLine {
     pub sent: u64,
 }
 
-/// A request of an open session, not yet in the pipeline.
+/// A request of an open session, not yet taken up.
 #[derive(Debug)]
 pub(super) struct Asked {
     /// With its timeout in milliseconds.
@@ -212,7 +212,7 @@ impl Service {
         self.begin_request(now, conn, asked, db, out);
     }
 
-    /// A request enters the pipeline.
+    /// A request is taken up.
     pub(super) fn begin_request(
         &mut self,
         now: Now,

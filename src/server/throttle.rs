@@ -1,4 +1,4 @@
-//! The queue before the pipeline. (RequestThrottler)
+//! The queue of requests that wait to be carried out. (RequestThrottler)
 //!
 //! With a limit on requests in process (`request_throttle_max_requests`), requests of all clients
 //! stand in one queue, in the order in which they came. Without it there is no queue.
@@ -24,7 +24,7 @@ use crate::config::ClientLimits;
 use crate::database::Database;
 use crate::jute::client::{RequestHeader, op};
 use crate::jute::data::Id;
-use crate::pipeline::{Request, prepare};
+use crate::prepare::{self, Request};
 
 /// A request in the queue.
 #[derive(Debug)]

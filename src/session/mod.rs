@@ -9,7 +9,7 @@
 //! SE-2  what a closing session still asks for is refused: nothing of it may be created after its end
 //!
 //! Not here: the connect handshake, and when a local session is made global (server); the
-//! transactions that open and close a session (pipeline/prepare.rs).
+//! transactions that open and close a session (prepare).
 
 mod ids;
 mod local;

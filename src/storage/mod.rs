@@ -31,7 +31,7 @@
 //! - ST-2 a failed write or sync is final: it is told once and every later request fails too.
 //! - ST-3 the guard file never claims more than is durable.
 //!
-//! Not here: what to write and when (zab, pipeline), the tree (`tree`), the wire.
+//! Not here: what to write and when (zab, prepare), the tree (`tree`), the wire.
 
 mod driver;
 mod epoch_file;

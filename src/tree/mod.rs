@@ -20,7 +20,7 @@
 //! An owner of 0xFF in its highest byte marks a TTL node whether or not new ones may be made: no
 //! server may therefore have the id 255.
 //!
-//! Not here: who may do what (pipeline/prepare.rs decides before a transaction exists), sessions,
+//! Not here: who may do what (`prepare` decides before a transaction exists), sessions,
 //! and the suppression of events for connections that may not read the node (CVE-2024-23944):
 //! `Fired` carries the list to check, the server knows the ids.
 

@@ -13,7 +13,7 @@
 //!
 //! QT-1  rewriting a stats node changes neither digest
 //!
-//! Not here: what happens to a write beyond a limit (pipeline/quota.rs).
+//! Not here: what happens to a write beyond a limit (prepare/quota.rs).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -14,7 +14,7 @@
 //!   queued: nothing fits in between (ZOOKEEPER-962).
 //! - S-20  observers and strangers are counted nowhere: all counting is `quorum::AckSet`.
 //!
-//! Not here: preparing transactions (`pipeline`), bytes and sockets (`zab::driver`).
+//! Not here: preparing transactions (`prepare`), bytes and sockets (`zab::driver`).
 
 mod broadcast;
 mod core;

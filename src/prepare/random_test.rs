@@ -9,7 +9,7 @@ use crate::jute::Jute;
 use crate::jute::client::{DeleteContainerRequest, DeleteRequest, SetAclRequest, op};
 use crate::jute::data::{Acl, perms};
 use crate::jute::txn::kind;
-use crate::pipeline::Request;
+use crate::prepare::Request;
 
 /// splitmix64.
 struct Draw(u64);

@@ -9,7 +9,7 @@ use crate::jute::Jute;
 use crate::jute::client::{CreateRequest, CreateSessionRequest, DeleteRequest, code, op};
 use crate::jute::data::{Acl, Id, perms};
 use crate::jute::txn::{CreateSessionTxn, CreateTtlTxn, CreateTxn, Txn, TxnDigest};
-use crate::pipeline::Request;
+use crate::prepare::Request;
 use crate::session::SessionError;
 
 #[test]

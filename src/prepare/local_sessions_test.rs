@@ -6,7 +6,7 @@ use crate::jute::Jute;
 use crate::jute::client::create_flags::EPHEMERAL;
 use crate::jute::client::{code, op};
 use crate::jute::txn::{ErrorTxn, Txn, kind};
-use crate::pipeline::Request;
+use crate::prepare::Request;
 use crate::session::LOCAL_OWNER;
 
 /// Local at server 2.

@@ -1,4 +1,4 @@
-//! Bytes to operations. (PrepRequestProcessor.pRequestHelper, MultiOperationRecord)
+//! A request to write, and what its bytes say. (PrepRequestProcessor.pRequestHelper, MultiOperationRecord)
 //!
 //! Three things can be wrong with bytes, and the client is told MARSHALLINGERROR for all of them:
 //!
@@ -13,12 +13,30 @@ use bytes::Bytes;
 
 use super::Step;
 use super::create::create_mode;
+use crate::base::SessionId;
 use crate::jute::client::{
     CheckVersionRequest, CreateRequest, CreateTtlRequest, DeleteContainerRequest, DeleteRequest,
     MultiHeader, ReconfigRequest, SetAclRequest, SetDataRequest, code, create_flags, op,
 };
-use crate::jute::data::Acl;
+use crate::jute::data::{Acl, Id};
 use crate::jute::{DecodeError, Jute, Reader};
+
+/// A write as it reaches the leader, from a client of its own or through a learner.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Request {
+    /// Whose it is; for createSession the session that is to be.
+    pub session: SessionId,
+    /// The client's xid: with the session it names the request again when it is committed.
+    pub cxid: i32,
+    /// A value of `jute::client::op`.
+    pub op: i32,
+    /// The operation's record, undecoded.
+    pub body: Bytes,
+    /// What the client's connection has proven, its address among it.
+    pub auth: Vec<Id>,
+    /// Which link it came over, as the leader numbers links: the session's owner speaks from here.
+    pub origin: u64,
+}
 
 /// One operation that changes nodes.
 #[derive(Debug)]

@@ -13,7 +13,7 @@ use crate::jute::client::{
 };
 use crate::jute::data::{Acl, Id};
 use crate::jute::txn::{Proposal, SetAclTxn, Txn, TxnHeader, kind};
-use crate::pipeline::Request;
+use crate::prepare::Request;
 use crate::session::SessionTracker;
 use crate::tree::DataTree;
 

@@ -11,12 +11,13 @@
 //!
 //! | file       | what                                                                      |
 //! |------------|---------------------------------------------------------------------------|
-//! | request.rs | bytes to operations: what is no record at all, what is one and fails       |
+//! | request.rs | a request; its bytes as operations: no record at all, or one that fails   |
 //! | create.rs  | create, create2, createContainer, createTTL                               |
 //! | change.rs  | delete, deleteContainer, setData, setACL, check                           |
 //! | multi.rs   | several of them under one zxid, all or none                               |
 //! | session.rs | createSession, closeSession, and whether a session may ask for anything   |
 //! | records.rs | the change records, and the digest they predict                           |
+//! | quota.rs   | whether a write would go beyond a quota                                   |
 //!
 //! PR-1  records change only once nothing can fail any more; a multi that fails puts them back
 //! PR-2  a transaction carries the digest the tree will have after it, unless it is an error
@@ -29,11 +30,13 @@
 //! by the old one until the new one is applied; a createTTL that says no TTL mode is always
 //! BADARGUMENTS, where Apache lets a negative TTL through and ends when it applies it.
 //!
-//! Not here: reconfig (it is always refused), what a quota allows (quota.rs of the parent), whom a list lets pass (tree/acl_rules.rs).
+//! Not here: reconfig (it is always refused), whom a list lets pass (tree/acl_rules.rs),
+//! how a transaction is agreed upon (zab), what it does to the tree (tree/apply.rs).
 
 mod change;
 mod create;
 mod multi;
+mod quota;
 mod records;
 mod request;
 mod session;
@@ -51,12 +54,10 @@ mod random_test;
 #[cfg(test)]
 mod testing;
 
-pub use request::{creates_ephemeral, decodable, supports};
+pub use request::{Request, creates_ephemeral, decodable, supports};
 
 use bytes::Bytes;
 
-use super::Request;
-use super::quota::QuotaCheck;
 use crate::base::{Now, Zxid};
 use crate::config::ServerConfig;
 use crate::jute::client::{code, op};
@@ -65,6 +66,7 @@ use crate::jute::txn::{ErrorTxn, Proposal, Txn, TxnDigest, TxnHeader, kind};
 use crate::session::SessionTracker;
 use crate::tree::{DIGEST_VERSION, DataTree};
 
+use quota::QuotaCheck;
 use records::{ChangeRecord, Live, Records};
 use request::Write;
 

@@ -10,8 +10,7 @@ use crate::jute::Jute;
 use crate::jute::client::{CreateRequest, MultiHeader, SetDataRequest, op};
 use crate::jute::data::Acl;
 use crate::jute::txn::{Proposal, Txn};
-use crate::pipeline::Request;
-use crate::pipeline::prepare::{Prepare, PrepareOptions};
+use crate::prepare::{Prepare, PrepareOptions, Request};
 use crate::session::SessionTracker;
 
 const SESSION: SessionId = SessionId(1);
