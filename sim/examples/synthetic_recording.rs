@@ -9,7 +9,7 @@
 use std::borrow::Cow;
 use std::path::Path;
 
-use quorate_sim::lab::recording::{
+use quorate_sim::recording::{
     Answer, Build, Event, Life, Member, Party, Recording, Role, State, Target, Value, Violated,
     What,
 };

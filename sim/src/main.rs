@@ -1,4 +1,4 @@
-//! The `quorate-sim` command. What it does stands in `cli.rs`.
+//! The `quorate-sim` command. What it does stands in `cli`.
 
 use std::process::ExitCode;
 

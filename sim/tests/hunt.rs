@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use quorate_sim::lab::child::{Limit, RUN_LIMIT};
-use quorate_sim::lab::hunt::plan::{Part, Plan, Planned};
-use quorate_sim::lab::hunt::report::Report;
-use quorate_sim::lab::hunt::run_apart::Player;
-use quorate_sim::lab::hunt::store::{Store, record_example};
-use quorate_sim::lab::hunt::{HuntOptions, hunt};
-use quorate_sim::lab::recording::Recording;
+use quorate_sim::child::{Limit, RUN_LIMIT};
+use quorate_sim::hunt::plan::{Part, Plan, Planned};
+use quorate_sim::hunt::report::Report;
+use quorate_sim::hunt::run_apart::Player;
+use quorate_sim::hunt::store::{Store, record_example};
+use quorate_sim::hunt::{HuntOptions, hunt};
+use quorate_sim::recording::Recording;
 use quorate_sim::scenario::Scenario;
 
 /// Two servers of five elect a leader: S-20 fails under every seed.

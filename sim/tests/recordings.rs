@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use quorate_sim::lab::recording::{Party, Recording, What};
+use quorate_sim::recording::{Party, Recording, What};
 use quorate_sim::scenario::Scenario;
 
 const CHAOS: &str = "scenarios/chaos/three_voters.toml";

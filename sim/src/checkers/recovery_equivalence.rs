@@ -2,7 +2,7 @@
 //! the same history has in memory; and replaying the log twice is replaying it once.
 //!
 //! Looked at when a server has read its disk, and in copies of the disk that the laboratory recovers
-//! beside the run (`lab/rebuild.rs`): of all that was written, and of what was durable.
+//! beside the run (`run/rebuild.rs`): of all that was written, and of what was durable.
 //!
 //! One disk is excused, and may do nothing: that of a learner which has saved a leader's snapshot
 //! and not acked NEWLEADER. The snapshot may hold effects of transactions behind its own zxid

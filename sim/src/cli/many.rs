@@ -9,13 +9,13 @@ use clap::{Args, Subcommand};
 
 use super::recordings::wrong;
 use super::{RunArgs, cores, load_with};
-use crate::lab::child::RUN_LIMIT;
-use crate::lab::hunt::merge::merge;
-use crate::lab::hunt::plan::{Part, Plan, Planned};
-use crate::lab::hunt::report::Report;
-use crate::lab::hunt::store::{Store, record_example};
-use crate::lab::hunt::summary::summary;
-use crate::lab::hunt::{HuntOptions, annotations, hunt};
+use crate::child::RUN_LIMIT;
+use crate::hunt::merge::merge;
+use crate::hunt::plan::{Part, Plan, Planned};
+use crate::hunt::report::Report;
+use crate::hunt::store::{Store, record_example};
+use crate::hunt::summary::summary;
+use crate::hunt::{HuntOptions, annotations, hunt};
 use crate::scenario::Scenario;
 
 #[derive(Debug, Args)]

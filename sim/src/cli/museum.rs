@@ -9,8 +9,8 @@ use clap::Args;
 
 use super::many::parse_limit;
 use super::recordings::wrong;
-use crate::lab::museum::plain::{self, PlainHunt, Row, planned};
-use crate::lab::museum::{Piece, choose, pieces, table, tour};
+use crate::museum::plain::{self, PlainHunt, Row, planned};
+use crate::museum::{Piece, choose, pieces, table, tour};
 
 #[derive(Debug, Args)]
 pub(super) struct MuseumArgs {

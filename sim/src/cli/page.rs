@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::recordings::wrong;
-use crate::lab::recording::Recording;
-use crate::lab::timeline::page;
+use crate::page::page;
+use crate::recording::Recording;
 
 #[derive(Debug, Args)]
 pub(super) struct TimelineArgs {

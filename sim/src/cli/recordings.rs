@@ -7,13 +7,13 @@ use std::time::Duration;
 use clap::Args;
 
 use super::panics;
-use crate::lab::export::{export, is_name};
-use crate::lab::recording::{Build, Recording, Target};
-use crate::lab::replay::{Difference, first_difference};
-use crate::lab::shrink::{ShrinkError, ShrinkOptions, Shrunk, Size, shrink};
-use crate::lab::{RunOptions, Verdict, run, run_recorded};
+use crate::export::{export, is_name};
+use crate::recording::{Build, Recording, Target};
+use crate::replay::{Difference, first_difference};
+use crate::run::{RunOptions, Verdict, run, run_recorded};
 use crate::scenario::Scenario;
 use crate::scenario::lexer::show_duration;
+use crate::shrink::{ShrinkError, ShrinkOptions, Shrunk, Size, shrink};
 
 #[derive(Debug, Args)]
 pub(super) struct ReplayArgs {

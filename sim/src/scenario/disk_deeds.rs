@@ -1,6 +1,6 @@
 //! What a timeline does to disks: the words, and what they mean.
 //!
-//! Not here: doing it (`lab::disk_deeds`), how a disk takes it (`world::disk`).
+//! Not here: doing it (`run::disk_deeds`), how a disk takes it (`world::disk`).
 
 use std::fmt;
 

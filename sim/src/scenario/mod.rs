@@ -6,7 +6,7 @@
 //! the limits are. Everything that is wrong with
 //! a file is a [`FileError`] with line and column.
 //!
-//! Not here: doing it (`lab`), judging it (`checkers`). The grammar: `scenarios/README.md`.
+//! Not here: doing it (`run`), judging it (`checkers`). The grammar: `scenarios/README.md`.
 
 pub mod action;
 mod cases;

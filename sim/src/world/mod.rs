@@ -2,7 +2,7 @@
 //!
 //! [`World`] is the laboratory's handle: hosts, processes, faults. [`SimRuntime`] is what one
 //! process sees: `quorate::runtime::Runtime`. madsim runs the tasks and moves virtual time;
-//! everything that can matter is computed here, in stamps, from keyed draws ([`keyed`]).
+//! everything that can matter is computed here, in stamps, from keyed draws (`draw`).
 //!
 //! - WO-1  an event reaches its reader no later than LATE after its stamp ([`World::late_events`])
 //! - WO-2  what a step causes arrives at least LATENCY_MIN later, so SETTLE is enough to wait
@@ -12,12 +12,11 @@
 //! Faults: `lifecycle` (crash, pause), `net::faults`, `disk::faults`, clocks below. A fault
 //! called inside [`World::at`] happens at exactly that stamp; called elsewhere, it happens now.
 //!
-//! Not here: what faults to apply when, what to check (`lab`).
+//! Not here: what faults to apply when, what to check (`scenario`, `checkers`).
 
 mod clock;
 mod disk;
 mod hub;
-mod keyed;
 mod lifecycle;
 mod net;
 mod observe;
@@ -30,7 +29,6 @@ mod tests;
 pub use clock::RATE_ONE;
 pub use disk::{DiskImage, SimFile, SimLane, Unsynced};
 pub use hub::{LATE, LATENCY_MIN, SETTLE, Sleep};
-pub use keyed::{Key, keyed};
 pub use lifecycle::CrashMode;
 pub use net::{HoldId, Plane, RETRANSMIT_WAIT_MAX, SimListener, SimStream};
 pub use observe::{NoObserver, Observer};
@@ -48,10 +46,11 @@ use madsim::runtime::Runtime as Executor;
 use madsim::time::TimeHandle;
 use quorate::base::{Now, ServerId, Stamp};
 
+use crate::draw::{Key, nanos};
 use clock::SimClock;
 use disk::Disk;
 use hub::{Event, Hub};
-use keyed::nanos;
+
 use net::{Net, SendHook};
 use process::Process;
 

@@ -28,8 +28,8 @@ use quorate::runtime::Halt;
 use super::World;
 use super::disk::LaneState;
 use super::hub::{LATE, SETTLE};
-use super::keyed::nanos;
 use super::{CrashMode, Host};
+use crate::draw::nanos;
 
 /// Over how much time a resumed process sees what it missed.
 pub(crate) const SPREAD: Duration = Duration::from_micros(10);

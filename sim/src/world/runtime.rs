@@ -11,10 +11,10 @@ use quorate::runtime::{Halt, HostPort, LaneId, Purpose, Runtime};
 
 use super::disk::SimLane;
 use super::hub::SETTLE;
-use super::keyed::nanos;
 use super::net::{SimListener, SimStream};
 use super::process::{Guarded, Process};
 use super::{Sleep, World};
+use crate::draw::nanos;
 
 /// One process's view of the world.
 #[derive(Clone)]
@@ -133,7 +133,7 @@ impl Runtime for SimRuntime {
 }
 
 impl SimRuntime {
-    fn random(&self, what: Purpose, n: u64) -> super::Key {
+    fn random(&self, what: Purpose, n: u64) -> crate::draw::Key {
         let process = &self.process;
         let key = self.world().key("random").name(&process.host.name).with(process.incarnation);
         let purpose = match what {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use quorate::base::Zxid;
 use quorate::jute::client::code;
-use quorate_sim::lab::Kept;
+use quorate_sim::run::Kept;
 use quorate_sim::workload::op::Answer;
 use quorate_sim::workload::{History, Op, Outcome, Record};
 

@@ -14,7 +14,7 @@ mod spec;
 use std::path::Path;
 use std::process::Command;
 
-use quorate_sim::lab::{Kept, RunOptions, run_kept};
+use quorate_sim::run::{Kept, RunOptions, run_kept};
 use quorate_sim::scenario::Scenario;
 use quorate_sim::workload::History;
 use quorate_sim::workload::contract::judge;

@@ -12,8 +12,9 @@ use quorate::base::Stamp;
 
 use super::file::{Change, Content, Inode};
 use super::{Dir, Disk, Op, Running};
+use crate::draw::Key;
+use crate::world::CrashMode;
 use crate::world::process::Process;
-use crate::world::{CrashMode, Key};
 
 const SECTOR: u64 = 512;
 

@@ -199,7 +199,7 @@ mod tests {
         let mut content = Content::default();
         let mut plain: Vec<u8> = vec![];
         for n in 0..400_u64 {
-            let key = crate::world::Key::new(3, "content").with(n);
+            let key = crate::draw::Key::new(3, "content").with(n);
             let offset = key.with(1).range(0, 20_000);
             let len = key.with(2).range(0, 9_000);
             let end = (offset + len) as usize;

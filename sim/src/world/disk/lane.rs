@@ -18,7 +18,7 @@ use quorate::runtime::{DirEntry, File, Lane, LaneId, OpenMode};
 
 use super::file::Change;
 use super::{Done, Op, Running};
-use crate::world::keyed::nanos;
+use crate::draw::nanos;
 use crate::world::process::Process;
 
 /// One queue of a process: shared by all handles on it.

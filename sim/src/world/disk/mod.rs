@@ -37,9 +37,10 @@ use bytes::Bytes;
 use quorate::base::Stamp;
 use quorate::runtime::{DirEntry, OpenMode};
 
+use super::World;
 use super::hub::Event;
 use super::process::Process;
-use super::{Key, World};
+use crate::draw::Key;
 use failures::Failures;
 use file::{Change, Inode};
 

@@ -19,8 +19,9 @@ use quorate::base::Stamp;
 use quorate::runtime::Label;
 
 use super::{Net, NetEvent, Plane};
+use crate::draw::Key;
+use crate::world::World;
 use crate::world::process::Process;
-use crate::world::{Key, World};
 
 const DRAW_RST: u64 = u64::MAX - 2;
 

@@ -21,8 +21,9 @@ use quorate::runtime::HostPort;
 use super::conn::Conn;
 use super::stream::{SimListener, SimStream};
 use super::{Net, NetEvent, Plane};
+use crate::draw::Key;
 use crate::world::process::Process;
-use crate::world::{Key, LATE, SETTLE, World};
+use crate::world::{LATE, SETTLE, World};
 
 /// Connections that a kernel completes before the process accepts them.
 const BACKLOG: usize = 128;

@@ -4,7 +4,7 @@
 //! RETRANSMIT_LIMIT has passed without an acknowledgement, fails the connection on its own side
 //! only. A hold stops a direction at the first frame it names, in order, until its release.
 //!
-//! Not here: which faults when (`lab`).
+//! Not here: which faults when (`scenario`).
 
 use std::io;
 use std::rc::Rc;

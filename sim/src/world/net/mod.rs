@@ -29,8 +29,9 @@ use std::time::Duration;
 
 use quorate::base::Stamp;
 
+use super::World;
 use super::hub::{Event, LATENCY_MIN};
-use super::{Key, World};
+use crate::draw::Key;
 use conn::Conn;
 use connect::{Attempt, Port};
 use faults::Hold;

@@ -6,7 +6,8 @@ use bytes::Bytes;
 use quorate::runtime::{File, Lane, LaneId, OpenMode};
 
 use super::*;
-use crate::world::{CrashMode, Key, Plane};
+use crate::draw::Key;
+use crate::world::{CrashMode, Plane};
 
 const SERVERS: u64 = 3;
 const PRINT: &str = "QUORATE_SIM_PRINT_TRACE";

@@ -1,0 +1,510 @@
+//! Does to the world what a timeline says: at a moment, or when something happens.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use quorate::base::{Museum, ServerId, Stamp};
+use quorate::config::{LearnerType, ServerConfig, ServerSpec};
+use quorate::runtime::{HostPort, LabelKind, Runtime};
+
+use super::disk_deeds::Disks;
+use super::one_run::RunOptions;
+use super::recorder::Recorder;
+use crate::checkers::Event;
+use crate::draw::Draws;
+use crate::scenario::{
+    Action, ClientAct, DiskDeed, Expectation, Line, Links, Plane, Scenario, Trigger, When,
+};
+use crate::workload::{Client, History, Op, Script, Source};
+use crate::world::{
+    CrashMode, HoldId, Plane as WorldPlane, RATE_ONE, ServerPorts, SimRuntime, World,
+};
+
+/// An `expect`, to be looked at when everything up to its moment is known.
+#[derive(Clone, Debug)]
+pub(super) struct Checkpoint {
+    pub(super) at: Stamp,
+    pub(super) clauses: Vec<Expectation>,
+    pub(super) place: (usize, usize),
+}
+
+/// Everything actions need. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Stage(Rc<Inner>);
+
+struct Inner {
+    scenario: Scenario,
+    seed: u64,
+    idle_task: bool,
+    recorder: Rc<Recorder>,
+    history: Rc<RefCell<History>>,
+    checkpoints: RefCell<Vec<Checkpoint>>,
+    holds: RefCell<Vec<(LabelKind, ServerId, ServerId, HoldId)>>,
+    disks: Disks,
+    scripts: RefCell<BTreeMap<String, Rc<Script>>>,
+    clients: RefCell<Vec<String>>,
+    /// Until when the story lasts; later actions are not done any more.
+    curtain: Cell<Stamp>,
+}
+
+/// How often somebody's disk is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Wakes up now and then, and does nothing.
+async fn sleep_for_ever(rt: SimRuntime) {
+    let mut at = rt.stamp();
+    loop {
+        at = at + Duration::from_micros(730);
+        rt.sleep_until(at).await;
+    }
+}
+
+impl Stage {
+    pub(super) fn new(
+        scenario: &Scenario,
+        options: &RunOptions,
+        recorder: Rc<Recorder>,
+        history: Rc<RefCell<History>>,
+        curtain: Stamp,
+    ) -> Stage {
+        Stage(Rc::new(Inner {
+            scenario: scenario.clone(),
+            seed: options.seed,
+            idle_task: options.idle_task,
+            recorder,
+            history,
+            checkpoints: RefCell::default(),
+            holds: RefCell::default(),
+            disks: Disks::default(),
+            scripts: RefCell::default(),
+            clients: RefCell::default(),
+            curtain: Cell::new(curtain),
+        }))
+    }
+
+    /// Machines, disks, clients and the timeline.
+    pub(super) fn set(&self, world: &World, lines: &[Line]) {
+        let ensemble = &self.0.scenario.ensemble;
+        for server in ensemble.servers() {
+            world.add_server(server, ServerPorts::default());
+        }
+        super::initial_disks::write(world, ensemble);
+        for line in lines {
+            for action in &line.actions {
+                if let Action::Client { name, act: ClientAct::Connects(_) } = action {
+                    self.add_client_host(world, &format!("client-{name}"));
+                }
+            }
+        }
+        self.start_workload(world);
+        for line in lines {
+            self.schedule(world, line.clone());
+        }
+        let stage = self.clone();
+        self.0.recorder.on_promise(Box::new(move |world, server| stage.look(world, server)));
+        self.look_around(world, 0);
+    }
+
+    /// What the server's disk would give back at this moment.
+    pub(super) fn look(&self, world: &World, server: ServerId) {
+        for rebuilt in super::rebuild::rebuild(world, server, &self.config(server)) {
+            self.0.recorder.lab(world.now(), server, Event::Rebuilt(rebuilt));
+        }
+    }
+
+    /// At one server's disk a second, in turn.
+    fn look_around(&self, world: &World, n: usize) {
+        let stage = self.clone();
+        let at = world.now() + LOOK_EVERY;
+        world.at(at, move |world| {
+            let servers: Vec<ServerId> = stage.0.scenario.ensemble.servers().into_iter().collect();
+            stage.look(world, servers[n % servers.len()]);
+            stage.look_around(world, n + 1);
+        });
+    }
+
+    pub(super) fn take_checkpoints(&self, upto: Stamp) -> Vec<Checkpoint> {
+        let mut all = self.0.checkpoints.borrow_mut();
+        let (ready, later) = all.drain(..).partition(|checkpoint| checkpoint.at <= upto);
+        *all = later;
+        let mut ready: Vec<Checkpoint> = ready;
+        ready.sort_by_key(|checkpoint| (checkpoint.at, checkpoint.place));
+        ready
+    }
+
+    /// How many operations a scripted client was told before a moment.
+    pub(super) fn told_before(&self, client: &str, at: Stamp) -> usize {
+        self.0.scripts.borrow().get(client).map_or(0, |script| script.told_before(at))
+    }
+
+    fn schedule(&self, world: &World, line: Line) {
+        let stage = self.clone();
+        match line.when.clone() {
+            When::At(at) => {
+                let at = Stamp(0) + at;
+                world.at(at, move |world| stage.perform(world, at, &line));
+            }
+            When::On(from, trigger) => {
+                let from = Stamp(0) + from;
+                stage.arm(world, from, trigger, line);
+            }
+        }
+    }
+
+    fn arm(&self, world: &World, from: Stamp, trigger: Trigger, line: Line) {
+        let stage = self.clone();
+        if let Trigger::Sends { from: sender, kind, to, zxid } = trigger {
+            let fired = Cell::new(false);
+            let to = to.map(host);
+            world.on_send(&[kind], move |world, left, source, target, label| {
+                let meant = source == host(sender)
+                    && to.as_ref().is_none_or(|to| to == target)
+                    && (zxid.is_none() || label.zxid == zxid);
+                if meant && left >= from && !fired.replace(true) {
+                    stage.perform(world, world.now(), &line);
+                }
+            });
+            return;
+        }
+        let fire = move |world: &World, _| stage.perform(world, world.now(), &line);
+        self.0.recorder.arm(from, trigger, Box::new(fire));
+    }
+
+    fn perform(&self, world: &World, at: Stamp, line: &Line) {
+        if at > self.0.curtain.get() {
+            return;
+        }
+        for action in &line.actions {
+            self.0.recorder.lab_line(at, line.fault, action.to_string());
+            self.act(world, at, action, line.place);
+        }
+    }
+
+    fn act(&self, world: &World, at: Stamp, action: &Action, place: (usize, usize)) {
+        match action {
+            Action::Start(servers) => each(servers, |server| self.start(world, at, server)),
+            Action::Stop(servers) => {
+                each(servers, |server| self.end(world, at, server, CrashMode::Kill));
+            }
+            Action::Crash(servers) => {
+                each(servers, |server| self.end(world, at, server, CrashMode::Power));
+            }
+            Action::Pause(servers) => each(servers, |server| {
+                // Two faults can pause one server: the second changes nothing. Nor is there
+                // anything to pause in a server that is down.
+                if world.is_alive(server) && !world.is_paused(server) {
+                    world.pause(server);
+                    self.0.recorder.lab(at, server, Event::Paused);
+                }
+            }),
+            Action::Resume(servers) => each(servers, |server| self.resume(world, at, server)),
+            Action::Wipe(servers) => each(servers, |server| {
+                self.end(world, at, server, CrashMode::Kill);
+                let stage = self.clone();
+                // A moment later, when the process is certainly gone.
+                world.at(at + Duration::from_millis(1), move |world| {
+                    world.wipe_disk(server);
+                    stage.0.recorder.lab(world.now(), server, Event::Wiped);
+                });
+            }),
+            Action::Disk { deed, servers } => self.disk(world, at, deed, servers),
+            Action::Look(servers) => each(servers, |server| {
+                world.reset_connections(&host(server), WorldPlane::Quorum);
+            }),
+            Action::Cut(links) => self.each_link(links, |a, b, plane| world.cut(a, b, plane)),
+            Action::Heal(None) => self.mend(world),
+            Action::Heal(Some(links)) => {
+                self.each_link(links, |a, b, plane| world.heal(a, b, plane));
+            }
+            Action::Delay { links, by } => {
+                self.each_link(links, |a, b, plane| world.delay(a, b, plane, *by));
+            }
+            Action::Hold { kind, links } => self.hold(world, *kind, links),
+            Action::Release { kind, links } => self.release(world, *kind, links.as_ref()),
+            Action::HoldFsync(servers) => each(servers, |server| world.hold_fsync(server)),
+            Action::ReleaseFsync(servers) => each(servers, |server| world.release_fsync(server)),
+            Action::SlowFsync { servers, by } => {
+                let (low, high) = self.0.scenario.fsync;
+                each(servers, |server| world.set_fsync_latency(server, low + *by, high + *by));
+            }
+            Action::SlowApply { servers, by } => {
+                each(servers, |server| world.set_apply_lag(server, *by));
+            }
+            Action::ClockRate { servers, rate } => {
+                let rate = (RATE_ONE as f64 * rate) as u64;
+                each(servers, |server| world.set_clock_rate(server, rate));
+            }
+            Action::ClockJump { servers, by_ms } => {
+                each(servers, |server| world.jump_wall_clock(server, *by_ms));
+            }
+            Action::Client { name, act } => self.client(world, at, name, act),
+            Action::Expect(clauses) => {
+                let checkpoint = Checkpoint { at, clauses: clauses.clone(), place };
+                self.0.checkpoints.borrow_mut().push(checkpoint);
+            }
+        }
+    }
+
+    fn start(&self, world: &World, at: Stamp, server: ServerId) {
+        let config = self.config(server);
+        let idle_task = self.0.idle_task;
+        let main = move |rt: SimRuntime| async move {
+            if idle_task {
+                rt.spawn("idle", sleep_for_ever(rt.clone()));
+            }
+            quorate::peer::run(rt, config).await;
+        };
+        if world.start(server, main) {
+            self.0.recorder.lab(at, server, Event::Started);
+        }
+    }
+
+    fn end(&self, world: &World, at: Stamp, server: ServerId, mode: CrashMode) {
+        let was_alive = world.is_alive(server);
+        world.crash(server, mode);
+        if was_alive {
+            self.0.recorder.lab(at, server, Event::Died);
+        }
+    }
+
+    fn disk(&self, world: &World, at: Stamp, deed: &DiskDeed, servers: &[ServerId]) {
+        let stopped = Disks::stops(deed, servers);
+        if stopped.is_empty() {
+            return self.0.disks.act(world, &self.0.recorder, at, deed, servers);
+        }
+        each(&stopped, |server| self.end(world, at, server, CrashMode::Kill));
+        let (stage, deed, servers) = (self.clone(), deed.clone(), servers.to_vec());
+        // A moment later, when the process is certainly gone.
+        world.at(at + Duration::from_millis(1), move |world| {
+            stage.0.disks.put(world, &stage.0.recorder, &deed, &servers);
+        });
+    }
+
+    fn resume(&self, world: &World, at: Stamp, server: ServerId) {
+        world.resume(server);
+        self.0.recorder.lab(at, server, Event::Resumed);
+    }
+
+    fn hold(&self, world: &World, kind: LabelKind, links: &Links) {
+        for (from, to) in &links.pairs {
+            let hold = world.hold(&host(*from), &host(*to), WorldPlane::All, Some(kind));
+            self.0.holds.borrow_mut().push((kind, *from, *to, hold));
+        }
+    }
+
+    fn release(&self, world: &World, kind: Option<LabelKind>, links: Option<&Links>) {
+        let meant = |held: LabelKind, from: ServerId, to: ServerId| {
+            kind.is_none_or(|kind| kind == held)
+                && links.is_none_or(|links| links.pairs.contains(&(from, to)))
+        };
+        self.0.holds.borrow_mut().retain(|(held, from, to, hold)| {
+            let released = meant(*held, *from, *to);
+            if released {
+                world.release(*hold);
+            }
+            !released
+        });
+    }
+
+    /// The network is whole, quick and free again.
+    fn mend(&self, world: &World) {
+        world.heal_all();
+        world.release_all();
+        self.0.holds.borrow_mut().clear();
+        let servers = self.0.scenario.ensemble.servers();
+        for from in &servers {
+            for to in servers.iter().filter(|to| *to != from) {
+                world.delay(&host(*from), &host(*to), WorldPlane::All, Duration::ZERO);
+            }
+        }
+    }
+
+    /// The end of all faults: all disks are looked at, and what still runs may work undisturbed from now on.
+    pub(super) fn heal_everything(&self, world: &World, at: Stamp) {
+        self.0.recorder.lab_line(at, None, "the story is over: everything heals".into());
+        let servers = self.0.scenario.ensemble.servers();
+        servers.iter().for_each(|server| self.look(world, *server));
+        self.mend(world);
+        let (low, high) = self.0.scenario.fsync;
+        for server in servers {
+            world.release_fsync(server);
+            world.set_fsync_latency(server, low, high);
+            self.0.disks.heal(world, server);
+            world.set_clock_rate(server, RATE_ONE);
+            world.set_apply_lag(server, Duration::ZERO);
+            if world.is_paused(server) {
+                self.resume(world, at, server);
+            }
+        }
+    }
+
+    fn each_link(&self, links: &Links, mut act: impl FnMut(&str, &str, WorldPlane)) {
+        if links.plane == Plane::Client {
+            for (server, _) in &links.pairs {
+                for client in &*self.0.clients.borrow() {
+                    act(client, &host(*server), WorldPlane::Client);
+                    act(&host(*server), client, WorldPlane::Client);
+                }
+            }
+            return;
+        }
+        for (from, to) in &links.pairs {
+            let (from, to) = (host(*from), host(*to));
+            if links.plane != Plane::Quorum {
+                act(&from, &to, WorldPlane::Election);
+            }
+            if links.plane != Plane::Election {
+                act(&from, &to, WorldPlane::Quorum);
+            }
+        }
+    }
+
+    fn add_client_host(&self, world: &World, name: &str) {
+        drop(world.client_runtime(name));
+        self.0.clients.borrow_mut().push(name.to_owned());
+    }
+
+    fn client(&self, world: &World, at: Stamp, name: &str, act: &ClientAct) {
+        if let ClientAct::Connects(servers) = act {
+            let script = Rc::new(Script::default());
+            self.0.scripts.borrow_mut().insert(name.to_owned(), script.clone());
+            let key = name.bytes().map(u64::from).sum::<u64>() + 1000;
+            let timeout = Duration::from_secs(10);
+            let client = self.new_client(name, key, servers.clone(), timeout, Source::Told(script));
+            spawn_client(world, &format!("client-{name}"), client, at);
+        } else if let (Some(op), Some(script)) =
+            (Op::of_act(act), self.0.scripts.borrow().get(name))
+        {
+            script.tell(at, op);
+        }
+    }
+
+    /// A client that writes once, to see whether writes complete again.
+    pub(super) fn probe(&self, world: &World, at: Stamp) {
+        let servers = self.0.scenario.ensemble.servers().into_iter().collect();
+        self.add_client_host(world, "client-probe");
+        self.client(world, at, "probe", &ClientAct::Connects(servers));
+        self.probe_again(world, at);
+    }
+
+    /// What it wrote is lost if its server leaves for a reason from before: it writes again.
+    pub(super) fn probe_again(&self, world: &World, at: Stamp) {
+        let act = ClientAct::Create {
+            path: "/probe-".into(),
+            data: String::new(),
+            ephemeral: false,
+            sequential: true,
+        };
+        self.client(world, at, "probe", &act);
+    }
+
+    fn start_workload(&self, world: &World) {
+        let Some(workload) = self.0.scenario.workload.clone() else { return };
+        let servers: Vec<ServerId> = self.0.scenario.ensemble.servers().into_iter().collect();
+        for number in 1..=workload.clients as u64 {
+            let name = format!("c{number}");
+            self.add_client_host(world, &name);
+            let every = Duration::from_secs_f64(1.0 / workload.ops_per_second.max(0.001));
+            let from = Stamp(0) + workload.from;
+            let source = Source::Drawn {
+                from,
+                until: Stamp(0) + workload.until,
+                every,
+                writes: workload.writes,
+                nodes: workload.nodes,
+                mix: workload.mix.clone().map(Rc::new),
+            };
+            let timeout = workload.session_timeout;
+            let client = self.new_client(&name, number, servers.clone(), timeout, source);
+            world.at(from, move |world| spawn_client(world, &name, client, from));
+        }
+    }
+
+    /// Which clients of a workload take a server that only reads.
+    fn takes_read_only(&self, number: u64) -> bool {
+        let share = self.0.scenario.workload.as_ref().map_or(0.0, |workload| workload.read_only);
+        Draws::new(self.0.seed).unit("client reads only", number, 0) < share
+    }
+
+    fn new_client(
+        &self,
+        name: &str,
+        number: u64,
+        servers: Vec<ServerId>,
+        session_timeout: Duration,
+        source: Source,
+    ) -> Client {
+        Client {
+            name: name.to_owned(),
+            number,
+            servers,
+            session_timeout,
+            takes_read_only: self.takes_read_only(number),
+            source,
+            draws: Draws::new(self.0.seed),
+            history: self.0.history.clone(),
+        }
+    }
+
+    fn config(&self, me: ServerId) -> ServerConfig {
+        let scenario = &self.0.scenario;
+        let ensemble = &scenario.ensemble;
+        let mut config = ServerConfig::defaults(me);
+        for server in ensemble.servers() {
+            config.servers.insert(server, self.spec(server));
+        }
+        config.hierarchical = !ensemble.weights.is_empty();
+        config.client = Some(HostPort::new(host(me), 2181));
+        (config.data_dir, config.data_log_dir) =
+            (super::initial_disks::DATA_DIR.into(), super::initial_disks::DATA_DIR.into());
+        config.tick_time = ensemble.tick_time;
+        (config.init_limit, config.sync_limit) = (ensemble.init_limit, ensemble.sync_limit);
+        config.session_timeout_min = ensemble.tick_time * 2;
+        config.session_timeout_max = ensemble.tick_time * 20;
+        config.max_client_cnxns = 0;
+        config.snap_count = ensemble.snap_count;
+        config.pre_alloc_bytes = 16 * 1024;
+        config.committed_log_count = ensemble.committed_log_count;
+        config.snapshot_slice = ensemble.snapshot_slice;
+        let uninitialised = ensemble.disks.get(&me).is_some_and(|disk| disk.uninitialised);
+        config.db_autocreate = ensemble.autocreate && !uninitialised;
+        config.read_only_mode = ensemble.read_only_mode;
+        config.finalize_wait = ensemble.finalize_wait;
+        config.notification_interval_min = ensemble.notification_interval_min;
+        config.notification_interval_max = ensemble.notification_interval_max;
+        config.epoch_wait_max = ensemble.epoch_wait_max;
+        config.museum =
+            scenario.museum.iter().fold(Museum::default(), |museum, one| museum.with(*one));
+        config
+    }
+
+    fn spec(&self, server: ServerId) -> ServerSpec {
+        let ensemble = &self.0.scenario.ensemble;
+        let votes = ensemble.voters.contains(&server);
+        ServerSpec {
+            quorum: HostPort::new(host(server), 2888),
+            election: HostPort::new(host(server), 3888),
+            client: Some(HostPort::new(host(server), 2181)),
+            learner_type: if votes { LearnerType::Participant } else { LearnerType::Observer },
+            weight: if votes { ensemble.weight(server) } else { 1 },
+            group: if votes && !ensemble.weights.is_empty() { Some(1) } else { None },
+        }
+    }
+}
+
+fn spawn_client(world: &World, host: &str, client: Client, at: Stamp) {
+    use quorate::runtime::Runtime as _;
+    let rt = world.client_runtime(host);
+    rt.clone().spawn("client", client.run(rt, at));
+}
+
+fn each(servers: &[ServerId], mut act: impl FnMut(ServerId)) {
+    servers.iter().for_each(|server| act(*server));
+}
+
+/// The name of a server's machine in the world.
+fn host(server: ServerId) -> String {
+    format!("s{server}")
+}

@@ -1,0 +1,32 @@
+//! One run of one case: a world, servers, clients, the timeline, the checkers, a verdict.
+//!
+//! - `one_run.rs`        from the first start to the verdict, liveness included
+//! - `driver.rs`         the scenario driver: does to the world what a timeline says, when it says
+//! - `disk_deeds.rs`     what a timeline does to disks
+//! - `initial_disks.rs`  what a scenario wants on the disks, as the files Apache would have written
+//! - `recorder.rs`       everything servers and frames say, in one order; the trace and its hash
+//! - `recording_builder.rs`  makes a `Recording` of it
+//! - `rebuild.rs`        what a server's disk would give back, recovered from a copy (`disk_copy.rs`)
+//! - `committed.rs`      the committed transactions, read back from the disks
+//! - `evidence.rs`       what the client contract is judged by, for another judge
+//! - `verdict.rs`        what came out, in words, with the command that repeats it
+//! - `fingerprint.rs`    what makes two failures the same
+//!
+//! One run a process: many worlds in one process are neither repeatable nor free of leaks.
+
+mod committed;
+mod disk_copy;
+mod disk_deeds;
+mod driver;
+mod evidence;
+pub mod fingerprint;
+mod initial_disks;
+mod one_run;
+mod rebuild;
+mod recorder;
+mod recording_builder;
+mod verdict;
+
+pub use evidence::Kept;
+pub use one_run::{RunOptions, run, run_kept, run_recorded, timeline};
+pub use verdict::Verdict;

@@ -1,0 +1,424 @@
+//! Everything that is said in a run, put into one order.
+//!
+//! Calls come in the order in which tasks happened to run; stamps say the true one. Once an
+//! instant has settled, its facts and lines are sorted by (stamp, source, n): facts go to the
+//! checkers, lines to the trace, and both into the trace hash.
+
+use std::cell::{Cell, RefCell};
+use std::fmt::{Display, Write as _};
+use std::rc::Rc;
+use std::time::Duration;
+
+use quorate::base::{AckKind, Mono, Note, ServerId, Stamp};
+use quorate::runtime::{Halt, Label};
+
+use super::recording_builder::{CLIENTS_FROM, Tape, Taped};
+use crate::checkers::{Event, Fact, Ghost, Violation};
+use crate::draw::mix;
+use crate::scenario::Trigger;
+use crate::scenario::action::kind_word;
+use crate::world::{Observer, World};
+
+/// What happens when a trigger's event is seen: called with the event's stamp.
+pub(super) type Fire = Box<dyn FnOnce(&World, Stamp)>;
+
+struct Armed {
+    from: Stamp,
+    trigger: Trigger,
+    /// How often it was met; only effects are counted.
+    met: u32,
+    fire: Fire,
+}
+
+/// Looks at a server's disk.
+pub(super) type Look = Box<dyn Fn(&World, ServerId)>;
+
+/// One thing said. Ordered by stamp, then server, then class, then number.
+struct Said {
+    at: Stamp,
+    server: i64,
+    /// What the laboratory does to a server comes before what the server says at that stamp;
+    /// a death comes after.
+    class: u8,
+    n: u64,
+    what: What,
+}
+
+enum What {
+    Fact(Event),
+    /// A line of a server's trace.
+    Line(String),
+    Frame {
+        to: i64,
+        label: Label,
+    },
+    /// Something the laboratory did, for the trace.
+    Lab {
+        fault: Option<usize>,
+        text: String,
+    },
+    /// For the recording alone.
+    Taped(Taped),
+}
+
+/// Watches a world.
+#[derive(Default)]
+pub(super) struct Recorder {
+    world: RefCell<Option<World>>,
+    said: RefCell<Vec<Said>>,
+    armed: RefCell<Vec<Armed>>,
+    look: RefCell<Option<Rc<Look>>>,
+    halts: RefCell<Vec<Violation>>,
+    hash: Cell<u64>,
+    notes: Cell<u64>,
+    lab_calls: Cell<u64>,
+    prints: bool,
+    /// What a recording is made of, if one is wanted.
+    tape: Option<RefCell<Tape>>,
+}
+
+/// A server's or client's number in the order of the trace.
+/// A frame that took longer than any that nothing keeps.
+const LATE: Duration = Duration::from_millis(200);
+
+fn party(name: &str) -> i64 {
+    let server = name.strip_prefix('s').and_then(|id| id.parse().ok());
+    server.unwrap_or_else(|| {
+        let hash = name.bytes().fold(7, |hash, byte| mix(hash ^ u64::from(byte)));
+        CLIENTS_FROM + (hash % 1_000_000) as i64
+    })
+}
+
+impl Recorder {
+    pub(super) fn new(prints: bool, records: bool) -> Recorder {
+        let tape = records.then(RefCell::default);
+        Recorder { prints, tape, ..Recorder::default() }
+    }
+
+    /// The checkers have seen the next fact and have found so many violations in all.
+    pub(super) fn seen(&self, ghost: &Ghost, server: ServerId, violations: usize) {
+        if let Some(tape) = &self.tape {
+            tape.borrow_mut().seen(ghost, server, violations);
+        }
+    }
+
+    /// What a recording is made of, once the run is over. With `rest`, what has not settled too.
+    pub(super) fn take_tape(&self, rest: bool) -> Option<Tape> {
+        let mut said = std::mem::take(&mut *self.said.borrow_mut());
+        said.sort_by_key(|one| (one.at, one.server, one.class, one.n));
+        let mut tape = self.tape.as_ref()?.take();
+        for one in said.into_iter().filter(|_| rest) {
+            tape_one(&mut tape, one.at, one.server, &one.what);
+        }
+        Some(tape)
+    }
+
+    pub(super) fn begin(&self, world: World) {
+        *self.world.borrow_mut() = Some(world);
+    }
+
+    /// Ends the circle between world and recorder.
+    pub(super) fn end(&self) {
+        self.world.borrow_mut().take();
+        self.armed.borrow_mut().clear();
+        self.look.borrow_mut().take();
+    }
+
+    /// The trace hash so far.
+    pub(super) fn hash(&self) -> u64 {
+        self.hash.get()
+    }
+
+    pub(super) fn notes(&self) -> u64 {
+        self.notes.get()
+    }
+
+    /// Processes that ended themselves, and failed assertions.
+    pub(super) fn take_halts(&self) -> Vec<Violation> {
+        std::mem::take(&mut self.halts.borrow_mut())
+    }
+
+    /// The laboratory did this to a server.
+    pub(super) fn lab(&self, at: Stamp, server: ServerId, event: Event) {
+        // A process ends behind the last it said. The next one may begin in the same instant.
+        let is_end = |one: &Said| {
+            (one.at, one.server) == (at, server.0) && matches!(one.what, What::Fact(Event::Died))
+        };
+        let behind = event == Event::Died
+            || event == Event::Started && self.said.borrow().iter().any(is_end);
+        let class = if behind { 2 } else { 0 };
+        self.say(at, server.0, class, self.lab_call(), What::Fact(event));
+    }
+
+    pub(super) fn lab_line(&self, at: Stamp, fault: Option<usize>, text: String) {
+        self.say(at, 0, 0, self.lab_call(), What::Lab { fault, text });
+    }
+
+    fn lab_call(&self) -> u64 {
+        self.lab_calls.replace(self.lab_calls.get() + 1)
+    }
+
+    fn say(&self, at: Stamp, server: i64, class: u8, n: u64, what: What) {
+        self.said.borrow_mut().push(Said { at, server, class, n, what });
+    }
+
+    /// Waits for an event that a server tells of, from a moment on.
+    pub(super) fn arm(&self, from: Stamp, trigger: Trigger, fire: Fire) {
+        self.armed.borrow_mut().push(Armed { from, trigger, met: 0, fire });
+    }
+
+    /// Whenever a server says that its disk holds a whole history, this looks.
+    pub(super) fn on_promise(&self, look: Look) {
+        *self.look.borrow_mut() = Some(Rc::new(look));
+    }
+
+    /// How much has been said that nobody has looked at.
+    pub(super) fn said(&self) -> usize {
+        self.said.borrow().len()
+    }
+
+    /// The facts up to and with this stamp, which has settled, in their order. Hashes and prints.
+    pub(super) fn take_upto(
+        &self,
+        upto: Stamp,
+        mono: impl Fn(ServerId, Stamp) -> Mono,
+    ) -> Vec<Fact> {
+        let mut said = self.said.borrow_mut();
+        let mut ready = Vec::new();
+        let mut later = Vec::new();
+        for one in said.drain(..) {
+            if one.at <= upto { ready.push(one) } else { later.push(one) }
+        }
+        *said = later;
+        ready.sort_by_key(|one| (one.at, one.server, one.class, one.n));
+        let mut facts = Vec::new();
+        let mut text = String::new();
+        let mut tape = self.tape.as_ref().map(RefCell::borrow_mut);
+        for one in ready {
+            if let Some(tape) = tape.as_deref_mut() {
+                tape_one(tape, one.at, one.server, &one.what);
+            }
+            if matches!(one.what, What::Taped(_)) {
+                continue;
+            }
+            text.clear();
+            one.write(&mut text);
+            // The hash is the same whether servers write trace lines or not.
+            if !matches!(one.what, What::Line(_)) {
+                self.fold(&text);
+            }
+            if self.prints {
+                println!("{} {text}", one.at);
+            }
+            if let What::Fact(event) = one.what {
+                self.notes.set(self.notes.get() + 1);
+                let server = ServerId(one.server);
+                facts.push(Fact { at: one.at, mono: mono(server, one.at), server, event });
+            }
+        }
+        facts
+    }
+
+    fn fold(&self, text: &str) {
+        let mut hash = self.hash.get();
+        let (words, rest) = text.as_bytes().as_chunks::<8>();
+        for word in words {
+            hash = mix(hash ^ u64::from_le_bytes(*word));
+        }
+        if !rest.is_empty() {
+            let mut word = [0; 8];
+            word[..rest.len()].copy_from_slice(rest);
+            hash = mix(hash ^ u64::from_le_bytes(word));
+        }
+        self.hash.set(hash);
+    }
+
+    /// Fires what waited for this note, when the note's instant has settled.
+    fn fire(&self, at: Stamp, server: ServerId, note: &Note) {
+        let Some(world) = self.world.borrow().clone() else { return };
+        if let (true, Some(look)) = (promises(note), self.look.borrow().clone()) {
+            world.at(world.settled(at), move |world| look(world, server));
+        }
+        let mut armed = self.armed.borrow_mut();
+        let mut n = 0;
+        while n < armed.len() {
+            if armed[n].from <= at && is_met(&armed[n].trigger, server, note) {
+                let fire = armed.remove(n).fire;
+                world.at(world.settled(at), move |world| fire(world, at));
+            } else {
+                n += 1;
+            }
+        }
+    }
+
+    /// Fires what waited for this effect so that it happens behind it, and before the process hears
+    /// that it is done: to a process, inputs of the stamp of its death still come.
+    fn fire_effect(&self, at: Stamp, by: ServerId, saved: &[String]) {
+        let Some(world) = self.world.borrow().clone() else { return };
+        let just_before = Stamp(at.0.saturating_sub(1));
+        let mut armed = self.armed.borrow_mut();
+        let mut n = 0;
+        while n < armed.len() {
+            let one = &mut armed[n];
+            one.met += u32::from(one.from <= at && is_effect(&one.trigger, at, by, saved));
+            let wanted = match one.trigger {
+                Trigger::Effect { count, .. } => count,
+                _ => u32::MAX,
+            };
+            if one.met >= wanted {
+                let fire = armed.remove(n).fire;
+                world.at(just_before, move |world| fire(world, at));
+            } else {
+                n += 1;
+            }
+        }
+    }
+
+    fn ended(&self, at: Stamp, server: ServerId, n: u64, id: &str, words: String) {
+        self.say(at, server.0, 1, n, What::Line(words.clone()));
+        let violation = Violation { id: id.to_owned(), words, at, servers: vec![server] };
+        self.halts.borrow_mut().push(violation);
+        self.lab(at, server, Event::Died);
+    }
+}
+
+fn tape_one(tape: &mut Tape, at: Stamp, by: i64, what: &What) {
+    let taped = match what {
+        What::Fact(event) => Taped::Fact(event.clone()),
+        What::Frame { to, label } => Taped::Frame { to: *to, label: *label },
+        What::Lab { fault, text } => Taped::Action { fault: *fault, text: text.clone() },
+        What::Taped(taped) => taped.clone(),
+        What::Line(_) => return,
+    };
+    tape.push(at, by, taped);
+}
+
+fn is_met(trigger: &Trigger, by: ServerId, note: &Note) -> bool {
+    match (trigger, note) {
+        (Trigger::Durable { server, zxid }, Note::Durable { zxid: upto }) => {
+            by == *server && upto >= zxid
+        }
+        (Trigger::Role { server, role }, Note::Role { role: new, .. }) => {
+            by == *server && role == new
+        }
+        (Trigger::Established { server }, Note::Established { .. }) => by == *server,
+        (Trigger::Elected { server }, Note::Elected { .. }) => by == *server,
+        _ => false,
+    }
+}
+
+fn promises(note: &Note) -> bool {
+    matches!(note, Note::AckSent { kind: AckKind::NewLeader, .. } | Note::Established { .. })
+}
+
+fn is_effect(trigger: &Trigger, at: Stamp, by: ServerId, saved: &[String]) -> bool {
+    let Trigger::Effect { server, file, before, .. } = trigger else { return false };
+    let named = |name: &String| file.as_ref().is_none_or(|file| name.starts_with(file));
+    by == *server && saved.iter().any(named) && before.is_none_or(|before| at < Stamp(0) + before)
+}
+
+impl Said {
+    fn write(&self, out: &mut String) {
+        let _ = match &self.what {
+            What::Fact(Event::Note(note)) => write!(out, "s{} {note:?}", self.server),
+            What::Fact(event) => write!(out, "s{} ** {event:?}", self.server),
+            What::Line(line) => write!(out, "s{} {line}", self.server),
+            What::Frame { to, label } => {
+                let _ = write!(out, "{} -> {to} {}", self.server, kind_word(label.kind));
+                label.zxid.map_or(Ok(()), |zxid| write!(out, " {zxid}"))
+            }
+            What::Lab { fault: None, text } => write!(out, "-- {text}"),
+            What::Lab { fault: Some(n), text } => write!(out, "-- fault {n}: {text}"),
+            What::Taped(_) => Ok(()),
+        };
+    }
+}
+
+impl Observer for Recorder {
+    fn note(&self, at: Stamp, server: ServerId, n: u64, note: &Note) {
+        self.fire(at, server, note);
+        self.say(at, server.0, 1, n, What::Fact(Event::Note(note.clone())));
+    }
+
+    fn trace(&self, at: Stamp, server: ServerId, n: u64, line: &dyn Display) {
+        self.say(at, server.0, 1, n, What::Line(line.to_string()));
+    }
+
+    fn halted(&self, at: Stamp, server: ServerId, n: u64, halt: &Halt) {
+        let words = format!("the process ended itself with code {}: {}", halt.exit_code, halt.why);
+        let world = self.world.borrow().clone();
+        if world.is_some_and(|world| world.disk_explains(server, halt)) {
+            // What a server must do whose disk the story has made fail.
+            self.say(at, server.0, 1, n, What::Line(words));
+            return self.lab(at, server, Event::Died);
+        }
+        self.ended(at, server, n, "halt", words);
+    }
+
+    fn panicked(&self, at: Stamp, server: ServerId, n: u64, message: &str) {
+        // Assertions begin with the id of what they hold: "S-14: proposals are contiguous".
+        let id = message.split_once(": ").map(|(id, _)| id).filter(|id| is_id(id));
+        let words = format!("an assertion of the server failed: {message}");
+        self.ended(at, server, n, id.unwrap_or("assert"), words);
+    }
+
+    fn sent(&self, at: Stamp, from: &str, to: &str, label: Label) {
+        let what = What::Frame { to: party(to), label };
+        let kind = label.kind as u64;
+        let n = (party(to) as u64) << 8 | kind;
+        self.say(at, party(from), 3, n, what);
+        if let Some(tape) = &self.tape {
+            let mut tape = tape.borrow_mut();
+            tape.host(party(from), from);
+            tape.host(party(to), to);
+        }
+    }
+
+    fn delivered(&self, sent: Stamp, at: Stamp, from: &str, to: &str, label: Label) {
+        let (sender, hearer) = (party(from), party(to));
+        let between_servers = sender.max(hearer) < CLIENTS_FROM;
+        if between_servers && at - sent >= LATE {
+            let heard = What::Fact(Event::HeardLate { from: ServerId(sender) });
+            self.say(at, hearer, 4, (sender as u64) << 8 | label.kind as u64, heard);
+        }
+        if let Some(tape) = &self.tape {
+            tape.borrow_mut().arrived(sent, at, party(from), party(to), label);
+        }
+    }
+
+    fn sync_began(&self, at: Stamp, server: ServerId, n: u64) {
+        if self.tape.is_some() {
+            self.say(at, server.0, 4, n, What::Taped(Taped::SyncBegan { n }));
+        }
+    }
+
+    fn sync_ended(&self, at: Stamp, server: ServerId, n: u64, failed: bool, saved: &[String]) {
+        self.fire_effect(at, server, saved);
+        if self.tape.is_some() {
+            self.say(at, server.0, 0, n, What::Taped(Taped::SyncEnded { n, failed }));
+        }
+    }
+}
+
+fn is_id(text: &str) -> bool {
+    let (letters, number) = text.split_once('-').unwrap_or(("", ""));
+    !letters.is_empty()
+        && letters.chars().all(|c| c.is_ascii_uppercase())
+        && number.parse::<u32>().is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_ends_and_starts_in_one_instant_runs() {
+        let (recorder, at, server) = (Recorder::default(), Stamp(600), ServerId(4));
+        let said = [Event::Started, Event::Died, Event::Started, Event::Died, Event::Started];
+        recorder.lab(Stamp(0), server, said[0].clone());
+        said[1..].iter().for_each(|event| recorder.lab(at, server, event.clone()));
+        let facts = recorder.take_upto(at, |_, at| Mono(at.0));
+        let told: Vec<Event> = facts.into_iter().map(|fact| fact.event).collect();
+        assert_eq!(told, said);
+    }
+}

@@ -1,0 +1,119 @@
+//! A workload that works by itself becomes a few lines that say what is asked and when.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use quorate::base::ServerId;
+
+use super::edit::{tidy, when_from};
+use super::{LINES_GOAL, Shrinker};
+use crate::recording::{Party, Recording, What};
+use crate::scenario::story::Story;
+use crate::scenario::timeline::Names;
+use crate::scenario::{Action, ClientAct, Line, When};
+
+/// More operations than this are not tried one by one.
+const OPERATIONS_MAX: usize = 400;
+
+impl Shrinker {
+    /// Writes the operations that matter into the timeline, if they are few.
+    pub(super) fn scripted_clients(&mut self) -> bool {
+        if !self.story.table.contains_key("workload") {
+            return false;
+        }
+        let Some(recording) = self.trials.record(&self.story) else { return false };
+        let (connects, asked) = operations(&self.story, &recording, self.hit.at);
+        if asked.is_empty() {
+            return false;
+        }
+        let saved = (self.story.clone(), self.hit.clone());
+        let mut base = self.story.clone();
+        base.table.remove("workload");
+        let build = |base: &Story, asked: &[Line]| scripted(base, &connects, asked);
+        // The last ones first: what is near the failure is likely its cause.
+        let mut sizes: Vec<usize> = (0..10).map(|n| 1 << n).filter(|n| *n < asked.len()).collect();
+        sizes.push(asked.len());
+        let latest = |size: usize| &asked[asked.len() - size..];
+        let candidates = sizes.iter().map(|size| build(&base, latest(*size))).collect();
+        let Some(n) = self.attempt_with_any_seed(candidates) else { return false };
+        let kept = latest(sizes[n % sizes.len()]).to_vec();
+        if kept.len() <= OPERATIONS_MAX {
+            base.set_top("seed", self.story.table["seed"].clone());
+            let found = self.story.clone();
+            self.story = base;
+            let reduced = self.reduce(kept, build);
+            if !reduced {
+                self.story = found;
+            }
+        }
+        self.fewer_lines();
+        if self.story.lines.len() > LINES_GOAL {
+            (self.story, self.hit) = saved;
+            return false;
+        }
+        true
+    }
+}
+
+/// When which client connects, in the order of the servers it tries; and what is asked.
+fn operations(
+    story: &Story,
+    recording: &Recording,
+    upto: Duration,
+) -> (BTreeMap<String, Line>, Vec<Line>) {
+    let mut servers: Vec<ServerId> = story.members("voters").into_iter().map(ServerId).collect();
+    servers.extend(story.members("observers").into_iter().map(ServerId));
+    servers.sort();
+    let names = Names { servers: servers.iter().copied().collect(), variable: None };
+    let begin = story.time("workload", "from").unwrap_or_default();
+    let (mut connects, mut asked) = (BTreeMap::new(), Vec::new());
+    for event in &recording.events {
+        let (Party::Client(client), What::Asked { server, op, .. }) = (event.by, &event.what)
+        else {
+            continue;
+        };
+        let name = recording.name(Party::Client(client));
+        let at = Duration::from_micros(event.at / 1_000);
+        if at > upto || !is_of_workload(story, &name) {
+            continue;
+        }
+        connects.entry(name.clone()).or_insert_with(|| {
+            let first = servers.iter().position(|id| id.0 == *server).unwrap_or(0);
+            let mut turn = servers.clone();
+            turn.rotate_left(first);
+            line(begin, Action::Client { name: name.clone(), act: ClientAct::Connects(turn) })
+        });
+        // What a timeline cannot say is left out.
+        let Ok(read) = names.line(&format!("0s client {name} {op}")) else { continue };
+        asked.extend(read.actions.into_iter().map(|action| line(at, action)));
+    }
+    (connects, asked)
+}
+
+fn is_of_workload(story: &Story, name: &str) -> bool {
+    !story
+        .lines
+        .iter()
+        .flat_map(|line| &line.actions)
+        .any(|action| matches!(action, Action::Client { name: other, .. } if other == name))
+}
+
+fn line(at: Duration, action: Action) -> Line {
+    Line { when: When::At(at), actions: vec![action], place: (0, 0), fault: None }
+}
+
+/// These operations, and of the clients those that ask for one.
+fn scripted(base: &Story, connects: &BTreeMap<String, Line>, asked: &[Line]) -> Story {
+    let asks = |name: &String| {
+        asked
+            .iter()
+            .flat_map(|line| &line.actions)
+            .any(|action| matches!(action, Action::Client { name: other, .. } if other == name))
+    };
+    let mut story = base.clone();
+    let needed = connects.iter().filter(|(name, _)| asks(name));
+    story.lines.extend(needed.map(|(_, line)| line.clone()));
+    story.lines.extend(asked.iter().cloned());
+    story.lines.sort_by_key(|line| when_from(&line.when));
+    tidy(story)
+}
