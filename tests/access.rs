@@ -20,7 +20,7 @@ use quorate::jute::txn::{CreateSessionTxn, CreateTxn, ErrorTxn, Proposal, Txn, T
 use quorate::jute::{DecodeError, Jute, Reader};
 use quorate::prepare::Request;
 use quorate::runtime::HostPort;
-use quorate::server::{Input, Output, Service};
+use quorate::server::{Input, Output, Seeds, Service};
 use quorate::tree::AclRules;
 
 const NOW: Now = Now { mono: Mono(0), wall_ms: 1_700_000_000_000 };
@@ -71,10 +71,10 @@ impl Server {
         let mut config = ServerConfig::defaults(ServerId(1));
         change(&mut config);
         let db = Database::empty(10).with_acl_rules(AclRules::of(&config));
-        let mut service = Service::new(&config);
-        service.seed_nonces([7, 8]);
-        service.serve();
-        Server { service, db, clients: 0 }
+        let seeds = Seeds { nonces: [7, 8], ..Seeds::default() };
+        let mut server = Server { service: Service::new(&config, seeds), db, clients: 0 };
+        server.step(Input::Serve);
+        server
     }
 
     fn step(&mut self, input: Input) -> Said {
@@ -94,9 +94,7 @@ impl Server {
         self.db.append(Rc::new(Proposal::new(header, txn, None)));
         self.db.commit_to(zxid);
         let (proposal, applied) = self.db.apply_next().expect("it was committed just now");
-        let mut out = Vec::new();
-        self.service.on_applied(NOW, &proposal, &applied, &mut self.db, &mut out);
-        said(out)
+        self.step(Input::Applied { proposal, applied })
     }
 
     /// A node with this list, made by nobody here.

@@ -12,6 +12,7 @@ use quorate::config::{ConnectionThrottle, ServerConfig};
 use quorate::jute::Jute;
 use quorate::jute::client::{ConnectRequest, RequestHeader};
 use quorate::peer::{Input, Output, Peer};
+use quorate::server::Seeds;
 use quorate::server::driver::ClientEvent;
 use quorate::storage::{Loaded, LogRequest, Outcome, SnapshotRequest};
 
@@ -64,7 +65,7 @@ impl Server {
         config.limits.connection_throttle =
             ConnectionThrottle { tokens_max: 50, ..ConnectionThrottle::default() };
         let now = Now { mono: Mono(1_000_000_000), wall_ms: 1_000_000 };
-        let mut peer = Peer::new(now, config);
+        let mut peer = Peer::new(now, config, Seeds::default());
         let begun = peer.begin();
         let mut server = Server { peer, now, xid: 0, snapshot: (Zxid::ZERO, false) };
         server.carry_out(begun);

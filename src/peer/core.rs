@@ -16,8 +16,8 @@ use crate::election::{Election, Links};
 use crate::prepare::{Prepare, PrepareOptions};
 use crate::quorum::QuorumVerifier;
 use crate::runtime::{Halt, HostPort, Label};
-use crate::server::Service;
 use crate::server::driver::ClientEvent;
+use crate::server::{Seeds, Service};
 use crate::session::{SessionTracker, TouchTable};
 use crate::storage::{LogRequest, Outcome, SnapshotRequest, StorageError, Ticket};
 use crate::tree::AclRules;
@@ -149,7 +149,7 @@ impl fmt::Debug for Peer {
 
 impl Peer {
     /// A server that has not read its disk yet. `roll_at`: see [`Snapshotter`].
-    pub fn new(now: Now, config: ServerConfig) -> Peer {
+    pub fn new(now: Now, config: ServerConfig, seeds: Seeds) -> Peer {
         let verifier = if config.is_standalone() {
             QuorumVerifier::alone(config.my_id)
         } else {
@@ -163,7 +163,7 @@ impl Peer {
             election_wake: Mono::FAR,
             election_reach: Reach::of("server"),
             leader_reach: Reach::of("leader"),
-            service: Service::new(&config),
+            service: Service::new(&config, seeds),
             prepare: Prepare::new(PrepareOptions::of(&config)),
             tracker: None,
             touches: TouchTable::new(),
@@ -183,16 +183,6 @@ impl Peer {
             verifier,
             config,
         }
-    }
-
-    /// Random bits, which make what is random here reproducible.
-    pub fn seed(&mut self, seed: u64) {
-        self.service.seed(seed);
-    }
-
-    /// See [`Service::seed_nonces`].
-    pub fn seed_nonces(&mut self, seed: [u64; 2]) {
-        self.service.seed_nonces(seed);
     }
 
     /// Asks for the disk's content. Everything else follows from the answer.

@@ -15,6 +15,7 @@ use crate::config::ServerConfig;
 use crate::election::driver::{ElectionDriver, ElectionEvent};
 use crate::runtime::link::Post;
 use crate::runtime::{Label, LabelKind, Purpose, Runtime};
+use crate::server::Seeds;
 use crate::server::driver::{ClientDriver, ClientEvent};
 use crate::storage::{self, LogRequest, SnapshotRequest, StorageOptions, Ticket};
 use crate::zab::driver::{QuorumDriver, QuorumEvent};
@@ -32,9 +33,11 @@ pub async fn run<R: Runtime>(rt: R, config: ServerConfig) {
     let inbox = Inbox::new(rt.settle());
     let hands = Hands::new(&rt, &config, &inbox);
     let now = rt.now_at(rt.stamp());
-    let mut peer = Peer::new(now, config.clone());
-    peer.seed(rt.random_u64(Purpose::ConnectionThrottle, 0));
-    peer.seed_nonces([0, 1].map(|n| rt.random_u64(Purpose::SaslNonce, n)));
+    let seeds = Seeds {
+        connection_throttle: rt.random_u64(Purpose::ConnectionThrottle, 0),
+        nonces: [0, 1].map(|n| rt.random_u64(Purpose::SaslNonce, n)),
+    };
+    let mut peer = Peer::new(now, config.clone(), seeds);
     hands.perform(&rt, rt.stamp(), peer.begin());
     if !config.is_standalone() {
         let mut election = config.servers[&config.my_id].election.clone();

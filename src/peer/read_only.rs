@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::core::{Peer, Role};
 use crate::base::{Mono, Now};
+use crate::server;
 
 /// Elections that go well are over before.
 const GRACE_MIN: Duration = Duration::from_millis(2000);
@@ -18,7 +19,7 @@ impl Peer {
     pub(super) fn begin_read_only(&mut self, now: Now) {
         if now.mono >= self.read_only_at() {
             tracing::info!(sid = %self.config.my_id, "no leader in sight: serving read-only");
-            self.service.serve_read_only();
+            self.step_service(now, server::Input::ServeReadOnly);
         }
     }
 
@@ -33,9 +34,9 @@ impl Peer {
     }
 
     /// The election is over.
-    pub(super) fn end_read_only(&mut self) {
+    pub(super) fn end_read_only(&mut self, now: Now) {
         if self.service.is_read_only() {
-            self.stop_serving();
+            self.stop_serving(now);
         }
     }
 }

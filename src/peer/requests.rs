@@ -30,12 +30,16 @@ impl Peer {
                 return self.halt(crate::runtime::Halt::unexpected(why));
             }
         };
+        self.step_service(now, input);
+    }
+
+    pub(super) fn step_service(&mut self, now: Now, input: server::Input) {
         let mut outputs = Vec::new();
         self.service.step(now, input, &mut self.db, &mut outputs);
         self.route_service(now, outputs);
     }
 
-    pub(super) fn route_service(&mut self, now: Now, outputs: Vec<server::Output>) {
+    fn route_service(&mut self, now: Now, outputs: Vec<server::Output>) {
         use server::Output as S;
         for output in outputs {
             match output {
@@ -132,9 +136,7 @@ impl Peer {
     }
 
     pub(super) fn on_sync_done(&mut self, now: Now, conn: ConnId, zxid: Zxid) {
-        let mut outputs = Vec::new();
-        self.service.sync_done(now, conn, zxid, &mut self.db, &mut outputs);
-        self.route_service(now, outputs);
+        self.step_service(now, server::Input::SyncDone { conn, zxid });
     }
 
     /// A session wants to go on at this server: the leader knows whether it lives.
@@ -161,7 +163,7 @@ impl Peer {
     ) {
         let valid = self.take_over(now, session, timeout_ms, link.0);
         if valid {
-            self.service.session_moved(session);
+            self.step_service(now, server::Input::SessionMoved { session });
         }
         let mut outputs = Vec::new();
         if let Role::Leading(leader) = &mut self.role {
@@ -181,9 +183,7 @@ impl Peer {
     }
 
     pub(super) fn on_revalidated(&mut self, now: Now, session: SessionId, valid: bool) {
-        let mut outputs = Vec::new();
-        self.service.revalidated(now, session, valid, &mut self.db, &mut outputs);
-        self.route_service(now, outputs);
+        self.step_service(now, server::Input::Revalidated { session, valid });
     }
 
     pub(super) fn touch(&mut self, now: Now, session: SessionId, timeout_ms: i32) {
@@ -229,9 +229,7 @@ impl Peer {
 
     pub(super) fn on_service_timer(&mut self, now: Now) {
         if now.mono >= self.service.next_deadline() {
-            let mut outputs = Vec::new();
-            self.service.on_timer(now, &mut self.db, &mut outputs);
-            self.route_service(now, outputs);
+            self.step_service(now, server::Input::Timer);
         }
     }
 
@@ -262,9 +260,7 @@ impl Peer {
         if let Txn::CloseSession(_) = &proposal.txn {
             self.touches.remove(proposal.header.client_id);
         }
-        let mut outputs = Vec::new();
-        self.service.on_applied(now, &proposal, &applied, &mut self.db, &mut outputs);
-        self.route_service(now, outputs);
+        self.step_service(now, server::Input::Applied { proposal, applied });
         self.count_for_snapshot();
     }
 }

@@ -7,6 +7,7 @@ use super::reaper::Reaper;
 use crate::base::{Exhibit, Note, Now, RoleName, ServerId};
 use crate::election::PeerState;
 use crate::prepare::{Prepare, PrepareOptions};
+use crate::server;
 use crate::session::SessionTracker;
 use crate::storage::LogRequest;
 use crate::zab::leader::Leader;
@@ -35,7 +36,7 @@ impl Peer {
         }
         self.note(Note::GaveUp { why });
         self.begin_rest(now);
-        self.stop_serving();
+        self.stop_serving(now);
         self.close_quorum_links();
         // A snapshot of a state that the ensemble may yet cut must not survive (ZOOKEEPER-1549).
         self.reload |= self.snapshotter.is_installing()
@@ -53,18 +54,12 @@ impl Peer {
         self.rest_until = now.mono + rest_after(self.fruitless, self.config.tick_time);
     }
 
-    pub(super) fn stop_serving(&mut self) {
-        let mut outputs = Vec::new();
-        self.service.stop(&mut self.db, &mut outputs);
+    pub(super) fn stop_serving(&mut self, now: Now) {
+        self.step_service(now, server::Input::Stop);
         self.tracker = None;
         self.reaper = None;
         self.prepare = Prepare::new(PrepareOptions::of(&self.config));
         self.touches = crate::session::TouchTable::new();
-        for output in outputs {
-            if let crate::server::Output::Close(conn) = output {
-                self.out.push(super::core::Output::ClientClose { conn });
-            }
-        }
     }
 
     /// Looks once nothing is on its way to the disk any more (S-19), and the rest is over. A
@@ -110,7 +105,7 @@ impl Peer {
         if !matches!(self.role, Role::Looking) {
             return;
         }
-        self.end_read_only();
+        self.end_read_only(now);
         self.last_election = now.mono.since(self.role_since);
         self.role_since = now.mono;
         match role {
@@ -169,7 +164,7 @@ impl Peer {
             self.reaper = Reaper::new(now, &self.config.containers);
         }
         self.db.become_initialised();
-        self.service.serve();
+        self.step_service(now, server::Input::Serve);
     }
 }
 

@@ -5,11 +5,11 @@ use bytes::Bytes;
 use super::core::{Output, Peer, Role};
 use crate::admin::{ClientLine, LeaderStats, Mode, ServerStats, answer};
 use crate::base::{ConnId, Now, RoleName};
-use crate::server::ConnectionLine;
+use crate::server::{self, ConnectionLine};
 
 impl Peer {
     pub(super) fn answer_word(&mut self, now: Now, conn: ConnId, word: [u8; 4]) {
-        self.service.count_word(conn);
+        self.step_service(now, server::Input::Word { conn });
         let stats = self.server_stats(now);
         let text = answer(word, &stats, &self.config.four_letter_words);
         self.out.push(Output::ClientWrite { conn, bytes: Bytes::from(text) });

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::service::{Input, Output, Service};
+use super::service::{Input, Output, Seeds, Service};
 use crate::base::{ConnId, Epoch, Mono, Now, ServerId, SessionId, Zxid};
 use crate::config::{LearnerType, ServerConfig, ServerSpec};
 use crate::database::Database;
@@ -56,20 +56,20 @@ impl Bench {
     /// A server of an ensemble that serves.
     pub(super) fn serving(config: &ServerConfig) -> Bench {
         let mut bench = Bench {
-            service: Service::new(config),
+            service: Service::new(config, Seeds::default()),
             db: Database::empty(500),
             now: Now::default(),
             next_cxid: 0,
         };
-        bench.service.serve();
+        bench.step(Input::Serve);
         bench
     }
 
     /// A server without a leader that serves readers.
     pub(super) fn read_only(config: &ServerConfig) -> Bench {
         let mut bench = Bench::serving(config);
-        bench.service.stop(&mut bench.db, &mut Vec::new());
-        bench.service.serve_read_only();
+        bench.step(Input::Stop);
+        bench.step(Input::ServeReadOnly);
         bench
     }
 
@@ -131,9 +131,7 @@ impl Bench {
         self.db.append(Rc::new(Proposal::new(header, txn, None)));
         self.db.commit_to(zxid);
         let (proposal, applied) = self.db.apply_next().expect("it was just committed");
-        let mut out = Vec::new();
-        self.service.on_applied(self.now, &proposal, &applied, &mut self.db, &mut out);
-        out
+        self.step(Input::Applied { proposal, applied })
     }
 
     /// A global session over connection `conn`.

@@ -37,7 +37,12 @@ pub(super) struct BlueThrottle {
 }
 
 impl BlueThrottle {
-    pub(super) fn new(config: &ConnectionThrottle, local_sessions: bool) -> BlueThrottle {
+    /// `seed`: random bits, for whom to turn away.
+    pub(super) fn new(
+        config: &ConnectionThrottle,
+        local_sessions: bool,
+        seed: u64,
+    ) -> BlueThrottle {
         let or_default = |weight: u32, default| if weight == 0 { default } else { weight };
         let local = or_default(config.local_weight, 1);
         let global = or_default(config.global_weight, 3).max(local);
@@ -63,7 +68,7 @@ impl BlueThrottle {
             drop_chance: 0.0,
             new_weight: new_weight.into(),
             renew_weight: renew_weight.into(),
-            random: 0,
+            random: seed,
         }
     }
 
@@ -118,11 +123,6 @@ impl BlueThrottle {
 }
 
 impl Service {
-    /// Random bits, for whom to turn away.
-    pub fn seed(&mut self, seed: u64) {
-        self.limits.sessions.random = seed;
-    }
-
     /// Whether a ConnectRequest is taken up; the others go to another server.
     pub(super) fn takes_session(&mut self, now: Now, is_new: bool) -> bool {
         self.limits.sessions.check_limit(now.mono, is_new)
@@ -136,9 +136,7 @@ mod tests {
     fn throttle(change: impl FnOnce(&mut ConnectionThrottle)) -> BlueThrottle {
         let mut config = ConnectionThrottle { tokens_max: 2, ..ConnectionThrottle::default() };
         change(&mut config);
-        let mut throttle = BlueThrottle::new(&config, false);
-        throttle.random = 7;
-        throttle
+        BlueThrottle::new(&config, false, 7)
     }
 
     fn at(millis: u64) -> Mono {

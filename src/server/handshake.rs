@@ -100,14 +100,13 @@ impl Service {
         self.by_session.insert(session, conn);
         if self.is_read_only() || self.local.sessions.contains(session) {
             let valid = self.local.sessions.touch(session, timeout_ms, now.mono);
-            return self.revalidated(now, session, valid, db, out);
+            return self.on_revalidated(now, session, valid, db, out);
         }
         out.push(Output::Revalidate { session, timeout_ms });
     }
 
-    /// The session goes on at another server, whatever its connection here believes.
     /// (PrepRequestProcessor: SessionMovedException)
-    pub fn session_moved(&mut self, session: SessionId) {
+    pub(super) fn on_session_moved(&mut self, session: SessionId) {
         let conn = self.by_session.get(&session);
         if let Some(connection) = conn.and_then(|conn| self.connections.get_mut(conn)) {
             connection.moved = true;
@@ -121,8 +120,7 @@ impl Service {
         moved && reads::is_known(op) && !prepare::supports(op)
     }
 
-    /// The leader's word on a session that wants to go on here.
-    pub fn revalidated(
+    pub(super) fn on_revalidated(
         &mut self,
         now: Now,
         session: SessionId,

@@ -9,9 +9,7 @@ use crate::server::bench::{
 use crate::server::{Input, Output};
 
 fn revalidated(bench: &mut Bench, session: SessionId, valid: bool) -> Vec<Output> {
-    let mut out = Vec::new();
-    bench.service.revalidated(bench.now, session, valid, &mut bench.db, &mut out);
-    out
+    bench.step(Input::Revalidated { session, valid })
 }
 
 #[test]
@@ -91,11 +89,10 @@ fn a_session_on_its_way_when_the_role_ends_is_nobodys() {
     let mut bench = Bench::serving(&config());
     bench.greet(A, &hello(SessionId(0)));
     let session = *bench.service.by_session.keys().next().expect("one is on its way");
-    let mut out = Vec::new();
-    bench.service.stop(&mut bench.db, &mut out);
+    let out = bench.step(Input::Stop);
     assert!(matches!(&out[..], [Output::Close(A)]), "{out:?}");
     assert!(bench.service.by_session.is_empty());
-    bench.service.serve();
+    bench.step(Input::Serve);
     let open = crate::jute::txn::CreateSessionTxn { timeout: 10_000 };
     let out = bench.apply(session, 0, crate::jute::txn::Txn::CreateSession(open));
     assert!(out.is_empty(), "{out:?}");
@@ -150,7 +147,7 @@ fn a_connection_whose_session_has_moved_ends_with_its_next_request() {
     let mut bench = Bench::serving(&config());
     let session = bench.open_global(A);
     bench.create(A, "/a", 0);
-    bench.service.session_moved(session);
+    bench.step(Input::SessionMoved { session });
     let out = bench.get(A, "/");
     assert!(!is_closed(&out, A), "what was asked before is answered before");
     let out = bench.apply(session, 1, created("/a", 0));
@@ -163,7 +160,7 @@ fn even_a_ping_or_a_sync_finds_out_that_a_session_has_moved() {
     for op in [op::PING, op::SYNC] {
         let mut bench = Bench::serving(&config());
         let session = bench.open_global(A);
-        bench.service.session_moved(session);
+        bench.step(Input::SessionMoved { session });
         let out = bench.ask_bare(A, op);
         assert!(replies(&out, A).is_empty() && is_closed(&out, A), "op {op}: {out:?}");
     }
@@ -173,7 +170,7 @@ fn even_a_ping_or_a_sync_finds_out_that_a_session_has_moved() {
 fn a_moved_session_may_be_closed_and_its_writes_are_for_the_leader_to_judge() {
     let mut bench = Bench::serving(&config());
     let session = bench.open_global(A);
-    bench.service.session_moved(session);
+    bench.step(Input::SessionMoved { session });
     assert_eq!(submitted_ops(&bench.create(A, "/a", 0)), [op::CREATE]);
     assert_eq!(submitted_ops(&bench.ask_bare(A, op::CLOSE_SESSION)), [op::CLOSE_SESSION]);
     let out = bench.apply(session, 1, failed(code::SESSION_MOVED));
@@ -184,7 +181,7 @@ fn a_moved_session_may_be_closed_and_its_writes_are_for_the_leader_to_judge() {
 fn a_session_that_comes_back_is_not_taken_for_one_that_has_moved() {
     let mut bench = Bench::serving(&config());
     let session = bench.open_global(A);
-    bench.service.session_moved(session);
+    bench.step(Input::SessionMoved { session });
     bench.greet(B, &hello(session));
     revalidated(&mut bench, session, true);
     assert_eq!(replies(&bench.get(B, "/"), B), [(bench.last_cxid(), 0)]);

@@ -125,7 +125,7 @@ pub(super) struct Flow {
 }
 
 impl Limits {
-    pub(super) fn new(config: &ServerConfig) -> Limits {
+    pub(super) fn new(config: &ServerConfig, seed: u64) -> Limits {
         let limits = &config.limits;
         Limits {
             connections_max: limits.connections_max,
@@ -135,7 +135,7 @@ impl Limits {
             large_requests_bytes_max: limits.large_requests_bytes_max,
             sessionless_timeout: limits.sessionless_timeout.max(Duration::from_millis(1)),
             throttle: RequestThrottler::new(limits),
-            sessions: BlueThrottle::new(&limits.connection_throttle, config.local_sessions),
+            sessions: BlueThrottle::new(&limits.connection_throttle, config.local_sessions, seed),
             expiry: BTreeSet::new(),
             in_process: Rc::default(),
             waiting: VecDeque::new(),
@@ -240,14 +240,14 @@ impl Service {
         self.connections.insert(conn, connection);
     }
 
-    /// When [`Service::on_timer`] has something to do, `Mono::FAR` if never.
+    /// When [`super::Input::Timer`] has something to do, `Mono::FAR` if never.
     pub fn next_deadline(&self) -> Mono {
         let expiry = self.limits.expiry.first().map_or(Mono::FAR, |(at, _)| *at);
         let sessions = self.next_local_expiry().unwrap_or(Mono::FAR);
         expiry.min(sessions).min(self.limits.throttle.next_check())
     }
 
-    pub fn on_timer(&mut self, now: Now, db: &mut Database, out: &mut Vec<Output>) {
+    pub(super) fn on_timer(&mut self, now: Now, db: &mut Database, out: &mut Vec<Output>) {
         self.expire_local_sessions(now, db, out);
         while let Some((at, conn)) = self.limits.expiry.first().copied() {
             if at > now.mono {
@@ -257,7 +257,6 @@ impl Service {
             tracing::info!(peer, "closing a client that was not heard: its connection expired");
             self.drop_connection(conn, db, out);
         }
-        self.settle(now, db, out);
     }
 
     /// A whole frame of a connection. Those before it may be held.

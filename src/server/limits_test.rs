@@ -13,7 +13,7 @@ use crate::jute::data::Acl;
 use crate::jute::{Jute, Reader};
 use crate::prepare::{Prepare, PrepareOptions, Request};
 use crate::runtime::HostPort;
-use crate::server::Input;
+use crate::server::{Input, Seeds};
 use crate::session::SessionTracker;
 
 const A: ConnId = ConnId(1);
@@ -46,10 +46,8 @@ impl World {
         let mut config = ServerConfig::defaults(crate::base::ServerId(1));
         config.session_timeout_min = Duration::from_secs(1);
         change(&mut config);
-        let mut service = Service::new(&config);
-        service.serve();
-        World {
-            service,
+        let mut world = World {
+            service: Service::new(&config, Seeds::default()),
             db: Database::empty(10),
             prepare: Prepare::new(PrepareOptions::default()),
             sessions: SessionTracker::new(Duration::from_secs(2)),
@@ -60,7 +58,9 @@ impl World {
             written_bytes: BTreeMap::new(),
             touched: Vec::new(),
             others: Vec::new(),
-        }
+        };
+        world.input(Input::Serve);
+        world
     }
 
     fn route(&mut self, outputs: Vec<Output>) {
@@ -147,9 +147,7 @@ impl World {
             self.db.commit_to(zxid);
             let (proposal, applied) = self.db.apply_next().expect("it is committed");
             self.prepare.applied(zxid);
-            let mut out = Vec::new();
-            self.service.on_applied(self.now, &proposal, &applied, &mut self.db, &mut out);
-            self.route(out);
+            self.input(Input::Applied { proposal, applied });
         }
     }
 
@@ -158,9 +156,7 @@ impl World {
         let end = self.now.mono + time;
         while self.service.next_deadline() <= end {
             self.now.mono = self.now.mono.max(self.service.next_deadline());
-            let mut out = Vec::new();
-            self.service.on_timer(self.now, &mut self.db, &mut out);
-            self.route(out);
+            self.input(Input::Timer);
             assert!(self.service.next_deadline() > self.now.mono, "a timer was served");
         }
         self.now.mono = end;

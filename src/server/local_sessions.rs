@@ -65,11 +65,6 @@ impl Local {
 }
 
 impl Service {
-    /// No leader is in sight, and the tree stands still: whoever asks for it may read.
-    pub fn serve_read_only(&mut self) {
-        self.local.read_only = true;
-    }
-
     pub fn is_read_only(&self) -> bool {
         self.local.read_only
     }

@@ -26,4 +26,4 @@ mod service;
 mod throttle;
 mod writes;
 
-pub use service::{ConnectionLine, Input, Output, Service, ServiceStats};
+pub use service::{ConnectionLine, Input, Output, Seeds, Service, ServiceStats};

@@ -1,6 +1,8 @@
 //! All client connections of one server.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::rc::Rc;
 
 use bytes::Bytes;
 
@@ -14,9 +16,11 @@ use crate::base::{ConnId, Mono, Now, ServerId, SessionId, Zxid};
 use crate::config::ServerConfig;
 use crate::database::Database;
 use crate::jute::client::{ReplyHeader, RequestHeader, code, op, xid};
+use crate::jute::txn::Proposal;
 use crate::jute::{Jute, Reader};
 use crate::prepare::{self, Request};
 use crate::session::IdGenerator;
+use crate::tree::Applied;
 
 #[derive(Debug)]
 pub enum Input {
@@ -37,6 +41,52 @@ pub enum Input {
     Drained {
         conn: ConnId,
     },
+    /// The connection asked a four-letter word, which is answered elsewhere.
+    Word {
+        conn: ConnId,
+    },
+    /// The role begins to serve: clients are welcome.
+    Serve,
+    /// No leader is in sight, and the tree stands still: whoever asks for it may read.
+    ServeReadOnly,
+    /// The role ended: every client goes, and looks for another server.
+    Stop,
+    /// The oldest committed transaction was applied to the tree.
+    Applied {
+        proposal: Rc<Proposal>,
+        applied: Applied,
+    },
+    /// The leader answered this connection's oldest open sync.
+    SyncDone {
+        conn: ConnId,
+        zxid: Zxid,
+    },
+    /// The leader's word on a session that wants to go on here.
+    Revalidated {
+        session: SessionId,
+        valid: bool,
+    },
+    /// The session goes on at another server, whatever its connection here believes.
+    SessionMoved {
+        session: SessionId,
+    },
+    /// The time of [`Service::next_deadline`] has come.
+    Timer,
+}
+
+/// Random bits of the machine, drawn once, which make what is random here reproducible.
+#[derive(Clone, Copy, Default)]
+pub struct Seeds {
+    /// For whom to turn away (`connection_throttle_freeze_time`).
+    pub connection_throttle: u64,
+    /// Every nonce of a challenge follows from them: they are secret.
+    pub nonces: [u64; 2],
+}
+
+impl fmt::Debug for Seeds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Seeds").finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug)]
@@ -120,7 +170,7 @@ pub struct Service {
 }
 
 impl Service {
-    pub fn new(config: &ServerConfig) -> Service {
+    pub fn new(config: &ServerConfig, seeds: Seeds) -> Service {
         let millis = |d: std::time::Duration| i32::try_from(d.as_millis()).unwrap_or(i32::MAX);
         Service {
             connections: BTreeMap::new(),
@@ -129,10 +179,10 @@ impl Service {
             session_timeout_min_ms: millis(config.session_timeout_min),
             session_timeout_max_ms: millis(config.session_timeout_max),
             per_address: BTreeMap::new(),
-            limits: Limits::new(config),
+            limits: Limits::new(config, seeds.connection_throttle),
             sid: if config.is_standalone() { ServerId(1) } else { config.my_id },
             ids: None,
-            authority: Authority::new(config),
+            authority: Authority::new(config, seeds.nonces),
             serving: false,
             stats: ServiceStats::default(),
         }
@@ -142,12 +192,7 @@ impl Service {
         self.serving
     }
 
-    pub fn serve(&mut self) {
-        self.serving = true;
-    }
-
-    /// The role ended: every client goes, and looks for another server.
-    pub fn stop(&mut self, db: &mut Database, out: &mut Vec<Output>) {
+    fn stop(&mut self, db: &mut Database, out: &mut Vec<Output>) {
         self.serving = false;
         self.limits.clear();
         let all: BTreeSet<ConnId> = self.connections.keys().copied().collect();
@@ -166,6 +211,20 @@ impl Service {
             Input::Frame { conn, body } => self.on_frame(now, conn, body, db, out),
             Input::Lost { conn } => self.forget(conn, db),
             Input::Drained { conn } => self.on_drained(conn, out),
+            Input::Applied { proposal, applied } => {
+                self.on_applied(now, &proposal, &applied, db, out);
+            }
+            Input::SyncDone { conn, zxid } => self.on_sync_done(now, conn, zxid, db, out),
+            Input::Revalidated { session, valid } => {
+                self.on_revalidated(now, session, valid, db, out);
+            }
+            Input::Timer => self.on_timer(now, db, out),
+            // Nothing that was held becomes free by these.
+            Input::Word { conn } => return self.count_word(conn),
+            Input::Serve => return self.serving = true,
+            Input::ServeReadOnly => return self.local.read_only = true,
+            Input::Stop => return self.stop(db, out),
+            Input::SessionMoved { session } => return self.on_session_moved(session),
         }
         self.settle(now, db, out);
     }
@@ -342,8 +401,7 @@ impl Service {
         stats.latency_count += 1;
     }
 
-    /// The leader answered this connection's oldest open sync.
-    pub fn sync_done(
+    fn on_sync_done(
         &mut self,
         now: Now,
         conn: ConnId,
@@ -357,7 +415,6 @@ impl Service {
             sync.wait = Wait::Reach(zxid);
             self.answer_ready(now, conn, db, out);
         }
-        self.settle(now, db, out);
     }
 
     pub(super) fn write(&mut self, conn: ConnId, bytes: Bytes, out: &mut Vec<Output>) {
@@ -412,7 +469,7 @@ impl Service {
     }
 
     /// A four-letter word counts as a packet of its connection, as in Apache.
-    pub fn count_word(&mut self, conn: ConnId) {
+    fn count_word(&mut self, conn: ConnId) {
         self.stats.received += 1;
         if let Some(connection) = self.connections.get_mut(&conn) {
             connection.received += 1;

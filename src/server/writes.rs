@@ -14,7 +14,7 @@ use crate::tree::{Applied, Fired, Outcome};
 impl Service {
     /// Fires watches first, then answers the request that caused the transaction, then what
     /// waited behind it.
-    pub fn on_applied(
+    pub(super) fn on_applied(
         &mut self,
         now: Now,
         proposal: &Proposal,
@@ -39,7 +39,6 @@ impl Service {
             }
         }
         self.answer_syncs(now, db, out);
-        self.settle(now, db, out);
     }
 
     /// Whether a watch event may go out: who may not read the node is not told of it, though the

@@ -58,17 +58,12 @@ enum Verdict {
 }
 
 impl Authority {
-    pub(super) fn new(config: &ServerConfig) -> Authority {
+    pub(super) fn new(config: &ServerConfig, nonces: [u64; 2]) -> Authority {
         Authority {
             access: config.access.clone(),
             checks_early: config.access.eager_check && !config.is_standalone(),
-            nonces: Nonces::default(),
+            nonces: Nonces::new(nonces),
         }
-    }
-
-    /// Every nonce follows from these numbers, so they must be secret: from the machine's entropy.
-    pub(super) fn seed_nonces(&mut self, seed: [u64; 2]) {
-        self.nonces = Nonces::new(seed);
     }
 
     /// Whether somebody with these ids is served at all (AU-2).
@@ -116,11 +111,6 @@ fn is_of_ensemble(names: &[String], called: &[u8]) -> Verdict {
 }
 
 impl Service {
-    /// See [`Authority::seed_nonces`].
-    pub fn seed_nonces(&mut self, seed: [u64; 2]) {
-        self.authority.seed_nonces(seed);
-    }
-
     /// Takes the subject of a certificate that TLS has verified.
     pub(super) fn identify(&mut self, conn: ConnId, subject: Option<String>) {
         let Some(subject) = subject else { return };

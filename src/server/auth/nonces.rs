@@ -8,7 +8,6 @@ use sha2::{Digest, Sha256};
 
 /// A secret and a counter, hashed. The secret is drawn once, when the server starts, so that a
 /// step of the server needs no entropy of its own.
-#[derive(Default)]
 pub(super) struct Nonces {
     seed: [u64; 2],
     drawn: u64,
@@ -22,6 +21,7 @@ impl fmt::Debug for Nonces {
 }
 
 impl Nonces {
+    /// Every nonce follows from these numbers, so they must be secret: from the machine's entropy.
     pub(super) fn new(seed: [u64; 2]) -> Nonces {
         Nonces { seed, drawn: 0 }
     }

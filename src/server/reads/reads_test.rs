@@ -12,7 +12,7 @@ use crate::jute::data::{Acl, Id, perms};
 use crate::jute::txn::*;
 use crate::jute::{Jute, Reader};
 use crate::server::connection::{Connection, State};
-use crate::server::{Input, Output, Service};
+use crate::server::{Input, Output, Seeds, Service};
 use crate::tree::AclRules;
 
 const ME: ConnId = ConnId(1);
@@ -53,7 +53,7 @@ impl Rig {
     fn with(change: impl FnOnce(&mut ServerConfig)) -> Rig {
         let mut config = ServerConfig::defaults(ServerId(1));
         change(&mut config);
-        let mut service = Service::new(&config);
+        let mut service = Service::new(&config, Seeds::default());
         for conn in [ME, OTHER] {
             let session = session_of(conn);
             let mut connection = Connection::new("10.0.0.1:5000".into());
@@ -79,8 +79,8 @@ impl Rig {
         self.db.append(Rc::new(Proposal::new(header, txn, None)));
         self.db.commit_to(zxid);
         let (proposal, applied) = self.db.apply_next().expect("it was committed just now");
-        let (now, db, out) = (Now::default(), &mut self.db, &mut self.out);
-        self.service.on_applied(now, &proposal, &applied, db, out);
+        let input = Input::Applied { proposal, applied };
+        self.service.step(Now::default(), input, &mut self.db, &mut self.out);
     }
 
     fn create(&mut self, path: &str, acl: Vec<Acl>) {
