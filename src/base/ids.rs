@@ -2,10 +2,12 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// A transaction id: epoch in the high 32 bits, counter in the low 32 (Zab paper, section 4).
 ///
 /// Signed as in Apache: `Zxid::UNINITIALISED` (-1) is an empty server that may not vote.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct Zxid(pub i64);
 
 impl Zxid {
@@ -50,6 +52,7 @@ macro_rules! number {
     ($(#[$doc:meta])* $name:ident, $inner:ty, $format:literal) => {
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+        #[derive(Serialize, Deserialize)]
         pub struct $name(pub $inner);
 
         impl fmt::Display for $name {

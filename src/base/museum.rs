@@ -3,6 +3,8 @@
 //! Without the feature `museum` the type is zero-sized, `on` is always false, and the compiler
 //! removes every exhibit: a shipped binary holds none of them.
 
+use serde::{Deserialize, Serialize};
+
 macro_rules! exhibits {
     ($($(#[$doc:meta])* $exhibit:ident = $name:literal,)*) => {
         /// A deliberate bug. [`Exhibit::name`] is what a scenario file writes.
@@ -66,7 +68,7 @@ exhibits! {
 }
 
 /// Which exhibits are switched on in one server.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Museum {
     #[cfg(feature = "museum")]
     switches: u64,

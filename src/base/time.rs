@@ -4,12 +4,20 @@ use std::fmt;
 use std::ops::{Add, Sub};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// A server's own monotonic clock, in nanoseconds since an arbitrary start.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug, Serialize, Deserialize,
+)]
 pub struct Mono(pub u64);
 
 impl Mono {
     pub const FAR: Mono = Mono(u64::MAX);
+
+    pub const fn from_millis(millis: u64) -> Mono {
+        Mono(millis.saturating_mul(1_000_000))
+    }
 
     pub const fn millis(self) -> u64 {
         self.0 / 1_000_000
@@ -30,7 +38,7 @@ impl Add<Duration> for Mono {
 
 /// The two clocks of one server at one event. Only `mono` decides anything; `wall_ms` is what
 /// a transaction header and a `Stat` show (milliseconds since 1970).
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Now {
     pub mono: Mono,
     pub wall_ms: i64,

@@ -4,8 +4,10 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 /// Access settings. The defaults are Apache's.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Access {
     /// `skipACL`: no permission is checked.
     pub skip_acl: bool,
@@ -34,7 +36,7 @@ pub struct Access {
 }
 
 /// How a digest id hashes `user:password`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub enum DigestAlg {
     #[default]
     Sha1,

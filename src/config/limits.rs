@@ -4,10 +4,12 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::base::limits::{JUTE_FIELD_BYTES_MAX, JUTE_MAXBUFFER_BYTES};
 
 /// Limits on clients. The defaults are Apache's.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ClientLimits {
     /// `maxCnxns`: connections of all clients together; 0 is no limit.
     pub connections_max: u32,
@@ -38,7 +40,7 @@ pub struct ClientLimits {
 }
 
 /// The token bucket of new sessions (BlueThrottle).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ConnectionThrottle {
     /// Tokens in the full bucket; 0 is off.
     pub tokens_max: u32,

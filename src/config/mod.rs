@@ -31,19 +31,21 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::base::{Museum, ServerId};
 use crate::runtime::HostPort;
 pub use crate::runtime::tls::{ClientAuth, ClientTls, TlsVersion};
 
 /// Whether a server votes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum LearnerType {
     Participant,
     Observer,
 }
 
 /// One `server.N=host:quorumPort:electionPort[:role][;[clientHost:]clientPort]` line.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct ServerSpec {
     pub quorum: HostPort,
     pub election: HostPort,
@@ -56,7 +58,7 @@ pub struct ServerSpec {
 }
 
 /// Everything a server needs to know before it starts.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ServerConfig {
     pub my_id: ServerId,
     /// Empty for a standalone server.
@@ -126,7 +128,7 @@ pub struct ServerConfig {
 }
 
 /// When empty container and TTL nodes are deleted (`znode.container.*`; ContainerManager).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ContainerReaping {
     /// `checkIntervalMs`
     pub check_interval: Duration,

@@ -17,6 +17,8 @@ mod snapshot;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::base::{Epoch, SessionId, Zxid};
 use crate::jute::persist::SnapshotBody;
 use crate::jute::txn::Proposal;
@@ -26,7 +28,7 @@ use crate::tree::{AclRules, Applied, DataTree};
 
 pub use snapshot::InstallError;
 
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Database {
     tree: DataTree,
     sessions: Sessions,

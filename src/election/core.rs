@@ -27,6 +27,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use super::packet::{Form, NOTIFICATION_VERSION, Notification, PeerState};
 use super::vote::Vote;
@@ -66,7 +67,7 @@ pub enum Output {
     Note(Note),
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Phase {
     /// Not looking for a leader: before the first `Look`, and in every role.
     Settled,
@@ -77,7 +78,7 @@ enum Phase {
 }
 
 /// The newest vote of each voter, and how far the count for one of them is.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Ballots {
     votes: BTreeMap<ServerId, Vote>,
     target: Option<Vote>,
@@ -85,7 +86,7 @@ struct Ballots {
 }
 
 /// One server's part in elections. Lives as long as its process: the round must not fall.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Election {
     me: ServerId,
     verifier: QuorumVerifier,

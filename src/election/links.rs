@@ -22,8 +22,10 @@
 //! Frames are opaque here, and a server never sends to itself (core.rs counts its own votes).
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use super::packet::{Handshake, OBSERVER_ID, address_to_dial};
 use crate::base::{LinkId, ServerId};
@@ -89,7 +91,7 @@ pub enum Output {
 }
 
 /// What is known of one server.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Peer {
     /// Where it listens by its own account; used for servers that the configuration lacks.
     announced: Option<HostPort>,
@@ -103,11 +105,11 @@ struct Peer {
 }
 
 /// All election connections of one server.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Links {
     me: ServerId,
     handshake: Bytes,
-    addresses: BTreeMap<ServerId, HostPort>,
+    addresses: Rc<BTreeMap<ServerId, HostPort>>,
     peers: BTreeMap<ServerId, Peer>,
     /// Whose link this is, dials included. Closed links are not in it.
     owners: BTreeMap<LinkId, ServerId>,
@@ -128,7 +130,7 @@ impl Links {
         Links {
             me: config.my_id,
             handshake,
-            addresses,
+            addresses: Rc::new(addresses),
             peers: BTreeMap::new(),
             owners: BTreeMap::new(),
             next_link: 2,

@@ -20,6 +20,7 @@
 use std::fmt;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::base::limits::ELECTION_ADDRESS_BYTES_MAX;
@@ -58,7 +59,7 @@ pub enum PacketError {
 }
 
 /// The state of a peer as it travels (QuorumPeer.ServerState).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum PeerState {
     Looking,
     Following,
@@ -99,7 +100,7 @@ impl fmt::Display for PeerState {
 }
 
 /// Which of the three historic layouts a notification has.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Form {
     /// 28 bytes: up to the round. `peer_epoch` is that of the zxid.
     Oldest,
@@ -110,7 +111,7 @@ pub enum Form {
 }
 
 /// What one server tells another of its vote (FastLeaderElection.Notification).
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Notification {
     pub state: PeerState,
     /// The candidate voted for, or the leader followed.

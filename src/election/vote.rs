@@ -4,6 +4,8 @@
 //!   parentheses: votes then beat each other in a circle, and no election ended.
 //! - E-4  a candidate of weight 0 never wins
 
+use serde::{Deserialize, Serialize};
+
 use super::packet::{Notification, PeerState};
 use crate::base::{Epoch, ServerId, Zxid};
 use crate::quorum::QuorumVerifier;
@@ -11,7 +13,7 @@ use crate::quorum::QuorumVerifier;
 /// What one server says of who shall lead, or who leads.
 ///
 /// `==` compares every field; whether two servers name the same leader is [`Vote::agrees_with`].
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Vote {
     pub leader: ServerId,
     /// The candidate's last logged zxid.

@@ -253,7 +253,7 @@ impl<T: Jute> Jute for Option<Vec<T>> {
 macro_rules! records {
     ($($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident : $type:ty),* $(,)? })*) => {$(
         $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, Default)]
+        #[derive(Clone, Debug, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
         pub struct $name { $($(#[$field_doc])* pub $field: $type),* }
 
         impl $crate::jute::Jute for $name {

@@ -1,10 +1,12 @@
 //! Records shared by all protocols: Id, ACL, Stat (zookeeper.jute module data).
 
+use serde::{Deserialize, Serialize};
+
 use super::codec::{DecodeError, Jute, Reader, records};
 use crate::base::Zxid;
 
 /// A null is read as an empty text: kazoo sends one for the id of scheme `auth`, which has none.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Id {
     pub scheme: String,
     pub id: String,

@@ -5,6 +5,7 @@
 use std::fmt;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::client::op_name;
 use super::codec::{DecodeError, Jute, Reader, records};
@@ -169,7 +170,8 @@ fn decode_multi(from: &mut Reader) -> Result<Vec<(i32, Txn)>, DecodeError> {
 /// A transaction with its header, and the very bytes that go to the log and to the followers.
 ///
 /// Decoding keeps the bytes it was given, so that a record is never encoded anew on its way.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "Bytes")]
 pub struct Proposal {
     pub header: TxnHeader,
     pub txn: Txn,
@@ -211,6 +213,21 @@ impl Proposal {
     /// A hash of the bytes: two servers that hold the same hash at a zxid hold the same transaction.
     pub fn hash(&self) -> u64 {
         self.hash
+    }
+}
+
+impl TryFrom<Bytes> for Proposal {
+    type Error = DecodeError;
+
+    fn try_from(bytes: Bytes) -> Result<Proposal, DecodeError> {
+        Proposal::decode(bytes)
+    }
+}
+
+/// Stored as its bytes, which say all of it.
+impl Serialize for Proposal {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        self.bytes.serialize(to)
     }
 }
 

@@ -69,9 +69,10 @@ use crate::tree::{DIGEST_VERSION, DataTree};
 use quota::QuotaCheck;
 use records::{ChangeRecord, Live, Records};
 use request::Write;
+use serde::{Deserialize, Serialize};
 
 /// What the configuration says about writes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct PrepareOptions {
     /// TTL nodes may be made (`extendedTypesEnabled`).
     pub extended_types: bool,
@@ -89,7 +90,7 @@ impl PrepareOptions {
 }
 
 /// The changes that are on the way.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Prepare {
     options: PrepareOptions,
     records: Records,

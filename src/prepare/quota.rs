@@ -12,6 +12,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::base::Mono;
 use crate::jute::client::code;
 use crate::tree::{DataTree, StatsTrack};
@@ -20,7 +22,7 @@ use crate::tree::{DataTree, StatsTrack};
 const WARN_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Looks at writes before they become transactions.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct QuotaCheck {
     enforce: bool,
     warned: Option<(Mono, String)>,

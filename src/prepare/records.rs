@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use crate::base::Zxid;
 use crate::base::paths;
@@ -11,7 +12,7 @@ use crate::jute::data::StatPersisted;
 use crate::tree::{AclList, DataTree, node_digest};
 
 /// A node as it will be. (ZooKeeperServer.ChangeRecord)
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct ChangeRecord {
     /// Of the transaction that will have made it so.
     zxid: Zxid,
@@ -42,7 +43,7 @@ impl ChangeRecord {
 /// A node that will be there, with its stat.
 pub(super) type Live = (ChangeRecord, StatPersisted);
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Records {
     /// The newest record of each path; the root is "".
     newest: BTreeMap<String, ChangeRecord>,
@@ -54,7 +55,7 @@ pub(super) struct Records {
 }
 
 /// What a multi has replaced so far, to be put back if it fails.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Undo {
     digest: u64,
     replaced: Vec<(String, Option<ChangeRecord>)>,

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
+
 use super::QuorumVerifier;
 use crate::base::{Exhibit, Museum, ServerId};
 
 /// The distinct voters that said yes to one thing.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct AckSet {
     sids: BTreeSet<ServerId>,
     /// Museum only: how often anybody said yes.

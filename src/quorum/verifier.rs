@@ -2,15 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::rc::Rc;
+
+use serde::{Deserialize, Serialize};
 
 use crate::base::ServerId;
 use crate::config::{LearnerType, ServerConfig, ServerSpec};
 use crate::runtime::HostPort;
 
 /// The membership of one configuration and its rule for quorums.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QuorumVerifier {
-    servers: BTreeMap<ServerId, ServerSpec>,
+    servers: Rc<BTreeMap<ServerId, ServerSpec>>,
     hierarchical: bool,
     version: i64,
 }
@@ -18,7 +21,7 @@ pub struct QuorumVerifier {
 impl QuorumVerifier {
     pub fn new(config: &ServerConfig) -> QuorumVerifier {
         QuorumVerifier {
-            servers: config.servers.clone(),
+            servers: Rc::new(config.servers.clone()),
             hierarchical: config.hierarchical,
             version: 0,
         }
@@ -35,7 +38,8 @@ impl QuorumVerifier {
             weight: 1,
             group: None,
         };
-        QuorumVerifier { servers: BTreeMap::from([(sid, spec)]), hierarchical: false, version: 0 }
+        let servers = Rc::new(BTreeMap::from([(sid, spec)]));
+        QuorumVerifier { servers, hierarchical: false, version: 0 }
     }
 
     pub fn version(&self) -> i64 {
@@ -98,7 +102,7 @@ impl QuorumVerifier {
     /// then groups and weights, then `version=` in hex without a newline.
     pub fn config_text(&self) -> String {
         let mut text = String::new();
-        for (sid, spec) in &self.servers {
+        for (sid, spec) in self.servers.iter() {
             let role = match spec.learner_type {
                 LearnerType::Participant => "participant",
                 LearnerType::Observer => "observer",
@@ -118,7 +122,7 @@ impl QuorumVerifier {
 
     fn write_groups(&self, text: &mut String) {
         let mut groups: BTreeMap<i64, Vec<String>> = BTreeMap::new();
-        for (sid, spec) in &self.servers {
+        for (sid, spec) in self.servers.iter() {
             if let Some(group) = spec.group {
                 groups.entry(group).or_default().push(sid.to_string());
             }
@@ -126,7 +130,7 @@ impl QuorumVerifier {
         for (group, members) in groups {
             let _ = writeln!(text, "group.{group}={}", members.join(":"));
         }
-        for (sid, spec) in &self.servers {
+        for (sid, spec) in self.servers.iter() {
             let _ = writeln!(text, "weight.{sid}={}", spec.weight);
         }
     }

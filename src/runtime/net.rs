@@ -4,12 +4,13 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 
+use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::base::{Stamp, Zxid};
 
 /// A host, by name or number, and a port. Resolved when it is used, never before.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct HostPort {
     pub host: String,
     pub port: u16,

@@ -9,10 +9,12 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use super::HostPort;
 
 /// The TLS port of a server.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClientTls {
     /// `secureClientPort` and `secureClientPortAddress`; `None` with `client.portUnification` alone.
     pub listen: Option<HostPort>,
@@ -54,7 +56,7 @@ impl fmt::Debug for ClientTls {
 }
 
 /// Whether a client must show a certificate.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub enum ClientAuth {
     None,
     Want,
@@ -62,7 +64,7 @@ pub enum ClientAuth {
     Need,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub enum TlsVersion {
     V1_2,
     V1_3,

@@ -2,13 +2,15 @@
 //!
 //!     server id 8 bits | low 40 bits of a start time in ms | counter 16 bits, running over into the time
 
+use serde::{Deserialize, Serialize};
+
 use crate::base::{ServerId, SessionId};
 
 /// The mark of a container node stands where a session id would; no session may have it.
 const CONTAINER_OWNER: i64 = i64::MIN;
 
 /// Gives out session ids; two servers of an ensemble never give out the same one.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct IdGenerator {
     next: i64,
 }

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::base::SessionId;
 use crate::jute::txn::{Txn, TxnHeader};
 
 /// Session -> timeout in milliseconds: replicated state, part of every snapshot.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sessions {
     timeouts: BTreeMap<SessionId, i32>,
     digest: u64,

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::base::SessionId;
 use crate::jute::quorum::Touch;
 
 /// The data of the next answer to a PING.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct TouchTable {
     timeouts: BTreeMap<SessionId, i32>,
 }

@@ -18,6 +18,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::base::{Mono, ServerId, SessionId};
@@ -47,22 +48,22 @@ impl SessionError {
     }
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Session {
     /// Of the last touch.
     timeout_ms: i32,
     closing: bool,
     /// The bucket it is in; `None` while closing.
-    deadline_ms: Option<u64>,
+    deadline: Option<Mono>,
     /// The link its requests come over, as the leader's driver numbers links.
     owner: Option<u64>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SessionTracker {
     tick_ms: u64,
     sessions: BTreeMap<SessionId, Session>,
-    buckets: BTreeMap<u64, BTreeSet<SessionId>>,
+    buckets: BTreeMap<Mono, BTreeSet<SessionId>>,
     /// Set where servers have local sessions: the leader's own id.
     local_sessions_at: Option<ServerId>,
 }
@@ -90,7 +91,7 @@ impl SessionTracker {
         self.sessions.entry(session).or_insert(Session {
             timeout_ms,
             closing: false,
-            deadline_ms: None,
+            deadline: None,
             owner: None,
         });
         self.touch(session, timeout_ms, now);
@@ -105,8 +106,8 @@ impl SessionTracker {
         };
         tracked.timeout_ms = timeout_ms;
         let timeout_ms = u64::try_from(timeout_ms).unwrap_or(0);
-        let deadline = ((now.millis() + timeout_ms) / tick_ms + 1) * tick_ms;
-        let before = tracked.deadline_ms.replace(deadline);
+        let deadline = Mono::from_millis(((now.millis() + timeout_ms) / tick_ms + 1) * tick_ms);
+        let before = tracked.deadline.replace(deadline);
         if before != Some(deadline) {
             self.leave_bucket(session, before);
             self.buckets.entry(deadline).or_default().insert(session);
@@ -117,7 +118,7 @@ impl SessionTracker {
     /// Its closeSession was applied. Answers whether it was known.
     pub fn remove(&mut self, session: SessionId) -> bool {
         let Some(tracked) = self.sessions.remove(&session) else { return false };
-        self.leave_bucket(session, tracked.deadline_ms);
+        self.leave_bucket(session, tracked.deadline);
         true
     }
 
@@ -125,7 +126,7 @@ impl SessionTracker {
     pub fn set_closing(&mut self, session: SessionId) {
         if let Some(tracked) = self.sessions.get_mut(&session) {
             tracked.closing = true;
-            let deadline = tracked.deadline_ms.take();
+            let deadline = tracked.deadline.take();
             self.leave_bucket(session, deadline);
         }
     }
@@ -193,7 +194,7 @@ impl SessionTracker {
     pub fn expire_sessions(&mut self, now: Mono) -> Vec<SessionId> {
         let mut expired = Vec::new();
         while let Some(bucket) = self.buckets.first_entry() {
-            if *bucket.key() > now.millis() {
+            if *bucket.key() > now {
                 break;
             }
             expired.extend(bucket.remove());
@@ -202,15 +203,14 @@ impl SessionTracker {
             let tracked =
                 self.sessions.get_mut(session).expect("a bucket holds tracked sessions only");
             tracked.closing = true;
-            tracked.deadline_ms = None;
+            tracked.deadline = None;
         }
         expired
     }
 
     /// When to call `expire_sessions` next; `None` while there is nobody to expire.
     pub fn next_expiry(&self) -> Option<Mono> {
-        let (deadline_ms, _) = self.buckets.first_key_value()?;
-        Some(Mono(deadline_ms.saturating_mul(1_000_000)))
+        self.buckets.first_key_value().map(|(deadline, _)| *deadline)
     }
 
     /// The timeout of its last touch, in milliseconds.
@@ -225,15 +225,15 @@ impl SessionTracker {
 
     /// Deadlines in milliseconds with the sessions that end there (four-letter word `dump`).
     pub fn buckets(&self) -> impl Iterator<Item = (u64, &BTreeSet<SessionId>)> + '_ {
-        self.buckets.iter().map(|(deadline_ms, sessions)| (*deadline_ms, sessions))
+        self.buckets.iter().map(|(deadline, sessions)| (deadline.millis(), sessions))
     }
 
-    fn leave_bucket(&mut self, session: SessionId, deadline_ms: Option<u64>) {
-        let Some(deadline_ms) = deadline_ms else { return };
-        if let Some(bucket) = self.buckets.get_mut(&deadline_ms) {
+    fn leave_bucket(&mut self, session: SessionId, deadline: Option<Mono>) {
+        let Some(deadline) = deadline else { return };
+        if let Some(bucket) = self.buckets.get_mut(&deadline) {
             bucket.remove(&session);
             if bucket.is_empty() {
-                self.buckets.remove(&deadline_ms);
+                self.buckets.remove(&deadline);
             }
         }
     }

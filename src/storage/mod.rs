@@ -61,6 +61,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use crate::base::{Epoch, Museum, SessionId, Zxid};
 use crate::jute::data::Acl;
@@ -74,7 +75,7 @@ pub use recovery::load;
 pub use snapshot_format::SnapshotEncoder;
 
 /// Ties a completion to its request. The core numbers them; storage gives them back.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Ticket(pub u64);
 
 /// What storage must know of a server's configuration.
@@ -98,7 +99,7 @@ pub struct StorageOptions {
 }
 
 /// Which of the two epoch files.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum EpochKind {
     Accepted,
     Current,

@@ -17,6 +17,7 @@
 use std::io::{self, Read, Write};
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use simd_adler32::Adler32;
 use thiserror::Error;
 
@@ -59,10 +60,12 @@ pub enum SnapshotFault {
 ///
 /// [`SnapshotEncoder::take`] yields what has come together since the last call, to be written
 /// or sent as it is.
+#[derive(Clone, Serialize, Deserialize)]
 pub struct SnapshotEncoder {
     out: Vec<u8>,
-    /// Over all that was taken. `None`: the body of a SNAP stream, without header and seals.
-    adler: Option<Adler32>,
+    /// The Adler-32 of all that was taken. `None`: the body of a SNAP stream, without header and
+    /// seals.
+    sum: Option<u32>,
 }
 
 impl std::fmt::Debug for SnapshotEncoder {
@@ -77,12 +80,12 @@ impl SnapshotEncoder {
     pub fn for_file() -> SnapshotEncoder {
         let mut out = Vec::new();
         FileHeader::SNAPSHOT.encode(&mut out);
-        SnapshotEncoder { out, adler: Some(Adler32::new()) }
+        SnapshotEncoder { out, sum: Some(Adler32::new().finish()) }
     }
 
     /// The body alone, for a learner.
     pub fn for_learner() -> SnapshotEncoder {
-        SnapshotEncoder { out: Vec::new(), adler: None }
+        SnapshotEncoder { out: Vec::new(), sum: None }
     }
 
     pub fn sessions(&mut self, sessions: &[(SessionId, i32)]) {
@@ -102,8 +105,10 @@ impl SnapshotEncoder {
 
     /// The bytes since the last call.
     pub fn take(&mut self) -> Bytes {
-        if let Some(adler) = &mut self.adler {
+        if let Some(sum) = &mut self.sum {
+            let mut adler = Adler32::from_checksum(*sum);
             adler.write(&self.out);
+            *sum = adler.finish();
         }
         Bytes::from(std::mem::take(&mut self.out))
     }
@@ -111,7 +116,8 @@ impl SnapshotEncoder {
     /// Ends the nodes. In a file the seal follows, then the blocks that are given.
     pub fn finish(mut self, digest: Option<&SnapshotDigest>, last_zxid: Option<Zxid>) -> Bytes {
         encode_body_end(&mut self.out);
-        let Some(mut adler) = self.adler.take() else { return Bytes::from(self.out) };
+        let Some(sum) = self.sum else { return Bytes::from(self.out) };
+        let mut adler = Adler32::from_checksum(sum);
         let mut summed = 0;
         seal(&mut self.out, &mut adler, &mut summed);
         if let Some(digest) = digest {

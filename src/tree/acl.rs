@@ -12,6 +12,8 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::jute::Jute;
 use crate::jute::data::{Acl, Id};
 
@@ -20,14 +22,14 @@ pub const OPEN_ACL_ID: i64 = -1;
 
 pub type AclList = Arc<[Acl]>;
 
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Entry {
     list: AclList,
     hash: u64,
     nodes: u64,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct AclCache {
     by_id: BTreeMap<i64, Entry>,
     /// By encoded list.

@@ -6,12 +6,14 @@
 //!
 //! Not here: whom a list lets pass (acl.rs), how ids are proven (`server/auth`).
 
+use serde::{Deserialize, Serialize};
+
 use super::acl::{check_acl, parse_net};
 use crate::config::ServerConfig;
 use crate::jute::data::{Acl, Id};
 
 /// The default has every scheme and checks every permission.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct AclRules {
     /// Everybody may do everything.
     skip: bool,

@@ -1,12 +1,22 @@
-//! Where the nodes live: one slab, and ids into it.
+//! Where the nodes live: a slab, and ids into it.
 //!
 //! A node knows its children by name, but neither its own name nor its parent: a name is stored
 //! once. An id is used again after its node is gone, so none outlives the call that found it.
+//!
+//! A clone shares all nodes with its original. Whichever of the two changes a node first copies
+//! the chunk that the node is in, so a clone costs one count for each chunk.
+//!
+//! Stored is the tree, not the slab: each node before its children, and these in the order of their
+//! names. Two slabs that hold one tree under different ids are stored as the same bytes.
 
+use std::array;
 use std::collections::BTreeMap;
 use std::ops::{Bound, Index, IndexMut};
+use std::rc::Rc;
 
 use bytes::Bytes;
+use serde::ser::SerializeSeq;
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::base::SessionId;
 use crate::jute::data::{Stat, StatPersisted};
@@ -54,14 +64,18 @@ impl Owner {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct NodeId(u32);
 
+/// The first node of every arena: it is never removed.
+pub(super) const ROOT: NodeId = NodeId(0);
+
 type Children = BTreeMap<Box<str>, NodeId>;
 
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Node {
     /// Null and empty data are told apart on the wire and on the disk.
     pub(super) data: Option<Bytes>,
     /// Most nodes have none, and then no map either.
-    children: Option<Box<Children>>,
+    #[serde(skip)]
+    children: Option<Rc<Children>>,
     /// `cversion` counts the creations of children, unlike what clients see.
     pub(super) stat: StatPersisted,
     pub(super) acl: i64,
@@ -78,7 +92,7 @@ impl Node {
         self.children.as_ref()?.get(name).copied()
     }
 
-    pub(super) fn children(&self) -> impl Iterator<Item = (&str, NodeId)> + '_ {
+    pub(super) fn children(&self) -> impl DoubleEndedIterator<Item = (&str, NodeId)> + '_ {
         self.children.iter().flat_map(|children| children.iter()).map(|(name, id)| (&**name, *id))
     }
 
@@ -99,12 +113,13 @@ impl Node {
     }
 
     pub(super) fn add_child(&mut self, name: &str, id: NodeId) {
-        let before = self.children.get_or_insert_default().insert(name.into(), id);
+        let children = Rc::make_mut(self.children.get_or_insert_default());
+        let before = children.insert(name.into(), id);
         assert!(before.is_none(), "a child is added where there is none of its name");
     }
 
     pub(super) fn remove_child(&mut self, name: &str) -> Option<NodeId> {
-        let children = self.children.as_mut()?;
+        let children = Rc::make_mut(self.children.as_mut()?);
         let id = children.remove(name);
         if children.is_empty() {
             self.children = None;
@@ -136,44 +151,118 @@ impl Node {
     }
 }
 
-#[derive(Debug, Default)]
+/// Nodes that are copied together when a shared one changes.
+const CHUNK_NODES: usize = 32;
+
+type Chunk = [Option<Node>; CHUNK_NODES];
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(try_from = "Vec<StoredNode>")]
 pub(super) struct Arena {
-    slots: Vec<Option<Node>>,
+    chunks: Vec<Rc<Chunk>>,
+    /// Ids that were given out, used ones and free ones.
+    given: u32,
     free: Vec<NodeId>,
 }
 
 impl Arena {
     pub(super) fn insert(&mut self, node: Node) -> NodeId {
-        if let Some(id) = self.free.pop() {
-            self.slots[id.0 as usize] = Some(node);
-            return id;
+        let id = self.free.pop().unwrap_or_else(|| self.next_id());
+        *self.slot_mut(id) = Some(node);
+        id
+    }
+
+    fn next_id(&mut self) -> NodeId {
+        let id = NodeId(self.given);
+        self.given = self.given.checked_add(1).expect("memory ends before 2^32 nodes");
+        if id.place().0 == self.chunks.len() {
+            self.chunks.push(Rc::new(array::from_fn(|_| None)));
         }
-        let id = u32::try_from(self.slots.len()).expect("memory ends before 2^32 nodes");
-        self.slots.push(Some(node));
-        NodeId(id)
+        id
     }
 
     pub(super) fn remove(&mut self, id: NodeId) -> Node {
-        let node = self.slots[id.0 as usize].take().expect("an id names a live node");
+        let node = self.slot_mut(id).take().expect("an id names a live node");
         self.free.push(id);
         node
     }
 
     pub(super) fn len(&self) -> usize {
-        self.slots.len() - self.free.len()
+        self.given as usize - self.free.len()
+    }
+
+    fn slot_mut(&mut self, id: NodeId) -> &mut Option<Node> {
+        let (chunk, at) = id.place();
+        &mut Rc::make_mut(&mut self.chunks[chunk])[at]
+    }
+}
+
+impl NodeId {
+    /// The chunk, and the place in it.
+    fn place(self) -> (usize, usize) {
+        (self.0 as usize / CHUNK_NODES, self.0 as usize % CHUNK_NODES)
     }
 }
 
 impl Index<NodeId> for Arena {
     type Output = Node;
     fn index(&self, id: NodeId) -> &Node {
-        self.slots[id.0 as usize].as_ref().expect("an id names a live node")
+        let (chunk, at) = id.place();
+        self.chunks[chunk][at].as_ref().expect("an id names a live node")
     }
 }
 
 impl IndexMut<NodeId> for Arena {
     fn index_mut(&mut self, id: NodeId) -> &mut Node {
-        self.slots[id.0 as usize].as_mut().expect("an id names a live node")
+        self.slot_mut(id).as_mut().expect("an id names a live node")
+    }
+}
+
+/// Name, number of children, and the node; its children follow, each with its own behind it.
+type StoredNode = (Box<str>, usize, Node);
+
+impl Serialize for Arena {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut nodes = to.serialize_seq(Some(self.len()))?;
+        let mut next = vec![("", ROOT)];
+        while let Some((name, id)) = next.pop() {
+            let node = &self[id];
+            nodes.serialize_element(&(name, node.child_count(), node))?;
+            next.extend(node.children().rev());
+        }
+        nodes.end()
+    }
+}
+
+impl TryFrom<Vec<StoredNode>> for Arena {
+    type Error = &'static str;
+
+    fn try_from(nodes: Vec<StoredNode>) -> Result<Arena, &'static str> {
+        let mut arena = Arena::default();
+        // Nodes on the way down, and how many of their children are still to come.
+        let mut parents: Vec<(NodeId, usize)> = Vec::new();
+        for (name, children, node) in nodes {
+            let id = arena.insert(node);
+            match parents.last_mut() {
+                Some((parent, missing)) => {
+                    if arena[*parent].child(&name).is_some() {
+                        return Err("two children have one name");
+                    }
+                    *missing -= 1;
+                    arena[*parent].add_child(&name, id);
+                }
+                None if id == ROOT => {}
+                None => return Err("there are two roots"),
+            }
+            if children > 0 {
+                parents.push((id, children));
+            }
+            while parents.pop_if(|(_, missing)| *missing == 0).is_some() {}
+        }
+        match parents.is_empty() && arena.len() > 0 {
+            true => Ok(arena),
+            false => Err("nodes are missing"),
+        }
     }
 }
 
@@ -195,6 +284,75 @@ mod tests {
         ] {
             assert_eq!(Owner::of(owner.bits()), owner);
         }
+    }
+
+    fn node(data: &str) -> Node {
+        Node::new(Some(Bytes::copy_from_slice(data.as_bytes())), 0, StatPersisted::default())
+    }
+
+    /// A root with `count` children, inserted in this order.
+    fn family(count: usize) -> (Arena, Vec<NodeId>) {
+        let mut arena = Arena::default();
+        assert_eq!(arena.insert(node("root")), ROOT);
+        let children = (0..count).map(|n| arena.insert(node(&n.to_string()))).collect::<Vec<_>>();
+        for (n, id) in children.iter().enumerate() {
+            arena[ROOT].add_child(&format!("{n:03}"), *id);
+        }
+        (arena, children)
+    }
+
+    fn stored(arena: &Arena) -> String {
+        serde_json::to_string(arena).expect("it has no map")
+    }
+
+    #[test]
+    fn a_clone_and_its_original_change_alone() {
+        let (mut original, ids) = family(3 * CHUNK_NODES);
+        let before = stored(&original);
+        let mut clone = original.clone();
+        clone[ids[0]].acl = 7;
+        clone[ROOT].remove_child("001");
+        clone.remove(ids[1]);
+        assert_eq!(stored(&original), before);
+        assert!(Rc::ptr_eq(&original.chunks[2], &clone.chunks[2]), "what did not change is shared");
+        let after = stored(&clone);
+        original[ids[2]].data = None;
+        let new = original.insert(node("new"));
+        original[ROOT].add_child("new", new);
+        assert_eq!(stored(&clone), after);
+        assert_ne!(after, before);
+    }
+
+    #[test]
+    fn what_is_stored_does_not_tell_in_which_slots_the_nodes_were() {
+        let (mut straight, ids) = family(2);
+        let grandchild = straight.insert(node("below"));
+        straight[ids[1]].add_child("x", grandchild);
+        let (mut winding, ids) = family(40);
+        for (n, id) in ids.iter().enumerate().skip(2) {
+            winding[ROOT].remove_child(&format!("{n:03}"));
+            winding.remove(*id);
+        }
+        let grandchild = winding.insert(node("below"));
+        winding[ids[1]].add_child("x", grandchild);
+        assert_eq!(stored(&straight), stored(&winding));
+        let loaded: Arena = serde_json::from_str(&stored(&winding)).expect("it was just stored");
+        assert_eq!(stored(&loaded), stored(&straight));
+        assert_eq!((loaded.len(), loaded.free.len()), (4, 0));
+    }
+
+    #[test]
+    fn what_is_no_tree_is_not_loaded() {
+        let load = |nodes: &[(&str, usize)]| {
+            let nodes =
+                nodes.iter().map(|(name, children)| (Box::from(*name), *children, node("")));
+            Arena::try_from(nodes.collect::<Vec<_>>()).map(|arena| arena.len())
+        };
+        assert_eq!(load(&[("", 2), ("a", 1), ("b", 0), ("c", 0)]), Ok(4));
+        assert_eq!(load(&[]), Err("nodes are missing"));
+        assert_eq!(load(&[("", 2), ("a", 0)]), Err("nodes are missing"));
+        assert_eq!(load(&[("", 0), ("a", 0)]), Err("there are two roots"));
+        assert_eq!(load(&[("", 2), ("a", 0), ("a", 0)]), Err("two children have one name"));
     }
 
     #[test]

@@ -42,6 +42,7 @@ mod replay_test;
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use crate::base::paths;
 use crate::base::{SessionId, Zxid};
@@ -52,7 +53,7 @@ pub use acl::{AclList, OPEN_ACL_ID, check_acl};
 pub use acl_rules::AclRules;
 pub use apply::{Applied, Outcome, created_stat};
 pub use arena::Owner;
-use arena::{Arena, Node, NodeId};
+use arena::{Arena, Node, NodeId, ROOT};
 pub use digest::{DIGEST_VERSION, node_digest};
 use quota::QuotaPaths;
 pub use quota::StatsTrack;
@@ -60,10 +61,9 @@ pub use read::NodeView;
 pub use snapshot::{LoadError, SnapshotCursor, TreeLoader};
 pub use watch::{Fired, Modes, WatchKind, WatchTable, WatcherType, Watches};
 
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct DataTree {
     arena: Arena,
-    root: NodeId,
     acls: AclCache,
     acl_rules: AclRules,
     watches: Watches,
@@ -96,9 +96,9 @@ impl DataTree {
     fn with_root(data: Option<Bytes>, acl: i64, stat: StatPersisted) -> DataTree {
         let mut arena = Arena::default();
         let root = arena.insert(Node::new(data, acl, stat));
+        assert_eq!(root, ROOT, "the first node is the root");
         let mut tree = DataTree {
             arena,
-            root,
             acls: AclCache::default(),
             acl_rules: AclRules::default(),
             watches: Watches::default(),
@@ -113,8 +113,8 @@ impl DataTree {
         };
         tree.acls.refer(acl);
         // Apache keeps the root under both its names, and counts both.
-        tree.data_size = paths::ROOT.len() as i64 + tree.data_len(root);
-        tree.add_digest(root, "");
+        tree.data_size = paths::ROOT.len() as i64 + tree.data_len(ROOT);
+        tree.add_digest(ROOT, "");
         tree
     }
 
@@ -184,9 +184,9 @@ impl DataTree {
     /// The node of this path; the root is "" or "/".
     fn find(&self, path: &str) -> Option<NodeId> {
         if path.is_empty() || path == paths::ROOT {
-            return Some(self.root);
+            return Some(ROOT);
         }
-        let mut id = self.root;
+        let mut id = ROOT;
         for name in path.strip_prefix('/')?.split('/') {
             id = self.arena[id].child(name)?;
         }

@@ -19,6 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use super::DataTree;
 use super::arena::NodeId;
@@ -95,7 +96,7 @@ impl fmt::Display for StatsTrack {
 }
 
 /// The paths that have a quota.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct QuotaPaths(BTreeSet<Box<str>>);
 
 impl QuotaPaths {

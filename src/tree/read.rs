@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::acl::AclList;
 use super::acl_rules::AclRules;
-use super::arena::{Node, NodeId};
+use super::arena::{Node, NodeId, ROOT};
 use super::watch::{Fired, WatchKind};
 use super::{DataTree, digest};
 use crate::base::paths;
@@ -184,7 +184,7 @@ impl DataTree {
     /// Reads the whole tree.
     pub fn audit_digests(&self) -> (u64, u64) {
         let mut sums = (0_u64, 0_u64);
-        let mut open = vec![(self.root, String::new())];
+        let mut open = vec![(ROOT, String::new())];
         while let Some((id, path)) = open.pop() {
             let node = &self.arena[id];
             let crc = digest::node_crc(&path, node.data.as_deref(), &node.stat);

@@ -12,9 +12,10 @@
 //! Not here: the file around it (storage, jute/persist.rs), sessions.
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::arena::{Node, NodeId};
+use super::arena::{Node, NodeId, ROOT};
 use super::{DataTree, OPEN_ACL_ID};
 use crate::base::Zxid;
 use crate::base::paths;
@@ -37,7 +38,7 @@ pub enum LoadError {
 }
 
 /// How far the children of a node on the way down are written.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Frame {
     path_len: usize,
     /// The tree's when the node was written: younger children are not of it.
@@ -46,7 +47,7 @@ struct Frame {
 }
 
 /// Where a snapshot in the making stands. Holds names, not nodes: they may go meanwhile.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct SnapshotCursor {
     started: bool,
     /// Of the innermost frame.
@@ -83,7 +84,7 @@ impl DataTree {
         if !cursor.started {
             cursor.started = true;
             budget -= 1;
-            self.write_node(self.root, cursor, &mut slice);
+            self.write_node(ROOT, cursor, &mut slice);
         }
         while let Some(frame) = cursor.frames.last() {
             if budget == 0 {
@@ -215,7 +216,7 @@ impl TreeLoader {
             tree.acls.load(id, list);
         }
         tree.acls.refer(acl);
-        tree.change(tree.root, "", |root| {
+        tree.change(ROOT, "", |root| {
             root.data = data;
             root.acl = acl;
             root.stat = stat;

@@ -25,6 +25,8 @@ mod table;
 
 use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
+
 use super::acl::AclList;
 use crate::base::paths;
 use crate::base::{ConnId, Zxid};
@@ -107,7 +109,7 @@ pub(super) enum Change<'a> {
 }
 
 /// All watches of the connections of one server.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Watches {
     data: WatchTable,
     child: WatchTable,

@@ -11,11 +11,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::iter;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::base::ConnId;
 use crate::base::paths;
 
 /// How a connection watches a path: a set of bits. (WatcherMode)
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Modes(u8);
 
 impl Modes {
@@ -46,7 +48,7 @@ impl Modes {
 }
 
 /// Watches of one table, found by path and by connection.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct WatchTable {
     by_path: BTreeMap<Arc<str>, BTreeMap<ConnId, Modes>>,
     by_conn: BTreeMap<ConnId, BTreeSet<Arc<str>>>,
