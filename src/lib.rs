@@ -1,7 +1,7 @@
 //! Quorate: a ZooKeeper-compatible coordination service.
 //!
 //! Layers, lowest first. A module imports only from those above it in this list
-//! (held by `tests/layers.rs`).
+//! (held by `tests/layers`).
 //!
 //! | module     | what it is                                                           |
 //! |------------|----------------------------------------------------------------------|

@@ -211,7 +211,7 @@ fn sources_are_ascii() {
 
 #[test]
 fn imports_name_one_path_of_the_crate_a_line() {
-    // layers.rs reads them line by line.
+    // tests/layers reads them line by line.
     let group = concat!("use crate::", "{");
     assert_none(complaints(&["src", "sim/src"], |_, line| {
         line.contains(group).then(|| "one line for each module of the crate".into())

@@ -1,8 +1,8 @@
 //! The laboratory: Quorate's election and Zab, unchanged, in a seeded world of simulated
 //! networks, disks and clocks.
 //!
-//! Layers, lowest first. A module imports only from those above it in this list. From `replay` on,
-//! each is a command of `quorate-sim`.
+//! Layers, lowest first. A module imports only from those above it in this list (held by
+//! `tests/layers`). From `replay` on, each is a command of `quorate-sim`.
 //!
 //! | module      | what it is                                                                 |
 //! |-------------|----------------------------------------------------------------------------|

@@ -1,0 +1,178 @@
+//! `src/` and `sim/src/` point one way: a room imports only from those before it in the list of its
+//! lib.rs, and inside a room no files import from each other in a circle.
+
+mod circles;
+#[path = "../house/mod.rs"]
+mod house;
+mod syntax;
+
+use std::collections::BTreeMap;
+use std::fs;
+
+/// The rooms of a crate, lowest first. The same list stands as a table in its lib.rs.
+struct Layers {
+    root: &'static str,
+    rooms: &'static [&'static str],
+}
+
+const SERVER: Layers = Layers {
+    root: "src/",
+    rooms: &[
+        "base", "jute", "runtime", "config", "quorum", "storage", "tree", "session", "database",
+        "election", "zab", "prepare", "server", "admin", "peer", "cli",
+    ],
+};
+
+const LABORATORY: Layers = Layers {
+    root: "sim/src/",
+    rooms: &[
+        "draw",
+        "world",
+        "scenario",
+        "checkers",
+        "workload",
+        "recording",
+        "run",
+        "child",
+        "replay",
+        "hunt",
+        "shrink",
+        "export",
+        "page",
+        "museum",
+        "cli",
+    ],
+};
+
+/// Rooms that still have circles, and how many files are in one. The list may only shrink: a room
+/// with more of them, or without any, fails the test.
+const KNOWN_CIRCLES: [(&str, usize); 17] = [
+    ("src/cli", 3),
+    ("src/config", 6),
+    ("src/database", 2),
+    ("src/peer", 2),
+    ("src/prepare", 3),
+    ("src/runtime", 5),
+    ("src/server", 14),
+    ("src/storage", 3),
+    ("src/tree", 3),
+    ("src/zab", 2),
+    ("sim/src/checkers", 30),
+    ("sim/src/cli", 6),
+    ("sim/src/run", 5),
+    ("sim/src/scenario", 6),
+    ("sim/src/shrink", 2),
+    ("sim/src/workload", 13),
+    ("sim/src/world", 14),
+];
+
+impl Layers {
+    fn rank(&self, room: &str) -> Option<usize> {
+        self.rooms.iter().position(|known| *known == room)
+    }
+
+    /// The room of a file: the folder, or the file, directly below the root.
+    fn room_of<'a>(&self, path: &'a str) -> &'a str {
+        let below = path.strip_prefix(self.root).unwrap_or(path);
+        below.split('/').next().unwrap_or(below).trim_end_matches(".rs")
+    }
+
+    fn files(&self) -> Vec<(String, String)> {
+        house::rust_files(&[self.root.trim_end_matches('/')])
+    }
+
+    /// Everything that is imported against the order.
+    fn upward_imports(&self) -> Vec<String> {
+        let mut wrong = Vec::new();
+        for (path, text) in self.files() {
+            let room = self.room_of(&path);
+            if room == "main" || room == "lib" {
+                continue;
+            }
+            let Some(own) = self.rank(room) else {
+                wrong.push(format!("{path}: {room} is no room of {}lib.rs's list", self.root));
+                continue;
+            };
+            for (number, line) in text.lines().enumerate() {
+                for import in imports(line) {
+                    if self.rank(import).is_none_or(|other| other > own) {
+                        wrong.push(format!("{path}:{}: {room} imports {import}", number + 1));
+                    }
+                }
+            }
+        }
+        wrong
+    }
+
+    fn table(&self) -> Vec<String> {
+        let lib = house::root().join(self.root).join("lib.rs");
+        let lib = fs::read_to_string(lib).expect("lib.rs");
+        let rows = lib.lines().filter_map(|line| line.strip_prefix("//! | `")?.split('`').next());
+        rows.map(String::from).collect()
+    }
+}
+
+/// What stands behind each `crate::` of a line, comments left aside.
+fn imports(line: &str) -> Vec<&str> {
+    let code = line.split("//").next().unwrap_or(line);
+    let names = code.match_indices("crate::").filter(|(at, _)| {
+        // `$crate::` and `mycrate::` are something else.
+        !code[..*at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == '$')
+    });
+    names
+        .map(|(at, found)| {
+            let rest = &code[at + found.len()..];
+            let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_');
+            &rest[..end.unwrap_or(rest.len())]
+        })
+        .collect()
+}
+
+#[test]
+fn a_room_imports_only_from_those_before_it_in_the_list() {
+    let wrong = [SERVER, LABORATORY].map(|layers| layers.upward_imports()).concat();
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_table_in_lib_rs_is_the_list_of_rooms() {
+    for layers in [SERVER, LABORATORY] {
+        assert_eq!(layers.table(), layers.rooms);
+    }
+}
+
+#[test]
+fn the_files_of_a_room_import_from_each_other_without_a_circle() {
+    let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for layers in [SERVER, LABORATORY] {
+        for circle in circles::circles(layers.root, &layers.files()) {
+            let room = format!("{}{}", layers.root, layers.room_of(&circle[0]));
+            let short = circle.iter().map(|file| &file[room.len()..]).collect::<Vec<_>>();
+            found.entry(room).or_default().push(short.join(" -> "));
+        }
+    }
+    let mut wrong = Vec::new();
+    for (room, circles) in &found {
+        let known = KNOWN_CIRCLES.iter().find(|(name, _)| name == room).map_or(0, |(_, n)| *n);
+        if circles.len() > known {
+            wrong.push(format!(
+                "{room}: {} files are in circles, {known} may be:\n  {}",
+                circles.len(),
+                circles.join("\n  ")
+            ));
+        }
+    }
+    for (room, _) in KNOWN_CIRCLES {
+        if !found.contains_key(room) {
+            wrong.push(format!("{room} has no circle any more: remove it from KNOWN_CIRCLES"));
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn imports_are_found_where_they_stand() {
+    assert_eq!(imports("use crate::base::{Now, Zxid};"), ["base"]);
+    assert_eq!(imports("    f(crate::zab::x(), crate::tree::y); // crate::cli"), ["zab", "tree"]);
+    assert_eq!(imports("$crate::tree::x"), Vec::<&str>::new());
+}
