@@ -42,6 +42,9 @@ pub enum Input {
     Look { zxid: Zxid, epoch: Epoch },
     /// A decoded message of another server.
     Notification { from: ServerId, notification: Notification },
+    /// The role is established in `epoch`: members answer later joiners with one and the same
+    /// epoch, so that those find a quorum (QuorumPeer.updateElectionVote, ZOOKEEPER-1732).
+    Established { epoch: Epoch },
     /// The time of the last `WakeAt` has come. `delivered`: no message waits for a connection
     /// (`Links::all_delivered`).
     Timer { delivered: bool },
@@ -148,6 +151,7 @@ impl Election {
             Input::Notification { from, notification } => {
                 self.on_notification(now, from, notification, out);
             }
+            Input::Established { epoch } => self.on_established(epoch),
             Input::Timer { delivered } => self.on_timer(now, delivered, out),
         }
         while let Some(mine) = self.to_myself.pop_front() {
@@ -156,17 +160,7 @@ impl Election {
         self.set_timer(out);
     }
 
-    /// The peer took this role, or another one than was decided. LOOKING is entered by
-    /// `Input::Look` alone.
-    pub fn become_role(&mut self, state: PeerState) {
-        assert!(state != PeerState::Looking, "LOOKING is entered by Input::Look");
-        self.phase = Phase::Settled;
-        self.vote.state = state;
-    }
-
-    /// The role is established in `epoch`: members answer later joiners with one and the same
-    /// epoch, so that those find a quorum (QuorumPeer.updateElectionVote, ZOOKEEPER-1732).
-    pub fn on_epoch(&mut self, epoch: Epoch) {
+    fn on_established(&mut self, epoch: Epoch) {
         if self.phase == Phase::Settled {
             self.vote.peer_epoch = epoch;
         }

@@ -209,10 +209,13 @@ impl World {
             let next = newest.expect("a quorum is not empty") + 1;
             let known = self.established.filter(|(of, _)| *of == leader);
             let (_, epoch) = *self.established.insert(known.unwrap_or((leader, next)));
+            let now = Now { mono: Mono(self.now_ms * 1_000_000), wall_ms: 0 };
             for sid in members {
                 let server = self.servers.get_mut(&sid.0).expect("a server");
                 server.epoch = epoch;
-                server.election.as_mut().expect("is up").on_epoch(Epoch(epoch));
+                let (input, mut out) = (Input::Established { epoch: Epoch(epoch) }, Vec::new());
+                server.election.as_mut().expect("is up").step(now, input, &mut out);
+                assert_eq!(out, [], "it has nobody to tell");
             }
         }
     }

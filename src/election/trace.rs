@@ -27,6 +27,7 @@ impl fmt::Display for core::Input {
             core::Input::Notification { from, notification } => {
                 write!(f, "from {from} {notification}")
             }
+            core::Input::Established { epoch } => write!(f, "established epoch={epoch}"),
             core::Input::Timer { delivered } => write!(f, "timer delivered={delivered}"),
         }
     }

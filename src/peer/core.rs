@@ -18,7 +18,7 @@ use crate::quorum::QuorumVerifier;
 use crate::runtime::{Halt, HostPort, Label};
 use crate::server::driver::ClientEvent;
 use crate::server::{Seeds, Service};
-use crate::session::{SessionTracker, TouchTable};
+use crate::session::SessionTracker;
 use crate::storage::{LogRequest, Outcome, SnapshotRequest, StorageError, Ticket};
 use crate::tree::AclRules;
 use crate::tree::DataTree;
@@ -96,9 +96,8 @@ pub struct Peer {
     pub(super) leader_reach: Reach,
     pub(super) service: Service,
     pub(super) prepare: Prepare,
-    /// Leader and standalone: when sessions die. Learners: whom they heard of.
+    /// Leader and standalone: when sessions die.
     pub(super) tracker: Option<SessionTracker>,
-    pub(super) touches: TouchTable,
     /// Leader and standalone, while they serve.
     pub(super) reaper: Option<Reaper>,
     pub(super) snapshotter: Snapshotter,
@@ -166,7 +165,6 @@ impl Peer {
             service: Service::new(&config, seeds),
             prepare: Prepare::new(PrepareOptions::of(&config)),
             tracker: None,
-            touches: TouchTable::new(),
             reaper: None,
             snapshotter: Snapshotter::new(config.snap_count),
             next_ticket: 1,

@@ -14,7 +14,8 @@ use crate::server;
 use crate::server::driver::ClientEvent;
 use crate::session::LOCAL_OWNER;
 use crate::storage::LogRequest;
-use crate::zab::leader::SyncOrigin;
+use crate::zab::leader::{self, SyncOrigin};
+use crate::zab::learner;
 
 impl Peer {
     pub(super) fn on_client_event(&mut self, now: Now, event: ClientEvent) {
@@ -56,7 +57,9 @@ impl Peer {
                     self.revalidate_here(now, session, timeout_ms);
                 }
                 S::Touch { session, timeout_ms } => match &self.role {
-                    Role::Learning(_) => self.touches.touch(session, timeout_ms),
+                    Role::Learning(_) => {
+                        self.step_learner(now, learner::Input::Touch { session, timeout_ms });
+                    }
                     _ => self.touch(now, session, timeout_ms),
                 },
             }
@@ -67,12 +70,12 @@ impl Peer {
     fn submit(&mut self, now: Now, request: Request) {
         match &self.role {
             Role::Leading(_) | Role::Standalone(_) => self.propose(now, request),
-            Role::Learning(learner) => {
+            Role::Learning(_) => {
                 let Request { session, cxid, op, body, auth, .. } = request;
                 let is_session = matches!(op, op::CREATE_SESSION | op::CLOSE_SESSION);
                 let auth = if is_session { None } else { Some(auth) };
-                let output = learner.forward(session, cxid, op, body, auth);
-                self.route_learner(now, vec![output]);
+                let input = learner::Input::Request { session, cxid, op, body, auth };
+                self.step_learner(now, input);
             }
             _ => {}
         }
@@ -82,16 +85,11 @@ impl Peer {
     fn propose(&mut self, now: Now, request: Request) {
         let (Role::Leading(leader) | Role::Standalone(leader)) = &mut self.role else { return };
         let Some(tracker) = self.tracker.as_mut() else { return };
-        let Some(zxid) = leader.next_zxid() else {
-            let why = "the counter of this epoch is used up: a new epoch is needed".to_string();
-            return self.become_looking(now, why);
-        };
+        let zxid = leader.next_zxid();
         let proposal = self.prepare.prepare(&request, zxid, now, self.db.tree(), tracker);
         let proposal = Rc::new(proposal);
         self.proposal_sizes.add(proposal.bytes().len());
-        let mut outputs = Vec::new();
-        leader.propose(now, proposal, &mut self.db, &mut outputs);
-        self.route_leader(now, outputs);
+        self.step_leader(now, leader::Input::Propose(proposal));
     }
 
     #[allow(clippy::too_many_arguments)] // the fields of a REQUEST
@@ -108,11 +106,7 @@ impl Peer {
         let timeout_ms = self.tracker.as_ref().and_then(|tracker| tracker.timeout_ms(session));
         self.touch(now, session, timeout_ms.unwrap_or(0));
         if op == op::SYNC {
-            let mut outputs = Vec::new();
-            if let Role::Leading(leader) = &mut self.role {
-                leader.on_sync(SyncOrigin::Learner(link), &self.db, &mut outputs);
-            }
-            return self.route_leader(now, outputs);
+            return self.step_leader(now, leader::Input::Sync(SyncOrigin::Learner(link)));
         }
         // Whatever it is, somebody waits for the answer: what is no record becomes an error
         // transaction.
@@ -121,15 +115,12 @@ impl Peer {
     }
 
     fn submit_sync(&mut self, now: Now, conn: ConnId, session: SessionId, cxid: i32, body: Bytes) {
-        match &mut self.role {
-            Role::Leading(leader) | Role::Standalone(leader) => {
-                let mut outputs = Vec::new();
-                leader.on_sync(SyncOrigin::Local(conn), &self.db, &mut outputs);
-                self.route_leader(now, outputs);
+        match &self.role {
+            Role::Leading(_) | Role::Standalone(_) => {
+                self.step_leader(now, leader::Input::Sync(SyncOrigin::Local(conn)));
             }
-            Role::Learning(learner) => {
-                let output = learner.forward_sync(conn, session, cxid, body);
-                self.route_learner(now, vec![output]);
+            Role::Learning(_) => {
+                self.step_learner(now, learner::Input::Sync { conn, session, cxid, body });
             }
             _ => {}
         }
@@ -142,9 +133,8 @@ impl Peer {
     /// A session wants to go on at this server: the leader knows whether it lives.
     fn revalidate_here(&mut self, now: Now, session: SessionId, timeout_ms: i32) {
         match &self.role {
-            Role::Learning(learner) => {
-                let output = learner.ask_revalidate(session, timeout_ms);
-                self.route_learner(now, vec![output]);
+            Role::Learning(_) => {
+                self.step_learner(now, learner::Input::Revalidate { session, timeout_ms });
             }
             _ => {
                 let valid = self.take_over(now, session, timeout_ms, LOCAL_OWNER);
@@ -165,11 +155,7 @@ impl Peer {
         if valid {
             self.step_service(now, server::Input::SessionMoved { session });
         }
-        let mut outputs = Vec::new();
-        if let Role::Leading(leader) = &mut self.role {
-            leader.revalidated(link, session, valid, &mut outputs);
-        }
-        self.route_leader(now, outputs);
+        self.step_leader(now, leader::Input::Revalidated { link, session, valid });
     }
 
     fn take_over(&mut self, now: Now, session: SessionId, timeout_ms: i32, owner: u64) -> bool {
@@ -258,7 +244,7 @@ impl Peer {
             tracker.remove(proposal.header.client_id);
         }
         if let Txn::CloseSession(_) = &proposal.txn {
-            self.touches.remove(proposal.header.client_id);
+            self.step_learner(now, learner::Input::SessionClosed(proposal.header.client_id));
         }
         self.step_service(now, server::Input::Applied { proposal, applied });
         self.count_for_snapshot();

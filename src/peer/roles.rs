@@ -37,7 +37,7 @@ impl Peer {
         self.note(Note::GaveUp { why });
         self.begin_rest(now);
         self.stop_serving(now);
-        self.close_quorum_links();
+        self.close_quorum_links(now);
         // A snapshot of a state that the ensemble may yet cut must not survive (ZOOKEEPER-1549).
         self.reload |= self.snapshotter.is_installing()
             && !self.config.museum.on(Exhibit::SnapshotKeptInMemory);
@@ -59,7 +59,6 @@ impl Peer {
         self.tracker = None;
         self.reaper = None;
         self.prepare = Prepare::new(PrepareOptions::of(&self.config));
-        self.touches = crate::session::TouchTable::new();
     }
 
     /// Looks once nothing is on its way to the disk any more (S-19), and the rest is over. A

@@ -90,10 +90,10 @@ impl Peer {
             },
             QuorumEvent::Connected { link } => {
                 self.leader_reach.connected(link);
-                self.step_learner_of(now, link, learner::Input::Connected);
+                self.step_learner(now, learner::Input::Connected(link));
             }
             QuorumEvent::DialFailed { link, why } => {
-                self.step_learner_of(now, link, learner::Input::DialFailed(why.clone()));
+                self.step_learner(now, learner::Input::DialFailed(link, why.clone()));
                 let next = match &self.role {
                     Role::Learning(learner) => wait_until(now, learner.next_dial()),
                     _ => None,
@@ -102,11 +102,11 @@ impl Peer {
             }
             QuorumEvent::Packet { link, packet } => self.on_quorum_packet(now, link, &packet),
             QuorumEvent::Snapshot { link, body } => {
-                self.step_learner_of(now, link, learner::Input::Snapshot(body));
+                self.step_learner(now, learner::Input::Snapshot(link, body));
             }
             QuorumEvent::Lost { link, why } => {
                 self.step_leader(now, leader::Input::Lost(link));
-                self.step_learner_of(now, link, learner::Input::Lost(why));
+                self.step_learner(now, learner::Input::Lost(link, why));
             }
             QuorumEvent::BindFailed { why } => {
                 let why = format!("cannot open the quorum port: {why}");
@@ -121,22 +121,15 @@ impl Peer {
         let from_leader = matches!(self.role, Role::Learning(_));
         match Packet::decode(packet, from_leader) {
             Ok(packet) if from_leader => {
-                self.step_learner_of(now, link, learner::Input::Packet(packet));
+                self.step_learner(now, learner::Input::Packet(link, packet));
             }
             Ok(packet) => self.step_leader(now, leader::Input::Packet(link, packet)),
             Err(error) => {
                 tracing::warn!(%link, %error, "closing a quorum link: a packet does not decode");
                 self.out.push(Output::QuorumClose { link });
-                self.step_learner_of(now, link, learner::Input::Lost(error.to_string()));
+                self.step_learner(now, learner::Input::Lost(link, error.to_string()));
                 self.step_leader(now, leader::Input::Lost(link));
             }
-        }
-    }
-
-    /// Events of a link that is not the learner's own any more mean nothing.
-    fn step_learner_of(&mut self, now: Now, link: LinkId, input: learner::Input) {
-        if matches!(&self.role, Role::Learning(learner) if learner.link() == link) {
-            self.step_learner(now, input);
         }
     }
 
@@ -211,14 +204,10 @@ impl Peer {
                     self.ask_log(ForWhom::Replace, LogRequest::Truncate { to });
                 }
                 L::InstallSnapshot { zxid, body } => self.install_snapshot(now, zxid, body),
-                L::Serve => {
-                    self.begin_serving(now);
-                    self.tell_election_epoch();
-                }
+                L::Serve => self.on_established(now),
                 L::Committed(zxid) => self.on_committed(now, zxid),
                 L::SyncDone { conn, zxid } => self.on_sync_done(now, conn, zxid),
                 L::Revalidated { session, valid } => self.on_revalidated(now, session, valid),
-                L::Pinged { zxid } => self.answer_ping(zxid),
                 L::GiveUp(why) => return self.become_looking(now, why),
                 L::Note(note) => self.note(note),
             }
@@ -228,15 +217,6 @@ impl Peer {
     fn send_packet(&mut self, link: LinkId, packet: &Packet) {
         let (bytes, label): (Bytes, Label) = (packet.encode(), packet.label());
         self.out.push(Output::QuorumWrite { link, bytes, label });
-    }
-
-    fn answer_ping(&mut self, zxid: Zxid) {
-        let touches = self.touches.take();
-        if let Role::Learning(learner) = &self.role
-            && let learner::Output::Send(link, packet) = learner.ping_reply(zxid, touches)
-        {
-            self.send_packet(link, &packet);
-        }
     }
 
     fn write_epoch(&mut self, which: EpochKind, epoch: Epoch) {
@@ -253,28 +233,17 @@ impl Peer {
 
     fn on_established(&mut self, now: Now) {
         self.begin_serving(now);
-        self.tell_election_epoch();
+        // Members answer later joiners with one and the same epoch (ZOOKEEPER-1732).
+        let epoch = self.db.current_epoch();
+        self.step_election(now, election::core::Input::Established { epoch });
     }
 
-    /// Members answer later joiners with one and the same epoch (ZOOKEEPER-1732).
-    fn tell_election_epoch(&mut self) {
-        self.election.on_epoch(self.db.current_epoch());
-    }
-
-    pub(super) fn close_quorum_links(&mut self) {
-        match &self.role {
-            Role::Leading(leader) => {
-                self.out.push(Output::QuorumUnlisten);
-                let links: Vec<LinkId> = leader.links().collect();
-                self.out.extend(links.into_iter().map(|link| Output::QuorumClose { link }));
-            }
-            Role::Learning(learner) => {
-                let link = learner.link();
-                self.leader_reach.given_up(link);
-                self.out.push(Output::QuorumClose { link });
-            }
-            _ => {}
+    pub(super) fn close_quorum_links(&mut self, now: Now) {
+        if matches!(self.role, Role::Leading(_)) {
+            self.out.push(Output::QuorumUnlisten);
         }
+        self.step_leader(now, leader::Input::Stop);
+        self.step_learner(now, learner::Input::Stop);
     }
 
     pub(super) fn take_link(&mut self) -> LinkId {

@@ -58,15 +58,14 @@ impl Broadcast {
 }
 
 impl Leader {
-    /// The zxid of the next transaction; `None` when the counter is used up: then leadership
-    /// ends, and the next epoch counts from 1 (ZOOKEEPER-1277).
-    pub fn next_zxid(&self) -> Option<Zxid> {
-        let last = self.broadcast.last_proposed;
-        if last.counter() >= u32::MAX - 1 { None } else { Some(last.next()) }
+    /// The zxid under which the next transaction is to be prepared.
+    pub fn next_zxid(&self) -> Zxid {
+        self.broadcast.last_proposed.next()
     }
 
-    /// Proposes a prepared transaction: to the own log and to every follower.
-    pub fn propose(
+    /// Proposes a prepared transaction: to the own log and to every follower. When the counter is
+    /// used up the leadership ends, and the next epoch counts from 1 (ZOOKEEPER-1277).
+    pub(super) fn propose(
         &mut self,
         now: Now,
         proposal: Rc<Proposal>,
@@ -74,7 +73,11 @@ impl Leader {
         out: &mut Vec<Output>,
     ) {
         let zxid = proposal.zxid();
-        assert_eq!(zxid, self.broadcast.last_proposed.next(), "S-14: proposals are contiguous");
+        assert_eq!(zxid, self.next_zxid(), "S-14: proposals are contiguous");
+        if zxid.counter() == u32::MAX {
+            let why = "the counter of this epoch is used up: a new epoch is needed";
+            return self.give_up(why.to_string(), out);
+        }
         self.broadcast.last_proposed = zxid;
         out.push(Output::Note(Note::Proposed { zxid, hash: proposal.hash() }));
         db.append(proposal.clone());
@@ -173,7 +176,7 @@ impl Leader {
 
     /// A sync is answered behind the commit of everything proposed before it. With nothing
     /// outstanding that is at once, without asking a quorum: as in Apache, not linearizable.
-    pub fn on_sync(&mut self, origin: SyncOrigin, db: &Database, out: &mut Vec<Output>) {
+    pub(super) fn on_sync(&mut self, origin: SyncOrigin, db: &Database, out: &mut Vec<Output>) {
         match self.broadcast.outstanding.last_entry() {
             Some(mut last) => last.get_mut().syncs.push_back(origin),
             None => self.answer_sync(origin, db.committed(), out),

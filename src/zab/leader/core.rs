@@ -54,7 +54,19 @@ pub enum Input {
     /// What the own log holds for a learner below the committed log; `None` if it is too much
     /// or not there.
     LogRead(LinkId, Option<Vec<Rc<Proposal>>>),
+    /// The next transaction, made for [`Leader::next_zxid`].
+    Propose(Rc<Proposal>),
+    /// Somebody wants to be told when all that is proposed by now is committed.
+    Sync(SyncOrigin),
+    /// The answer to an [`Output::Revalidate`].
+    Revalidated {
+        link: LinkId,
+        session: SessionId,
+        valid: bool,
+    },
     Timer,
+    /// The role is over: every learner goes.
+    Stop,
 }
 
 #[derive(Debug)]
@@ -98,6 +110,7 @@ pub enum Output {
         conn: ConnId,
         zxid: Zxid,
     },
+    /// The leadership is over. The last output of its step, and of all steps but `Stop` (LD-1).
     GiveUp(String),
     Note(Note),
 }
@@ -130,6 +143,8 @@ pub struct Leader {
     pub(super) next_ping: Mono,
     pub(super) half_ticks: u64,
     pub(super) standalone: bool,
+    /// `GiveUp` went out.
+    pub(super) gave_up: bool,
 }
 
 impl Leader {
@@ -189,10 +204,14 @@ impl Leader {
             next_ping: Mono::FAR,
             half_ticks: 0,
             standalone: false,
+            gave_up: false,
         }
     }
 
     pub fn step(&mut self, now: Now, input: Input, db: &mut Database, out: &mut Vec<Output>) {
+        if self.gave_up && !matches!(input, Input::Stop) {
+            return; // What was on its way here when the leadership ended (LD-1).
+        }
         match input {
             Input::Accepted(link) => {
                 let deadline = now.mono + self.init_timeout;
@@ -206,7 +225,13 @@ impl Leader {
             Input::Durable(zxid) => self.on_own_log_durable(zxid, db, out),
             Input::EpochDurable(kind, epoch) => self.on_epoch_durable(now, kind, epoch, db, out),
             Input::LogRead(link, records) => self.on_log_read(now, link, records, db, out),
+            Input::Propose(proposal) => self.propose(now, proposal, db, out),
+            Input::Sync(origin) => self.on_sync(origin, db, out),
+            Input::Revalidated { link, session, valid } => {
+                self.send(link, Packet::RevalidateReply { session, valid }, out);
+            }
             Input::Timer => self.on_timer(now, out),
+            Input::Stop => self.on_stop(out),
         }
     }
 
@@ -258,22 +283,6 @@ impl Leader {
         self.stage == Stage::Broadcast
     }
 
-    /// Answers a REVALIDATE.
-    pub fn revalidated(
-        &mut self,
-        link: LinkId,
-        session: SessionId,
-        valid: bool,
-        out: &mut Vec<Output>,
-    ) {
-        self.send(link, Packet::RevalidateReply { session, valid }, out);
-    }
-
-    /// Every connection of a learner.
-    pub fn links(&self) -> impl Iterator<Item = LinkId> + '_ {
-        self.handlers.keys().copied()
-    }
-
     /// Learners connected, synced followers and synced observers, for `mntr`.
     pub fn learner_counts(&self) -> (usize, usize, usize) {
         let synced = |observer: bool| {
@@ -305,6 +314,19 @@ impl Leader {
         } else {
             out.push(Output::Send(link, packet));
         }
+    }
+
+    /// The leadership comes to nothing. Whoever calls this does nothing more in this step (LD-1).
+    pub(super) fn give_up(&mut self, why: String, out: &mut Vec<Output>) {
+        self.gave_up = true;
+        out.push(Output::GiveUp(why));
+    }
+
+    fn on_stop(&mut self, out: &mut Vec<Output>) {
+        for link in std::mem::take(&mut self.handlers).into_keys() {
+            out.push(Output::Close(link, "the leadership is over".to_string()));
+        }
+        self.gave_up = true;
     }
 
     pub(super) fn close(&mut self, link: LinkId, why: String, out: &mut Vec<Output>) {

@@ -101,8 +101,7 @@ impl Bench {
     }
 
     fn propose(&mut self, zxid: Zxid) -> Vec<Output> {
-        self.leader.propose(self.now, proposal(zxid), &mut self.db, &mut self.out);
-        std::mem::take(&mut self.out)
+        self.step(Input::Propose(proposal(zxid)))
     }
 }
 
@@ -250,8 +249,8 @@ fn a_sync_waits_for_what_was_proposed_before_it() {
     let mut bench = Bench::established();
     let zxid = Zxid::new(Epoch(1), 1);
     bench.propose(zxid);
-    bench.leader.on_sync(super::SyncOrigin::Learner(A), &bench.db, &mut bench.out);
-    assert!(bench.out.is_empty(), "{:?}", bench.out);
+    let out = bench.step(Input::Sync(super::SyncOrigin::Learner(A)));
+    assert!(out.is_empty(), "{out:?}");
     bench.step(Input::Durable(zxid));
     let out = bench.packet(A, Packet::Ack { zxid });
     let to_a = sent(&out, A);
@@ -262,7 +261,8 @@ fn a_sync_waits_for_what_was_proposed_before_it() {
 fn the_counter_of_an_epoch_does_not_run_into_the_next() {
     let mut bench = Bench::established();
     bench.leader.broadcast.begin(Zxid::new(Epoch(1), u32::MAX - 1));
-    assert_eq!(bench.leader.next_zxid(), None);
+    let out = bench.propose(bench.leader.next_zxid());
+    assert!(matches!(&out[..], [Output::GiveUp(_)]), "{out:?}");
 }
 
 #[test]
@@ -296,4 +296,20 @@ fn newleader_follows_what_was_committed_while_a_snapshot_was_written() {
     assert_eq!(kinds, ["PROPOSAL", "COMMIT", "NEWLEADER"], "{to_b:?}");
     let out = bench.packet(B, Packet::Ack { zxid: Zxid::new(Epoch(1), 0) });
     assert!(sent(&out, B)[0].starts_with("UPTODATE"), "{out:?}");
+}
+
+#[test]
+fn nothing_follows_the_end_of_a_leadership_until_it_is_stopped() {
+    let mut bench = Bench::new();
+    bench.connect(A, 1, 0);
+    bench.now.mono = bench.leader.epoch_deadline;
+    bench.leader.next_ping = bench.now.mono;
+    bench.durable(EpochKind::Accepted, 1);
+    bench.now.mono = bench.leader.deadline;
+    let out = bench.step(Input::Timer);
+    assert!(matches!(&out[..], [Output::GiveUp(_)]), "no ping, no link is closed: {out:?}");
+    let out = bench.packet(A, ack_epoch(0, Some(0)));
+    assert!(out.is_empty(), "{out:?}");
+    let out = bench.step(Input::Stop);
+    assert!(matches!(&out[..], [Output::Close(A, _)]), "{out:?}");
 }

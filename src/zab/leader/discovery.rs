@@ -124,7 +124,7 @@ impl Leader {
                         db.current_epoch(),
                         db.last_logged()
                     );
-                    return out.push(Output::GiveUp(why));
+                    return self.give_up(why, out);
                 }
                 if self.electing.add(sid, &self.verifier) {
                     out.push(Output::Note(Note::EpochAckCounted {

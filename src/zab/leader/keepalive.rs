@@ -11,7 +11,9 @@ use crate::zab::packet::Packet;
 
 impl Leader {
     pub(super) fn on_timer(&mut self, now: Now, out: &mut Vec<Output>) {
-        self.check_establishment(now, out);
+        if !self.is_in_time(now, out) {
+            return;
+        }
         self.drop_silent_learners(now, out);
         if now.mono >= self.next_ping {
             self.next_ping = now.mono + self.tick / 2;
@@ -23,18 +25,22 @@ impl Leader {
         }
     }
 
-    fn check_establishment(&mut self, now: Now, out: &mut Vec<Output>) {
+    /// False: it took too long to be established, and the leadership is over.
+    fn is_in_time(&mut self, now: Now, out: &mut Vec<Output>) -> bool {
         if self.stage == Stage::Discovery && now.mono >= self.epoch_deadline {
             let have = self.connecting.to_vec();
-            out.push(Output::GiveUp(format!(
-                "no quorum of followers within initLimit; connected: {have:?}"
-            )));
+            self.give_up(
+                format!("no quorum of followers within initLimit; connected: {have:?}"),
+                out,
+            );
         } else if self.stage != Stage::Broadcast && now.mono >= self.deadline {
             let (acked, synced) = (self.electing.to_vec(), self.newleader_acks.to_vec());
-            out.push(Output::GiveUp(format!(
+            let why = format!(
                 "not established within initLimit; acked the epoch: {acked:?}, synced: {synced:?}"
-            )));
+            );
+            self.give_up(why, out);
         }
+        !self.gave_up
     }
 
     fn drop_silent_learners(&mut self, now: Now, out: &mut Vec<Output>) {
@@ -81,7 +87,7 @@ impl Leader {
         if alive.has_quorum(&self.verifier) {
             out.push(Output::Note(Note::QuorumAlive { voters }));
         } else {
-            out.push(Output::GiveUp(format!("only {voters:?} are still there: no quorum")));
+            self.give_up(format!("only {voters:?} are still there: no quorum"), out);
         }
     }
 }

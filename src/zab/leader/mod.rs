@@ -13,6 +13,8 @@
 //! - S-14  a learner is registered for forwarding in the very step in which its history is
 //!   queued: nothing fits in between (ZOOKEEPER-962).
 //! - S-20  observers and strangers are counted nowhere: all counting is `quorum::AckSet`.
+//! - LD-1  GiveUp is the last output of its step, and of the leadership: what still comes in is
+//!   passed over, until `Stop` closes the learners' links.
 //!
 //! Not here: preparing transactions (`prepare`), bytes and sockets (`zab::driver`).
 

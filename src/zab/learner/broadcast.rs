@@ -25,7 +25,7 @@ impl Learner {
                 self.on_commit(zxid, db, out);
             }
             Packet::UpToDate if self.phase == Phase::AwaitUpToDate => self.on_uptodate(db, out),
-            Packet::Ping { zxid } => out.push(Output::Pinged { zxid }),
+            Packet::Ping { zxid } => self.on_ping(zxid, out),
             Packet::Sync => {
                 if let Some(conn) = self.syncs.pop_front() {
                     out.push(Output::SyncDone { conn, zxid: db.committed() });
@@ -47,11 +47,8 @@ impl Learner {
     ) {
         let zxid = proposal.zxid();
         if !follows(db.last_logged(), zxid) {
-            return out.push(Output::GiveUp(format!(
-                "S-14: leader {} sent {zxid} behind {}",
-                self.leader,
-                db.last_logged()
-            )));
+            let (leader, last) = (self.leader, db.last_logged());
+            return self.give_up(format!("S-14: leader {leader} sent {zxid} behind {last}"), out);
         }
         db.append(proposal.clone());
         out.push(Output::Append(proposal));
@@ -81,9 +78,10 @@ impl Learner {
                 db.commit_to(zxid);
                 out.push(Output::Committed(zxid));
             }
-            oldest => out.push(Output::GiveUp(format!(
-                "I-14: COMMIT {zxid} while the oldest proposal is {oldest:?}"
-            ))),
+            oldest => {
+                let why = format!("I-14: COMMIT {zxid} while the oldest proposal is {oldest:?}");
+                self.give_up(why, out);
+            }
         }
     }
 

@@ -10,9 +10,11 @@ use crate::base::SessionId;
 use crate::base::{ConnId, Epoch, Exhibit, LinkId, Mono, Museum, Note, Now, ServerId, Zxid};
 use crate::config::ServerConfig;
 use crate::database::Database;
+use crate::jute::client::op;
 use crate::jute::data::Id;
-use crate::jute::quorum::{LearnerInfo, PROTOCOL_VERSION, Touch};
+use crate::jute::quorum::{LearnerInfo, PROTOCOL_VERSION};
 use crate::jute::txn::Proposal;
+use crate::session::TouchTable;
 use crate::storage::EpochKind;
 use crate::zab::packet::Packet;
 
@@ -33,21 +35,51 @@ pub(super) enum Phase {
     Broadcast,
 }
 
+/// Events of a link that is not the learner's own, or not any more, mean nothing to it.
 #[derive(Debug)]
 pub enum Input {
-    Connected,
-    DialFailed(String),
-    Packet(Packet),
+    Connected(LinkId),
+    DialFailed(LinkId, String),
+    Packet(LinkId, Packet),
     /// The inline snapshot behind SNAP.
-    Snapshot(Bytes),
-    Lost(String),
+    Snapshot(LinkId, Bytes),
+    Lost(LinkId, String),
     /// The own log is durable up to here.
     Durable(Zxid),
     EpochDurable(EpochKind, Epoch),
     /// The log was cut and the database read anew, or the leader's snapshot is in the database
     /// and durable.
     Replaced,
+    /// A client's write, for the leader.
+    Request {
+        session: SessionId,
+        cxid: i32,
+        op: i32,
+        body: Bytes,
+        auth: Option<Vec<Id>>,
+    },
+    /// A client's sync, for the leader; the answers come back in the order of these.
+    Sync {
+        conn: ConnId,
+        session: SessionId,
+        cxid: i32,
+        body: Bytes,
+    },
+    /// A session wants to go on here: the leader knows whether it lives.
+    Revalidate {
+        session: SessionId,
+        timeout_ms: i32,
+    },
+    /// A session was heard of: the leader is told with the answer to its next PING.
+    Touch {
+        session: SessionId,
+        timeout_ms: i32,
+    },
+    /// Its closeSession was applied.
+    SessionClosed(SessionId),
     Timer,
+    /// The role is over: the link goes.
+    Stop,
 }
 
 #[derive(Debug)]
@@ -80,10 +112,7 @@ pub enum Output {
         session: SessionId,
         valid: bool,
     },
-    /// The leader wants to know whom we heard of: answer with [`Learner::ping_reply`].
-    Pinged {
-        zxid: Zxid,
-    },
+    /// The role is over. The last output of its step, and of all steps but `Stop` (LN-1).
     GiveUp(String),
     Note(Note),
 }
@@ -115,6 +144,10 @@ pub struct Learner {
     pub(super) durable: Zxid,
     /// Local syncs on their way to the leader, oldest first: SYNC answers carry no name.
     pub(super) syncs: VecDeque<ConnId>,
+    /// Whom we heard of since the leader's last PING.
+    pub(super) touches: TouchTable,
+    /// `GiveUp` went out.
+    pub(super) gave_up: bool,
 }
 
 /// Attempts to reach a leader that may not listen yet, and the pause between them
@@ -153,24 +186,75 @@ impl Learner {
             history_end: Zxid::ZERO,
             durable: db.last_logged(),
             syncs: VecDeque::new(),
+            touches: TouchTable::new(),
+            gave_up: false,
         }
     }
 
     pub fn step(&mut self, now: Now, input: Input, db: &mut Database, out: &mut Vec<Output>) {
+        if !matches!(input, Input::Stop) && (self.gave_up || self.is_of_another_link(&input)) {
+            return;
+        }
         match input {
-            Input::Connected => self.on_connected(db, out),
-            Input::DialFailed(why) => self.on_dial_failed(now, why, out),
-            Input::Packet(packet) => {
+            Input::Connected(_) => self.on_connected(db, out),
+            Input::DialFailed(_, why) => self.on_dial_failed(now, why, out),
+            Input::Packet(_, packet) => {
                 self.hear(now);
                 self.on_packet(packet, db, out);
             }
-            Input::Snapshot(body) => self.on_snapshot(body, out),
-            Input::Lost(why) => out.push(Output::GiveUp(format!("leader lost: {why}"))),
+            Input::Snapshot(_, body) => self.on_snapshot(body, out),
+            Input::Lost(_, why) => self.give_up(format!("leader lost: {why}"), out),
             Input::Durable(zxid) => self.on_durable(zxid, out),
             Input::EpochDurable(kind, epoch) => self.on_epoch_durable(now, kind, epoch, db, out),
             Input::Replaced => self.on_replaced(db, out),
+            Input::Request { session, cxid, op, body, auth } => {
+                out.push(self.packet(Packet::Request { session, cxid, op, body, auth }));
+            }
+            Input::Sync { conn, session, cxid, body } => {
+                self.syncs.push_back(conn);
+                let (op, auth) = (op::SYNC, Some(Vec::new()));
+                out.push(self.packet(Packet::Request { session, cxid, op, body, auth }));
+            }
+            Input::Revalidate { session, timeout_ms } => {
+                out.push(self.packet(Packet::RevalidateRequest { session, timeout_ms }));
+            }
+            Input::Touch { session, timeout_ms } => self.touches.touch(session, timeout_ms),
+            Input::SessionClosed(session) => self.touches.remove(session),
             Input::Timer => self.on_timer(now, out),
+            Input::Stop => self.on_stop(out),
         }
+    }
+
+    fn is_of_another_link(&self, input: &Input) -> bool {
+        match input {
+            Input::Connected(link)
+            | Input::DialFailed(link, _)
+            | Input::Packet(link, _)
+            | Input::Snapshot(link, _)
+            | Input::Lost(link, _) => *link != self.link,
+            _ => false,
+        }
+    }
+
+    /// For the leader.
+    fn packet(&self, packet: Packet) -> Output {
+        Output::Send(self.link, packet)
+    }
+
+    fn on_stop(&mut self, out: &mut Vec<Output>) {
+        self.gave_up = true;
+        out.push(Output::Close(self.link));
+    }
+
+    /// The role comes to nothing. Whoever calls this does nothing more in this step (LN-1).
+    pub(super) fn give_up(&mut self, why: String, out: &mut Vec<Output>) {
+        self.gave_up = true;
+        out.push(Output::GiveUp(why));
+    }
+
+    pub(super) fn on_ping(&mut self, zxid: Zxid, out: &mut Vec<Output>) {
+        let touches = self.touches.take();
+        out.push(self.packet(Packet::PingReply { zxid, touches }));
     }
 
     /// After NEWLEADER the leader must be heard every syncLimit ticks; before it, initLimit runs.
@@ -196,10 +280,8 @@ impl Learner {
     }
 
     pub(super) fn misbehaved(&mut self, packet: &Packet, out: &mut Vec<Output>) {
-        out.push(Output::GiveUp(format!(
-            "I-14: leader {} sent {packet} in phase {:?}",
-            self.leader, self.phase
-        )));
+        let (leader, phase) = (self.leader, self.phase);
+        self.give_up(format!("I-14: leader {leader} sent {packet} in phase {phase:?}"), out);
     }
 
     fn on_timer(&mut self, now: Now, out: &mut Vec<Output>) {
@@ -211,10 +293,10 @@ impl Learner {
         }
         if now.mono >= self.deadline {
             let limit = if self.phase < Phase::AwaitUpToDate { "initLimit" } else { "syncLimit" };
-            out.push(Output::GiveUp(format!(
-                "leader {} did not do its part within {limit} (phase {:?})",
-                self.leader, self.phase
-            )));
+            let (leader, phase) = (self.leader, self.phase);
+            let why =
+                format!("leader {leader} did not do its part within {limit} (phase {phase:?})");
+            self.give_up(why, out);
         }
     }
 
@@ -229,50 +311,6 @@ impl Learner {
 
     pub fn leader(&self) -> ServerId {
         self.leader
-    }
-
-    pub fn link(&self) -> LinkId {
-        self.link
-    }
-
-    pub fn epoch(&self) -> Epoch {
-        self.epoch
-    }
-
-    pub fn is_serving(&self) -> bool {
-        self.phase == Phase::Broadcast
-    }
-
-    /// Forwards a client's write to the leader.
-    pub fn forward(
-        &self,
-        session: SessionId,
-        cxid: i32,
-        op: i32,
-        body: Bytes,
-        auth: Option<Vec<Id>>,
-    ) -> Output {
-        Output::Send(self.link, Packet::Request { session, cxid, op, body, auth })
-    }
-
-    /// Forwards a client's sync; the answers come back in this order.
-    pub fn forward_sync(
-        &mut self,
-        conn: ConnId,
-        session: SessionId,
-        cxid: i32,
-        body: Bytes,
-    ) -> Output {
-        self.syncs.push_back(conn);
-        self.forward(session, cxid, crate::jute::client::op::SYNC, body, Some(Vec::new()))
-    }
-
-    pub fn ask_revalidate(&self, session: SessionId, timeout_ms: i32) -> Output {
-        Output::Send(self.link, Packet::RevalidateRequest { session, timeout_ms })
-    }
-
-    pub fn ping_reply(&self, zxid: Zxid, touches: Vec<Touch>) -> Output {
-        Output::Send(self.link, Packet::PingReply { zxid, touches })
     }
 
     pub(super) fn info_packet(&self, db: &Database) -> Packet {

@@ -4,13 +4,15 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 
-use super::core::{Input, Learner, Output};
-use crate::base::{Epoch, LinkId, Mono, Now, ServerId, SessionId, Zxid};
+use super::core::{Input, Learner, Output, Phase};
+use crate::base::{ConnId, Epoch, LinkId, Mono, Now, ServerId, SessionId, Zxid};
 use crate::config::ServerConfig;
 use crate::database::Database;
 use crate::jute::txn::{ErrorTxn, Proposal, Txn, TxnHeader, kind};
 use crate::storage::EpochKind;
 use crate::zab::Packet;
+
+const LINK: LinkId = LinkId(2);
 
 struct Bench {
     learner: Learner,
@@ -33,8 +35,8 @@ impl Bench {
         let (config, now) = (ServerConfig::defaults(ServerId(1)), Now::default());
         let db = Database::empty(500);
         let mut out = Vec::new();
-        let learner = Learner::new(now, &config, ServerId(3), false, LinkId(2), &db, &mut out);
-        assert!(matches!(out[..], [Output::Dial(LinkId(2), ServerId(3))]));
+        let learner = Learner::new(now, &config, ServerId(3), false, LINK, &db, &mut out);
+        assert!(matches!(out[..], [Output::Dial(LINK, ServerId(3))]));
         Bench { learner, db, now, out: Vec::new() }
     }
 
@@ -44,7 +46,7 @@ impl Bench {
     }
 
     fn packet(&mut self, packet: Packet) -> Vec<Output> {
-        self.step(Input::Packet(packet))
+        self.step(Input::Packet(LINK, packet))
     }
 
     fn durable(&mut self, kind: EpochKind, epoch: i64) -> Vec<Output> {
@@ -55,7 +57,7 @@ impl Bench {
     /// Has promised epoch 1 and waits for the leader's history.
     fn awaiting_sync() -> Bench {
         let mut bench = Bench::new();
-        bench.step(Input::Connected);
+        bench.step(Input::Connected(LINK));
         bench.packet(Packet::LeaderInfo { epoch: Epoch(1) });
         bench.durable(EpochKind::Accepted, 1);
         bench
@@ -68,7 +70,7 @@ impl Bench {
         bench.packet(newleader());
         bench.durable(EpochKind::Current, 1);
         bench.packet(Packet::UpToDate);
-        assert!(bench.learner.is_serving());
+        assert!(bench.learner.phase == Phase::Broadcast);
         bench
     }
 }
@@ -100,7 +102,7 @@ fn gave_up(out: &[Output]) -> bool {
 #[test]
 fn the_epoch_is_acked_only_when_the_promise_is_durable() {
     let mut bench = Bench::new();
-    bench.step(Input::Connected);
+    bench.step(Input::Connected(LINK));
     let out = bench.packet(Packet::LeaderInfo { epoch: Epoch(1) });
     assert!(matches!(out[..], [Output::WriteEpoch(EpochKind::Accepted, Epoch(1))]), "{out:?}");
     let out = bench.durable(EpochKind::Accepted, 1);
@@ -111,7 +113,7 @@ fn the_epoch_is_acked_only_when_the_promise_is_durable() {
 fn an_epoch_promised_before_is_acked_without_a_vote() {
     let mut bench = Bench::new();
     bench.db.set_epoch(EpochKind::Accepted, Epoch(1));
-    bench.step(Input::Connected);
+    bench.step(Input::Connected(LINK));
     let out = bench.packet(Packet::LeaderInfo { epoch: Epoch(1) });
     let counted =
         |o: &Output| matches!(o, Output::Send(_, Packet::AckEpoch { current_epoch: None, .. }));
@@ -122,7 +124,7 @@ fn an_epoch_promised_before_is_acked_without_a_vote() {
 fn an_epoch_below_the_promise_is_refused() {
     let mut bench = Bench::new();
     bench.db.set_epoch(EpochKind::Accepted, Epoch(7));
-    bench.step(Input::Connected);
+    bench.step(Input::Connected(LINK));
     assert!(gave_up(&bench.packet(Packet::LeaderInfo { epoch: Epoch(1) })));
 }
 
@@ -197,7 +199,7 @@ fn an_unreachable_leader_is_dialled_five_times() {
     let mut bench = Bench::new();
     let mut dials = 1;
     for _ in 0..10 {
-        if gave_up(&bench.step(Input::DialFailed("refused".into()))) {
+        if gave_up(&bench.step(Input::DialFailed(bench.learner.link, "refused".into()))) {
             break;
         }
         bench.now.mono = bench.learner.next_deadline();
@@ -218,7 +220,7 @@ fn a_server_that_cannot_cut_its_log_asks_for_a_snapshot_and_is_not_counted() {
     let mut bench = Bench::new();
     bench.db.append(proposal(z(1)));
     bench.db.require_snapshot();
-    bench.step(Input::Connected);
+    bench.step(Input::Connected(LINK));
     bench.packet(Packet::LeaderInfo { epoch: Epoch(2) });
     let out = bench.durable(EpochKind::Accepted, 2);
     let asks = |output: &Output| {
@@ -237,4 +239,50 @@ fn an_inform_behind_a_hole_ends_the_role_and_nothing_else() {
     let out = bench.packet(Packet::Inform(proposal(z(3))));
     assert!(matches!(out[..], [Output::GiveUp(_)]), "{out:?}");
     bench.packet(Packet::NewLeader { zxid: z(0), config: None });
+}
+
+#[test]
+fn a_ping_is_answered_with_whom_we_heard_of_and_who_is_still_there() {
+    let mut bench = Bench::following();
+    let timeout_ms = 4000;
+    for session in [1, 2] {
+        bench.step(Input::Touch { session: SessionId(session), timeout_ms });
+    }
+    bench.step(Input::SessionClosed(SessionId(1)));
+    let touched = |out: Vec<Output>| match &out[..] {
+        [Output::Send(LINK, Packet::PingReply { touches, .. })] => {
+            touches.iter().map(|touch| touch.session.0).collect::<Vec<_>>()
+        }
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(touched(bench.packet(Packet::Ping { zxid: z(0) })), [2]);
+    assert_eq!(touched(bench.packet(Packet::Ping { zxid: z(0) })), [0; 0]);
+}
+
+#[test]
+fn syncs_are_answered_in_the_order_in_which_they_were_asked() {
+    let mut bench = Bench::following();
+    for conn in [7, 5] {
+        let (session, body) = (SessionId(1), Bytes::new());
+        let out = bench.step(Input::Sync { conn: ConnId(conn), session, cxid: 1, body });
+        assert!(matches!(&out[..], [Output::Send(LINK, Packet::Request { .. })]), "{out:?}");
+    }
+    for conn in [7, 5] {
+        let out = bench.packet(Packet::Sync);
+        assert!(matches!(out[..], [Output::SyncDone { conn: to, .. }] if to == ConnId(conn)));
+    }
+}
+
+#[test]
+fn what_another_link_says_means_nothing() {
+    let mut bench = Bench::following();
+    let old = LinkId(0);
+    let lost = Input::Lost(old, "reset".into());
+    for input in [lost, Input::Packet(old, Packet::UpToDate), Input::Connected(old)] {
+        assert!(bench.step(input).is_empty());
+    }
+    let out = bench.step(Input::Lost(LINK, "reset".into()));
+    assert!(matches!(&out[..], [Output::GiveUp(_)]), "{out:?}");
+    assert!(bench.packet(Packet::UpToDate).is_empty(), "the role is over");
+    assert!(matches!(bench.step(Input::Stop)[..], [Output::Close(LINK)]));
 }

@@ -16,7 +16,7 @@ impl Learner {
     pub(super) fn on_dial_failed(&mut self, now: Now, why: String, out: &mut Vec<Output>) {
         if self.dials >= DIALS_MAX {
             let leader = self.leader;
-            return out.push(Output::GiveUp(format!("cannot reach leader {leader}: {why}")));
+            return self.give_up(format!("cannot reach leader {leader}: {why}"), out);
         }
         self.dial_at = now.mono + DIAL_PAUSE;
     }
@@ -35,10 +35,9 @@ impl Learner {
             // Promised before, perhaps to another leader: sync us, but do not count us.
             self.send_ack_epoch(None, db, out);
         } else {
-            out.push(Output::GiveUp(format!(
-                "leader {} offers epoch {epoch}, we promised {accepted}",
-                self.leader
-            )));
+            let leader = self.leader;
+            let why = format!("leader {leader} offers epoch {epoch}, we promised {accepted}");
+            self.give_up(why, out);
         }
     }
 

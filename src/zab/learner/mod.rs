@@ -8,6 +8,8 @@
 //!   then currentEpoch, then the ack (ZOOKEEPER-4643, 4646).
 //! - I-14  a COMMIT is for the oldest proposal we hold; anything else ends the link.
 //! - SY-5  a snapshot from the leader is durable before anything is appended to the log.
+//! - LN-1  GiveUp is the last output of its step, and of the role: what still comes in is passed
+//!   over, until `Stop` closes the link.
 //!
 //! Not here: the socket (`zab::driver`), what a transaction does (`tree`).
 

@@ -28,7 +28,7 @@ impl Learner {
             }
             Packet::Diff { .. } if db.needs_snapshot() => {
                 let leader = self.leader;
-                out.push(Output::GiveUp(format!("leader {leader} sends DIFF, we need a snapshot")));
+                self.give_up(format!("leader {leader} sends DIFF, we need a snapshot"), out);
             }
             // DIFF's zxid is the leader's last commit, not ours: nothing moves (ZOOKEEPER-2355).
             Packet::Diff { .. } => self.phase = Phase::Syncing,
@@ -81,7 +81,7 @@ impl Learner {
                 self.committed_in_sync += usize::from(self.hold(proposal, db, out));
             }
             Packet::NewLeader { zxid, .. } => self.on_newleader(zxid, db, out),
-            Packet::Ping { zxid } => out.push(Output::Pinged { zxid }),
+            Packet::Ping { zxid } => self.on_ping(zxid, out),
             other => self.misbehaved(&other, out),
         }
     }
@@ -95,7 +95,7 @@ impl Learner {
             return true;
         }
         let leader = self.leader;
-        out.push(Output::GiveUp(format!("S-14: leader {leader} sent {zxid} behind {last}")));
+        self.give_up(format!("S-14: leader {leader} sent {zxid} behind {last}"), out);
         false
     }
 
