@@ -231,8 +231,10 @@ impl Leader {
                 self.send(link, Packet::RevalidateReply { session, valid }, out);
             }
             Input::Timer => self.on_timer(now, out),
-            Input::Stop => self.on_stop(out),
+            Input::Stop => return self.on_stop(out),
         }
+        let is_last = matches!(out.last(), Some(Output::GiveUp(_)));
+        assert!(!self.gave_up || is_last, "LD-1: something follows the end of a leadership");
     }
 
     fn on_packet(

@@ -17,12 +17,13 @@ impl Learner {
         out: &mut Vec<Output>,
     ) {
         match packet {
-            Packet::Proposal(proposal) => self.log_proposal(proposal, db, out),
+            Packet::Proposal(proposal) => drop(self.log_proposal(proposal, db, out)),
             Packet::Commit { zxid } => self.on_commit(zxid, db, out),
             Packet::Inform(proposal) => {
                 let zxid = proposal.zxid();
-                self.log_proposal(proposal, db, out);
-                self.on_commit(zxid, db, out);
+                if self.log_proposal(proposal, db, out) {
+                    self.on_commit(zxid, db, out);
+                }
             }
             Packet::UpToDate if self.phase == Phase::AwaitUpToDate => self.on_uptodate(db, out),
             Packet::Ping { zxid } => self.on_ping(zxid, out),
@@ -38,23 +39,26 @@ impl Learner {
         }
     }
 
-    /// To the log; the ack follows when it is durable (`on_durable`).
+    /// To the log; the ack follows when it is durable (`on_durable`). False if there is a hole in
+    /// front of it: then this role is over.
     pub(super) fn log_proposal(
         &mut self,
         proposal: Rc<Proposal>,
         db: &mut Database,
         out: &mut Vec<Output>,
-    ) {
+    ) -> bool {
         let zxid = proposal.zxid();
         if !follows(db.last_logged(), zxid) {
             let (leader, last) = (self.leader, db.last_logged());
-            return self.give_up(format!("S-14: leader {leader} sent {zxid} behind {last}"), out);
+            self.give_up(format!("S-14: leader {leader} sent {zxid} behind {last}"), out);
+            return false;
         }
         db.append(proposal.clone());
         out.push(Output::Append(proposal));
         if self.acks_too_early() && !self.observer {
             self.send_ack(zxid, out);
         }
+        true
     }
 
     /// The only place where an ACK of a proposal is sent.

@@ -221,8 +221,10 @@ impl Learner {
             Input::Touch { session, timeout_ms } => self.touches.touch(session, timeout_ms),
             Input::SessionClosed(session) => self.touches.remove(session),
             Input::Timer => self.on_timer(now, out),
-            Input::Stop => self.on_stop(out),
+            Input::Stop => return self.on_stop(out),
         }
+        let is_last = matches!(out.last(), Some(Output::GiveUp(_)));
+        assert!(!self.gave_up || is_last, "LN-1: something follows the end of the role");
     }
 
     fn is_of_another_link(&self, input: &Input) -> bool {

@@ -286,3 +286,16 @@ fn what_another_link_says_means_nothing() {
     assert!(bench.packet(Packet::UpToDate).is_empty(), "the role is over");
     assert!(matches!(bench.step(Input::Stop)[..], [Output::Close(LINK)]));
 }
+
+#[test]
+fn what_waited_behind_the_end_of_the_role_reaches_neither_log_nor_database() {
+    let mut bench = Bench::awaiting_sync();
+    bench.packet(Packet::Diff { zxid: Zxid::ZERO });
+    bench.packet(newleader());
+    // They wait for currentEpoch: a hole, and what would go on behind the log's end.
+    bench.packet(Packet::Proposal(proposal(z(7))));
+    bench.packet(Packet::Proposal(proposal(z(1))));
+    let out = bench.durable(EpochKind::Current, 1);
+    assert!(gave_up(&out) && appended(&out).is_empty(), "{out:?}");
+    assert_eq!(bench.db.last_logged(), Zxid::ZERO, "the log would not hold it");
+}

@@ -61,6 +61,9 @@ impl Learner {
     fn replay_waiting(&mut self, db: &mut Database, out: &mut Vec<Output>) {
         let waiting = std::mem::take(&mut self.waiting);
         for packet in waiting {
+            if self.gave_up {
+                return;
+            }
             self.on_packet(packet, db, out);
         }
     }
@@ -147,7 +150,9 @@ impl Learner {
         self.phase = Phase::AwaitUpToDate;
         self.deadline = now.mono + self.init_timeout;
         for proposal in std::mem::take(&mut self.to_log) {
-            self.log_proposal(proposal, db, out);
+            if !self.log_proposal(proposal, db, out) {
+                return;
+            }
         }
         self.replay_waiting(db, out);
     }
