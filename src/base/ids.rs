@@ -34,6 +34,12 @@ impl Zxid {
     pub const fn next(self) -> Zxid {
         Zxid(self.0 + 1)
     }
+
+    /// Whether a history may go on from this zxid to `next`: the next one of the epoch, or the
+    /// first of a later one (S-14).
+    pub fn is_followed_by(self, next: Zxid) -> bool {
+        next == self.next() || (next.epoch() > self.epoch() && next.counter() == 1)
+    }
 }
 
 impl fmt::Display for Zxid {

@@ -1,6 +1,7 @@
 //! Words every layer uses. Imports nothing from the crate.
 
 mod ids;
+pub mod invariant;
 pub mod limits;
 pub mod museum;
 mod note;
@@ -8,6 +9,8 @@ pub mod paths;
 mod time;
 
 pub use ids::{ConnId, Epoch, LinkId, ServerId, SessionId, Zxid};
+pub(crate) use invariant::invariant;
+pub use invariant::{Broken, COSTLY_CHECKS};
 pub use museum::{Exhibit, Museum};
 pub use note::{AckKind, Note, RoleName, SyncMode};
 pub use time::{Mono, Now, Stamp};

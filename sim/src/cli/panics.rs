@@ -4,6 +4,8 @@
 use std::panic::{self, PanicHookInfo};
 use std::process;
 
+use quorate::base::Broken;
+
 /// How the standard library begins what it says when `println!` cannot print.
 const UNPRINTED: &str = "failed printing to stdout: ";
 
@@ -34,5 +36,6 @@ fn unprinted(info: &PanicHookInfo<'_>) {
 }
 
 fn words<'a>(info: &'a PanicHookInfo<'_>) -> &'a str {
-    info.payload_as_str().unwrap_or("without words")
+    let broken = info.payload().downcast_ref::<Broken>().map(|broken| broken.what.as_str());
+    broken.or(info.payload_as_str()).unwrap_or("without words")
 }

@@ -9,7 +9,7 @@ use std::fmt::{Display, Write as _};
 use std::rc::Rc;
 use std::time::Duration;
 
-use quorate::base::{AckKind, Mono, Note, ServerId, Stamp};
+use quorate::base::{AckKind, Broken, Mono, Note, ServerId, Stamp};
 use quorate::runtime::{Halt, Label};
 
 use super::recording_builder::{CLIENTS_FROM, Tape, Taped};
@@ -133,7 +133,7 @@ impl Recorder {
         self.notes.get()
     }
 
-    /// Processes that ended themselves, and failed assertions.
+    /// Processes that ended themselves.
     pub(super) fn take_halts(&self) -> Vec<Violation> {
         std::mem::take(&mut self.halts.borrow_mut())
     }
@@ -273,13 +273,6 @@ impl Recorder {
             }
         }
     }
-
-    fn ended(&self, at: Stamp, server: ServerId, n: u64, id: &str, words: String) {
-        self.say(at, server.0, 1, n, What::Line(words.clone()));
-        let violation = Violation { id: id.to_owned(), words, at, servers: vec![server] };
-        self.halts.borrow_mut().push(violation);
-        self.lab(at, server, Event::Died);
-    }
 }
 
 fn tape_one(tape: &mut Tape, at: Stamp, by: i64, what: &What) {
@@ -352,14 +345,17 @@ impl Observer for Recorder {
             self.say(at, server.0, 1, n, What::Line(words));
             return self.lab(at, server, Event::Died);
         }
-        self.ended(at, server, n, "halt", words);
+        self.say(at, server.0, 1, n, What::Line(words.clone()));
+        let violation = Violation { id: "halt".into(), words, at, servers: vec![server] };
+        self.halts.borrow_mut().push(violation);
+        self.lab(at, server, Event::Died);
     }
 
-    fn panicked(&self, at: Stamp, server: ServerId, n: u64, message: &str) {
-        // Assertions begin with the id of what they hold: "S-14: proposals are contiguous".
-        let id = message.split_once(": ").map(|(id, _)| id).filter(|id| is_id(id));
-        let words = format!("an assertion of the server failed: {message}");
-        self.ended(at, server, n, id.unwrap_or("assert"), words);
+    fn panicked(&self, at: Stamp, server: ServerId, n: u64, broken: &Broken) {
+        // The checkers make a violation of it.
+        let note = broken.clone().into_note();
+        self.say(at, server.0, 1, n, What::Fact(Event::Note(note)));
+        self.lab(at, server, Event::Died);
     }
 
     fn sent(&self, at: Stamp, from: &str, to: &str, label: Label) {
@@ -400,13 +396,6 @@ impl Observer for Recorder {
     }
 }
 
-fn is_id(text: &str) -> bool {
-    let (letters, number) = text.split_once('-').unwrap_or(("", ""));
-    !letters.is_empty()
-        && letters.chars().all(|c| c.is_ascii_uppercase())
-        && number.parse::<u32>().is_ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -420,5 +409,15 @@ mod tests {
         let facts = recorder.take_upto(at, |_, at| Mono(at.0));
         let told: Vec<Event> = facts.into_iter().map(|fact| fact.event).collect();
         assert_eq!(told, said);
+    }
+    #[test]
+    fn a_failed_assertion_is_a_note_and_then_the_end_of_the_process() {
+        let (recorder, at, server) = (Recorder::default(), Stamp(600), ServerId(4));
+        recorder.lab(at, server, Event::Started);
+        let broken = Broken { id: "X-1", what: "7 is too much".into() };
+        recorder.panicked(at, server, 5, &broken);
+        let facts = recorder.take_upto(at, |_, at| Mono(at.0));
+        let told: Vec<Event> = facts.into_iter().map(|fact| fact.event).collect();
+        assert_eq!(told, [Event::Started, Event::Note(broken.into_note()), Event::Died]);
     }
 }

@@ -13,7 +13,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 
 use madsim::runtime::{Handle, NodeHandle};
-use quorate::base::{ServerId, Stamp};
+use quorate::base::{Broken, ServerId, Stamp};
 use quorate::runtime::Halt;
 
 use super::hub::{Event, SETTLE};
@@ -159,13 +159,13 @@ impl World {
         self.end_by_own_hand(process, at);
     }
 
-    pub(crate) fn panicked(&self, process: &Rc<Process>, message: &str) {
+    pub(crate) fn panicked(&self, process: &Rc<Process>, broken: &Broken) {
         let at = process.moment();
         if !process.set_halted() {
             return;
         }
         if let Some(server) = process.host.server {
-            self.observer().panicked(at, server, process.host.next_call(), message);
+            self.observer().panicked(at, server, process.host.next_call(), broken);
         }
         self.end_by_own_hand(process, at);
     }

@@ -5,7 +5,7 @@
 
 use std::fmt::Display;
 
-use quorate::base::{Note, ServerId, Stamp};
+use quorate::base::{Broken, Note, ServerId, Stamp};
 use quorate::runtime::{Halt, Label};
 
 /// Watches a world. Every method has an empty default. It may call back into the world.
@@ -25,8 +25,8 @@ pub trait Observer {
     }
 
     /// A task of this server panicked: an assertion. The process dies of it.
-    fn panicked(&self, at: Stamp, server: ServerId, n: u64, message: &str) {
-        let _ = (at, server, n, message);
+    fn panicked(&self, at: Stamp, server: ServerId, n: u64, broken: &Broken) {
+        let _ = (at, server, n, broken);
     }
 
     /// A frame was handed to the network. `at` is when it left.

@@ -22,7 +22,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use madsim::task::NodeId;
-use quorate::base::Stamp;
+use quorate::base::{Broken, Stamp};
 use quorate::runtime::Halt;
 
 use super::World;
@@ -299,13 +299,8 @@ impl<F: Future<Output = ()>> Future for Guarded<F> {
                 }
                 Poll::Ready(())
             }
-            Err(payload) => {
-                let message = payload
-                    .downcast_ref::<String>()
-                    .map(String::as_str)
-                    .or_else(|| payload.downcast_ref::<&str>().copied())
-                    .unwrap_or("a panic without words");
-                this.process.world.panicked(&this.process, message);
+            Err(panic) => {
+                this.process.world.panicked(&this.process, &Broken::caught(panic));
                 Poll::Ready(())
             }
         }

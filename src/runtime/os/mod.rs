@@ -1,8 +1,8 @@
 //! The machine: tokio sockets, files through a blocking pool, the system clocks.
 //!
 //! One thread runs every task of the server; only the blocking pool has others. A task that
-//! panics (an assertion of ours) ends the process with Apache's exit code 1: a server that has
-//! lost one of its tasks must not go on as if it were whole.
+//! panics (an assertion of ours) is told as `Note::Broken` and ends the process with Apache's exit
+//! code 1: a server that has lost one of its tasks must not go on as if it were whole.
 
 mod clock;
 mod disk;
@@ -16,20 +16,19 @@ pub use disk::{MachineFile, MachineLane};
 pub use net::{MachineListener, MachineStream};
 pub use tls::{Hosts, TlsError, check_tls, hosts_of, subject_of};
 
+use std::any::Any;
 use std::cell::RefCell;
 use std::fmt;
 use std::future::{self, Future};
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
-use std::pin::Pin;
 use std::rc::{Rc, Weak};
-use std::task::Poll;
 use std::time::Duration;
 
 use tokio::runtime::Builder;
 use tokio::task::LocalSet;
 
-use crate::base::{Mono, Note, Now, Stamp};
+use crate::base::{Broken, Mono, Note, Now, Stamp};
 use crate::runtime::tls::{ClientTls, TlsPort};
 use crate::runtime::{Halt, HostPort, LaneId, Purpose, Runtime};
 
@@ -67,7 +66,7 @@ impl Machine {
     pub fn run<T>(&self, main: impl Future<Output = T>) -> io::Result<T> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let tasks = LocalSet::new();
-        Ok(tasks.block_on(&runtime, main))
+        Ok(tasks.block_on(&runtime, guarded("main", main)))
     }
 }
 
@@ -110,16 +109,7 @@ impl Runtime for Machine {
     }
 
     fn spawn(&self, name: &'static str, task: impl Future<Output = ()> + 'static) {
-        let mut task = Box::pin(task);
-        tokio::task::spawn_local(future::poll_fn(move |cx| {
-            let polled: Result<Poll<()>, _> =
-                panic::catch_unwind(AssertUnwindSafe(|| Pin::new(&mut task).poll(cx)));
-            match polled {
-                Ok(polled) => polled,
-                // The panic's own message has gone to standard error.
-                Err(_) => end(&Halt::unexpected(format!("task {name} panicked"))),
-            }
-        }));
+        tokio::task::spawn_local(guarded(name, task));
     }
 
     async fn sleep_until(&self, at: Stamp) {
@@ -178,6 +168,23 @@ impl Runtime for Machine {
     fn traces(&self) -> bool {
         self.traces
     }
+}
+
+/// A panic in this task is the end of the process.
+fn guarded<T>(name: &'static str, task: impl Future<Output = T>) -> impl Future<Output = T> {
+    let mut task = Box::pin(task);
+    future::poll_fn(move |cx| {
+        panic::catch_unwind(AssertUnwindSafe(|| task.as_mut().poll(cx)))
+            .unwrap_or_else(|panic| end_broken(name, panic))
+    })
+}
+
+/// Nothing of the state behind a panic is used again. Where it happened stands on standard error.
+fn end_broken(task: &str, panic: Box<dyn Any + Send>) -> ! {
+    let broken = Broken::caught(panic);
+    let why = Halt::unexpected(format!("{} in task {task}", broken.id));
+    notes::log(&broken.into_note());
+    end(&why)
 }
 
 fn end(why: &Halt) -> ! {

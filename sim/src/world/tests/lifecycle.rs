@@ -1,6 +1,6 @@
 use std::fmt::Display;
 
-use quorate::base::Note;
+use quorate::base::{Broken, Note};
 use quorate::runtime::{Halt, Purpose};
 
 use super::*;
@@ -22,8 +22,8 @@ impl Observer for Watcher {
         self.0.push((at, n, format!("halted {} {}", halt.exit_code, halt.why)));
     }
 
-    fn panicked(&self, at: Stamp, _: ServerId, n: u64, message: &str) {
-        self.0.push((at, n, format!("panicked {message}")));
+    fn panicked(&self, at: Stamp, _: ServerId, n: u64, broken: &Broken) {
+        self.0.push((at, n, format!("panicked {} {}", broken.id, broken.what)));
     }
 }
 
@@ -172,13 +172,13 @@ fn a_panic_ends_its_server_and_nothing_else() {
             let task = rt.clone();
             rt.spawn("faulty", async move {
                 task.sleep_until(at).await;
-                panic!("S-1: on purpose");
+                panic!("on purpose");
             });
             rt.sleep_until(at + ms(1)).await;
             unreachable!("its process is over");
         });
         world.sleep_until(at_ms(50)).await;
-        assert_eq!(log.all(), [(at_ms(20), 0, "panicked S-1: on purpose".to_string())]);
+        assert_eq!(log.all(), [(at_ms(20), 0, "panicked assert on purpose".to_string())]);
         assert!(!world.is_alive(S1));
     });
 }

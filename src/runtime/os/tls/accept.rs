@@ -24,7 +24,6 @@ use tracing::{debug, warn};
 
 use super::Tls;
 use super::names::{hosts_of, subject_of};
-use crate::runtime::Halt;
 use crate::runtime::os::clock::Clock;
 use crate::runtime::os::net::{MachineStream, Wire, plain};
 use crate::runtime::tls::TlsPort;
@@ -73,7 +72,7 @@ impl Accepting {
                     Ok(Some(stream)) => return Ok(stream),
                     Ok(None) => {}
                     Err(error) if error.is_panic() => {
-                        crate::runtime::os::end(&Halt::unexpected("task TLS handshake panicked"));
+                        crate::runtime::os::end_broken("TLS handshake", error.into_panic());
                     }
                     Err(_) => {}
                 },
