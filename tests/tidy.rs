@@ -119,6 +119,37 @@ fn imports_from(line: &str, word: &str) -> bool {
     }
 }
 
+/// The ids that a file asserts, each with the number of its line.
+fn asserted_ids(text: &str) -> Vec<(usize, &str)> {
+    let asserts = text.match_indices("invariant!(");
+    asserts
+        .filter_map(|(at, _)| {
+            let id = text[at..].split('"').nth(1)?;
+            Some((text[..at].matches('\n').count() + 1, id))
+        })
+        .collect()
+}
+
+#[test]
+fn what_a_file_asserts_stands_in_its_head() {
+    let mut places = Vec::new();
+    for (path, text) in house::rust_files(&["src"]) {
+        if is_test_file(&path) || path.starts_with("src/base/") {
+            continue;
+        }
+        let product = text.split("#[cfg(test)]\nmod ").next().unwrap_or(&text);
+        let head: Vec<&str> = text.lines().take_while(|line| line.starts_with("//!")).collect();
+        for (line, id) in asserted_ids(product) {
+            if !head.iter().any(|line| has_word(line.trim_start_matches("//!"), id)) {
+                places.push(format!("{path}:{line}: {id} does not stand in the head"));
+            }
+        }
+    }
+    assert_none(places);
+    let text = "a\ninvariant!(x > y, \"S-1\", \"{x}\");\n    invariant!(\n  y,\n  \"S-2\",\n);";
+    assert_eq!(asserted_ids(text), [(2, "S-1"), (3, "S-2")]);
+}
+
 #[test]
 fn files_are_short() {
     let files = house::rust_files(&EVERYWHERE);

@@ -1,7 +1,5 @@
 //! What a server knows: tree, sessions, where its log ends and what of it is committed.   (ZKDatabase)
 //!
-//!     last_applied <= committed <= last_logged
-//!
 //! A transaction is appended (it goes to the log), later committed (the ensemble decided), later
 //! applied (the tree holds it). After `look` and after a restart the tree holds the whole log.
 //!
@@ -9,6 +7,8 @@
 //! - DB-1  the committed log's last entry is the last commit, and it has no hole (ZOOKEEPER-4925):
 //!   it grows in `commit_to` and nowhere else.
 //! - DB-2  every transaction that is committed and not applied is in the committed log.
+//! - DB-3  last_applied <= committed <= last_logged, and what lies between is held in memory.
+//! - S-13  epochs do not fall.
 //!
 //! Not here: files (`storage`), who decides (`zab`).
 
@@ -19,7 +19,7 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::{Epoch, SessionId, Zxid};
+use crate::base::{Epoch, SessionId, Zxid, invariant};
 use crate::jute::persist::SnapshotBody;
 use crate::jute::txn::Proposal;
 use crate::session::Sessions;
@@ -48,6 +48,8 @@ pub struct Database {
     needs_snapshot: bool,
     /// Museum only: a zxid that was announced and never came (ZOOKEEPER-2355).
     pretended: Zxid,
+    /// Museum only: DB-1 and DB-2 do not hold (ZOOKEEPER-4925).
+    unkept: bool,
 }
 
 impl Database {
@@ -66,6 +68,7 @@ impl Database {
             initialised: false,
             needs_snapshot: false,
             pretended: Zxid::ZERO,
+            unkept: false,
         }
     }
 
@@ -100,6 +103,7 @@ impl Database {
         fresh.current_epoch = loaded.current_epoch.unwrap_or(epoch);
         fresh.initialised = loaded.initialised;
         *self = fresh;
+        self.invariants();
         Ok(())
     }
 
@@ -173,6 +177,7 @@ impl Database {
     /// Museum only: commits without keeping it for DIFF (ZOOKEEPER-4925).
     pub fn commit_unkept(&mut self, zxid: Zxid) {
         self.committed = self.committed.max(zxid);
+        self.unkept = true;
     }
 
     /// An epoch file is durable: only now the promise stands (ZOOKEEPER-2307).
@@ -181,7 +186,7 @@ impl Database {
             EpochKind::Accepted => &mut self.accepted_epoch,
             EpochKind::Current => &mut self.current_epoch,
         };
-        assert!(*slot <= epoch, "S-13: {kind:?} epoch {slot} would become {epoch}");
+        invariant!(*slot <= epoch, "S-13", "{kind:?} epoch {slot} would become {epoch}");
         *slot = epoch;
     }
 
@@ -191,14 +196,11 @@ impl Database {
 
     /// The transaction goes to the log.
     pub fn append(&mut self, proposal: Rc<Proposal>) {
-        assert!(
-            proposal.zxid() > self.last_logged,
-            "S-14: {} appended behind {}",
-            proposal.zxid(),
-            self.last_logged
-        );
-        self.last_logged = proposal.zxid();
+        let (last, zxid) = (self.last_logged, proposal.zxid());
+        invariant!(last.is_followed_by(zxid), "S-14", "{zxid} is appended behind {last}");
+        self.last_logged = zxid;
         self.unapplied.push_back(proposal);
+        self.invariants();
     }
 
     /// The oldest transaction that is appended and not committed.
@@ -212,10 +214,14 @@ impl Database {
         let from = self.unapplied.partition_point(|p| p.zxid() <= self.committed);
         let to = self.unapplied.partition_point(|p| p.zxid() <= zxid);
         for proposal in self.unapplied.range(from..to) {
+            let (last, zxid) = (self.committed_log.back(), proposal.zxid());
+            let follows = last.is_none_or(|last| last.zxid().is_followed_by(zxid));
+            invariant!(follows || self.unkept, "DB-1", "{zxid} behind {last:?}");
             self.committed_log.push_back(proposal.clone());
         }
         self.committed = self.committed.max(zxid);
         self.trim_committed_log();
+        self.invariants();
     }
 
     /// Never beyond what the tree holds: behind a snapshot of it a learner gets the rest from here
@@ -241,6 +247,7 @@ impl Database {
         let applied = self.tree.apply(&proposal.header, &proposal.txn);
         self.sessions.apply(&proposal.header, &proposal.txn);
         self.trim_committed_log();
+        self.invariants();
         Some((proposal, applied))
     }
 
@@ -259,6 +266,28 @@ impl Database {
             let zxid = self.tree.last_processed();
             drop(self.tree.kill_session(session, zxid));
         }
+    }
+
+    /// What must hold between two calls.
+    fn invariants(&self) {
+        let (applied, committed, logged) = (self.last_applied(), self.committed, self.last_logged);
+        let in_order = applied <= committed && committed <= logged;
+        invariant!(in_order, "DB-3", "applied {applied}, committed {committed}, logged {logged}");
+        let (first, last) = (self.unapplied.front(), self.unapplied.back());
+        let held = match (first, last) {
+            (Some(first), Some(last)) => first.zxid() > applied && last.zxid() == logged,
+            _ => applied == logged,
+        };
+        invariant!(held, "DB-3", "{first:?}..{last:?} held, applied {applied}, logged {logged}");
+        if self.unkept {
+            return;
+        }
+        let (first, last) = (self.committed_log.front(), self.committed_log.back());
+        let ends = last.is_none_or(|last| last.zxid() == committed);
+        invariant!(ends, "DB-1", "committed {committed}, but the committed log ends with {last:?}");
+        let next = self.next_to_apply();
+        let known = next.is_none_or(|next| first.is_some_and(|first| first.zxid() <= next));
+        invariant!(known, "DB-2", "{next:?} is to be applied, and {first:?} is the first known");
     }
 
     /// Covers tree and sessions: equal on two servers at the same zxid (S-16).

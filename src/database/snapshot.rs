@@ -50,6 +50,8 @@ impl Database {
         self.last_logged = zxid;
         self.durable = zxid;
         self.needs_snapshot = false;
+        self.unkept = false;
+        self.invariants();
         Ok(())
     }
 
@@ -96,8 +98,10 @@ mod tests {
     use std::rc::Rc;
 
     use super::*;
+    use crate::base::invariant::testing::{each_fires, fires};
     use crate::base::{Epoch, SessionId};
     use crate::jute::txn::{CreateTxn, Proposal, Txn, TxnHeader, kind};
+    use crate::storage::EpochKind;
 
     fn database(nodes: u32) -> Database {
         let mut db = Database::empty(500);
@@ -127,6 +131,39 @@ mod tests {
         assert_eq!(db.committed_log().count(), 5);
         while db.apply_next().is_some() {}
         assert_eq!(db.committed_log().count(), 2);
+    }
+
+    #[test]
+    fn each_invariant_of_the_database_fires() {
+        fn txn(counter: u32) -> Rc<Proposal> {
+            database(counter).committed_log.pop_back().expect("the last one")
+        }
+        /// 1 to 4 are applied, 5 is committed, 6 is logged.
+        fn good() -> Database {
+            let mut db = database(4);
+            db.append(txn(5));
+            db.append(txn(6));
+            db.commit_to(txn(5).zxid());
+            db
+        }
+        each_fires(
+            include_str!("mod.rs"),
+            Database::invariants,
+            &[
+                ("DB-3", good, |db| db.committed = txn(7).zxid()),
+                ("DB-3", good, |db| db.committed = txn(3).zxid()),
+                ("DB-3", good, |db| db.unapplied.clear()),
+                ("DB-3", good, |db| drop(db.unapplied.pop_back())),
+                ("DB-3", good, |db| db.unapplied.push_front(txn(4))),
+                ("DB-1", good, |db| drop(db.committed_log.pop_back())),
+                ("DB-2", good, |db| db.committed_log.clear()),
+            ],
+        );
+        let mut db = good();
+        fires("S-14", || db.append(txn(8)));
+        fires("S-13", || db.set_epoch(EpochKind::Current, Epoch(-1)));
+        db.committed_log.pop_back();
+        fires("DB-1", || db.commit_to(txn(6).zxid()));
     }
 
     #[test]

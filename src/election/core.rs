@@ -12,6 +12,10 @@
 //! - E-5   within a round a vote only improves
 //! - EL-1  somebody else is joined only if it said itself that it is LEADING
 //! - EL-2  a server told that it leads believes it only in the round it is in (ZOOKEEPER-1514)
+//! - EL-3  the vote is LOOKING while an election goes on, and only then; nothing heard before the
+//!   first election, and no notification to itself, is left over from a step of one
+//! - EL-4  who waits for a better vote has a quorum for its own
+//! - EL-5  the ballots of this round are of this round
 //!
 //! Where this differs from Apache, on purpose: (1) after a silence it always asks again and also
 //! connects if something is undelivered; Apache asks again if *any* queue is empty, which comes
@@ -30,10 +34,11 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::packet::{Form, NOTIFICATION_VERSION, Notification, PeerState};
+use super::tally::{Ballots, tally_votes};
 use super::vote::Vote;
-use crate::base::{Epoch, Exhibit, Mono, Museum, Note, Now, ServerId, Zxid};
+use crate::base::{Epoch, Exhibit, Mono, Museum, Note, Now, ServerId, Zxid, invariant};
 use crate::config::ServerConfig;
-use crate::quorum::{AckSet, QuorumVerifier};
+use crate::quorum::QuorumVerifier;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
@@ -78,14 +83,6 @@ enum Phase {
     Polling { deadline: Mono },
     /// `voters` are a quorum for the vote; waiting for a better one.
     Finalizing { deadline: Mono, voters: Vec<ServerId> },
-}
-
-/// The newest vote of each voter, and how far the count for one of them is.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-struct Ballots {
-    votes: BTreeMap<ServerId, Vote>,
-    target: Option<Vote>,
-    backers: AckSet,
 }
 
 /// One server's part in elections. Lives as long as its process: the round must not fall.
@@ -158,6 +155,7 @@ impl Election {
             self.on_polled(now, self.me, mine, out);
         }
         self.set_timer(out);
+        self.invariants();
     }
 
     fn on_established(&mut self, epoch: Epoch) {
@@ -307,7 +305,7 @@ impl Election {
         } else if is_better(&heard, &self.vote, &self.verifier, self.museum) {
             let excused = self.museum.on(Exhibit::TieAcrossEpochs);
             let improves = heard.rank() > self.vote.rank();
-            assert!(improves || excused, "E-5: a vote gets worse within a round");
+            invariant!(improves || excused, "E-5", "{heard:?} is worse than {:?}", self.vote);
             if !improves && from == self.me {
                 return; // ZOOKEEPER-1419: its own last words would chase it within one step, for ever
             }
@@ -372,7 +370,8 @@ impl Election {
         } else {
             PeerState::Observing
         };
-        assert!(role != PeerState::Leading || self.may_vote(), "E-4: elected without a vote");
+        let leads = role == PeerState::Leading;
+        invariant!(!leads || self.may_vote(), "E-4", "elected without a vote");
         // The round is that of the vote, be it an older one: an established ensemble does not
         // start a new round for one server.
         self.vote = Vote { state: role, version: 0, ..vote };
@@ -439,6 +438,41 @@ impl Election {
         }
     }
 
+    /// What must hold between two steps.
+    fn invariants(&self) {
+        let Election { me, vote, initial, verifier, .. } = self;
+        self.round_votes.invariants(verifier);
+        self.settled_votes.invariants(verifier);
+        let looks = self.phase != Phase::Settled;
+        let is_new = vote.leader == ServerId::NOBODY && initial.leader == ServerId::NOBODY;
+        invariant!(
+            looks == (vote.state == PeerState::Looking) || (is_new && !looks),
+            "EL-3",
+            "{:?} with the vote {vote:?}",
+            self.phase
+        );
+        if !looks {
+            let leads = vote.state == PeerState::Leading;
+            let by_vote = vote.leader == *me && self.may_vote() && verifier.weight(*me) > 0;
+            invariant!(!leads || by_vote, "E-4", "leads by {vote:?}, began with {initial:?}");
+            return;
+        }
+        let left = self.to_myself.len() + self.early.len();
+        invariant!(left == 0, "EL-3", "{left} notifications were not heard");
+        let old = |vote: &&Vote| vote.election_epoch != self.round();
+        let other = self.round_votes.votes.values().find(old);
+        invariant!(other.is_none(), "EL-5", "the ballot {other:?} beside {vote:?}");
+        let excused = self.museum.on(Exhibit::TieAcrossEpochs);
+        let improved = vote.rank() >= initial.rank() || excused;
+        invariant!(improved, "E-5", "{vote:?} is worse than the first, {initial:?}");
+        if let Phase::Finalizing { voters, .. } = &self.phase {
+            let Ballots { target, backers, .. } = &self.round_votes;
+            let counted = *target == Some(*vote) && backers.sids().eq(voters.iter().copied());
+            let wins = counted && backers.has_quorum(verifier);
+            invariant!(wins, "EL-4", "{vote:?} by {voters:?}, counted {target:?} {backers:?}");
+        }
+    }
+
     fn set_timer(&mut self, out: &mut Vec<Output>) {
         let deadline = match &self.phase {
             Phase::Settled => Mono::FAR,
@@ -457,33 +491,6 @@ fn is_better(heard: &Vote, mine: &Vote, verifier: &QuorumVerifier, museum: Museu
     let is_tie = heard.zxid == mine.zxid && heard.leader > mine.leader;
     let wins_tie = museum.on(Exhibit::TieAcrossEpochs) && is_tie;
     heard.beats(mine, verifier) || (wins_tie && verifier.weight(heard.leader) > 0)
-}
-
-/// The voters whose ballots agree with `target`, if they are a quorum (getVoteTracker). `from` is
-/// the voter heard last; its ballot lies in `ballots` already.
-///
-/// Counting goes on while the target stays the same, and starts anew when it changes or when a
-/// voter takes its vote back.
-fn tally_votes(
-    ballots: &mut Ballots,
-    from: ServerId,
-    target: Vote,
-    verifier: &QuorumVerifier,
-    museum: Museum,
-) -> Option<Vec<ServerId>> {
-    let agrees = |vote: &Vote| target.agrees_with(vote);
-    let newest_agrees = ballots.votes.get(&from).is_some_and(agrees);
-    let taken_back = !newest_agrees && ballots.backers.contains(from);
-    if ballots.target != Some(target) || taken_back {
-        ballots.target = Some(target);
-        ballots.backers = AckSet::new(museum);
-        for (sid, _) in ballots.votes.iter().filter(|(_, vote)| agrees(vote)) {
-            ballots.backers.add(*sid, verifier);
-        }
-    } else if newest_agrees {
-        ballots.backers.add(from, verifier);
-    }
-    ballots.backers.has_quorum(verifier).then(|| ballots.backers.to_vec())
 }
 
 #[cfg(test)]

@@ -12,9 +12,12 @@
 //! know nothing of each other: one that hangs delays nobody else (ZOOKEEPER-2930, 3756).
 //!
 //! - EC-1  at most one connection and one dial per server; a newer connection replaces the older
-//! - EC-2  at most one message waits per server, the newest
+//! - EC-2  at most one message waits per server, the newest, and only without a connection
 //! - EC-3  a new connection starts with a message: the waiting one, or else the last one written,
 //!   since the server may have missed that
+//! - EC-4  a link is known exactly as long as it is somebody's connection or dial
+//! - EC-5  the connection in use was opened by the larger sid; nobody is connected to itself
+//! - EC-6  strangers are remembered only while something connects us
 //!
 //! A message counts as delivered when it was written to a connection; whether it arrived is not
 //! known. Elections do not depend on it: they ask again, and EC-3 covers broken connections.
@@ -28,7 +31,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::packet::{Handshake, OBSERVER_ID, address_to_dial};
-use crate::base::{LinkId, ServerId};
+use crate::base::{COSTLY_CHECKS, LinkId, ServerId, invariant};
 use crate::config::ServerConfig;
 use crate::runtime::HostPort;
 
@@ -147,6 +150,9 @@ impl Links {
             Input::DialFailed { link } | Input::Lost { link } => self.on_gone(link),
             Input::Frame { link, body } => self.on_frame(link, body, out),
         }
+        if COSTLY_CHECKS {
+            self.invariants();
+        }
     }
 
     /// Whether no message waits for a connection.
@@ -160,7 +166,7 @@ impl Links {
     }
 
     fn on_send(&mut self, to: ServerId, body: Bytes, out: &mut Vec<Output>) {
-        assert!(to != self.me, "a server does not connect to itself");
+        invariant!(to != self.me, "EC-5", "a server does not connect to itself");
         if !self.addresses.contains_key(&to) && !self.peers.contains_key(&to) {
             return; // A stranger that has gone: nobody knows where it listens.
         }
@@ -222,7 +228,7 @@ impl Links {
         let Some(peer) = self.owners.get(&link).and_then(|sid| self.peers.get_mut(sid)) else {
             return; // Given up while it came to be.
         };
-        assert!(peer.dial == Some(link), "EC-1: {link} is connected twice");
+        invariant!(peer.dial == Some(link), "EC-1", "{link} is connected twice");
         peer.dial = None;
         if self.owners[&link] > self.me {
             self.owners.remove(&link);
@@ -273,6 +279,30 @@ impl Links {
         if idle && !self.addresses.contains_key(&sid) {
             self.peers.remove(&sid);
         }
+    }
+}
+
+impl Links {
+    /// What must hold between two steps.
+    fn invariants(&self) {
+        let mut known = 0;
+        for (sid, peer) in &self.peers {
+            let Peer { link, dial, waiting, .. } = peer;
+            for link in link.iter().chain(dial) {
+                known += 1;
+                let owner = self.owners.get(link);
+                invariant!(owner == Some(sid), "EC-4", "{link} of {sid} belongs to {owner:?}");
+            }
+            invariant!(link.is_none() || link != dial, "EC-1", "{link:?} of {sid} is dialled too");
+            let waits = waiting.is_some() && link.is_some();
+            invariant!(!waits, "EC-2", "a message for {sid} waits, but {link:?} is there");
+            let ours = link.is_none_or(|link| link.0.is_multiple_of(2) == (*sid < self.me));
+            invariant!(*sid != self.me && ours, "EC-5", "{} has {link:?} with {sid}", self.me);
+            let remembered = link.is_some() || dial.is_some() || self.addresses.contains_key(sid);
+            invariant!(remembered, "EC-6", "nothing connects us with the stranger {sid}");
+        }
+        let owners = &self.owners;
+        invariant!(owners.len() == known, "EC-4", "{known} links are in use of {owners:?}");
     }
 }
 

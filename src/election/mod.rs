@@ -12,7 +12,8 @@
 //! |-----------|-----------------------------------------------------------------------------|
 //! | packet.rs | notifications and the handshake of an election connection, as bytes         |
 //! | vote.rs   | which of two votes is better, and which two votes say the same              |
-//! | core.rs   | rounds, the tally, when an election is over, what to answer (pure)          |
+//! | core.rs   | rounds, when an election is over, what to answer (pure)                     |
+//! | tally.rs  | which voters stand behind a vote (pure)                                     |
 //! | links.rs  | one connection per pair of servers, the newest message wins (pure)          |
 //!
 //! The winner has only been *named* here. Whether it becomes a leader is decided by Zab: it must
@@ -29,6 +30,7 @@ pub mod core;
 pub mod driver;
 pub mod links;
 pub mod packet;
+mod tally;
 mod trace;
 pub mod vote;
 

@@ -9,6 +9,10 @@
 //! elsewhere with another timeout is held to that one, until the next leader adds it anew.
 //! A closing session stays known until its closeSession is applied, but has no deadline any more.
 //!
+//! - C-5   a touch moves the deadline to the first tick behind the timeout; who is beyond it has expired
+//! - TR-1  a live session stands in the bucket of its deadline and in no other, a closing one in none
+//! - TR-2  no bucket is empty
+//!
 //! Where servers have local sessions, requests come from sessions that no leader tracks. They may
 //! do everything but own ephemerals (`check_global_owner`).
 //!
@@ -21,7 +25,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::base::{Mono, ServerId, SessionId};
+use crate::base::{COSTLY_CHECKS, Mono, ServerId, SessionId, invariant};
 use crate::jute::client::code;
 
 /// The owner of sessions whose clients are connected to the leader itself.
@@ -111,6 +115,7 @@ impl SessionTracker {
         if before != Some(deadline) {
             self.leave_bucket(session, before);
             self.buckets.entry(deadline).or_default().insert(session);
+            self.invariants_of(session, now);
         }
         true
     }
@@ -119,6 +124,7 @@ impl SessionTracker {
     pub fn remove(&mut self, session: SessionId) -> bool {
         let Some(tracked) = self.sessions.remove(&session) else { return false };
         self.leave_bucket(session, tracked.deadline);
+        self.invariants();
         true
     }
 
@@ -128,6 +134,7 @@ impl SessionTracker {
             tracked.closing = true;
             let deadline = tracked.deadline.take();
             self.leave_bucket(session, deadline);
+            self.invariants();
         }
     }
 
@@ -205,6 +212,9 @@ impl SessionTracker {
             tracked.closing = true;
             tracked.deadline = None;
         }
+        if !expired.is_empty() {
+            self.invariants();
+        }
         expired
     }
 
@@ -228,6 +238,41 @@ impl SessionTracker {
         self.buckets.iter().map(|(deadline, sessions)| (deadline.millis(), sessions))
     }
 
+    /// What must hold of a session that was just touched.
+    fn invariants_of(&self, session: SessionId, now: Mono) {
+        let Some(Session { timeout_ms, deadline: Some(deadline), closing: false, .. }) =
+            self.sessions.get(&session)
+        else {
+            return;
+        };
+        let there = self.buckets.get(deadline).is_some_and(|bucket| bucket.contains(&session));
+        invariant!(there, "TR-1", "{session} is not in its bucket, {deadline:?}");
+        let end_ms = now.millis() + u64::try_from(*timeout_ms).unwrap_or(0);
+        let in_time = (end_ms + 1..=end_ms + self.tick_ms).contains(&deadline.millis());
+        invariant!(in_time, "C-5", "{session} may live until {end_ms} ms, not {deadline:?}");
+    }
+
+    /// What must hold between two calls.
+    fn invariants(&self) {
+        if !COSTLY_CHECKS {
+            return;
+        }
+        let mut waiting = 0;
+        for (session, tracked) in &self.sessions {
+            let Session { closing, deadline, .. } = tracked;
+            invariant!(*closing == deadline.is_none(), "TR-1", "{session}: {tracked:?}");
+            let Some(deadline) = deadline else { continue };
+            waiting += 1;
+            let bucket = self.buckets.get(deadline);
+            let there = bucket.is_some_and(|bucket| bucket.contains(session));
+            invariant!(there, "TR-1", "{session} is not in its bucket, {deadline:?}");
+        }
+        let empty = self.buckets.iter().find(|(_, bucket)| bucket.is_empty());
+        invariant!(empty.is_none(), "TR-2", "nobody is in the bucket {empty:?}");
+        let held: usize = self.buckets.values().map(BTreeSet::len).sum();
+        invariant!(held == waiting, "TR-1", "{waiting} sessions have {held} places");
+    }
+
     fn leave_bucket(&mut self, session: SessionId, deadline: Option<Mono>) {
         let Some(deadline) = deadline else { return };
         if let Some(bucket) = self.buckets.get_mut(&deadline) {
@@ -242,6 +287,7 @@ impl SessionTracker {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::invariant::testing::each_fires;
 
     const A: SessionId = SessionId(1);
     const B: SessionId = SessionId(2);
@@ -351,5 +397,43 @@ mod tests {
         assert_eq!(leader.check_owner(local_at(2), 8), Err(SessionError::Moved));
         leader.set_closing(local_at(2));
         assert_eq!(leader.check_owner(local_at(2), 9), Err(SessionError::Expired));
+    }
+    const C: SessionId = SessionId(3);
+
+    /// A lives until 6000 ms, C until 10,000; B is closing.
+    fn three_sessions() -> SessionTracker {
+        let mut tracker = tracker();
+        for (session, timeout_ms) in [(A, 4000), (B, 4000), (C, 8000)] {
+            tracker.add(session, timeout_ms, at(1));
+        }
+        tracker.set_closing(B);
+        tracker
+    }
+
+    #[test]
+    fn each_invariant_fires() {
+        fn bucket(tracker: &mut SessionTracker, deadline_ms: u64) -> &mut BTreeSet<SessionId> {
+            tracker.buckets.entry(at(deadline_ms)).or_default()
+        }
+        fn session(tracker: &mut SessionTracker, session: SessionId) -> &mut Session {
+            tracker.sessions.get_mut(&session).expect("it is tracked")
+        }
+        each_fires(
+            include_str!("tracker.rs"),
+            |tracker: &SessionTracker| {
+                tracker.invariants_of(A, at(1));
+                tracker.invariants();
+            },
+            &[
+                ("TR-1", three_sessions, |t| _ = t.buckets.remove(&at(6000))),
+                ("TR-1", three_sessions, |t| session(t, C).closing = true),
+                ("TR-1", three_sessions, |t| session(t, C).deadline = Some(at(8000))),
+                ("TR-1", three_sessions, |t| _ = bucket(t, 6000).insert(B)),
+                ("TR-1", three_sessions, |t| _ = bucket(t, 8000).insert(A)),
+                ("TR-2", three_sessions, |t| bucket(t, 4000).clear()),
+                ("C-5", three_sessions, |t| session(t, A).timeout_ms = 1000),
+                ("C-5", three_sessions, |t| session(t, A).timeout_ms = 6000),
+            ],
+        );
     }
 }

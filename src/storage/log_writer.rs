@@ -9,6 +9,9 @@
 //! whose records would carry valid checksums.
 //!
 //! - ST-1 at most one write is not yet synced: `append` returns after the sync.
+//! - ST-3 the guard names the log that is written, and claims no more of it than is durable.
+//! - ST-4 records end where the zeros begin, or before: no hole lies between two records.
+//! - S-14 transactions rise.
 //! - S-18 a batch is acked after the sync, and the first of a file after its name is durable too.
 //! - A start, a `Load`, a `Roll` and a `Truncate` all lead to a new file: no handle or position
 //!   outlives a change of the file (ZOOKEEPER-1489).
@@ -22,7 +25,7 @@ use super::error::{StorageError, While};
 use super::guard::{DurableBound, Guard, write_guard};
 use super::layout::Layout;
 use super::log_format::{RECORD_OVERHEAD_BYTES, encode_log_header, encode_record};
-use crate::base::Zxid;
+use crate::base::{Zxid, invariant};
 use crate::jute::txn::Proposal;
 use crate::runtime::{File, Lane, OpenMode};
 
@@ -68,19 +71,17 @@ impl<L: Lane> LogWriter<L> {
     pub(super) async fn append(&mut self, batch: &[Rc<Proposal>]) -> Result<(), StorageError> {
         let Some(first) = batch.first() else { return Ok(()) };
         for proposal in batch {
-            assert!(
-                proposal.zxid() > self.last,
-                "S-14: {} is to be logged behind {}",
-                proposal.zxid(),
-                self.last
-            );
-            self.last = proposal.zxid();
+            let (last, zxid) = (self.last, proposal.zxid());
+            invariant!(zxid > last, "S-14", "{zxid} is to be logged behind {last}");
+            self.last = zxid;
         }
         let records = encode_batch(batch);
         match &mut self.open {
-            Some(log) => flush_log(log, records, self.pre_alloc_bytes).await,
-            None => self.open_log(first.zxid(), records).await,
+            Some(log) => flush_log(log, records, self.pre_alloc_bytes).await?,
+            None => self.open_log(first.zxid(), records).await?,
         }
+        self.invariants();
+        Ok(())
     }
 
     /// Starts a new file with its first records.
@@ -107,7 +108,11 @@ impl<L: Lane> LogWriter<L> {
             Some(bound) if bound.log == log.first => log.end - bound.offset,
             _ => log.end,
         };
-        if behind >= GUARD_EVERY_BYTES { self.raise_guard().await } else { Ok(()) }
+        if behind >= GUARD_EVERY_BYTES {
+            self.raise_guard().await?;
+        }
+        self.invariants();
+        Ok(())
     }
 
     /// The next append starts a new file. A clean point: the guard covers the whole log.
@@ -137,6 +142,16 @@ impl<L: Lane> LogWriter<L> {
             write_guard(&self.lane, &self.layout, &self.guard).await?;
         }
         Ok(())
+    }
+
+    /// What must hold between two calls, as long as none has failed.
+    fn invariants(&self) {
+        let Some(OpenLog { first, end, zeroed_to, .. }) = &self.open else { return };
+        invariant!(*first <= self.last, "S-14", "the log of {first} ends with {}", self.last);
+        invariant!(end <= zeroed_to, "ST-4", "records end at {end}, zeros at {zeroed_to}");
+        let bound = &self.guard.bound;
+        let claimed = bound.is_some_and(|bound| bound.log == *first && bound.offset <= *end);
+        invariant!(claimed, "ST-3", "the log of {first} ends at {end}, the guard says {bound:?}");
     }
 
     /// After a truncation: the log ends with `last`.
@@ -175,4 +190,46 @@ async fn flush_log<F: File>(
     log.file.sync().await.when("syncing", &log.path)?;
     log.end = end;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::invariant::testing::{each_fires, fires};
+    use crate::storage::fake::{FakeLane, run};
+    use crate::storage::storage_test::{disk_with, options, txn};
+
+    type Writer = LogWriter<FakeLane>;
+
+    /// 5 and 6 are in an open log.
+    fn writer() -> Writer {
+        let layout = Layout::new(&options());
+        let lane = disk_with(&[0]).lane();
+        let mut writer = LogWriter::new(lane, layout, 8192, Guard::default(), Zxid(4));
+        run(writer.append(&[txn(5), txn(6)])).expect("the disk is good");
+        writer
+    }
+
+    fn open(writer: &mut Writer) -> &mut OpenLog<<FakeLane as Lane>::File> {
+        writer.open.as_mut().expect("it was appended to")
+    }
+
+    #[test]
+    fn each_invariant_fires() {
+        each_fires(
+            include_str!("log_writer.rs"),
+            Writer::invariants,
+            &[
+                ("S-14", writer, |writer| writer.last = Zxid(4)),
+                ("ST-4", writer, |writer| open(writer).zeroed_to = 16),
+                ("ST-3", writer, |writer| writer.guard.bound = None),
+                ("ST-3", writer, |writer| open(writer).first = Zxid(1)),
+                ("ST-3", writer, |writer| {
+                    let offset = open(writer).end + 1;
+                    writer.guard.bound = Some(DurableBound { log: Zxid(5), offset });
+                }),
+            ],
+        );
+        fires("S-14", || run(writer().append(&[txn(6)])));
+    }
 }

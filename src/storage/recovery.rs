@@ -422,8 +422,7 @@ impl<L: Lane> Replay<'_, L> {
         if found <= previous {
             return Err(StorageError::NotRising { file, offset, previous, found });
         }
-        let next_epoch = found.epoch() > previous.epoch() && found.counter() == 1;
-        if found != previous.next() && !next_epoch {
+        if !previous.is_followed_by(found) {
             return Err(StorageError::Gap { file, offset, previous, found });
         }
         self.last = found;
