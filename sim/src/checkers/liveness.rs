@@ -5,10 +5,10 @@
 //! - L-2  every server that is up is led by it and serves, one such span later; except a server
 //!   whose acceptedEpoch is beyond the leader's
 //! - L-3  a new client's write completes, every request is answered, and no client waits in vain
-//!   for a server that serves (asked by the lab, which has the clients)
+//!   for a server that serves (asked by `run`, which has the clients)
 //! - L-4  then all logs end alike and all trees hold the same
 //!
-//! The lab asks again and again after the last fault, and gives up at the deadline.
+//! `run` asks again and again after the last fault, and gives up at the deadline.
 
 use std::time::Duration;
 

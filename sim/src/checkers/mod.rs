@@ -8,9 +8,10 @@
 //! followers are not the only servers that must agree.
 //!
 //! Not here: what clients see (`workload::contract`: C-1 to C-10), and liveness deadlines, which
-//! need a clock that goes on when nothing happens (`liveness.rs`, asked by the lab).
+//! need a clock that goes on when nothing happens (`liveness.rs`, asked by `run`).
 
 mod agreement;
+mod checker;
 mod commit_consistency;
 mod committed_durability;
 mod contiguity;
@@ -46,70 +47,17 @@ mod vote_order;
 mod voters_only;
 mod winner_dominance;
 
+pub use checker::{Checker, Findings, Violation};
 pub use ghost::{Event, Fact, Ghost, Rebuilt};
 pub use leader_deeds::LeaderDeeds;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-use quorate::base::{Note, ServerId, Stamp, Zxid};
+use quorate::base::{Note, ServerId, Zxid};
 
 use crate::scenario::Ensemble;
-
-/// A property that does not hold.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Violation {
-    pub id: String,
-    pub words: String,
-    pub at: Stamp,
-    pub servers: Vec<ServerId>,
-}
-
-impl fmt::Display for Violation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} (at {}", self.id, self.words, self.at)?;
-        for (n, server) in self.servers.iter().enumerate() {
-            write!(f, "{}{server}", if n == 0 { ", server " } else { " and " })?;
-        }
-        f.write_str(")")
-    }
-}
-
-/// Where checkers put what they find.
-#[derive(Debug, Default)]
-pub struct Findings {
-    found: Vec<Violation>,
-}
-
-/// Violations kept of one run; the first ones tell the story.
-const FINDINGS_MAX: usize = 50;
-
-impl Findings {
-    pub fn add(&mut self, id: &str, fact: &Fact, others: &[ServerId], words: String) {
-        let mut servers = vec![fact.server];
-        servers.extend(others.iter().filter(|other| **other != fact.server));
-        self.push(Violation { id: id.to_owned(), words, at: fact.at, servers });
-    }
-
-    pub fn push(&mut self, violation: Violation) {
-        if self.found.len() < FINDINGS_MAX {
-            self.found.push(violation);
-        }
-    }
-}
-
-/// One property.
-pub trait Checker {
-    /// The ghost state does not yet know the fact.
-    fn before(&mut self, ghost: &Ghost, fact: &Fact, out: &mut Findings) {
-        let _ = (ghost, fact, out);
-    }
-
-    /// The ghost state knows the fact.
-    fn after(&mut self, ghost: &Ghost, fact: &Fact, out: &mut Findings) {
-        let _ = (ghost, fact, out);
-    }
-}
+use checker::note;
 
 /// All of them, on one ghost state.
 pub struct Checkers {
@@ -183,14 +131,6 @@ impl Checkers {
     }
 
     pub fn violations(&self) -> &[Violation] {
-        &self.findings.found
-    }
-}
-
-/// The note of a fact, if it is one.
-fn note(fact: &Fact) -> Option<&Note> {
-    match &fact.event {
-        Event::Note(note) => Some(note),
-        _ => None,
+        self.findings.found()
     }
 }

@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use clap::Args;
 
-use super::{cores, load};
+use super::common::{cores, load};
 
 #[derive(Debug, Args)]
 pub(super) struct BenchArgs {

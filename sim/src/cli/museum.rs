@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::many::parse_limit;
-use super::recordings::wrong;
+use super::common::{cores, load, parse_limit, parse_time, wrong};
 use crate::museum::plain::{self, PlainHunt, Row, planned};
 use crate::museum::{Piece, choose, pieces, table, tour};
 
@@ -32,7 +31,7 @@ pub(super) struct MuseumArgs {
     #[arg(long, requires = "plain")]
     shrink: bool,
     /// How long the shrinking of one failure may take.
-    #[arg(long, requires = "shrink", default_value = "2m", value_parser = super::parse_time)]
+    #[arg(long, requires = "shrink", default_value = "2m", value_parser = parse_time)]
     time: Duration,
     /// Runs at a time; as many as there are cores if not given.
     #[arg(long, requires = "plain")]
@@ -56,7 +55,7 @@ pub(super) fn museum_command(args: &MuseumArgs) -> ExitCode {
 }
 
 fn plain_command(args: &MuseumArgs, pieces: &[Piece], seeds: u64) -> Result<ExitCode, ExitCode> {
-    let file = planned(&super::load(&args.file)?).map_err(wrong)?;
+    let file = planned(&load(&args.file)?).map_err(wrong)?;
     let program = std::env::current_exe().map_err(wrong)?;
     let scratch = std::env::temp_dir().join(format!("quorate-museum-{}", std::process::id()));
     let dir = args.out.as_deref().unwrap_or(&scratch);
@@ -68,7 +67,7 @@ fn plain_command(args: &MuseumArgs, pieces: &[Piece], seeds: u64) -> Result<Exit
         program,
         file,
         seeds,
-        jobs: args.jobs.unwrap_or_else(super::cores),
+        jobs: args.jobs.unwrap_or_else(cores),
         run_limit: args.run_limit,
         shrink: args.shrink.then_some(args.time),
         shows,

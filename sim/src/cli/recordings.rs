@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::common::{cores, parse_time, wrong};
 use super::panics;
 use crate::export::{export, is_name};
 use crate::recording::{Build, Recording, Target};
@@ -30,7 +31,7 @@ pub(super) struct ShrinkArgs {
     #[arg(long, value_name = "S.toml")]
     out: Option<PathBuf>,
     /// Take the best so far after this long.
-    #[arg(long, default_value = "2m", value_parser = super::parse_time)]
+    #[arg(long, default_value = "2m", value_parser = parse_time)]
     time: Duration,
     /// Runs at a time; as many as there are cores if not given.
     #[arg(long)]
@@ -46,12 +47,6 @@ pub(super) struct ExportArgs {
     /// Where the areas are; the file goes into `museum` where exhibits are on, else into `found`.
     #[arg(long, default_value = "scenarios")]
     dir: PathBuf,
-}
-
-/// Says in one sentence what is wrong, for exit code 2.
-pub(super) fn wrong(what: impl std::fmt::Display) -> ExitCode {
-    eprintln!("{what}");
-    ExitCode::from(2)
 }
 
 /// Runs and records. The verdict comes with the exit code that the recording asks for, if it could
@@ -123,7 +118,7 @@ pub(super) fn shrink_command(args: &ShrinkArgs) -> ExitCode {
         Err(code) => return code,
     };
     let out = args.out.clone().unwrap_or_else(|| args.recording.with_extension("small.toml"));
-    let jobs = args.jobs.unwrap_or_else(super::cores);
+    let jobs = args.jobs.unwrap_or_else(cores);
     let options = ShrinkOptions { time: args.time, jobs, shows: true };
     let shrunk = match shrink(&recording, &scenario, &options) {
         Ok(shrunk) => shrunk,

@@ -124,7 +124,10 @@ pub fn shrink(
     // However little time there is, whether it fails at all has to be known.
     let hit = trials.run(&story).filter(|hit| is_recorded(recording, hit));
     let Some(hit) = hit else {
-        return Err(trials.unwritten().unwrap_or_else(|| does_not_repeat(recording)));
+        return Err(match trials.unwritten() {
+            Some(error) => ShrinkError::NoDirectory(error),
+            None => does_not_repeat(recording),
+        });
     };
     trials.end_at(begun + options.time);
     let want = hit.print.clone();

@@ -13,7 +13,6 @@ use std::time::{Duration, Instant};
 
 use indicatif::ProgressBar;
 
-use super::ShrinkError;
 use crate::child::{self, Limit, RUN_LIMIT};
 use crate::recording::Recording;
 use crate::run::fingerprint::{Fingerprint, read_brief};
@@ -59,8 +58,8 @@ impl Trials {
     }
 
     /// Whether what could not be written is why nothing failed.
-    pub(super) fn unwritten(&mut self) -> Option<ShrinkError> {
-        self.unwritten.take().map(ShrinkError::NoDirectory)
+    pub(super) fn unwritten(&mut self) -> Option<io::Error> {
+        self.unwritten.take()
     }
 
     /// Trials that still run then are ended, and tell nothing.

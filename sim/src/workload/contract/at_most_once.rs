@@ -8,7 +8,7 @@ use quorate::base::SessionId;
 use quorate::jute::client::code;
 use quorate::jute::txn::{Proposal, Txn};
 
-use super::{Evidence, Judgement, has_failed, reply, session_view};
+use super::{Evidence, Judgement, about_nobody, has_failed, reply};
 use crate::workload::op::{Answer, Op};
 
 pub(super) fn check(evidence: &Evidence<'_>, out: &mut Judgement) {
@@ -22,7 +22,7 @@ pub(super) fn check(evidence: &Evidence<'_>, out: &mut Judgement) {
         if let Some(before) = happened.insert(request, proposal) {
             // Transactions that a scenario puts on the disks have no client.
             if evidence.history.sessions.contains_key(&request.0) {
-                let (at, server) = session_view::about_nobody(evidence);
+                let (at, server) = about_nobody(evidence);
                 let words = format!(
                     "request {} of session {} happened twice: {before} and {proposal}",
                     request.1, request.0

@@ -8,6 +8,7 @@ use quorate::base::{Stamp, Zxid};
 use quorate::jute::client::code;
 use quorate::jute::txn::{Proposal, Txn};
 
+use super::answer::wrong_answer;
 use super::{Evidence, Judgement, Reply, has_failed, multi_atomic, reply};
 use crate::workload::history::Record;
 use crate::workload::model::{Effects, Model};
@@ -118,30 +119,6 @@ fn wrong_success(op: &Op, txn: &Txn, answer: Option<&Answer>, after: &Model) -> 
         _ => return Some(format!("succeeded, but {txn:?} was committed")),
     };
     wrong_answer(op, path, answer, after.stat(path))
-}
-
-/// What is wrong with an answer about this node, given the stat the write left.
-pub(super) fn wrong_answer(
-    op: &Op,
-    path: &str,
-    answer: Option<&Answer>,
-    stat: Option<quorate::jute::data::Stat>,
-) -> Option<String> {
-    let fits = match (op, answer) {
-        (Op::Create(create), Some(Answer::Created(created, shown))) => {
-            let named = match create.sequential {
-                true => path.starts_with(&create.path) && path.len() > create.path.len(),
-                false => *path == *create.path,
-            };
-            named && created == path && *shown == stat.clone().filter(|_| create.with_stat)
-        }
-        (Op::Set { .. } | Op::SetAcl { .. }, Some(Answer::Stat(shown))) => {
-            stat.as_ref() == Some(shown)
-        }
-        (Op::Delete { .. } | Op::Check { .. }, Some(Answer::Nothing)) => true,
-        _ => false,
-    };
-    (!fits).then(|| format!("answered {answer:?}; it is about {path}, and left {stat:?}"))
 }
 
 #[cfg(test)]

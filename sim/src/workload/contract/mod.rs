@@ -20,7 +20,9 @@
 //!
 //! Not here: expiry itself, which the leader's clock decides (`checkers/session_expiry.rs`).
 
+mod answer;
 mod at_most_once;
+mod evidence;
 mod linear_writes;
 mod multi_atomic;
 mod node_state;
@@ -36,36 +38,9 @@ mod watch_events;
 mod watch_losses;
 mod watch_tables;
 
-use std::collections::{BTreeMap, BTreeSet};
+pub use evidence::{Evidence, Judgement};
 
-use quorate::base::{ServerId, Stamp, Zxid};
-use quorate::jute::txn::{Proposal, Txn, kind};
-
-use super::history::{History, Outcome, Record};
-use super::op::Answer;
-use crate::checkers::{LeaderDeeds, Violation};
-
-/// All there is to judge by.
-#[derive(Clone, Copy, Debug)]
-pub struct Evidence<'a> {
-    pub history: &'a History,
-    /// The committed transactions, oldest first.
-    pub sequence: &'a [Proposal],
-    /// Whether the sequence is known to its end.
-    pub complete: bool,
-    pub observers: &'a BTreeSet<ServerId>,
-    pub deeds: &'a LeaderDeeds,
-    /// A sync must find everything that was done when it was asked for, whoever leads.
-    pub strict_sync: bool,
-}
-
-/// What came of it.
-#[derive(Clone, Debug, Default)]
-pub struct Judgement {
-    pub found: Vec<Violation>,
-    /// By id: how many things were compared.
-    pub compared: BTreeMap<&'static str, u64>,
-}
+use evidence::{Reply, about_nobody, has_failed, reply};
 
 /// Judges a whole history.
 pub fn judge(evidence: &Evidence<'_>) -> Judgement {
@@ -85,61 +60,6 @@ pub fn judge(evidence: &Evidence<'_>) -> Judgement {
         watch_losses::check(evidence, &replayed, &mut out);
     }
     out
-}
-
-const FOUND_MAX: usize = 20;
-
-impl Judgement {
-    fn add(&mut self, id: &str, at: Stamp, server: ServerId, words: String) {
-        if self.found.len() < FOUND_MAX {
-            self.found.push(Violation { id: id.into(), words, at, servers: vec![server] });
-        }
-    }
-
-    /// About one operation.
-    fn add_about(&mut self, id: &str, record: &Record, words: &str) {
-        let (at, zxid) = reply(record).map_or((record.invoked, Zxid::ZERO), |r| (r.at, r.zxid));
-        let what = format!("{:?} of client {} at {zxid}: {words}", record.op, record.client);
-        self.add(id, at, record.server, what);
-    }
-
-    fn count(&mut self, id: &'static str) {
-        *self.compared.entry(id).or_default() += 1;
-    }
-}
-
-/// The answer to an operation.
-#[derive(Clone, Copy, Debug)]
-struct Reply<'a> {
-    at: Stamp,
-    zxid: Zxid,
-    err: i32,
-    answer: Option<&'a Answer>,
-}
-
-fn reply(record: &Record) -> Option<Reply<'_>> {
-    match &record.outcome {
-        Some(Outcome::Reply { at, zxid, err, answer }) => {
-            Some(Reply { at: *at, zxid: *zxid, err: *err, answer: answer.as_ref() })
-        }
-        _ => None,
-    }
-}
-
-/// Whether a transaction changed nothing because it, or a part of it, failed.
-fn has_failed(txn: &Txn) -> bool {
-    match txn {
-        Txn::Multi(parts) => parts.iter().any(|(kind, _)| *kind == kind::ERROR),
-        txn => txn.is_error(),
-    }
-}
-
-impl Evidence<'_> {
-    /// Whether a server can have stood at this zxid: it is committed, or the beginning of an epoch.
-    fn is_a_state(&self, zxid: Zxid) -> bool {
-        let known = || self.sequence.binary_search_by_key(&zxid, Proposal::zxid).is_ok();
-        !self.complete || zxid <= Zxid::ZERO || zxid.counter() == 0 || known()
-    }
 }
 
 #[cfg(test)]

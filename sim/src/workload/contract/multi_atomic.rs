@@ -9,7 +9,7 @@
 use quorate::jute::client::code;
 use quorate::jute::txn::{Proposal, Txn};
 
-use super::linear_writes::wrong_answer;
+use super::answer::wrong_answer;
 use super::{Judgement, has_failed, reply};
 use crate::workload::history::Record;
 use crate::workload::model::{Effects, Model};

@@ -4,7 +4,7 @@
 
 use quorate::jute::txn::Proposal;
 
-use super::{Evidence, Judgement, session_view};
+use super::{Evidence, Judgement, about_nobody};
 use crate::workload::model::Model;
 use crate::workload::op::Answer;
 
@@ -33,7 +33,7 @@ pub(super) fn digest(
     let Some(digest) = &proposal.digest else { return };
     out.count("C-9");
     if digest.tree_digest as u64 != after.digest() {
-        let (at, server) = session_view::about_nobody(evidence);
+        let (at, server) = about_nobody(evidence);
         let words = format!(
             "{proposal} says the tree's digest is {:x}, that of the reference is {:x}",
             digest.tree_digest,

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use quorate::base::{SessionId, Zxid};
 use quorate::jute::txn::{Proposal, Txn};
 
-use super::{Evidence, Judgement, has_failed, session_view};
+use super::{Evidence, Judgement, about_nobody, has_failed};
 use crate::workload::history::Record;
 use crate::workload::model::{Model, parent_of};
 use crate::workload::op::{Create, Op};
@@ -60,7 +60,7 @@ impl<'a> Names<'a> {
             if create.sequential
                 && let Some(words) = self.wrong_name(create, &t.path, (parent, czxid), count)
             {
-                let (at, server) = session_view::about_nobody(evidence);
+                let (at, server) = about_nobody(evidence);
                 out.add("C-8", at, server, format!("at {}: {words}", proposal.zxid()));
             }
             out.compared

@@ -10,7 +10,7 @@
 use quorate::jute::client::code;
 use quorate::jute::txn::{Proposal, Txn};
 
-use super::{Evidence, Judgement, has_failed, reply, session_view};
+use super::{Evidence, Judgement, about_nobody, has_failed, reply};
 use crate::workload::history::{History, Record};
 use crate::workload::model::{Effects, Model};
 use crate::workload::op::Op;
@@ -33,7 +33,7 @@ pub(super) fn transaction(
         acts.then(|| format!("session {session} was closed, and goes on: {proposal}"))
     });
     if let Some(words) = words {
-        let (at, server) = session_view::about_nobody(evidence);
+        let (at, server) = about_nobody(evidence);
         out.add("C-5", at, server, format!("at {}: {words}", proposal.zxid()));
     }
 }

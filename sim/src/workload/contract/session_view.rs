@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use quorate::base::{ServerId, SessionId, Stamp, Zxid};
+use quorate::base::{SessionId, Stamp, Zxid};
 use quorate::jute::client::code;
 use quorate::jute::data::perms;
 
@@ -103,12 +103,6 @@ pub(super) fn wrong_read(
         return Some(("C-2", words));
     }
     node_state::wrong_stat(path, reply.answer, tree).map(|words| ("C-9", words))
-}
-
-/// The server of a record, for findings that have nothing better.
-pub(super) fn about_nobody(evidence: &Evidence<'_>) -> (Stamp, ServerId) {
-    let last = evidence.history.records.iter().map(|record| record.invoked).max();
-    (last.unwrap_or(Stamp(0)), ServerId(0))
 }
 
 #[cfg(test)]

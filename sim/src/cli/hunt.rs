@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use super::recordings::wrong;
-use super::{RunArgs, cores, load_with};
+use super::common::{cores, load_with, parse_limit, parse_time, wrong};
 use crate::child::RUN_LIMIT;
 use crate::hunt::merge::merge;
 use crate::hunt::plan::{Part, Plan, Planned};
@@ -29,7 +28,7 @@ pub(super) struct HuntArgs {
     #[arg(long)]
     jobs: Option<usize>,
     /// Stop after this long: 10m
-    #[arg(long, value_parser = super::parse_time)]
+    #[arg(long, value_parser = parse_time)]
     time: Option<Duration>,
     /// Processor time of one run: one that takes more is ended, and the simulator's failure.
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = parse_limit)]
@@ -88,11 +87,6 @@ fn parse_seeds(text: &str) -> Result<(u64, u64), String> {
     }
 }
 
-pub(super) fn parse_limit(text: &str) -> Result<Duration, String> {
-    let time = super::parse_time(text)?;
-    if time.is_zero() { Err("a run takes longer than no time".into()) } else { Ok(time) }
-}
-
 fn parse_shard(text: &str) -> Result<Part, String> {
     match text.parse() {
         Ok(Part { n: 0, .. }) => Err(format!("shards are counted from 1, found {text}")),
@@ -101,13 +95,17 @@ fn parse_shard(text: &str) -> Result<Part, String> {
 }
 
 /// All cases of one file under one seed.
-pub(super) fn run_cases(args: &RunArgs, scenario: &Scenario) -> ExitCode {
-    let seed = args.seed(scenario);
+pub(super) fn run_cases(
+    scenario: &Scenario,
+    seed: u64,
+    museum: &[String],
+    quiet: bool,
+) -> ExitCode {
     let planned = Planned { seed: Some(seed), ..Planned::new(scenario) };
     let plan = Plan {
         scenarios: vec![planned],
         seeds: (0, 1),
-        museum: args.museum.clone(),
+        museum: museum.to_vec(),
         twice: Part { n: 0, of: 1 },
         shard: None,
     };
@@ -119,9 +117,9 @@ pub(super) fn run_cases(args: &RunArgs, scenario: &Scenario) -> ExitCode {
         Ok(Ok(report)) => report,
         Ok(Err(error)) | Err(error) => return wrong(error),
     };
-    if !report.failures.is_empty() || !args.quiet {
+    if !report.failures.is_empty() || !quiet {
         let (held, runs) = (report.held, report.runs());
-        println!("{} seed {seed}: {held} of {runs} cases hold", args.scenario.display());
+        println!("{} seed {seed}: {held} of {runs} cases hold", scenario.file.display());
     }
     ExitCode::from(report.exit_code())
 }

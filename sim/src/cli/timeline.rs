@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::recordings::wrong;
+use super::common::wrong;
 use crate::page::page;
 use crate::recording::Recording;
 
