@@ -37,7 +37,7 @@ const NOBODY: &[&str] = &[];
 const STD_EXEMPT: &[&str] = &["src/cli/", "src/admin/", "src/main.rs", "src/config/load.rs"];
 
 fn is_test_file(path: &str) -> bool {
-    path.starts_with("tests/") || path.ends_with("_test.rs") || path.ends_with("_tests.rs")
+    path.starts_with("tests/") || path.ends_with("_test.rs") || path.ends_with("/tests.rs")
 }
 
 /// The numbered lines of a file in front of its tests.
