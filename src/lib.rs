@@ -11,13 +11,13 @@
 //! | `config`   | zoo.cfg and myid                                                      |
 //! | `quorum`   | membership, verifiers, `AckSet`                                       |
 //! | `storage`  | txn log, snapshots, epoch files, guard file, purge                    |
-//! | `tree`     | znodes, ACLs, watches, apply(txn)                                     |
+//! | `tree`     | znodes, ACLs, quotas, apply(txn)                                      |
 //! | `session`  | expiry buckets, ids, passwords, touches                               |
 //! | `database` | tree + sessions + committed log: what a server knows                  |
 //! | `election` | fast leader election                                                  |
 //! | `zab`      | leader and learner: discovery, synchronisation, broadcast             |
 //! | `prepare`  | the leader checks a request and makes the transaction                |
-//! | `server`   | client connections                                                    |
+//! | `server`   | client connections, and what they watch                               |
 //! | `admin`    | four-letter words                                                     |
 //! | `peer`     | LOOKING / FOLLOWING / LEADING / OBSERVING, standalone; the pump       |
 //! | `cli`      | the `quorate` command                                                 |

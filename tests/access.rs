@@ -79,7 +79,7 @@ impl Server {
 
     fn step(&mut self, input: Input) -> Said {
         let mut out = Vec::new();
-        self.service.step(NOW, input, &mut self.db, &mut out);
+        self.service.step(NOW, input, &self.db, &mut out);
         said(out)
     }
 

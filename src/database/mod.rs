@@ -264,7 +264,7 @@ impl Database {
             self.tree.ephemeral_owners().filter(|s| !self.sessions.contains(*s)).collect();
         for session in orphaned {
             let zxid = self.tree.last_processed();
-            drop(self.tree.kill_session(session, zxid));
+            self.tree.kill_session(session, zxid);
         }
     }
 

@@ -36,7 +36,7 @@ impl Peer {
 
     pub(super) fn step_service(&mut self, now: Now, input: server::Input) {
         let mut outputs = Vec::new();
-        self.service.step(now, input, &mut self.db, &mut outputs);
+        self.service.step(now, input, &self.db, &mut outputs);
         self.route_service(now, outputs);
     }
 

@@ -43,7 +43,7 @@ impl Peer {
             outstanding: self.service.outstanding_count() as u64,
             zxid: self.shown_zxid(),
             node_count: tree.node_count() as u64,
-            watch_count: tree.watch_count() as u64,
+            watch_count: self.service.watch_count() as u64,
             ephemerals_count: tree.ephemerals_count() as u64,
             approximate_data_size: tree.approximate_data_size().max(0) as u64,
             global_sessions: self.db.sessions().len() as u64,

@@ -75,7 +75,7 @@ impl Bench {
 
     pub(super) fn step(&mut self, input: Input) -> Vec<Output> {
         let mut out = Vec::new();
-        self.service.step(self.now, input, &mut self.db, &mut out);
+        self.service.step(self.now, input, &self.db, &mut out);
         out
     }
 

@@ -18,20 +18,20 @@ impl Service {
         now: Now,
         conn: ConnId,
         body: Bytes,
-        db: &mut Database,
+        db: &Database,
         out: &mut Vec<Output>,
     ) {
         let Ok(request) = ConnectRequest::decode(&mut Reader::new(body)) else {
-            return self.drop_connection(conn, db, out);
+            return self.drop_connection(conn, out);
         };
         let welcome = self.is_serving() || (self.is_read_only() && request.read_only == Some(true));
         if self.is_serving() && !self.takes_session(now, request.session == SessionId(0)) {
             tracing::warn!(%conn, "turning a client away: too many sessions begin at once");
-            return self.drop_connection(conn, db, out);
+            return self.drop_connection(conn, out);
         }
         // A client that has seen more than we have would go back in time here (C-2).
         if !welcome || request.last_zxid_seen > db.last_applied() {
-            return self.drop_connection(conn, db, out);
+            return self.drop_connection(conn, out);
         }
         let timeout_ms =
             negotiate(request.timeout_ms, self.session_timeout_min_ms, self.session_timeout_max_ms);
@@ -48,7 +48,7 @@ impl Service {
         conn: ConnId,
         timeout_ms: i32,
         read_only: Option<bool>,
-        db: &mut Database,
+        db: &Database,
         out: &mut Vec<Output>,
     ) {
         let session = self.next_session_id(now);
@@ -77,7 +77,7 @@ impl Service {
         conn: ConnId,
         request: &ConnectRequest,
         timeout_ms: i32,
-        db: &mut Database,
+        db: &Database,
         out: &mut Vec<Output>,
     ) {
         let session = request.session;
@@ -85,15 +85,15 @@ impl Service {
         // one that is unknown here may have been opened since the others were heard of last (C-5).
         let is_foreign = db.sessions().contains(session) || !was_opened_by(self.sid, session);
         if self.is_read_only() && is_foreign {
-            return self.drop_connection(conn, db, out);
+            return self.drop_connection(conn, out);
         }
         if let Some(old) = self.by_session.get(&session).copied() {
-            self.drop_connection(old, db, out);
+            self.drop_connection(old, out);
         }
         let read_only = request.read_only;
         let given = request.password.as_deref().unwrap_or_default();
         if given != password(session).as_slice() {
-            return self.refuse(conn, read_only, db, out);
+            return self.refuse(conn, read_only, out);
         }
         let Some(connection) = self.connections.get_mut(&conn) else { return };
         connection.state = State::Revalidating { session, timeout_ms, read_only };
@@ -125,7 +125,7 @@ impl Service {
         now: Now,
         session: SessionId,
         valid: bool,
-        db: &mut Database,
+        db: &Database,
         out: &mut Vec<Output>,
     ) {
         let Some(conn) = self.by_session.get(&session).copied() else { return };
@@ -134,20 +134,14 @@ impl Service {
         if valid {
             self.open(now, conn, session, timeout_ms, read_only, db, out);
         } else {
-            self.refuse(conn, read_only, db, out);
+            self.refuse(conn, read_only, out);
         }
     }
 
-    fn refuse(
-        &mut self,
-        conn: ConnId,
-        read_only: Option<bool>,
-        db: &mut Database,
-        out: &mut Vec<Output>,
-    ) {
+    fn refuse(&mut self, conn: ConnId, read_only: Option<bool>, out: &mut Vec<Output>) {
         let refused = replies::refused(self.read_only_byte(read_only));
         self.write(conn, replies::connected(&refused), out);
-        self.drop_connection(conn, db, out);
+        self.drop_connection(conn, out);
     }
 
     #[allow(clippy::too_many_arguments)] // one call site each; a struct would only rename them
@@ -158,7 +152,7 @@ impl Service {
         session: SessionId,
         timeout_ms: i32,
         read_only: Option<bool>,
-        db: &mut Database,
+        db: &Database,
         out: &mut Vec<Output>,
     ) {
         let Some(connection) = self.connections.get_mut(&conn) else { return };

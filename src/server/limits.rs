@@ -247,15 +247,15 @@ impl Service {
         expiry.min(sessions).min(self.limits.throttle.next_check())
     }
 
-    pub(super) fn on_timer(&mut self, now: Now, db: &mut Database, out: &mut Vec<Output>) {
-        self.expire_local_sessions(now, db, out);
+    pub(super) fn on_timer(&mut self, now: Now, out: &mut Vec<Output>) {
+        self.expire_local_sessions(now, out);
         while let Some((at, conn)) = self.limits.expiry.first().copied() {
             if at > now.mono {
                 break;
             }
             let peer = self.connections.get(&conn).map_or("", |connection| &connection.peer);
             tracing::info!(peer, "closing a client that was not heard: its connection expired");
-            self.drop_connection(conn, db, out);
+            self.drop_connection(conn, out);
         }
     }
 
@@ -265,14 +265,14 @@ impl Service {
         now: Now,
         conn: ConnId,
         body: Bytes,
-        db: &mut Database,
+        db: &Database,
         out: &mut Vec<Output>,
     ) {
         let Some(connection) = self.connections.get_mut(&conn) else { return };
         connection.received += 1;
         self.stats.received += 1;
         if !self.limits.fits(body.len()) {
-            return self.reject_large(conn, db, out);
+            return self.reject_large(conn, out);
         }
         if connection.flow.held.is_empty() && !self.is_blocked(conn) {
             self.take_frame(now, conn, body, db, out);
@@ -284,10 +284,10 @@ impl Service {
         }
     }
 
-    fn reject_large(&mut self, conn: ConnId, db: &mut Database, out: &mut Vec<Output>) {
+    fn reject_large(&mut self, conn: ConnId, out: &mut Vec<Output>) {
         let peer = self.connections.get(&conn).map_or("", |connection| &connection.peer);
         tracing::warn!(peer, "closing a client: too many bytes of large requests are in process");
-        self.drop_connection(conn, db, out);
+        self.drop_connection(conn, out);
     }
 
     /// Counts a request as in process; `None` ends its connection, and did so already.
@@ -296,13 +296,12 @@ impl Service {
         conn: ConnId,
         bytes: usize,
         is_throttled: bool,
-        db: &mut Database,
         out: &mut Vec<Output>,
     ) -> Option<Admission> {
         if self.limits.fits(bytes) {
             return Some(self.limits.admit(conn, bytes, is_throttled));
         }
-        self.reject_large(conn, db, out);
+        self.reject_large(conn, out);
         None
     }
 
@@ -344,12 +343,12 @@ impl Service {
     }
 
     /// Ends a step: carries out what was held and may go on now, and closes who must go.
-    pub(super) fn settle(&mut self, now: Now, db: &mut Database, out: &mut Vec<Output>) {
+    pub(super) fn settle(&mut self, now: Now, db: &Database, out: &mut Vec<Output>) {
         loop {
             for conn in std::mem::take(&mut self.limits.doomed) {
                 if self.connections.contains_key(&conn) {
                     tracing::warn!(%conn, "closing a client that does not read what it is sent");
-                    self.drop_connection(conn, db, out);
+                    self.drop_connection(conn, out);
                 }
             }
             self.drain_throttle(now, db, out);
@@ -374,7 +373,7 @@ impl Service {
         now: Now,
         conn: ConnId,
         its_turn: bool,
-        db: &mut Database,
+        db: &Database,
         out: &mut Vec<Output>,
     ) {
         let Some(connection) = self.connections.get_mut(&conn) else { return };

@@ -91,7 +91,7 @@ impl World {
 
     fn input(&mut self, input: Input) {
         let mut out = Vec::new();
-        self.service.step(self.now, input, &mut self.db, &mut out);
+        self.service.step(self.now, input, &self.db, &mut out);
         self.route(out);
     }
 
@@ -393,11 +393,11 @@ fn a_client_that_lets_events_pile_up_is_closed() {
     for _ in 0..64 {
         world.service.write(A, event.clone().into(), &mut out);
     }
-    world.service.settle(world.now, &mut world.db, &mut out);
+    world.service.settle(world.now, &world.db, &mut out);
     assert!(!out.iter().any(|output| matches!(output, Output::Close(_))));
     world.service.write(A, event.clone().into(), &mut out);
     world.service.write(A, event.into(), &mut out);
-    world.service.settle(world.now, &mut world.db, &mut out);
+    world.service.settle(world.now, &world.db, &mut out);
     assert!(matches!(out.last(), Some(Output::Close(A))));
 }
 

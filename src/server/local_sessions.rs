@@ -78,16 +78,11 @@ impl Service {
         self.local.sessions.next_expiry()
     }
 
-    pub(super) fn expire_local_sessions(
-        &mut self,
-        now: Now,
-        db: &mut Database,
-        out: &mut Vec<Output>,
-    ) {
+    pub(super) fn expire_local_sessions(&mut self, now: Now, out: &mut Vec<Output>) {
         for session in self.local.sessions.expire(now.mono) {
             tracing::info!(%session, "local session expired");
             if let Some(conn) = self.by_session.get(&session).copied() {
-                self.drop_connection(conn, db, out);
+                self.drop_connection(conn, out);
             }
         }
     }
@@ -127,7 +122,7 @@ impl Service {
         &mut self,
         conn: ConnId,
         pending: &Pending,
-        db: &mut Database,
+        db: &Database,
         out: &mut Vec<Output>,
     ) -> bool {
         let zxid = db.last_applied();
@@ -145,7 +140,7 @@ impl Service {
                 if op == op::CLOSE_SESSION && self.local.sessions.contains(session) =>
             {
                 self.write(conn, replies::reply(xid, zxid, Ok(Vec::new())), out);
-                self.drop_connection(conn, db, out);
+                self.drop_connection(conn, out);
             }
             _ if self.is_read_only() && changes_something(op) => {
                 self.write(conn, replies::reply(xid, zxid, Err(code::NOT_READ_ONLY)), out);

@@ -1,7 +1,7 @@
 //! Client connections: handshake, order of replies, reads, watches.   (NIOServerCnxn, FinalRequestProcessor)
 //!
 //! `service.rs` decides, `connection.rs` is one connection's state, `reads.rs` answers from the
-//! tree, `replies.rs` puts frames together; `auth/` knows who a client is; `local_sessions.rs` is
+//! tree, `watches/` is who watches what, `replies.rs` puts frames together; `auth/` knows who a client is; `local_sessions.rs` is
 //! about sessions that this server alone knows, and read-only service; `limits.rs`, `throttle.rs`
 //! and `blue_throttle.rs` bound what clients may take; `driver.rs` moves bytes.
 //!
@@ -24,6 +24,7 @@ mod reads;
 mod replies;
 mod service;
 mod throttle;
+mod watches;
 mod writes;
 
 pub use service::{ConnectionLine, Input, Output, Seeds, Service, ServiceStats};

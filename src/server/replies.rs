@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::watches::Fired;
 use crate::base::Zxid;
 use crate::jute::Jute;
 use crate::jute::client::{
@@ -9,7 +10,7 @@ use crate::jute::client::{
     StatResponse, WatcherEvent, code, event, op, xid,
 };
 use crate::jute::txn::kind;
-use crate::tree::{Fired, Outcome};
+use crate::tree::Outcome;
 
 /// A frame with its length.
 pub(super) fn frame(record: &impl Jute, body: &[u8]) -> Bytes {

@@ -12,6 +12,7 @@ use super::limits::Limits;
 use super::local_sessions::Local;
 use super::reads::{self, Asker};
 use super::replies;
+use super::watches::Watches;
 use crate::base::{ConnId, Mono, Now, ServerId, SessionId, Zxid};
 use crate::config::ServerConfig;
 use crate::database::Database;
@@ -162,6 +163,7 @@ pub struct Service {
     pub(super) session_timeout_max_ms: i32,
     pub(super) per_address: BTreeMap<String, u32>,
     pub(super) limits: Limits,
+    pub(super) watches: Watches,
     pub(super) sid: ServerId,
     ids: Option<IdGenerator>,
     pub(super) authority: Authority,
@@ -180,6 +182,7 @@ impl Service {
             session_timeout_max_ms: millis(config.session_timeout_max),
             per_address: BTreeMap::new(),
             limits: Limits::new(config, seeds.connection_throttle),
+            watches: Watches::default(),
             sid: if config.is_standalone() { ServerId(1) } else { config.my_id },
             ids: None,
             authority: Authority::new(config, seeds.nonces),
@@ -192,24 +195,24 @@ impl Service {
         self.serving
     }
 
-    fn stop(&mut self, db: &mut Database, out: &mut Vec<Output>) {
+    fn stop(&mut self, out: &mut Vec<Output>) {
         self.serving = false;
         self.limits.clear();
         let all: BTreeSet<ConnId> = self.connections.keys().copied().collect();
         for conn in all {
-            self.drop_connection(conn, db, out);
+            self.drop_connection(conn, out);
         }
         self.local.end();
     }
 
-    pub fn step(&mut self, now: Now, input: Input, db: &mut Database, out: &mut Vec<Output>) {
+    pub fn step(&mut self, now: Now, input: Input, db: &Database, out: &mut Vec<Output>) {
         match input {
             Input::Accepted { conn, peer, subject } => {
                 self.on_accepted(now, conn, peer, out);
                 self.identify(conn, subject);
             }
             Input::Frame { conn, body } => self.on_frame(now, conn, body, db, out),
-            Input::Lost { conn } => self.forget(conn, db),
+            Input::Lost { conn } => self.forget(conn),
             Input::Drained { conn } => self.on_drained(conn, out),
             Input::Applied { proposal, applied } => {
                 self.on_applied(now, &proposal, &applied, db, out);
@@ -218,12 +221,12 @@ impl Service {
             Input::Revalidated { session, valid } => {
                 self.on_revalidated(now, session, valid, db, out);
             }
-            Input::Timer => self.on_timer(now, db, out),
+            Input::Timer => self.on_timer(now, out),
             // Nothing that was held becomes free by these.
             Input::Word { conn } => return self.count_word(conn),
             Input::Serve => return self.serving = true,
             Input::ServeReadOnly => return self.local.read_only = true,
-            Input::Stop => return self.stop(db, out),
+            Input::Stop => return self.stop(out),
             Input::SessionMoved { session } => return self.on_session_moved(session),
         }
         self.settle(now, db, out);
@@ -235,7 +238,7 @@ impl Service {
         now: Now,
         conn: ConnId,
         body: Bytes,
-        db: &mut Database,
+        db: &Database,
         out: &mut Vec<Output>,
     ) {
         let Some(connection) = self.connections.get(&conn) else { return };
@@ -256,12 +259,12 @@ impl Service {
         conn: ConnId,
         session: (SessionId, i32),
         body: Bytes,
-        db: &mut Database,
+        db: &Database,
         out: &mut Vec<Output>,
     ) {
         let mut from = Reader::new(body);
         let Ok(header) = RequestHeader::decode(&mut from) else {
-            return self.drop_connection(conn, db, out);
+            return self.drop_connection(conn, out);
         };
         let (received, is_throttled) = (now.mono, false);
         let asked = Asked { session, header, body: from.rest(), received, is_throttled };
@@ -277,14 +280,14 @@ impl Service {
         now: Now,
         conn: ConnId,
         asked: Asked,
-        db: &mut Database,
+        db: &Database,
         out: &mut Vec<Output>,
     ) {
         let Asked { session: (session, _), header, body, received, is_throttled } = asked;
         if !is_throttled && self.screen(now, conn, &header, &body, db, out) {
             return;
         }
-        let Some(admission) = self.admit(conn, body.len(), is_throttled, db, out) else { return };
+        let Some(admission) = self.admit(conn, body.len(), is_throttled, out) else { return };
         let wait = match header.op {
             _ if is_throttled => Wait::Turn,
             op if self.has_moved(conn, op) => Wait::Moved,
@@ -329,7 +332,7 @@ impl Service {
         &mut self,
         now: Now,
         conn: ConnId,
-        db: &mut Database,
+        db: &Database,
         out: &mut Vec<Output>,
     ) {
         loop {
@@ -337,7 +340,7 @@ impl Service {
             let reached = db.last_applied();
             match connection.pending.front().map(|p| p.wait) {
                 Some(Wait::Turn | Wait::Refused(_)) => {}
-                Some(Wait::Moved) => return self.drop_connection(conn, db, out),
+                Some(Wait::Moved) => return self.drop_connection(conn, out),
                 Some(Wait::Reach(zxid)) if zxid <= reached => {}
                 _ => return,
             }
@@ -349,13 +352,7 @@ impl Service {
 
     /// Everything but writes. The number of an operation Apache does not know ends the
     /// connection; one we do not have yet is Unimplemented and keeps it.
-    fn answer(
-        &mut self,
-        conn: ConnId,
-        pending: &Pending,
-        db: &mut Database,
-        out: &mut Vec<Output>,
-    ) {
+    fn answer(&mut self, conn: ConnId, pending: &Pending, db: &Database, out: &mut Vec<Output>) {
         let RequestHeader { xid, op } = pending.header;
         if let Wait::Refused(err) = pending.wait {
             return self.write(conn, replies::reply(xid, Zxid::ZERO, Err(err)), out);
@@ -370,25 +367,19 @@ impl Service {
         if !reads::is_known(op) {
             let unknown = replies::reply(xid, Zxid(-1), Err(code::UNIMPLEMENTED));
             self.write(conn, unknown, out);
-            return self.drop_connection(conn, db, out);
+            return self.drop_connection(conn, out);
         }
         if self.answer_here(conn, pending, db, out) {
             return;
         }
-        let Some(asker) = self.asker(conn, db) else { return };
-        let answer = reads::read(op, &pending.body, &asker, db);
+        let Some(connection) = self.connections.get(&conn) else { return };
+        let Some(asker) = Asker::of(conn, connection, db) else { return };
+        let answer = reads::read(op, &pending.body, &asker, db, &mut self.watches);
         for event in &answer.events {
             self.write(conn, replies::watch_event(event), out);
         }
         let header = ReplyHeader { xid, zxid, err: answer.err };
         self.write(conn, replies::frame(&header, &answer.body), out);
-    }
-
-    /// A connection as the one who asks, or who is told; `None` while it has no session.
-    pub(super) fn asker(&self, conn: ConnId, db: &Database) -> Option<Asker<'_>> {
-        let connection = self.connections.get(&conn)?;
-        let session = connection.session()?;
-        Some(Asker { conn, session, ids: &connection.auth, rules: db.tree().acl_rules() })
     }
 
     pub(super) fn note_latency(&mut self, now: Now, pending: &Pending) {
@@ -406,7 +397,7 @@ impl Service {
         now: Now,
         conn: ConnId,
         zxid: Zxid,
-        db: &mut Database,
+        db: &Database,
         out: &mut Vec<Output>,
     ) {
         if let Some(connection) = self.connections.get_mut(&conn)
@@ -426,20 +417,15 @@ impl Service {
         }
     }
 
-    pub(super) fn drop_connection(
-        &mut self,
-        conn: ConnId,
-        db: &mut Database,
-        out: &mut Vec<Output>,
-    ) {
+    pub(super) fn drop_connection(&mut self, conn: ConnId, out: &mut Vec<Output>) {
         out.push(Output::Close(conn));
-        self.forget(conn, db);
+        self.forget(conn);
     }
 
-    fn forget(&mut self, conn: ConnId, db: &mut Database) {
+    fn forget(&mut self, conn: ConnId) {
         let Some(connection) = self.connections.remove(&conn) else { return };
         self.limits.forget(conn, &connection);
-        db.tree_mut().watches_mut().remove_conn(conn);
+        self.watches.remove_conn(conn);
         if let Some(session) = connection.session()
             && self.by_session.get(&session) == Some(&conn)
         {
@@ -462,6 +448,10 @@ impl Service {
 
     pub fn stats(&self) -> &ServiceStats {
         &self.stats
+    }
+
+    pub fn watch_count(&self) -> usize {
+        self.watches.len()
     }
 
     pub fn outstanding_count(&self) -> usize {

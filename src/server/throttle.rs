@@ -108,13 +108,13 @@ impl Service {
     }
 
     /// Lets requests go as long as there is room for them.
-    pub(super) fn drain_throttle(&mut self, now: Now, db: &mut Database, out: &mut Vec<Output>) {
+    pub(super) fn drain_throttle(&mut self, now: Now, db: &Database, out: &mut Vec<Output>) {
         self.limits.throttle.next_check = Mono::FAR;
         while let Some(front) = self.limits.throttle.queue.front() {
             let throttle = &self.limits.throttle;
             let is_connected = self.connections.contains_key(&front.conn);
             if throttle.drops_stale && throttle.is_stale(&front.asked, is_connected, now.mono) {
-                self.drop_stale(front.conn, db, out);
+                self.drop_stale(front.conn, out);
                 continue;
             }
             if self.limits.in_process() >= throttle.requests_max {
@@ -132,13 +132,13 @@ impl Service {
     }
 
     /// The connection of a stale request, and everything of it that still queues (TH-1).
-    fn drop_stale(&mut self, conn: ConnId, db: &mut Database, out: &mut Vec<Output>) {
+    fn drop_stale(&mut self, conn: ConnId, out: &mut Vec<Output>) {
         let queue = &mut self.limits.throttle.queue;
         let before = queue.len();
         queue.retain(|request| request.conn != conn);
         tracing::warn!(%conn, requests = before - queue.len(), "dropping stale requests");
         if self.connections.contains_key(&conn) {
-            self.drop_connection(conn, db, out);
+            self.drop_connection(conn, out);
         }
     }
 
@@ -146,7 +146,7 @@ impl Service {
         &mut self,
         now: Now,
         Queued { conn, asked, auth }: Queued,
-        db: &mut Database,
+        db: &Database,
         out: &mut Vec<Output>,
     ) {
         if let Some(connection) = self.connections.get_mut(&conn) {

@@ -2,14 +2,16 @@
 
 use super::connection::{State, Wait};
 use super::handshake::connect_response;
+use super::reads::Asker;
 use super::replies;
 use super::service::{Output, Service};
+use super::watches::Fired;
 use crate::base::{ConnId, Now, SessionId};
 use crate::database::Database;
 use crate::jute::client::{code, op};
 use crate::jute::data::perms;
 use crate::jute::txn::{Proposal, Txn};
-use crate::tree::{Applied, Fired, Outcome};
+use crate::tree::{Applied, Outcome};
 
 impl Service {
     /// Fires watches first, then answers the request that caused the transaction, then what
@@ -19,12 +21,12 @@ impl Service {
         now: Now,
         proposal: &Proposal,
         applied: &Applied,
-        db: &mut Database,
+        db: &Database,
         out: &mut Vec<Output>,
     ) {
-        for fired in &applied.events {
-            if self.may_read(fired, db) {
-                self.write(fired.conn, replies::watch_event(fired), out);
+        for fired in self.watches.fire_applied(proposal.zxid(), applied) {
+            if self.may_read(&fired, db) {
+                self.write(fired.conn, replies::watch_event(&fired), out);
             }
         }
         let session = proposal.header.client_id;
@@ -34,7 +36,7 @@ impl Service {
         if let Some(conn) = self.by_session.get(&session).copied() {
             match &proposal.txn {
                 Txn::CreateSession(_) => self.on_session_created(now, conn, session, db, out),
-                Txn::CloseSession(_) => self.on_session_closed(conn, proposal, db, out),
+                Txn::CloseSession(_) => self.on_session_closed(conn, proposal, out),
                 _ => self.on_written(now, conn, proposal, applied, db, out),
             }
         }
@@ -45,7 +47,10 @@ impl Service {
     /// watch is spent (CVE-2024-23944). (NIOServerCnxn.process)
     fn may_read(&self, fired: &Fired, db: &Database) -> bool {
         let Some(acl) = &fired.acl else { return true };
-        self.asker(fired.conn, db).is_some_and(|asker| asker.may(perms::READ, acl))
+        self.connections
+            .get(&fired.conn)
+            .and_then(|connection| Asker::of(fired.conn, connection, db))
+            .is_some_and(|asker| asker.may(perms::READ, acl))
     }
 
     fn on_session_created(
@@ -53,7 +58,7 @@ impl Service {
         now: Now,
         conn: ConnId,
         session: SessionId,
-        db: &mut Database,
+        db: &Database,
         out: &mut Vec<Output>,
     ) {
         let Some(connection) = self.connections.get_mut(&conn) else { return };
@@ -79,13 +84,7 @@ impl Service {
     }
 
     /// Closed by its client, which gets a reply, or expired.
-    fn on_session_closed(
-        &mut self,
-        conn: ConnId,
-        proposal: &Proposal,
-        db: &mut Database,
-        out: &mut Vec<Output>,
-    ) {
+    fn on_session_closed(&mut self, conn: ConnId, proposal: &Proposal, out: &mut Vec<Output>) {
         let oldest = self.connections.get(&conn).and_then(|c| c.pending.front());
         let answer = oldest
             .filter(|p| p.header.op == op::CLOSE_SESSION && p.header.xid == proposal.header.cxid)
@@ -93,7 +92,7 @@ impl Service {
         if let Some(answer) = answer {
             self.write(conn, answer, out);
         }
-        self.drop_connection(conn, db, out);
+        self.drop_connection(conn, out);
     }
 
     fn on_written(
@@ -102,7 +101,7 @@ impl Service {
         conn: ConnId,
         proposal: &Proposal,
         applied: &Applied,
-        db: &mut Database,
+        db: &Database,
         out: &mut Vec<Output>,
     ) {
         let Some(connection) = self.connections.get_mut(&conn) else { return };
@@ -115,7 +114,7 @@ impl Service {
         }
         let Some(pending) = connection.pending.pop_front() else { return };
         if has_moved(&applied.outcome) {
-            return self.drop_connection(conn, db, out);
+            return self.drop_connection(conn, out);
         }
         self.note_latency(now, &pending);
         let body = replies::write_body(pending.header.op, &applied.outcome);
@@ -126,7 +125,7 @@ impl Service {
     }
 
     /// Syncs that waited for the tree to come this far.
-    fn answer_syncs(&mut self, now: Now, db: &mut Database, out: &mut Vec<Output>) {
+    fn answer_syncs(&mut self, now: Now, db: &Database, out: &mut Vec<Output>) {
         let reached = db.last_applied();
         let waits = |wait: &Wait| matches!(wait, Wait::Reach(zxid) if *zxid <= reached);
         let ready: Vec<ConnId> = self

@@ -19,8 +19,8 @@
 use bytes::Bytes;
 
 use super::DataTree;
+use super::acl::AclList;
 use super::arena::{Node, NodeId, Owner};
-use super::watch::{Change, EventAcls, Fired};
 use crate::base::paths;
 use crate::base::{SessionId, Zxid};
 use crate::jute::client::code;
@@ -35,6 +35,8 @@ pub struct Outcome {
     pub path: Option<String>,
     /// Of the node as it is right after the transaction.
     pub stat: Option<Stat>,
+    /// What became of the node that `path` names.
+    pub change: Option<Change>,
     /// The parts of a multi with their types; all of type -1 when one of them failed.
     pub multi: Vec<(i32, Outcome)>,
 }
@@ -42,9 +44,28 @@ pub struct Outcome {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Applied {
     pub outcome: Outcome,
-    /// In the order in which they are sent.
-    pub events: Vec<Fired>,
+    /// The ephemerals that went with a session, in the order in which they went.
+    pub ended: Vec<(Box<str>, Change)>,
 }
+
+/// What became of one node, for those who watch it, with the lists of that moment: the node's own
+/// may go with the node.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Change {
+    Created(EventAcls),
+    Deleted(EventAcls),
+    DataChanged(AclList),
+}
+
+/// The lists of a node and of its parent when the node comes or goes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct EventAcls {
+    pub node: AclList,
+    pub parent: AclList,
+}
+
+/// What a transaction does to a node, if it can: the node's stat, and what became of it.
+type Done = (Option<Stat>, Option<Change>);
 
 /// What all kinds of creation have in common.
 struct Creation<'a> {
@@ -60,34 +81,32 @@ impl Outcome {
         Outcome { err, ..Outcome::default() }
     }
 
-    fn of(path: &str, result: Result<Option<Stat>, i32>) -> Outcome {
-        let (err, stat) = match result {
-            Ok(stat) => (code::OK, stat),
-            Err(err) => (err, None),
+    fn of(path: &str, result: Result<Done, i32>) -> Outcome {
+        let (err, (stat, change)) = match result {
+            Ok(done) => (code::OK, done),
+            Err(err) => (err, (None, None)),
         };
-        Outcome { err, path: Some(path.to_owned()), stat, multi: Vec::new() }
+        Outcome { err, path: Some(path.to_owned()), stat, change, multi: Vec::new() }
     }
 }
 
 impl DataTree {
     /// Applies a committed transaction.
     pub fn apply(&mut self, header: &TxnHeader, txn: &Txn) -> Applied {
-        let mut events = Vec::new();
+        let mut ended = Vec::new();
         let outcome = match txn {
-            Txn::Multi(parts) => self.apply_multi(header, parts, &mut events),
-            txn => self.apply_part(header, txn, &mut events),
+            Txn::Multi(parts) => self.apply_multi(header, parts, &mut ended),
+            txn => self.apply_part(header, txn, &mut ended),
         };
         // Last: a snapshot stamped with this zxid must hold all of it (TR-3).
         self.last_processed = self.last_processed.max(header.zxid);
-        Applied { outcome, events }
+        Applied { outcome, ended }
     }
 
     /// Takes the ephemerals of a session that is not known any more, as after recovery.
     /// (ZooKeeperServer.killSession)
-    pub fn kill_session(&mut self, session: SessionId, zxid: Zxid) -> Vec<Fired> {
-        let mut events = Vec::new();
-        self.close_session(session, zxid, None, &mut events);
-        events
+    pub fn kill_session(&mut self, session: SessionId, zxid: Zxid) {
+        self.close_session(session, zxid, None, &mut Vec::new());
     }
 
     /// The parts before a failed one are logged as what they would have been: whether any part
@@ -96,20 +115,25 @@ impl DataTree {
         &mut self,
         header: &TxnHeader,
         parts: &[(i32, Txn)],
-        events: &mut Vec<Fired>,
+        ended: &mut Vec<(Box<str>, Change)>,
     ) -> Outcome {
         let failed = parts.iter().position(|(_, part)| part.is_error());
         let part_outcome = |(at, (part_kind, part)): (usize, &(i32, Txn))| match (failed, part) {
             (_, Txn::Error(error)) => (kind::ERROR, Outcome::error(error.err)),
             (Some(failed), _) if at < failed => (kind::ERROR, Outcome::error(code::OK)),
             (Some(_), _) => (kind::ERROR, Outcome::error(code::RUNTIME_INCONSISTENCY)),
-            (None, part) => (*part_kind, self.apply_part(header, part, events)),
+            (None, part) => (*part_kind, self.apply_part(header, part, ended)),
         };
         let multi = parts.iter().enumerate().map(part_outcome).collect();
         Outcome { multi, ..Outcome::default() }
     }
 
-    fn apply_part(&mut self, header: &TxnHeader, txn: &Txn, events: &mut Vec<Fired>) -> Outcome {
+    fn apply_part(
+        &mut self,
+        header: &TxnHeader,
+        txn: &Txn,
+        ended: &mut Vec<(Box<str>, Change)>,
+    ) -> Outcome {
         match txn {
             Txn::Create(t) => {
                 let owner = if t.ephemeral { Owner::of(header.client_id.0) } else { Owner::Nobody };
@@ -120,7 +144,7 @@ impl DataTree {
                     owner,
                     parent_cversion: t.parent_cversion,
                 };
-                self.apply_create(header, &creation, events)
+                self.apply_create(header, &creation)
             }
             Txn::CreateTtl(t) => {
                 let creation = Creation {
@@ -130,7 +154,7 @@ impl DataTree {
                     owner: Owner::Ttl(t.ttl),
                     parent_cversion: t.parent_cversion,
                 };
-                self.apply_create(header, &creation, events)
+                self.apply_create(header, &creation)
             }
             Txn::CreateContainer(t) => {
                 let creation = Creation {
@@ -140,19 +164,19 @@ impl DataTree {
                     owner: Owner::Container,
                     parent_cversion: t.parent_cversion,
                 };
-                self.apply_create(header, &creation, events)
+                self.apply_create(header, &creation)
             }
             Txn::Delete(t) => {
-                let result = self.delete_node(&t.path, header.zxid, events);
-                Outcome::of(&t.path, result.map(|()| None))
+                let result = self.delete_node(&t.path, header.zxid);
+                Outcome::of(&t.path, result.map(|change| (None, Some(change))))
             }
-            Txn::SetData(t) => Outcome::of(&t.path, self.set_data(header, t, events).map(Some)),
-            Txn::SetAcl(t) => Outcome::of(&t.path, self.set_acl(t).map(Some)),
+            Txn::SetData(t) => Outcome::of(&t.path, self.set_data(header, t)),
+            Txn::SetAcl(t) => Outcome::of(&t.path, self.set_acl(t).map(|stat| (Some(stat), None))),
             Txn::CloseSession(list) => {
-                self.close_session(header.client_id, header.zxid, list.as_ref(), events);
+                self.close_session(header.client_id, header.zxid, list.as_ref(), ended);
                 Outcome::default()
             }
-            Txn::CheckVersion(t) => Outcome::of(&t.path, Ok(None)),
+            Txn::CheckVersion(t) => Outcome::of(&t.path, Ok((None, None))),
             Txn::Error(t) => Outcome::error(t.err),
             Txn::CreateSession(_) => Outcome::default(),
             // The codec lets no multi stand inside another.
@@ -160,22 +184,11 @@ impl DataTree {
         }
     }
 
-    fn apply_create(
-        &mut self,
-        header: &TxnHeader,
-        creation: &Creation<'_>,
-        events: &mut Vec<Fired>,
-    ) -> Outcome {
-        let result = self.create_node(header, creation, events);
-        Outcome::of(creation.path, result.map(Some))
+    fn apply_create(&mut self, header: &TxnHeader, creation: &Creation<'_>) -> Outcome {
+        Outcome::of(creation.path, self.create_node(header, creation))
     }
 
-    fn create_node(
-        &mut self,
-        header: &TxnHeader,
-        creation: &Creation<'_>,
-        events: &mut Vec<Fired>,
-    ) -> Result<Stat, i32> {
+    fn create_node(&mut self, header: &TxnHeader, creation: &Creation<'_>) -> Result<Done, i32> {
         let path = creation.path;
         let (parent_path, name) = named(path)?;
         let parent = self.find(parent_path).ok_or(code::NO_NODE)?;
@@ -198,14 +211,13 @@ impl DataTree {
         }
         let stat = created_stat(header.zxid, header.time, creation.owner);
         let id = self.attach(parent, name, path, Node::new(own(creation.data), acl, stat));
-        let acls = self.event_acls(id, parent);
-        self.watches.fire_watches(path, Change::Created(&acls), header.zxid, events);
+        let change = Change::Created(self.event_acls(id, parent));
         let stat = self.arena[id].visible_stat();
         self.charge_created(path, stat.data_length.into());
-        Ok(stat)
+        Ok((Some(stat), Some(change)))
     }
 
-    fn delete_node(&mut self, path: &str, zxid: Zxid, events: &mut Vec<Fired>) -> Result<(), i32> {
+    fn delete_node(&mut self, path: &str, zxid: Zxid) -> Result<Change, i32> {
         let (parent_path, name) = named(path)?;
         let parent = self.find(parent_path).ok_or(code::NO_NODE)?;
         self.change(parent, parent_path, |parent| {
@@ -215,16 +227,10 @@ impl DataTree {
         // Now: the list may go with the node.
         let acls = self.event_acls(id, parent);
         self.detach(parent, name, path);
-        self.watches.fire_watches(path, Change::Deleted(&acls), zxid, events);
-        Ok(())
+        Ok(Change::Deleted(acls))
     }
 
-    fn set_data(
-        &mut self,
-        header: &TxnHeader,
-        t: &SetDataTxn,
-        events: &mut Vec<Fired>,
-    ) -> Result<Stat, i32> {
+    fn set_data(&mut self, header: &TxnHeader, t: &SetDataTxn) -> Result<Done, i32> {
         let id = self.find(&t.path).ok_or(code::NO_NODE)?;
         let bytes = self.data_len(id);
         let stat = self.change(id, &t.path, |node| {
@@ -235,9 +241,8 @@ impl DataTree {
             node.visible_stat()
         });
         self.charge_changed(&t.path, i64::from(stat.data_length) - bytes);
-        let acl = self.acls.list_or_closed(self.arena[id].acl);
-        self.watches.fire_watches(&t.path, Change::DataChanged(acl), header.zxid, events);
-        Ok(stat)
+        let acl = self.acls.list_or_closed(self.arena[id].acl).clone();
+        Ok((Some(stat), Some(Change::DataChanged(acl))))
     }
 
     fn set_acl(&mut self, t: &SetAclTxn) -> Result<Stat, i32> {
@@ -262,14 +267,18 @@ impl DataTree {
         session: SessionId,
         zxid: Zxid,
         list: Option<&CloseSessionTxn>,
-        events: &mut Vec<Fired>,
+        ended: &mut Vec<(Box<str>, Change)>,
     ) {
         for path in list.iter().flat_map(|list| &list.paths_to_delete) {
-            // Missing: it was deleted before, and the snapshot knew.
-            let _ = self.delete_node(path, zxid, events);
+            // An error: it was deleted before, and the snapshot knew.
+            if let Ok(change) = self.delete_node(path, zxid) {
+                ended.push((path.as_str().into(), change));
+            }
         }
         for path in self.ephemerals.remove(&session).unwrap_or_default() {
-            let _ = self.delete_node(&path, zxid, events);
+            if let Ok(change) = self.delete_node(&path, zxid) {
+                ended.push((path, change));
+            }
         }
     }
 }

@@ -1,7 +1,9 @@
 //! The znodes, and what a transaction does to them. (DataTree, DataNode)
 //!
-//! The tree is a pure function of the transactions applied to it: time, zxid and versions come
-//! with them, so every replica at a zxid holds the same tree (S-16).
+//! What the nodes hold follows from the transactions applied and from nothing else: time, zxid and
+//! versions come with them, so every replica at a zxid holds the same nodes (S-16). What each
+//! server adds of its own stands apart: the node /zookeeper/config, the usage of quotas, and the
+//! rules by which it judges ACLs. None of them counts in the state digest.
 //!
 //!     arena.rs     nodes in one slab; a name stands once, in its parent's children map; paths nowhere
 //!     acl.rs       ACL lists interned under ids, and whether a list lets somebody pass
@@ -10,7 +12,6 @@
 //!     apply.rs     apply(txn): the rules, also for a transaction whose effect is there already
 //!     snapshot.rs  written in slices between transactions, and loaded again
 //!     quota.rs     which subtrees have a quota, and how much is in them
-//!     watch.rs     watches of all kinds, and the events a change fires
 //!
 //! TR-1  both digests equal those computed anew from all nodes, after every call
 //! TR-2  a snapshot begun at zxid z, loaded and followed by every transaction after z, is the tree
@@ -20,9 +21,9 @@
 //! An owner of 0xFF in its highest byte marks a TTL node whether or not new ones may be made: no
 //! server may therefore have the id 255.
 //!
-//! Not here: who may do what (`prepare` decides before a transaction exists), sessions,
-//! and the suppression of events for connections that may not read the node (CVE-2024-23944):
-//! `Fired` carries the list to check, the server knows the ids.
+//! Not here: who may do what (`prepare` decides before a transaction exists), sessions, and
+//! watches (server/watches): they belong to the connections of one server. `Applied` says what a
+//! transaction changed, with the ACL lists that decide who may hear of it.
 
 mod acl;
 mod acl_rules;
@@ -32,7 +33,6 @@ mod digest;
 mod quota;
 mod read;
 mod snapshot;
-mod watch;
 
 #[cfg(test)]
 mod apply_test;
@@ -51,7 +51,7 @@ use crate::jute::data::{Acl, Id, StatPersisted, perms};
 use acl::AclCache;
 pub use acl::{AclList, OPEN_ACL_ID, check_acl};
 pub use acl_rules::AclRules;
-pub use apply::{Applied, Outcome, created_stat};
+pub use apply::{Applied, Change, EventAcls, Outcome, created_stat};
 pub use arena::Owner;
 use arena::{Arena, Node, NodeId, ROOT};
 pub use digest::{DIGEST_VERSION, node_digest};
@@ -59,14 +59,12 @@ use quota::QuotaPaths;
 pub use quota::StatsTrack;
 pub use read::NodeView;
 pub use snapshot::{LoadError, SnapshotCursor, TreeLoader};
-pub use watch::{Fired, Modes, WatchKind, WatchTable, WatcherType, Watches};
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct DataTree {
     arena: Arena,
     acls: AclCache,
     acl_rules: AclRules,
-    watches: Watches,
     /// Paths, as Apache keeps them: there are few, and a node does not know its own path.
     ephemerals: BTreeMap<SessionId, BTreeSet<Box<str>>>,
     containers: BTreeSet<Box<str>>,
@@ -101,7 +99,6 @@ impl DataTree {
             arena,
             acls: AclCache::default(),
             acl_rules: AclRules::default(),
-            watches: Watches::default(),
             ephemerals: BTreeMap::new(),
             containers: BTreeSet::new(),
             ttls: BTreeSet::new(),
@@ -171,14 +168,6 @@ impl DataTree {
     /// history.
     pub fn state_digest(&self) -> u64 {
         self.state_digest
-    }
-
-    pub fn watches(&self) -> &Watches {
-        &self.watches
-    }
-
-    pub fn watches_mut(&mut self) -> &mut Watches {
-        &mut self.watches
     }
 
     /// The node of this path; the root is "" or "/".

@@ -9,11 +9,10 @@ use bytes::Bytes;
 use super::acl::AclList;
 use super::acl_rules::AclRules;
 use super::arena::{Node, NodeId, ROOT};
-use super::watch::{Fired, WatchKind};
 use super::{DataTree, digest};
+use crate::base::SessionId;
 use crate::base::paths;
-use crate::base::{ConnId, SessionId, Zxid};
-use crate::jute::client::{SetWatches2, code, event};
+use crate::jute::client::code;
 use crate::jute::data::{Acl, Id, Stat, StatPersisted};
 
 /// A node as it is stored.
@@ -113,10 +112,6 @@ impl DataTree {
         self.ephemerals.values().map(BTreeSet::len).sum()
     }
 
-    pub fn watch_count(&self) -> usize {
-        self.watches.len()
-    }
-
     /// The ephemerals of a session, in the order of their paths.
     pub fn ephemerals(&self, session: SessionId) -> impl Iterator<Item = &str> + '_ {
         self.ephemerals.get(&session).into_iter().flatten().map(|path| &**path)
@@ -133,51 +128,6 @@ impl DataTree {
 
     pub fn ttls(&self) -> impl Iterator<Item = &str> + '_ {
         self.ttls.iter().map(|path| &**path)
-    }
-
-    /// Registers again what a client watched on another server, and answers the events it missed
-    /// since `relative_zxid`. (DataTree.setWatches)
-    ///
-    /// These events carry zxid -1: the transaction that caused one is not known any more.
-    /// Nor are they kept from who may not read the node. A persistent watch catches up on nothing.
-    pub fn set_watches(&mut self, conn: ConnId, request: &SetWatches2) -> Vec<Fired> {
-        let since = request.relative_zxid;
-        let mut missed = Vec::new();
-        let mut settle = |tree: &mut DataTree, path: &String, table, event: Option<i32>| match event
-        {
-            Some(kind) => {
-                let path = path.clone();
-                missed.push(Fired { conn, kind, path, zxid: Zxid(-1), acl: None });
-            }
-            None => tree.watches.add(table, path, conn),
-        };
-        for path in &request.data_watches {
-            let event = match self.node(path) {
-                Err(_) => Some(event::DELETED),
-                Ok(node) if node.stat.mzxid > since => Some(event::DATA_CHANGED),
-                Ok(_) => None,
-            };
-            settle(self, path, WatchKind::Data, event);
-        }
-        for path in &request.exist_watches {
-            let event = self.node(path).is_ok().then_some(event::CREATED);
-            settle(self, path, WatchKind::Data, event);
-        }
-        for path in &request.child_watches {
-            let event = match self.node(path) {
-                Err(_) => Some(event::DELETED),
-                Ok(node) if node.stat.pzxid > since => Some(event::CHILDREN_CHANGED),
-                Ok(_) => None,
-            };
-            settle(self, path, WatchKind::Child, event);
-        }
-        for path in &request.persistent_watches {
-            self.watches.add_persistent(path, conn);
-        }
-        for path in &request.persistent_recursive_watches {
-            self.watches.add_recursive(path, conn);
-        }
-        missed
     }
 
     /// Both digests computed anew from every node: what the incremental ones must equal (TR-1).

@@ -126,13 +126,13 @@ impl Service {
         conn: ConnId,
         header: &RequestHeader,
         body: &Bytes,
-        db: &mut Database,
+        db: &Database,
         out: &mut Vec<Output>,
     ) -> bool {
         let Some(connection) = self.connections.get(&conn) else { return true };
         match header.op {
-            op::AUTH => self.on_auth(conn, header.xid, body, db, out),
-            op::SASL => self.on_sasl(conn, header.xid, body, db, out),
+            op::AUTH => self.on_auth(conn, header.xid, body, out),
+            op::SASL => self.on_sasl(conn, header.xid, body, out),
             _ if !self.authority.serves(&connection.auth) => {
                 let schemes = &self.authority.access.enforced_schemes;
                 tracing::warn!(
@@ -141,14 +141,14 @@ impl Service {
                     "closing a client that did not authenticate"
                 );
                 let refused = Err(code::SESSION_CLOSED_REQUIRE_SASL_AUTH);
-                self.send_away(conn, replies::reply(header.xid, Zxid::ZERO, refused), db, out);
+                self.send_away(conn, replies::reply(header.xid, Zxid::ZERO, refused), out);
             }
             _ => {
                 let Some(err) = self.authority.refuses_early(&connection.auth, header.op, body, db)
                 else {
                     return false;
                 };
-                let Some(admission) = self.admit(conn, body.len(), false, db, out) else {
+                let Some(admission) = self.admit(conn, body.len(), false, out) else {
                     return true;
                 };
                 let Some(connection) = self.connections.get_mut(&conn) else { return true };
@@ -165,16 +165,9 @@ impl Service {
         true
     }
 
-    fn on_auth(
-        &mut self,
-        conn: ConnId,
-        xid: i32,
-        body: &Bytes,
-        db: &mut Database,
-        out: &mut Vec<Output>,
-    ) {
+    fn on_auth(&mut self, conn: ConnId, xid: i32, body: &Bytes, out: &mut Vec<Output>) {
         let Ok(packet) = AuthPacket::decode(&mut Reader::new(body.clone())) else {
-            return self.drop_connection(conn, db, out);
+            return self.drop_connection(conn, out);
         };
         let Some(connection) = self.connections.get(&conn) else { return };
         match self.authority.verdict(&packet, &connection.auth) {
@@ -189,9 +182,9 @@ impl Service {
                     "closing a client: authentication failed"
                 );
                 let failed = replies::reply(xid, Zxid::ZERO, Err(code::AUTH_FAILED));
-                self.send_away(conn, failed, db, out);
+                self.send_away(conn, failed, out);
             }
-            Verdict::WrongServer => self.drop_connection(conn, db, out),
+            Verdict::WrongServer => self.drop_connection(conn, out),
         }
     }
 
@@ -207,9 +200,9 @@ impl Service {
     }
 
     /// The last word to a client.
-    fn send_away(&mut self, conn: ConnId, reply: Bytes, db: &mut Database, out: &mut Vec<Output>) {
+    fn send_away(&mut self, conn: ConnId, reply: Bytes, out: &mut Vec<Output>) {
         self.write(conn, reply, out);
-        self.drop_connection(conn, db, out);
+        self.drop_connection(conn, out);
     }
 }
 

@@ -6,7 +6,6 @@ use bytes::Bytes;
 
 use super::digest_md5::{Answer, DigestMd5};
 use crate::base::{ConnId, Zxid};
-use crate::database::Database;
 use crate::jute::client::{ReplyHeader, SaslToken, code};
 use crate::jute::data::Id;
 use crate::jute::{Jute, Reader};
@@ -18,19 +17,12 @@ use crate::server::service::{Output, Service};
 pub(in crate::server) struct SaslExchange(DigestMd5);
 
 impl Service {
-    pub(super) fn on_sasl(
-        &mut self,
-        conn: ConnId,
-        xid: i32,
-        body: &Bytes,
-        db: &mut Database,
-        out: &mut Vec<Output>,
-    ) {
+    pub(super) fn on_sasl(&mut self, conn: ConnId, xid: i32, body: &Bytes, out: &mut Vec<Output>) {
         // Apache ends the connection over a token that is null, too.
         let Ok(SaslToken { token: Some(token) }) =
             SaslToken::decode(&mut Reader::new(body.clone()))
         else {
-            return self.drop_connection(conn, db, out);
+            return self.drop_connection(conn, out);
         };
         let Some(connection) = self.connections.get_mut(&conn) else { return };
         let access = &self.authority.access;
@@ -61,7 +53,7 @@ impl Service {
                     true => code::SESSION_CLOSED_REQUIRE_SASL_AUTH,
                     false => code::AUTH_FAILED,
                 };
-                self.send_away(conn, token_reply(xid, err, None), db, out);
+                self.send_away(conn, token_reply(xid, err, None), out);
             }
         }
     }

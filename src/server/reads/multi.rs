@@ -29,15 +29,15 @@ enum Part {
     Write,
 }
 
-pub(super) fn multi_read(from: &mut Reader, asker: &Asker<'_>, db: &mut Database) -> Answer {
+pub(super) fn multi_read(from: &mut Reader, asker: &Asker<'_>, db: &Database) -> Answer {
     let Some(parts) = decode(from) else { return Err(code::MARSHALLING_ERROR).into() };
     let (mut err, mut body) = (code::OK, Vec::new());
     for part in parts {
         let (kind, result) = match part {
-            Part::Data(Some(path)) => (op::GET_DATA, get_data(&path, false, asker, db)),
+            Part::Data(Some(path)) => (op::GET_DATA, get_data(&path, asker, db)),
             Part::Children(Some(path)) => {
                 let kind = op::GET_CHILDREN;
-                (kind, get_children(kind, &path, false, asker, db))
+                (kind, get_children(kind, &path, asker, db))
             }
             _ => {
                 err = code::MARSHALLING_ERROR;

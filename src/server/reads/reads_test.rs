@@ -80,7 +80,7 @@ impl Rig {
         self.db.commit_to(zxid);
         let (proposal, applied) = self.db.apply_next().expect("it was committed just now");
         let input = Input::Applied { proposal, applied };
-        self.service.step(Now::default(), input, &mut self.db, &mut self.out);
+        self.service.step(Now::default(), input, &self.db, &mut self.out);
     }
 
     fn create(&mut self, path: &str, acl: Vec<Acl>) {
@@ -127,7 +127,7 @@ impl Rig {
         let mut body = RequestHeader { xid: 7, op }.to_jute();
         body.extend_from_slice(record);
         let input = Input::Frame { conn, body: body.into() };
-        self.service.step(Now::default(), input, &mut self.db, &mut self.out);
+        self.service.step(Now::default(), input, &self.db, &mut self.out);
         self.sent(conn).1.expect("a reply")
     }
 
@@ -140,7 +140,7 @@ impl Rig {
     }
 
     fn watches(&self) -> usize {
-        self.db.tree().watch_count()
+        self.service.watch_count()
     }
 }
 
@@ -230,7 +230,7 @@ fn what_set_watches_catches_up_on_is_told_to_everybody() {
     };
     let body = RequestHeader { xid: xid::SET_WATCHES, op: op::SET_WATCHES2 };
     let body = [body.to_jute(), request.to_jute()].concat().into();
-    rig.service.step(Now::default(), Input::Frame { conn: ME, body }, &mut rig.db, &mut rig.out);
+    rig.service.step(Now::default(), Input::Frame { conn: ME, body }, &rig.db, &mut rig.out);
     let (events, reply) = rig.sent(ME);
     assert_eq!(events, [event(event::CREATED, "/a")]);
     assert_eq!(reply, Some((code::OK, Vec::new())));
@@ -249,7 +249,7 @@ fn a_read_needs_the_node_and_then_the_permission() {
         assert_eq!(rig.watches(), 0, "{}", op_name(op));
         assert_eq!(rig.watch(op, "/none"), code::NO_NODE, "{}", op_name(op));
         assert_eq!(rig.watches(), usize::from(op == op::EXISTS), "{}", op_name(op));
-        rig.db.tree_mut().watches_mut().remove_conn(ME);
+        rig.service.watches.remove_conn(ME);
     }
     let path = |path: &str| PathRequest { path: path.into() };
     let op = op::GET_ALL_CHILDREN_NUMBER;

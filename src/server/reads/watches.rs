@@ -7,7 +7,7 @@ use super::{Answer, Asker};
 use crate::database::Database;
 use crate::jute::client::{ErrorResponse, SetWatches, SetWatches2, add_watch_mode, code, op};
 use crate::jute::{DecodeError, Jute, Reader};
-use crate::tree::WatcherType;
+use crate::server::watches::{WatcherType, Watches};
 
 type Reply = Result<Result<Vec<u8>, i32>, DecodeError>;
 
@@ -16,9 +16,8 @@ fn path_and_number(from: &mut Reader) -> Result<(String, i32), DecodeError> {
     Ok((from.ustring()?.unwrap_or_default(), from.int()?))
 }
 
-pub(super) fn add_watch(from: &mut Reader, asker: &Asker<'_>, db: &mut Database) -> Reply {
+pub(super) fn add_watch(from: &mut Reader, asker: &Asker<'_>, watches: &mut Watches) -> Reply {
     let (path, mode) = path_and_number(from)?;
-    let watches = db.tree_mut().watches_mut();
     match mode {
         add_watch_mode::PERSISTENT => watches.add_persistent(&path, asker.conn),
         add_watch_mode::PERSISTENT_RECURSIVE => watches.add_recursive(&path, asker.conn),
@@ -27,21 +26,21 @@ pub(super) fn add_watch(from: &mut Reader, asker: &Asker<'_>, db: &mut Database)
     Ok(Ok(ErrorResponse { err: code::OK }.to_jute()))
 }
 
-pub(super) fn check_watches(from: &mut Reader, asker: &Asker<'_>, db: &mut Database) -> Reply {
+pub(super) fn check_watches(from: &mut Reader, asker: &Asker<'_>, watches: &Watches) -> Reply {
     let (path, number) = path_and_number(from)?;
     Ok(match WatcherType::of(number) {
         None => Err(code::MARSHALLING_ERROR),
-        Some(what) if db.tree().watches().contains(&path, asker.conn, what) => Ok(Vec::new()),
+        Some(what) if watches.contains(&path, asker.conn, what) => Ok(Vec::new()),
         Some(_) => Err(code::NO_WATCHER),
     })
 }
 
 /// No event tells of the removal: the client makes its own.
-pub(super) fn remove_watches(from: &mut Reader, asker: &Asker<'_>, db: &mut Database) -> Reply {
+pub(super) fn remove_watches(from: &mut Reader, asker: &Asker<'_>, watches: &mut Watches) -> Reply {
     let (path, number) = path_and_number(from)?;
     Ok(match WatcherType::of(number) {
         None => Err(code::MARSHALLING_ERROR),
-        Some(what) if db.tree_mut().watches_mut().remove(&path, asker.conn, what) => Ok(Vec::new()),
+        Some(what) if watches.remove(&path, asker.conn, what) => Ok(Vec::new()),
         Some(_) => Err(code::NO_WATCHER),
     })
 }
@@ -51,7 +50,8 @@ pub(super) fn set_watches(
     op: i32,
     from: &mut Reader,
     asker: &Asker<'_>,
-    db: &mut Database,
+    db: &Database,
+    watches: &mut Watches,
 ) -> Result<Answer, DecodeError> {
     let request = if op == op::SET_WATCHES2 {
         SetWatches2::decode(from)?
@@ -61,6 +61,6 @@ pub(super) fn set_watches(
         let none = SetWatches2::default();
         SetWatches2 { relative_zxid, data_watches, exist_watches, child_watches, ..none }
     };
-    let events = db.tree_mut().set_watches(asker.conn, &request);
+    let events = watches.set_watches(asker.conn, &request, db.tree());
     Ok(Answer { events, ..Answer::default() })
 }

@@ -1,6 +1,6 @@
 //! Reads, answered from the tree as it stands.                         (FinalRequestProcessor)
 //!
-//! multi.rs is multiRead, watches.rs all that registers, asks for and removes watches.
+//! multi.rs is multiRead, watches.rs the requests about watches and nothing else.
 //!
 //! Paths are not looked at: an odd one names no node. "" names the root as "/" does, yet a watch
 //! on it hears nothing. A path that is null is a request that does not decode.
@@ -12,6 +12,8 @@ mod watches;
 
 use bytes::Bytes;
 
+use super::connection::Connection;
+use super::watches::{Fired, WatchKind, Watches};
 use crate::base::{ConnId, SessionId};
 use crate::database::Database;
 use crate::jute::client::{
@@ -22,7 +24,7 @@ use crate::jute::client::{
 use crate::jute::data::{Acl, Id, perms};
 use crate::jute::{DecodeError, Jute, Reader};
 use crate::prepare;
-use crate::tree::{AclRules, Fired, WatchKind};
+use crate::tree::AclRules;
 
 /// Who asks.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +37,16 @@ pub(super) struct Asker<'a> {
 }
 
 impl Asker<'_> {
+    /// `None` while the connection has no session.
+    pub(super) fn of<'a>(
+        conn: ConnId,
+        connection: &'a Connection,
+        db: &Database,
+    ) -> Option<Asker<'a>> {
+        let session = connection.session()?;
+        Some(Asker { conn, session, ids: &connection.auth, rules: db.tree().acl_rules() })
+    }
+
     /// Whether this list gives one of the wanted permissions.
     pub(super) fn may(&self, wanted: i32, list: &[Acl]) -> bool {
         self.rules.check(list, wanted, self.ids)
@@ -66,12 +78,20 @@ pub(super) fn is_known(op: i32) -> bool {
         && op != op::CHECK
 }
 
-pub(super) fn read(op: i32, body: &Bytes, asker: &Asker<'_>, db: &mut Database) -> Answer {
+pub(super) fn read(
+    op: i32,
+    body: &Bytes,
+    asker: &Asker<'_>,
+    db: &Database,
+    watches: &mut Watches,
+) -> Answer {
     let mut from = Reader::new(body.clone());
     let answer = match op {
         op::MULTI_READ => Ok(multi::multi_read(&mut from, asker, db)),
-        op::SET_WATCHES | op::SET_WATCHES2 => watches::set_watches(op, &mut from, asker, db),
-        _ => answer(op, &mut from, asker, db).map(Answer::from),
+        op::SET_WATCHES | op::SET_WATCHES2 => {
+            watches::set_watches(op, &mut from, asker, db, watches)
+        }
+        _ => answer(op, &mut from, asker, db, watches).map(Answer::from),
     };
     answer.unwrap_or_else(|_| Err(code::MARSHALLING_ERROR).into())
 }
@@ -80,17 +100,34 @@ fn answer(
     op: i32,
     from: &mut Reader,
     asker: &Asker<'_>,
-    db: &mut Database,
+    db: &Database,
+    watches: &mut Watches,
 ) -> Result<Result<Vec<u8>, i32>, DecodeError> {
     Ok(match op {
-        op::EXISTS => exists(&PathWatchRequest::decode(from)?, asker, db),
+        op::EXISTS => {
+            let PathWatchRequest { path, watch } = Jute::decode(from)?;
+            let found = exists(&path, asker, db);
+            // Registered also where the node is missing: that is what exists watches are for.
+            if watch && matches!(found, Ok(_) | Err(code::NO_NODE)) {
+                watches.add(WatchKind::Data, &path, asker.conn);
+            }
+            found
+        }
         op::GET_DATA => {
             let PathWatchRequest { path, watch } = Jute::decode(from)?;
-            get_data(&path, watch, asker, db)
+            let found = get_data(&path, asker, db);
+            if watch && found.is_ok() {
+                watches.add(WatchKind::Data, &path, asker.conn);
+            }
+            found
         }
         op::GET_CHILDREN | op::GET_CHILDREN2 => {
             let PathWatchRequest { path, watch } = Jute::decode(from)?;
-            get_children(op, &path, watch, asker, db)
+            let found = get_children(op, &path, asker, db);
+            if watch && found.is_ok() {
+                watches.add(WatchKind::Child, &path, asker.conn);
+            }
+            found
         }
         op::GET_ACL => get_acl(&PathRequest::decode(from)?.path, asker, db),
         // Echoed even if it is null.
@@ -103,9 +140,9 @@ fn answer(
             Ok(get_ephemerals(prefix.as_deref(), asker.session, db))
         }
         op::WHO_AM_I => Ok(who_am_i(asker.ids)),
-        op::ADD_WATCH => watches::add_watch(from, asker, db)?,
-        op::CHECK_WATCHES => watches::check_watches(from, asker, db)?,
-        op::REMOVE_WATCHES => watches::remove_watches(from, asker, db)?,
+        op::ADD_WATCH => watches::add_watch(from, asker, watches)?,
+        op::CHECK_WATCHES => watches::check_watches(from, asker, watches)?,
+        op::REMOVE_WATCHES => watches::remove_watches(from, asker, watches)?,
         // A write whose record does not decode came here instead of to the leader.
         op if prepare::supports(op) => Err(code::MARSHALLING_ERROR),
         _ => Err(code::UNIMPLEMENTED),
@@ -135,44 +172,24 @@ fn get_acl(path: &str, asker: &Asker<'_>, db: &Database) -> Result<Vec<u8>, i32>
     Ok(GetAclResponse { acl, stat }.to_jute())
 }
 
-fn exists(
-    request: &PathWatchRequest,
-    asker: &Asker<'_>,
-    db: &mut Database,
-) -> Result<Vec<u8>, i32> {
-    let path = &request.path;
+fn exists(path: &str, asker: &Asker<'_>, db: &Database) -> Result<Vec<u8>, i32> {
     if path.contains('\0') {
         return Err(code::BAD_ARGUMENTS);
     }
-    let found = require_readable(path, asker, db).and_then(|()| db.tree().exists(path));
-    // Registered also where the node is missing: that is what exists watches are for.
-    if request.watch && matches!(found, Ok(_) | Err(code::NO_NODE)) {
-        db.tree_mut().watches_mut().add(WatchKind::Data, path, asker.conn);
-    }
-    found.map(|stat| StatResponse { stat }.to_jute())
+    require_readable(path, asker, db)?;
+    let stat = db.tree().exists(path)?;
+    Ok(StatResponse { stat }.to_jute())
 }
 
-fn get_data(path: &str, watch: bool, asker: &Asker<'_>, db: &mut Database) -> Result<Vec<u8>, i32> {
+fn get_data(path: &str, asker: &Asker<'_>, db: &Database) -> Result<Vec<u8>, i32> {
     require_readable(path, asker, db)?;
     let (data, stat) = db.tree().get_data(path)?;
-    if watch {
-        db.tree_mut().watches_mut().add(WatchKind::Data, path, asker.conn);
-    }
     Ok(GetDataResponse { data, stat }.to_jute())
 }
 
-fn get_children(
-    op: i32,
-    path: &str,
-    watch: bool,
-    asker: &Asker<'_>,
-    db: &mut Database,
-) -> Result<Vec<u8>, i32> {
+fn get_children(op: i32, path: &str, asker: &Asker<'_>, db: &Database) -> Result<Vec<u8>, i32> {
     require_readable(path, asker, db)?;
     let (children, stat) = db.tree().get_children(path)?;
-    if watch {
-        db.tree_mut().watches_mut().add(WatchKind::Child, path, asker.conn);
-    }
     Ok(match op {
         op::GET_CHILDREN => GetChildrenResponse { children }.to_jute(),
         _ => GetChildren2Response { children, stat }.to_jute(),

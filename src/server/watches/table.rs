@@ -18,16 +18,16 @@ use crate::base::paths;
 
 /// How a connection watches a path: a set of bits. (WatcherMode)
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-pub struct Modes(u8);
+pub(super) struct Modes(u8);
 
 impl Modes {
     /// Goes with its first event.
-    pub const STANDARD: Modes = Modes(1);
+    pub(super) const STANDARD: Modes = Modes(1);
     /// Stays until it is removed.
-    pub const PERSISTENT: Modes = Modes(2);
+    pub(super) const PERSISTENT: Modes = Modes(2);
     /// Stays too, and hears of everything below the path.
-    pub const RECURSIVE: Modes = Modes(4);
-    pub const ANY: Modes = Modes(7);
+    pub(super) const RECURSIVE: Modes = Modes(4);
+    pub(super) const ANY: Modes = Modes(7);
 
     fn is_empty(self) -> bool {
         self.0 == 0
@@ -49,7 +49,7 @@ impl Modes {
 
 /// Watches of one table, found by path and by connection.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct WatchTable {
+pub(super) struct WatchTable {
     by_path: BTreeMap<Arc<str>, BTreeMap<ConnId, Modes>>,
     by_conn: BTreeMap<ConnId, BTreeSet<Arc<str>>>,
     len: usize,
@@ -97,26 +97,26 @@ impl WatchTable {
 
     /// Takes the one-shot watches of a path, and answers who watched it, by itself or from above.
     pub(super) fn trigger(&mut self, path: &str) -> BTreeSet<ConnId> {
-        let mut told = self.trigger_path(path);
+        let mut watching = self.trigger_path(path);
         if self.recursive > 0 {
             for above in ancestors(path) {
                 let watchers = self.by_path.get(above).into_iter().flatten();
                 let recursive = watchers.filter(|(_, modes)| modes.meets(Modes::RECURSIVE));
-                told.extend(recursive.map(|(conn, _)| *conn));
+                watching.extend(recursive.map(|(conn, _)| *conn));
             }
         }
-        told
+        watching
     }
 
     fn trigger_path(&mut self, path: &str) -> BTreeSet<ConnId> {
         let Some(watchers) = self.by_path.get_mut(path) else { return BTreeSet::new() };
-        let told: BTreeSet<ConnId> = watchers.keys().copied().collect();
+        let watching: BTreeSet<ConnId> = watchers.keys().copied().collect();
         watchers.retain(|_, modes| {
             *modes = modes.without(Modes::STANDARD);
             !modes.is_empty()
         });
         let gone: Vec<ConnId> =
-            told.iter().filter(|conn| !watchers.contains_key(conn)).copied().collect();
+            watching.iter().filter(|conn| !watchers.contains_key(conn)).copied().collect();
         if watchers.is_empty() {
             self.by_path.remove(path);
         }
@@ -124,7 +124,7 @@ impl WatchTable {
         for conn in gone {
             self.forget_path(conn, path);
         }
-        told
+        watching
     }
 
     fn forget_path(&mut self, conn: ConnId, path: &str) {
@@ -149,28 +149,14 @@ impl WatchTable {
     }
 
     /// Whether the connection holds one of these modes on this very path.
-    pub fn contains(&self, path: &str, conn: ConnId, modes: Modes) -> bool {
+    pub(super) fn contains(&self, path: &str, conn: ConnId, modes: Modes) -> bool {
         let watchers = self.by_path.get(path);
         watchers.and_then(|watchers| watchers.get(&conn)).is_some_and(|held| held.meets(modes))
     }
 
     /// Pairs of a path and a connection.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.len
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
-    /// Watched paths with who watches them (four-letter word `wchp`).
-    pub fn by_path(&self) -> impl Iterator<Item = (&str, Vec<ConnId>)> + '_ {
-        self.by_path.iter().map(|(path, watchers)| (&**path, watchers.keys().copied().collect()))
-    }
-
-    /// Watching connections with what they watch (four-letter word `wchc`).
-    pub fn by_conn(&self) -> impl Iterator<Item = (ConnId, Vec<&str>)> + '_ {
-        self.by_conn.iter().map(|(conn, paths)| (*conn, paths.iter().map(|path| &**path).collect()))
     }
 }
 
@@ -207,9 +193,9 @@ mod tests {
     }
 
     fn trigger(table: &mut WatchTable, path: &str) -> Vec<ConnId> {
-        let told = table.trigger(path).into_iter().collect();
+        let watching = table.trigger(path).into_iter().collect();
         assert_consistent(table);
-        told
+        watching
     }
 
     #[test]
@@ -220,8 +206,6 @@ mod tests {
             assert_consistent(&table);
         }
         assert_eq!(table.len(), 1);
-        assert_eq!(table.by_path().collect::<Vec<_>>(), [("/a", vec![A])]);
-        assert_eq!(table.by_conn().collect::<Vec<_>>(), [(A, vec!["/a"])]);
         for mode in [Modes::STANDARD, Modes::PERSISTENT, Modes::RECURSIVE, Modes::ANY] {
             assert!(table.contains("/a", A, mode), "{mode:?}");
         }
@@ -248,7 +232,7 @@ mod tests {
         assert_eq!(table.len(), 1);
         assert!(table.remove("/a", B, Modes::ANY));
         assert_consistent(&table);
-        assert!(table.is_empty());
+        assert_eq!(table.len(), 0);
     }
 
     #[test]
@@ -258,7 +242,7 @@ mod tests {
         table.add("/a", A, Modes::RECURSIVE);
         assert!(table.remove("/a", A, Modes::ANY));
         assert_consistent(&table);
-        assert!(table.is_empty());
+        assert_eq!(table.len(), 0);
         assert!(!table.remove("/a", A, Modes::ANY));
     }
 
@@ -303,7 +287,7 @@ mod tests {
         table.remove_conn(A);
         table.remove_conn(B);
         assert_consistent(&table);
-        assert!(table.is_empty());
+        assert_eq!(table.len(), 0);
     }
 
     #[test]

@@ -19,24 +19,28 @@
 //! An event carries the ACL of the node it speaks of, as it was at the change: a connection that
 //! may not read the node is not told (CVE-2024-23944), yet its one-shot watch is gone all the same.
 //!
-//! Not here: one table (table.rs); who may read; the frame of the event (server).
+//! Watches are of the connections of one server, and end with them. No transaction carries one and
+//! no snapshot: so they stand here, and the tree only says what a transaction changed.
+//!
+//! Not here: one table (table.rs); who may read, and the frame of the event (service/answer.rs).
 
 mod table;
 
 use std::collections::BTreeSet;
+use std::iter;
 
 use serde::{Deserialize, Serialize};
 
-use super::acl::AclList;
 use crate::base::paths;
 use crate::base::{ConnId, Zxid};
-use crate::jute::client::{event, watcher_type};
+use crate::jute::client::{SetWatches2, event, watcher_type};
+use crate::tree::{AclList, Applied, Change, DataTree};
 
-pub use table::{Modes, WatchTable};
+use table::{Modes, WatchTable};
 
 /// The table a watch is registered in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum WatchKind {
+pub(super) enum WatchKind {
     /// getData, and exists whether or not the node is there.
     Data,
     /// getChildren.
@@ -45,7 +49,7 @@ pub enum WatchKind {
 
 /// What checkWatches and removeWatches speak of. (Watcher.WatcherType)
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum WatcherType {
+pub(super) enum WatcherType {
     /// One-shot watches of the child table.
     Children,
     /// One-shot watches of the data table.
@@ -58,7 +62,7 @@ pub enum WatcherType {
 
 impl WatcherType {
     /// `None` for a number that is none of `jute::client::watcher_type`.
-    pub fn of(number: i32) -> Option<WatcherType> {
+    pub(super) fn of(number: i32) -> Option<WatcherType> {
         Some(match number {
             watcher_type::CHILDREN => WatcherType::Children,
             watcher_type::DATA => WatcherType::Data,
@@ -83,102 +87,90 @@ impl WatcherType {
 
 /// An event for one connection. `zxid` is that of the transaction.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Fired {
-    pub conn: ConnId,
+pub(super) struct Fired {
+    pub(super) conn: ConnId,
     /// A value of `jute::client::event`.
-    pub kind: i32,
-    pub path: String,
-    pub zxid: Zxid,
+    pub(super) kind: i32,
+    pub(super) path: String,
+    pub(super) zxid: Zxid,
     /// Who may hear of it: the list of the node the path names, when it happened. `None`, of an
     /// event that setWatches catches up on: whoever asked for it.
-    pub acl: Option<AclList>,
-}
-
-/// The lists of a node and of its parent when the node comes or goes.
-#[derive(Debug)]
-pub(super) struct EventAcls {
-    pub(super) node: AclList,
-    pub(super) parent: AclList,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Change<'a> {
-    Created(&'a EventAcls),
-    Deleted(&'a EventAcls),
-    DataChanged(&'a AclList),
+    pub(super) acl: Option<AclList>,
 }
 
 /// All watches of the connections of one server.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Watches {
+pub(super) struct Watches {
     data: WatchTable,
     child: WatchTable,
 }
 
 impl Watches {
     /// A one-shot watch. `path` as the client wrote it: the root is "/".
-    pub fn add(&mut self, kind: WatchKind, path: &str, conn: ConnId) {
+    pub(super) fn add(&mut self, kind: WatchKind, path: &str, conn: ConnId) {
         match kind {
             WatchKind::Data => self.data.add(path, conn, Modes::STANDARD),
             WatchKind::Child => self.child.add(path, conn, Modes::STANDARD),
         }
     }
 
-    pub fn add_persistent(&mut self, path: &str, conn: ConnId) {
+    pub(super) fn add_persistent(&mut self, path: &str, conn: ConnId) {
         self.data.add(path, conn, Modes::PERSISTENT);
         self.child.add(path, conn, Modes::PERSISTENT);
     }
 
-    pub fn add_recursive(&mut self, path: &str, conn: ConnId) {
+    pub(super) fn add_recursive(&mut self, path: &str, conn: ConnId) {
         self.data.add(path, conn, Modes::RECURSIVE);
     }
 
     /// checkWatches. (DataTree.containsWatcher)
-    pub fn contains(&self, path: &str, conn: ConnId, what: WatcherType) -> bool {
+    pub(super) fn contains(&self, path: &str, conn: ConnId, what: WatcherType) -> bool {
         let (data, child) = what.modes();
         self.data.contains(path, conn, data) || self.child.contains(path, conn, child)
     }
 
     /// removeWatches; false when there was nothing to remove. (DataTree.removeWatch)
-    pub fn remove(&mut self, path: &str, conn: ConnId, what: WatcherType) -> bool {
+    pub(super) fn remove(&mut self, path: &str, conn: ConnId, what: WatcherType) -> bool {
         let (data, child) = what.modes();
         let removed = self.data.remove(path, conn, data);
         self.child.remove(path, conn, child) || removed
     }
 
     /// The connection is gone, and so are its watches.
-    pub fn remove_conn(&mut self, conn: ConnId) {
+    pub(super) fn remove_conn(&mut self, conn: ConnId) {
         self.data.remove_conn(conn);
         self.child.remove_conn(conn);
     }
 
-    pub fn table(&self, kind: WatchKind) -> &WatchTable {
-        match kind {
-            WatchKind::Data => &self.data,
-            WatchKind::Child => &self.child,
-        }
-    }
-
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.data.len() + self.child.len()
     }
 
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The events of one change of one node, in the order in which they are sent.
-    pub(super) fn fire_watches(
-        &mut self,
-        path: &str,
-        change: Change<'_>,
-        zxid: Zxid,
-        fired: &mut Vec<Fired>,
-    ) {
+    /// The events of an applied transaction, in the order in which they are sent.
+    pub(super) fn fire_applied(&mut self, zxid: Zxid, applied: &Applied) -> Vec<Fired> {
+        let mut fired = Vec::new();
         if self.is_empty() {
-            return;
+            return fired;
         }
-        let mut tell = |conns: &BTreeSet<ConnId>, kind, path: &str, acl: &AclList| {
+        let parts = applied.outcome.multi.iter().map(|(_, part)| part);
+        for outcome in iter::once(&applied.outcome).chain(parts) {
+            if let (Some(path), Some(change)) = (&outcome.path, &outcome.change) {
+                self.fire_watches(path, change, zxid, &mut fired);
+            }
+        }
+        for (path, change) in &applied.ended {
+            self.fire_watches(path, change, zxid, &mut fired);
+        }
+        fired
+    }
+
+    /// The events of one change of one node, in the order in which they are sent.
+    fn fire_watches(&mut self, path: &str, change: &Change, zxid: Zxid, fired: &mut Vec<Fired>) {
+        let mut add = |conns: &BTreeSet<ConnId>, kind, path: &str, acl: &AclList| {
             fired.extend(conns.iter().map(|conn| Fired {
                 conn: *conn,
                 kind,
@@ -187,18 +179,18 @@ impl Watches {
                 acl: Some(acl.clone()),
             }));
         };
-        let told = self.data.trigger(path);
+        let watching = self.data.trigger(path);
         let acls = match change {
-            Change::DataChanged(acl) => return tell(&told, event::DATA_CHANGED, path, acl),
+            Change::DataChanged(acl) => return add(&watching, event::DATA_CHANGED, path, acl),
             Change::Created(acls) => {
-                tell(&told, event::CREATED, path, &acls.node);
+                add(&watching, event::CREATED, path, &acls.node);
                 acls
             }
             Change::Deleted(acls) => {
-                tell(&told, event::DELETED, path, &acls.node);
-                let also = self.child.trigger(path);
-                let untold = also.difference(&told).copied().collect();
-                tell(&untold, event::DELETED, path, &acls.node);
+                add(&watching, event::DELETED, path, &acls.node);
+                let children = self.child.trigger(path);
+                let others = children.difference(&watching).copied().collect();
+                add(&others, event::DELETED, path, &acls.node);
                 acls
             }
         };
@@ -206,9 +198,58 @@ impl Watches {
             None | Some("") => paths::ROOT,
             Some(parent) => parent,
         };
-        tell(&self.child.trigger(parent), event::CHILDREN_CHANGED, parent, &acls.parent);
+        add(&self.child.trigger(parent), event::CHILDREN_CHANGED, parent, &acls.parent);
+    }
+
+    /// Registers again what a client watched on another server, and answers the events it missed
+    /// since `relative_zxid`. (DataTree.setWatches)
+    ///
+    /// These events carry zxid -1: the transaction that caused one is not known any more.
+    /// Nor are they kept from who may not read the node. A persistent watch catches up on nothing.
+    pub(super) fn set_watches(
+        &mut self,
+        conn: ConnId,
+        request: &SetWatches2,
+        tree: &DataTree,
+    ) -> Vec<Fired> {
+        let since = request.relative_zxid;
+        let mut missed = Vec::new();
+        let mut add = |watches: &mut Watches, path: &String, kind, event| match event {
+            Some(kind) => {
+                let path = path.clone();
+                missed.push(Fired { conn, kind, path, zxid: Zxid(-1), acl: None });
+            }
+            None => watches.add(kind, path, conn),
+        };
+        for path in &request.data_watches {
+            let event = match tree.view(path) {
+                None => Some(event::DELETED),
+                Some(node) if node.stat.mzxid > since => Some(event::DATA_CHANGED),
+                Some(_) => None,
+            };
+            add(self, path, WatchKind::Data, event);
+        }
+        for path in &request.exist_watches {
+            let event = tree.view(path).map(|_| event::CREATED);
+            add(self, path, WatchKind::Data, event);
+        }
+        for path in &request.child_watches {
+            let event = match tree.view(path) {
+                None => Some(event::DELETED),
+                Some(node) if node.stat.pzxid > since => Some(event::CHILDREN_CHANGED),
+                Some(_) => None,
+            };
+            add(self, path, WatchKind::Child, event);
+        }
+        for path in &request.persistent_watches {
+            self.add_persistent(path, conn);
+        }
+        for path in &request.persistent_recursive_watches {
+            self.add_recursive(path, conn);
+        }
+        missed
     }
 }
 
 #[cfg(test)]
-mod watch_test;
+mod watches_test;

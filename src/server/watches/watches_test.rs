@@ -1,7 +1,10 @@
 //! What each watcher is told of a change.
 
 use super::*;
+use crate::base::SessionId;
 use crate::jute::data::{Acl, Id, perms};
+use crate::jute::txn::{CloseSessionTxn, CreateTxn, DeleteTxn, Txn, TxnHeader, kind};
+use crate::tree::{EventAcls, Outcome};
 
 const A: ConnId = ConnId(1);
 const B: ConnId = ConnId(2);
@@ -21,13 +24,13 @@ fn acls() -> EventAcls {
 
 /// The events without their lists, which must be those of the node each speaks of.
 fn fire(watches: &mut Watches, path: &str, change: i32) -> Vec<(u64, i32, String)> {
-    let (acls, mut fired) = (acls(), Vec::new());
     let change = match change {
-        CREATED => Change::Created(&acls),
-        DELETED => Change::Deleted(&acls),
-        _ => Change::DataChanged(&acls.node),
+        CREATED => Change::Created(acls()),
+        DELETED => Change::Deleted(acls()),
+        _ => Change::DataChanged(list("node")),
     };
-    watches.fire_watches(path, change, Zxid(9), &mut fired);
+    let outcome = Outcome { path: Some(path.into()), change: Some(change), ..Outcome::default() };
+    let fired = watches.fire_applied(Zxid(9), &Applied { outcome, ended: Vec::new() });
     for event in &fired {
         assert_eq!(event.zxid, Zxid(9));
         let whose = if event.path == path { "node" } else { "parent" };
@@ -36,7 +39,7 @@ fn fire(watches: &mut Watches, path: &str, change: i32) -> Vec<(u64, i32, String
     fired.into_iter().map(|event| (event.conn.0, event.kind, event.path)).collect()
 }
 
-fn told<const N: usize>(expected: [(u64, i32, &str); N]) -> Vec<(u64, i32, String)> {
+fn events<const N: usize>(expected: [(u64, i32, &str); N]) -> Vec<(u64, i32, String)> {
     expected.map(|(conn, kind, path)| (conn, kind, path.to_owned())).into()
 }
 
@@ -46,10 +49,9 @@ fn a_watch_fires_once() {
     watches.add(WatchKind::Data, "/a", A);
     watches.add(WatchKind::Data, "/a", A);
     assert_eq!(watches.len(), 1);
-    assert_eq!(fire(&mut watches, "/a", CHANGED), told([(1, CHANGED, "/a")]));
+    assert_eq!(fire(&mut watches, "/a", CHANGED), events([(1, CHANGED, "/a")]));
     assert_eq!(fire(&mut watches, "/a", CHANGED), []);
     assert!(watches.is_empty());
-    assert_eq!(watches.table(WatchKind::Data).by_conn().count(), 0);
 }
 
 #[test]
@@ -60,7 +62,7 @@ fn a_creation_tells_the_path_and_then_the_parent() {
     watches.add(WatchKind::Data, "/a", A);
     assert_eq!(
         fire(&mut watches, "/a", CREATED),
-        told([(1, CREATED, "/a"), (2, CREATED, "/a"), (1, CHILDREN, "/")])
+        events([(1, CREATED, "/a"), (2, CREATED, "/a"), (1, CHILDREN, "/")])
     );
 }
 
@@ -73,7 +75,7 @@ fn a_deletion_tells_a_connection_once_and_the_parent_last() {
     watches.add(WatchKind::Child, "/p", A);
     assert_eq!(
         fire(&mut watches, "/p/a", DELETED),
-        told([(1, DELETED, "/p/a"), (2, DELETED, "/p/a"), (1, CHILDREN, "/p")])
+        events([(1, DELETED, "/p/a"), (2, DELETED, "/p/a"), (1, CHILDREN, "/p")])
     );
     assert!(watches.is_empty(), "the untold child watch of the first connection is gone too");
 }
@@ -93,13 +95,13 @@ fn a_persistent_watch_hears_of_its_node_and_its_children_again_and_again() {
     watches.add_persistent("/a", A);
     assert_eq!(watches.len(), 2, "it stands in both tables");
     for _ in 0..2 {
-        assert_eq!(fire(&mut watches, "/a", CREATED), told([(1, CREATED, "/a")]));
-        assert_eq!(fire(&mut watches, "/a", CHANGED), told([(1, CHANGED, "/a")]));
-        assert_eq!(fire(&mut watches, "/a/b", CREATED), told([(1, CHILDREN, "/a")]));
+        assert_eq!(fire(&mut watches, "/a", CREATED), events([(1, CREATED, "/a")]));
+        assert_eq!(fire(&mut watches, "/a", CHANGED), events([(1, CHANGED, "/a")]));
+        assert_eq!(fire(&mut watches, "/a/b", CREATED), events([(1, CHILDREN, "/a")]));
         assert_eq!(fire(&mut watches, "/a/b", CHANGED), []);
         assert_eq!(fire(&mut watches, "/a/b/c", CREATED), []);
-        assert_eq!(fire(&mut watches, "/a/b", DELETED), told([(1, CHILDREN, "/a")]));
-        assert_eq!(fire(&mut watches, "/a", DELETED), told([(1, DELETED, "/a")]));
+        assert_eq!(fire(&mut watches, "/a/b", DELETED), events([(1, CHILDREN, "/a")]));
+        assert_eq!(fire(&mut watches, "/a", DELETED), events([(1, DELETED, "/a")]));
     }
 }
 
@@ -110,7 +112,7 @@ fn a_recursive_watch_hears_of_each_node_below_and_never_that_children_changed() 
     for _ in 0..2 {
         for path in ["/a", "/a/b", "/a/b/c"] {
             for change in [CREATED, CHANGED, DELETED] {
-                assert_eq!(fire(&mut watches, path, change), told([(1, change, path)]));
+                assert_eq!(fire(&mut watches, path, change), events([(1, change, path)]));
             }
         }
     }
@@ -124,11 +126,11 @@ fn all_kinds_of_watch_on_one_path_make_one_event_of_each_table() {
     watches.add_recursive("/a", A);
     watches.add(WatchKind::Data, "/a", A);
     watches.add(WatchKind::Child, "/a", A);
-    assert_eq!(fire(&mut watches, "/a", CHANGED), told([(1, CHANGED, "/a")]));
-    let both = told([(1, CREATED, "/a/b"), (1, CHILDREN, "/a")]);
+    assert_eq!(fire(&mut watches, "/a", CHANGED), events([(1, CHANGED, "/a")]));
+    let both = events([(1, CREATED, "/a/b"), (1, CHILDREN, "/a")]);
     assert_eq!(fire(&mut watches, "/a/b", CREATED), both);
     assert_eq!(fire(&mut watches, "/a/b", CREATED), both, "after the one-shot one is spent");
-    assert_eq!(fire(&mut watches, "/a", DELETED), told([(1, DELETED, "/a")]));
+    assert_eq!(fire(&mut watches, "/a", DELETED), events([(1, DELETED, "/a")]));
 }
 
 #[test]
@@ -139,7 +141,7 @@ fn a_recursive_watch_above_keeps_the_child_table_from_telling_of_the_deletion_ag
     watches.add(WatchKind::Child, "/a", A);
     assert_eq!(
         fire(&mut watches, "/a/b", DELETED),
-        told([(1, DELETED, "/a/b"), (1, CHILDREN, "/a")])
+        events([(1, DELETED, "/a/b"), (1, CHILDREN, "/a")])
     );
     assert_eq!(watches.len(), 1, "the child watch on the deleted node is spent");
 }
@@ -223,5 +225,112 @@ fn a_lost_connection_takes_its_watches_along() {
     watches.remove_conn(A);
     watches.remove_conn(B);
     assert!(watches.is_empty());
-    assert_eq!(watches.table(WatchKind::Data).by_path().count(), 0);
+}
+
+/// A tree, and who watches it.
+#[derive(Default)]
+struct Watched {
+    tree: DataTree,
+    watches: Watches,
+}
+
+impl Watched {
+    fn apply(&mut self, zxid: i64, txn: Txn) -> Vec<(u64, i32, String)> {
+        let (client_id, zxid) = (SessionId(9), Zxid(zxid));
+        let header = TxnHeader { client_id, cxid: 0, zxid, time: 0, kind: 0 };
+        let applied = self.tree.apply(&header, &txn);
+        let fired = self.watches.fire_applied(zxid, &applied);
+        assert!(fired.iter().all(|event| event.zxid == zxid));
+        fired.into_iter().map(|event| (event.conn.0, event.kind, event.path)).collect()
+    }
+
+    fn create(&mut self, zxid: i64, path: &str) -> Vec<(u64, i32, String)> {
+        self.apply(zxid, create(path, false))
+    }
+}
+
+fn create(path: &str, ephemeral: bool) -> Txn {
+    let (path, acl) = (path.into(), Some(Acl::open()));
+    Txn::Create(CreateTxn { path, data: None, acl, ephemeral, parent_cversion: -1 })
+}
+
+#[test]
+fn watches_that_missed_something_hear_of_it_and_the_others_stand_again() {
+    let mut watched = Watched::default();
+    watched.create(1, "/old");
+    watched.create(5, "/new");
+    watched.create(6, "/old/child");
+    let names = |paths: &[&str]| paths.iter().map(|path| (*path).to_owned()).collect();
+    let request = SetWatches2 {
+        relative_zxid: Zxid(4),
+        data_watches: names(&["/gone", "/new", "/old"]),
+        exist_watches: names(&["/new", "/gone"]),
+        child_watches: names(&["/gone", "/old", "/new", "/old/child"]),
+        persistent_watches: names(&["/new"]),
+        persistent_recursive_watches: names(&["/old"]),
+    };
+    let conn = ConnId(3);
+    let Watched { tree, mut watches } = watched;
+    let fired = watches.set_watches(conn, &request, &tree);
+    let event =
+        |kind, path: &str| Fired { conn, kind, path: path.into(), zxid: Zxid(-1), acl: None };
+    assert_eq!(
+        fired,
+        [
+            event(2, "/gone"),
+            event(3, "/new"),
+            event(1, "/new"),
+            event(2, "/gone"),
+            event(4, "/old"),
+            event(4, "/new"),
+            event(4, "/old/child"),
+        ]
+    );
+    let held = |path, what| watches.contains(path, conn, what);
+    assert!(held("/old", WatcherType::Data));
+    assert!(held("/gone", WatcherType::Data));
+    assert!(held("/new", WatcherType::Persistent), "whatever it missed");
+    assert!(held("/old", WatcherType::PersistentRecursive));
+    assert_eq!(watches.len(), 4, "/old and /gone, and /new in both tables");
+}
+
+#[test]
+fn the_end_of_a_session_tells_of_each_of_its_ephemerals() {
+    let mut watched = Watched::default();
+    for path in ["/e1", "/e2"] {
+        watched.apply(1, create(path, true));
+        watched.watches.add(WatchKind::Data, path, B);
+    }
+    watched.watches.add(WatchKind::Child, "/", A);
+    let list = CloseSessionTxn { paths_to_delete: vec!["/gone".into(), "/e2".into()] };
+    assert_eq!(
+        watched.apply(9, Txn::CloseSession(Some(list))),
+        events([(2, DELETED, "/e2"), (1, CHILDREN, "/"), (2, DELETED, "/e1")])
+    );
+}
+
+#[test]
+fn the_parts_of_a_multi_fire_in_their_order() {
+    let mut watched = Watched::default();
+    watched.watches.add(WatchKind::Data, "/m", A);
+    watched.watches.add_persistent("/", B);
+    let parts = vec![
+        (kind::CREATE, create("/m", false)),
+        (kind::DELETE, Txn::Delete(DeleteTxn { path: "/m".into() })),
+    ];
+    assert_eq!(
+        watched.apply(1, Txn::Multi(parts)),
+        events([(1, CREATED, "/m"), (2, CHILDREN, "/"), (2, CHILDREN, "/")]),
+        "the one-shot watch was gone after the creation"
+    );
+}
+
+#[test]
+fn what_was_there_already_fires_nothing() {
+    let mut watched = Watched::default();
+    watched.watches.add(WatchKind::Data, "/a", A);
+    assert_eq!(watched.create(1, "/a"), events([(1, CREATED, "/a")]));
+    watched.watches.add(WatchKind::Data, "/a", A);
+    assert_eq!(watched.create(1, "/a"), []);
+    assert_eq!(watched.watches.len(), 1);
 }
