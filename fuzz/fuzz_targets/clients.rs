@@ -66,7 +66,7 @@ impl Server {
             ConnectionThrottle { tokens_max: 50, ..ConnectionThrottle::default() };
         let now = Now { mono: Mono(1_000_000_000), wall_ms: 1_000_000 };
         let mut peer = Peer::new(now, config, Seeds::default());
-        let begun = peer.begin();
+        let begun = peer.step(now, Input::Begin);
         let mut server = Server { peer, now, xid: 0, snapshot: (Zxid::ZERO, false) };
         server.carry_out(begun);
         server

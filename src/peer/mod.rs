@@ -1,21 +1,28 @@
 //! One server: its role, and the pump that drives every core of it.     (QuorumPeer)
 //!
-//!     Loading -> Settling -> Looking --Decided--> Leading | Following | Observing
-//!                   ^                                        |
-//!                   '-------------- gave up, lost -----------'
-//!     Loading -> Standalone
+//!     Loading  --disk is read-->    Looking, or Standalone without an ensemble
+//!     Looking  --Decided-->         Leading | Following | Observing
+//!     Leading, Following, Observing --gave up, lost--> Settling
+//!     Settling --disk is quiet-->   Looking, or Loading if something was left half done
 //!
 //! | file           | what                                                                |
 //! |----------------|---------------------------------------------------------------------|
+//! | io.rs          | what goes into a server and what comes out                           |
 //! | core.rs        | the state, and one `step` for every input (pure)                     |
+//! | queue.rs       | what waits to be performed: the outputs of all cores, in order       |
+//! | dispatch.rs    | the one loop that performs them                                      |
+//! | requests.rs    | a client's request on its way: to the leader, applied, answered      |
+//! | stored.rs      | what completions of the disk mean to the roles                       |
+//! | role.rs        | the roles, and which follows which                                   |
 //! | roles.rs       | `become_*`: what a change of role begins and ends                    |
-//! | route.rs       | carries the outputs of one core to the next                          |
+//! | leading.rs     | what only a leader needs: prepare, sessions, reaper                  |
+//! | leader_dials.rs| how a learner dials its leader                                       |
+//! | elections.rs   | the election and its connections                                     |
 //! | reach.rs       | tells which servers our dials reach                                  |
-//! | requests.rs    | a client's write on its way: prepare, propose, apply                 |
-//! | reaper.rs      | deletes containers and TTL nodes that nobody uses                    |
-//! | stored.rs      | completions of the disk                                              |
-//! | read_only.rs   | reads for clients while no leader is in sight; local sessions' ends  |
+//! | disk.rs        | what was asked of the disk, and which request an answer is for       |
 //! | snapshotter.rs | snapshots in slices, between two steps                               |
+//! | reaper.rs      | chooses containers and TTL nodes that nobody uses                    |
+//! | read_only.rs   | reads for clients while no leader is in sight; local sessions' ends  |
 //! | words.rs       | the numbers behind the four-letter words                             |
 //! | inbox.rs       | one order of inputs                                                  |
 //! | pump.rs        | waits for the next input, hands outputs out                          |
@@ -26,17 +33,25 @@
 //! - PE-2  a learner that failed twice in a row rests before it looks again, a tick at most.
 
 mod core;
+mod disk;
+mod dispatch;
+mod elections;
 mod inbox;
+mod io;
+mod leader_dials;
+mod leading;
 mod pump;
+mod queue;
 mod reach;
 mod read_only;
 mod reaper;
 mod requests;
+mod role;
 mod roles;
-mod route;
 mod snapshotter;
 mod stored;
 mod words;
 
-pub use core::{Input, Output, Peer};
+pub use core::Peer;
+pub use io::{Input, Output};
 pub use pump::{run, storage_options};

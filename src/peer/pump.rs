@@ -8,8 +8,9 @@ use std::rc::Rc;
 
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
-use super::core::{Input, Output, Peer};
+use super::core::Peer;
 use super::inbox::{Inbox, Source};
+use super::io::{Input, Output};
 use crate::base::{Stamp, Zxid};
 use crate::config::ServerConfig;
 use crate::election::driver::{ElectionDriver, ElectionEvent};
@@ -38,7 +39,7 @@ pub async fn run<R: Runtime>(rt: R, config: ServerConfig) {
         nonces: [0, 1].map(|n| rt.random_u64(Purpose::SaslNonce, n)),
     };
     let mut peer = Peer::new(now, config.clone(), seeds);
-    hands.perform(&rt, rt.stamp(), peer.begin());
+    hands.perform(&rt, rt.stamp(), peer.step(now, Input::Begin));
     if !config.is_standalone() {
         let mut election = config.servers[&config.my_id].election.clone();
         if config.quorum_listen_on_all_ips {

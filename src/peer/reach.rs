@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
-use crate::base::{LinkId, ServerId};
+use crate::base::{LinkId, Mono, Now, ServerId};
 use crate::runtime::HostPort;
 
 /// What is known of the other servers' election ports, or of the leader's quorum port.
@@ -38,14 +38,13 @@ impl Reach {
 
     /// `next`: when it is tried again; `None` if that depends on what happens.
     pub(super) fn failed(&mut self, link: LinkId, why: &str, next: Option<Duration>) {
-        let Some((sid, to)) = self.dials.remove(&link) else { return };
-        let reason = reason_of(why, &to);
+        let Some((sid, to)) = self.dials.remove(&link) else { return }; // Given up, see above.
         let first = self.unreachable.insert(sid);
         let (who, next) = (self.who, Next(next));
         if first {
-            tracing::info!("{who} {sid} at {to} is not reachable yet ({reason}); {next}");
+            tracing::info!("{who} {sid} at {to} is not reachable yet ({why}); {next}");
         } else {
-            tracing::debug!("{who} {sid} at {to} is still not reachable ({reason}); {next}");
+            tracing::debug!("{who} {sid} at {to} is still not reachable ({why}); {next}");
         }
     }
 
@@ -64,10 +63,9 @@ impl Reach {
     }
 }
 
-/// What the system said, without the address, which stands in the line already, and its number.
-fn reason_of<'a>(why: &'a str, to: &HostPort) -> &'a str {
-    let reason = why.strip_prefix(&format!("connect to {to}: ")).unwrap_or(why);
-    reason.split(" (os error").next().unwrap_or(reason)
+/// How long it is until `at`; `None` if that is never.
+pub(super) fn wait_until(now: Now, at: Mono) -> Option<Duration> {
+    (at != Mono::FAR).then(|| at.since(now.mono))
 }
 
 /// When a server is dialled again.
@@ -87,13 +85,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reason_neither_repeats_the_address_nor_numbers_the_error() {
-        let to = HostPort::new("10.0.0.2", 3888);
-        let refused = "connect to 10.0.0.2:3888: Connection refused (os error 111)";
-        assert_eq!(reason_of(refused, &to), "Connection refused");
-        assert_eq!(reason_of("no answer in 5000 ms", &to), "no answer in 5000 ms");
-        let late = Next(Some(Duration::from_millis(400))).to_string();
-        assert_eq!(late, "next try in 400 ms");
+    fn a_line_says_when_a_server_is_dialled_again() {
+        let now = Now { mono: Mono(100), wall_ms: 0 };
+        let line = |at| Next(wait_until(now, at)).to_string();
+        assert_eq!(line(Mono(400_000_100)), "next try in 400 ms");
+        assert_eq!(line(Mono::FAR), "next try when there is something to tell it");
     }
 
     #[test]

@@ -8,7 +8,8 @@
 
 use std::time::Duration;
 
-use super::core::{Peer, Role};
+use super::core::Peer;
+use super::role::Role;
 use crate::base::{Mono, Now};
 use crate::server;
 
@@ -27,7 +28,7 @@ impl Peer {
     pub(super) fn read_only_at(&self) -> Mono {
         let waits = matches!(self.role, Role::Looking) && !self.service.is_read_only();
         if waits && self.config.read_only_mode {
-            self.role_since + GRACE_MIN.max(self.config.tick_time)
+            self.course.since + GRACE_MIN.max(self.config.tick_time)
         } else {
             Mono::FAR
         }
@@ -36,7 +37,7 @@ impl Peer {
     /// The election is over.
     pub(super) fn end_read_only(&mut self, now: Now) {
         if self.service.is_read_only() {
-            self.stop_serving(now);
+            self.step_service(now, server::Input::Stop);
         }
     }
 }

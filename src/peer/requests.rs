@@ -1,20 +1,26 @@
-//! A client's write on its way: prepared by the leader, proposed, committed, applied, answered.
+//! A client's request on its way: to the leader, and back when its transaction is applied.
+//!
+//! - PE-4  what a client asks is passed over only where no role serves any more.
 
 use std::rc::Rc;
 
 use bytes::Bytes;
 
-use super::core::{ForWhom, Output, Peer, Role};
-use crate::base::{ConnId, LinkId, Note, Now, SessionId, Zxid};
+use super::core::Peer;
+use super::disk::ForWhom;
+use super::role::Role;
+use crate::base::invariant::invariant;
+use crate::base::{ConnId, Note, Now, SessionId, Zxid};
 use crate::jute::client::op;
-use crate::jute::data::Id;
 use crate::jute::txn::{Proposal, Txn};
 use crate::prepare::Request;
+use crate::runtime::Halt;
 use crate::server;
 use crate::server::driver::ClientEvent;
 use crate::session::LOCAL_OWNER;
 use crate::storage::LogRequest;
-use crate::zab::leader::{self, SyncOrigin};
+use crate::zab::leader;
+use crate::zab::leader::SyncOrigin;
 use crate::zab::learner;
 
 impl Peer {
@@ -28,93 +34,38 @@ impl Peer {
             ClientEvent::Word { conn, word } => return self.answer_word(now, conn, word),
             ClientEvent::BindFailed { why } => {
                 let why = format!("cannot open the client port: {why}");
-                return self.halt(crate::runtime::Halt::unexpected(why));
+                return self.become_halted(Halt::unexpected(why));
             }
         };
         self.step_service(now, input);
     }
 
-    pub(super) fn step_service(&mut self, now: Now, input: server::Input) {
-        let mut outputs = Vec::new();
-        self.service.step(now, input, &self.db, &mut outputs);
-        self.route_service(now, outputs);
-    }
-
-    fn route_service(&mut self, now: Now, outputs: Vec<server::Output>) {
-        use server::Output as S;
-        for output in outputs {
-            match output {
-                S::Write(conn, bytes) => self.out.push(Output::ClientWrite { conn, bytes }),
-                S::Close(conn) => self.out.push(Output::ClientClose { conn }),
-                S::Pause(conn) => self.out.push(Output::ClientPause { conn }),
-                S::Resume(conn) => self.out.push(Output::ClientResume { conn }),
-                S::NotifyDrained(conn) => self.out.push(Output::ClientNotifyDrained { conn }),
-                S::Submit(request) => self.submit(now, request),
-                S::Sync { conn, session, cxid, body } => {
-                    self.submit_sync(now, conn, session, cxid, body);
-                }
-                S::Revalidate { session, timeout_ms } => {
-                    self.revalidate_here(now, session, timeout_ms);
-                }
-                S::Touch { session, timeout_ms } => match &self.role {
-                    Role::Learning(_) => {
-                        self.step_learner(now, learner::Input::Touch { session, timeout_ms });
-                    }
-                    _ => self.touch(now, session, timeout_ms),
-                },
+    /// To the leader: here, or by a REQUEST.
+    pub(super) fn submit(&mut self, now: Now, request: Request) {
+        match &mut self.role {
+            Role::Leading(leading) | Role::Standalone(leading) => {
+                leading.propose(now, &request, &mut self.db, &mut self.queue);
             }
-        }
-    }
-
-    /// To the leader: by a call, or by a REQUEST.
-    fn submit(&mut self, now: Now, request: Request) {
-        match &self.role {
-            Role::Leading(_) | Role::Standalone(_) => self.propose(now, request),
             Role::Learning(_) => {
                 let Request { session, cxid, op, body, auth, .. } = request;
                 let is_session = matches!(op, op::CREATE_SESSION | op::CLOSE_SESSION);
                 let auth = if is_session { None } else { Some(auth) };
-                let input = learner::Input::Request { session, cxid, op, body, auth };
-                self.step_learner(now, input);
+                self.step_learner(now, learner::Input::Request { session, cxid, op, body, auth });
             }
-            _ => {}
+            Role::Loading(_) | Role::Settling(_) | Role::Looking | Role::Halted => {
+                self.pass_over("a request");
+            }
         }
     }
 
-    /// Prepares a request against everything proposed before it, and proposes it.
-    fn propose(&mut self, now: Now, request: Request) {
-        let (Role::Leading(leader) | Role::Standalone(leader)) = &mut self.role else { return };
-        let Some(tracker) = self.tracker.as_mut() else { return };
-        let zxid = leader.next_zxid();
-        let proposal = self.prepare.prepare(&request, zxid, now, self.db.tree(), tracker);
-        let proposal = Rc::new(proposal);
-        self.proposal_sizes.add(proposal.bytes().len());
-        self.step_leader(now, leader::Input::Propose(proposal));
-    }
-
-    #[allow(clippy::too_many_arguments)] // the fields of a REQUEST
-    pub(super) fn on_learner_request(
+    pub(super) fn submit_sync(
         &mut self,
         now: Now,
-        link: LinkId,
+        conn: ConnId,
         session: SessionId,
         cxid: i32,
-        op: i32,
         body: Bytes,
-        auth: Vec<Id>,
     ) {
-        let timeout_ms = self.tracker.as_ref().and_then(|tracker| tracker.timeout_ms(session));
-        self.touch(now, session, timeout_ms.unwrap_or(0));
-        if op == op::SYNC {
-            return self.step_leader(now, leader::Input::Sync(SyncOrigin::Learner(link)));
-        }
-        // Whatever it is, somebody waits for the answer: what is no record becomes an error
-        // transaction.
-        let request = Request { session, cxid, op, body, auth, origin: link.0 };
-        self.propose(now, request);
-    }
-
-    fn submit_sync(&mut self, now: Now, conn: ConnId, session: SessionId, cxid: i32, body: Bytes) {
         match &self.role {
             Role::Leading(_) | Role::Standalone(_) => {
                 self.step_leader(now, leader::Input::Sync(SyncOrigin::Local(conn)));
@@ -122,106 +73,52 @@ impl Peer {
             Role::Learning(_) => {
                 self.step_learner(now, learner::Input::Sync { conn, session, cxid, body });
             }
-            _ => {}
+            Role::Loading(_) | Role::Settling(_) | Role::Looking | Role::Halted => {
+                self.pass_over("a sync");
+            }
         }
-    }
-
-    pub(super) fn on_sync_done(&mut self, now: Now, conn: ConnId, zxid: Zxid) {
-        self.step_service(now, server::Input::SyncDone { conn, zxid });
     }
 
     /// A session wants to go on at this server: the leader knows whether it lives.
-    fn revalidate_here(&mut self, now: Now, session: SessionId, timeout_ms: i32) {
-        match &self.role {
+    pub(super) fn revalidate(&mut self, now: Now, session: SessionId, timeout_ms: i32) {
+        match &mut self.role {
+            Role::Leading(leading) | Role::Standalone(leading) => {
+                let queue = &mut self.queue;
+                let valid = leading.take_over(now, session, timeout_ms, LOCAL_OWNER, queue);
+                self.step_service(now, server::Input::Revalidated { session, valid });
+            }
             Role::Learning(_) => {
                 self.step_learner(now, learner::Input::Revalidate { session, timeout_ms });
             }
-            _ => {
-                let valid = self.take_over(now, session, timeout_ms, LOCAL_OWNER);
-                self.on_revalidated(now, session, valid);
+            Role::Loading(_) | Role::Settling(_) | Role::Looking | Role::Halted => {
+                self.pass_over("a session that wants to go on");
             }
         }
     }
 
-    /// A session wants to go on at that learner.
-    pub(super) fn on_revalidate(
-        &mut self,
-        now: Now,
-        link: LinkId,
-        session: SessionId,
-        timeout_ms: i32,
-    ) {
-        let valid = self.take_over(now, session, timeout_ms, link.0);
-        if valid {
-            self.step_service(now, server::Input::SessionMoved { session });
-        }
-        self.step_leader(now, leader::Input::Revalidated { link, session, valid });
-    }
-
-    fn take_over(&mut self, now: Now, session: SessionId, timeout_ms: i32, owner: u64) -> bool {
-        let Some(tracker) = self.tracker.as_mut() else { return false };
-        let alive = tracker.touch(session, timeout_ms, now.mono);
-        if alive {
-            tracker.set_owner(session, owner);
-            self.note(Note::SessionTouched { session });
-        }
-        alive
-    }
-
-    pub(super) fn on_revalidated(&mut self, now: Now, session: SessionId, valid: bool) {
-        self.step_service(now, server::Input::Revalidated { session, valid });
-    }
-
     pub(super) fn touch(&mut self, now: Now, session: SessionId, timeout_ms: i32) {
-        if let Some(tracker) = self.tracker.as_mut()
-            && tracker.touch(session, timeout_ms, now.mono)
-        {
-            self.note(Note::SessionTouched { session });
+        match &mut self.role {
+            Role::Leading(leading) | Role::Standalone(leading) => {
+                leading.touch(now, session, timeout_ms, &mut self.queue);
+            }
+            Role::Learning(_) => {
+                self.step_learner(now, learner::Input::Touch { session, timeout_ms });
+            }
+            Role::Loading(_) | Role::Settling(_) | Role::Looking | Role::Halted => {
+                self.pass_over("a touch");
+            }
         }
     }
 
-    pub(super) fn close_expired_sessions(&mut self, now: Now) {
-        let Some(tracker) = self.tracker.as_mut() else { return };
-        if tracker.next_expiry().is_none_or(|at| now.mono < at) {
-            return;
-        }
-        let expired = tracker.expire_sessions(now.mono);
-        let with_timeout = |session| (session, tracker.timeout_ms(session).unwrap_or(0));
-        let expired: Vec<(SessionId, i32)> = expired.into_iter().map(with_timeout).collect();
-        for (session, timeout) in expired {
-            let timeout_ms = u32::try_from(timeout).unwrap_or(0);
-            self.note(Note::SessionExpired { session, timeout_ms });
-            self.propose(
-                now,
-                Request {
-                    session,
-                    cxid: 0,
-                    op: op::CLOSE_SESSION,
-                    body: Bytes::new(),
-                    auth: Vec::new(),
-                    origin: LOCAL_OWNER,
-                },
-            );
-        }
-    }
-
-    pub(super) fn reap_containers(&mut self, now: Now) {
-        while let Some(reaper) = self.reaper.as_mut()
-            && let Some(request) = reaper.reap(now, self.db.tree())
-        {
-            self.propose(now, request);
-        }
-    }
-
-    pub(super) fn on_service_timer(&mut self, now: Now) {
-        if now.mono >= self.service.next_deadline() {
-            self.step_service(now, server::Input::Timer);
-        }
+    /// The client asked while the role lasted, and was sent away with it (PE-4).
+    fn pass_over(&self, what: &str) {
+        let serves = self.service.is_serving() && !matches!(self.role, Role::Halted);
+        invariant!(!serves, "PE-4", "{what} of a client, and the role is {:?}", self.role);
     }
 
     pub(super) fn append(&mut self, proposal: Rc<Proposal>) {
         self.note(Note::Appended { zxid: proposal.zxid(), hash: proposal.hash() });
-        self.ask_log(ForWhom::Role, LogRequest::Append(proposal));
+        self.disk.ask_log(ForWhom::Role, LogRequest::Append(proposal), &mut self.queue);
     }
 
     /// Transactions wait to be applied: in turn while we serve, at once while we do not yet. Then
@@ -236,25 +133,20 @@ impl Peer {
 
     /// Applies one committed transaction, fires watches and answers clients.
     pub(super) fn apply_one(&mut self, now: Now) {
-        let Some((proposal, applied)) = self.db.apply_next() else { return };
+        let Some((proposal, applied)) = self.db.apply_next() else {
+            return; // A change of role applied it since this input was asked for.
+        };
         let state_digest = self.db.state_digest();
         self.note(Note::Applied { zxid: proposal.zxid(), hash: proposal.hash(), state_digest });
-        self.prepare.applied(proposal.zxid());
-        if let (Some(tracker), Txn::CloseSession(_)) = (self.tracker.as_mut(), &proposal.txn) {
-            tracker.remove(proposal.header.client_id);
-        }
-        if let Txn::CloseSession(_) = &proposal.txn {
-            self.step_learner(now, learner::Input::SessionClosed(proposal.header.client_id));
+        match (&mut self.role, &proposal.txn) {
+            (Role::Leading(leading) | Role::Standalone(leading), _) => leading.applied(&proposal),
+            (Role::Learning(_), Txn::CloseSession(_)) => {
+                let session = proposal.header.client_id;
+                self.step_learner(now, learner::Input::SessionClosed(session));
+            }
+            _ => {} // A learner remembers nothing else that could end here.
         }
         self.step_service(now, server::Input::Applied { proposal, applied });
-        self.count_for_snapshot();
-    }
-}
-
-impl super::core::ProposalSizes {
-    fn add(&mut self, bytes: usize) {
-        self.last = bytes;
-        self.max = self.max.max(bytes);
-        self.min = if self.min == 0 { bytes } else { self.min.min(bytes) };
+        self.disk.on_applied(self.service.is_serving(), &self.db, &mut self.queue);
     }
 }

@@ -1,16 +1,27 @@
-//! What a change of role begins and ends. The only place where `role` changes.
+//! What a change of role begins and ends: `become_*` for each role.
+//!
+//! - S-19  at `look` nothing is on its way to the log any more, and no snapshot that was aborted
+//!   can get its name (ZOOKEEPER-4712).
+//! - PE-4  an election ends while this server looks; leaders and learners alone begin to serve.
+//!
+//! Not here: which changes are legal (role.rs).
 
 use std::time::Duration;
 
-use super::core::{AfterLoad, ForWhom, Peer, Role};
-use super::reaper::Reaper;
-use crate::base::{Exhibit, Note, Now, RoleName, ServerId};
+use super::core::Peer;
+use super::disk::ForWhom;
+use super::io::Output;
+use super::leading::Leading;
+use super::role::{AfterLoad, Role, Settling};
+use crate::base::invariant::{broken, invariant};
+use crate::base::{Exhibit, Mono, Note, Now, RoleName, ServerId};
+use crate::election;
 use crate::election::PeerState;
-use crate::prepare::{Prepare, PrepareOptions};
+use crate::runtime::{Halt, HostPort};
 use crate::server;
-use crate::session::SessionTracker;
 use crate::storage::LogRequest;
-use crate::zab::leader::Leader;
+use crate::zab::leader;
+use crate::zab::learner;
 use crate::zab::learner::Learner;
 
 /// The first rest of a learner that fails again, as long as the pause between two dials.
@@ -25,67 +36,61 @@ impl Peer {
                 RoleName::Observing
             }
             Role::Learning(_) => RoleName::Following,
-            _ => RoleName::Looking,
+            Role::Loading(_) | Role::Settling(_) | Role::Looking | Role::Halted => {
+                RoleName::Looking
+            }
         }
     }
 
     /// Ends the present role. Clients go; what is on its way to the log is waited for.
-    pub(super) fn become_looking(&mut self, now: Now, why: String) {
-        if matches!(self.role, Role::Settling | Role::Looking | Role::Halted) {
-            return;
+    pub(super) fn become_settling(&mut self, now: Now, why: String) {
+        if matches!(self.role, Role::Settling(_) | Role::Looking | Role::Halted) {
+            return; // The disk refused what a role had asked for that is over already.
         }
         self.note(Note::GaveUp { why });
-        self.begin_rest(now);
-        self.stop_serving(now);
-        self.close_quorum_links(now);
+        let rest_until = self.choose_rest(now);
+        self.step_service(now, server::Input::Stop);
+        if matches!(self.role, Role::Leading(_)) {
+            self.queue.push(Output::QuorumUnlisten);
+        }
+        self.step_leader(now, leader::Input::Stop);
+        self.step_learner(now, learner::Input::Stop);
         // A snapshot of a state that the ensemble may yet cut must not survive (ZOOKEEPER-1549).
-        self.reload |= self.snapshotter.is_installing()
-            && !self.config.museum.on(Exhibit::SnapshotKeptInMemory);
-        self.abort_snapshot();
-        self.role = Role::Settling;
-        self.role_since = now.mono;
+        let reload =
+            self.disk.is_installing() && !self.config.museum.on(Exhibit::SnapshotKeptInMemory);
+        self.disk.abort_snapshot(&mut self.queue);
+        self.role.become_next(Role::Settling(Settling { rest_until, reload }));
+        self.course.since = now.mono;
         self.note(Note::Role { role: RoleName::Looking, epoch: self.db.current_epoch() });
         self.try_look(now);
     }
 
-    fn begin_rest(&mut self, now: Now) {
+    fn choose_rest(&mut self, now: Now) -> Mono {
         let is_fruitless = matches!(self.role, Role::Learning(_)) && !self.service.is_serving();
-        self.fruitless = if is_fruitless { self.fruitless.saturating_add(1) } else { 0 };
-        self.rest_until = now.mono + rest_after(self.fruitless, self.config.tick_time);
-    }
-
-    pub(super) fn stop_serving(&mut self, now: Now) {
-        self.step_service(now, server::Input::Stop);
-        self.tracker = None;
-        self.reaper = None;
-        self.prepare = Prepare::new(PrepareOptions::of(&self.config));
+        let before = self.course.fruitless;
+        self.course.fruitless = if is_fruitless { before.saturating_add(1) } else { 0 };
+        now.mono + rest_after(self.course.fruitless, self.config.tick_time)
     }
 
     /// Looks once nothing is on its way to the disk any more (S-19), and the rest is over. A
     /// snapshot that got its name behind the look would come back with the next start, under a
     /// log that had gone on without it.
     pub(super) fn try_look(&mut self, now: Now) {
-        let settles = matches!(self.role, Role::Settling);
-        if !settles || !self.is_disk_quiet() || now.mono < self.rest_until {
+        let Role::Settling(settling) = self.role else { return };
+        if !self.disk.is_quiet() || now.mono < settling.rest_until {
             return;
         }
-        if self.reload {
-            self.reload = false;
-            self.role = Role::Loading(AfterLoad::Look);
-            return self.ask_log(ForWhom::Load, LogRequest::Load);
+        if settling.reload {
+            self.role.become_next(Role::Loading(AfterLoad::Look));
+            self.disk.ask_log(ForWhom::Load, LogRequest::Load, &mut self.queue);
+        } else {
+            self.become_looking(now);
         }
-        self.look(now);
-    }
-
-    pub(super) fn is_disk_quiet(&self) -> bool {
-        // ZOOKEEPER-4712 did not wait for the log.
-        let is_log_quiet =
-            self.on_log.is_empty() || self.config.museum.on(Exhibit::LookBeforeLogIsQuiet);
-        is_log_quiet && self.snapshotter.is_quiet()
     }
 
     /// Tree, log and vote say the same from here on; then the election starts.
-    pub(super) fn look(&mut self, now: Now) {
+    pub(super) fn become_looking(&mut self, now: Now) {
+        invariant!(self.disk.is_quiet(), "S-19", "{:?} is on its way at look", self.disk);
         let mut zxid = self.db.last_applied();
         if !self.config.museum.on(Exhibit::VoteFromTree) {
             self.db.fast_forward();
@@ -93,74 +98,82 @@ impl Peer {
             self.note(Note::FastForwarded { to, state_digest: self.db.state_digest() });
             zxid = self.db.vote_zxid();
         }
-        self.role = Role::Looking;
-        self.role_since = now.mono;
+        self.role.become_next(Role::Looking);
+        self.course.since = now.mono;
         let epoch = self.db.current_epoch();
-        self.step_election(now, crate::election::core::Input::Look { zxid, epoch });
+        let look = election::core::Input::Look { zxid, epoch };
+        self.elections.step(now, look, &mut self.queue);
     }
 
     /// The election is over.
     pub(super) fn on_decided(&mut self, now: Now, leader: ServerId, role: PeerState) {
-        if !matches!(self.role, Role::Looking) {
-            return;
-        }
+        let looks = matches!(self.role, Role::Looking);
+        invariant!(looks, "PE-4", "an election ends while the role is {:?}", self.role);
         self.end_read_only(now);
-        self.last_election = now.mono.since(self.role_since);
-        self.role_since = now.mono;
+        self.course.last_election = now.mono.since(self.course.since);
+        self.course.since = now.mono;
         match role {
             PeerState::Leading => self.become_leading(now),
             PeerState::Following => self.become_learning(now, leader, false),
             PeerState::Observing => self.become_learning(now, leader, true),
-            PeerState::Looking => {}
+            PeerState::Looking => broken("PE-4", "an election that is over goes on".to_string()),
         }
     }
 
     fn become_leading(&mut self, now: Now) {
         let listen = self.verifier.servers()[&self.config.my_id].quorum.clone();
         let listen = if self.config.quorum_listen_on_all_ips {
-            crate::runtime::HostPort::new("0.0.0.0", listen.port)
+            HostPort::new("0.0.0.0", listen.port)
         } else {
             listen
         };
-        self.out.push(super::core::Output::QuorumListen(listen));
-        let mut outputs = Vec::new();
+        self.queue.push(Output::QuorumListen(listen));
         let verifier = self.verifier.clone();
-        let leader = Leader::new(now, &self.config, verifier, &self.db, &mut outputs);
-        self.role = Role::Leading(leader);
+        let leading = Leading::begin(now, &self.config, verifier, &self.db, &mut self.queue);
+        self.role.become_next(Role::Leading(leading));
         self.note(Note::Role { role: RoleName::Leading, epoch: self.db.current_epoch() });
-        self.route_leader(now, outputs);
     }
 
     fn become_learning(&mut self, now: Now, leader: ServerId, observer: bool) {
-        let mut outputs = Vec::new();
-        let link = self.take_link();
-        let learner =
-            Learner::new(now, &self.config, leader, observer, link, &self.db, &mut outputs);
-        self.role = Role::Learning(learner);
+        let link = self.leader_dials.take_link();
+        let learner = self.queue.of_learner(|out| {
+            Learner::new(now, &self.config, leader, observer, link, &self.db, out)
+        });
+        self.role.become_next(Role::Learning(learner));
         let role = self.role_name();
         self.note(Note::Role { role, epoch: self.db.current_epoch() });
-        self.route_learner(now, outputs);
     }
 
     /// A server without an ensemble serves as soon as its disk is read.
     pub(super) fn become_standalone(&mut self, now: Now) {
-        self.role = Role::Standalone(Leader::standalone(&self.config, &self.db));
+        self.role.become_next(Role::Standalone(Leading::alone(&self.config, &self.db)));
         self.note(Note::Role { role: RoleName::Standalone, epoch: self.db.current_epoch() });
         self.begin_serving(now);
     }
 
-    /// Established, or UPTODATE: clients are welcome.
-    pub(super) fn begin_serving(&mut self, now: Now) {
-        if matches!(self.role, Role::Leading(_) | Role::Standalone(_)) {
-            let mut tracker = SessionTracker::new(self.config.tick_time);
-            if self.config.local_sessions && !self.config.is_standalone() {
-                tracker = tracker.allow_local_sessions(self.config.my_id);
+    /// The process ends.
+    pub(super) fn become_halted(&mut self, halt: Halt) {
+        self.role.become_next(Role::Halted);
+        self.queue.push(Output::Halt(halt));
+    }
+
+    /// A leader is established, or a learner was told UPTODATE.
+    pub(super) fn on_established(&mut self, now: Now) {
+        self.begin_serving(now);
+        // Members answer later joiners with one and the same epoch (ZOOKEEPER-1732).
+        let epoch = self.db.current_epoch();
+        let established = election::core::Input::Established { epoch };
+        self.elections.step(now, established, &mut self.queue);
+    }
+
+    /// Clients are welcome.
+    fn begin_serving(&mut self, now: Now) {
+        match &mut self.role {
+            Role::Leading(leading) | Role::Standalone(leading) => {
+                leading.serve(now, &self.config, &self.db);
             }
-            for (session, timeout_ms) in self.db.sessions().iter() {
-                tracker.add(session, timeout_ms, now.mono);
-            }
-            self.tracker = Some(tracker);
-            self.reaper = Reaper::new(now, &self.config.containers);
+            Role::Learning(_) => {}
+            other => broken("PE-4", format!("{other:?} begins to serve")),
         }
         self.db.become_initialised();
         self.step_service(now, server::Input::Serve);

@@ -9,19 +9,24 @@
 //! - SN-2  a snapshot gets its name only when the log is durable up to everything it may hold:
 //!   otherwise a power failure leaves a tree that is ahead of its log (S-16, S-17).
 //! - SN-1  only committed state is written: a snapshot ends with the role (ZOOKEEPER-1549).
-//! - SY-5  a leader's snapshot is durable before anything is appended behind it.
+//! - SN-3  completions come in the order of the requests: what comes before `Aborted` is of the
+//!   snapshot that was aborted, what comes behind it of the present one.
+//! - PE-6  a completion without a request of the log lane answers one of this file.
+//!
+//! Not here: tickets, and the log that begins anew behind a leader's snapshot (disk.rs).
 
 use bytes::Bytes;
 
-use super::core::{AfterLoad, ForWhom, Peer, Role};
-use crate::base::{Note, Now, Zxid};
+use crate::base::Zxid;
+use crate::base::invariant::broken;
+use crate::config::ServerConfig;
+use crate::database::Database;
 use crate::jute::persist::SnapshotDigest;
-use crate::runtime::Halt;
-use crate::storage::{LogRequest, Outcome, SnapshotEncoder, SnapshotRequest};
+use crate::storage::{Outcome, SnapshotEncoder, SnapshotRequest};
 use crate::tree::{DIGEST_VERSION, SnapshotCursor};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Purpose {
+pub(super) enum Purpose {
     /// snapshot.0 of an empty directory.
     First,
     Routine,
@@ -29,6 +34,15 @@ enum Purpose {
     Install,
 }
 
+/// A snapshot has its name.
+pub(super) struct Finished {
+    pub(super) purpose: Purpose,
+    pub(super) zxid: Zxid,
+    /// It is durable too.
+    pub(super) sync: bool,
+}
+
+#[derive(Debug)]
 struct Writing {
     purpose: Purpose,
     zxid: Zxid,
@@ -40,22 +54,36 @@ struct Writing {
 }
 
 /// Counts transactions and writes at most one snapshot at a time.
+#[derive(Debug)]
 pub(super) struct Snapshotter {
     snap_count: u32,
+    /// Which part of the second half of `snap_count` is waited for.
+    spread: u32,
+    /// Znodes in one slice.
+    slice: usize,
     since_last: u32,
     writing: Option<Writing>,
-    /// Completions of a snapshot that was aborted are still on their way.
-    stale_chunks: u32,
+    /// Snapshots that were aborted, and whose `Aborted` has not come yet.
+    aborting: u32,
 }
 
 impl Snapshotter {
-    pub(super) fn new(snap_count: u32) -> Snapshotter {
-        Snapshotter { snap_count: snap_count.max(2), since_last: 0, writing: None, stale_chunks: 0 }
+    /// Apache writes after snapCount/2 transactions and a random part of the other half, so that
+    /// the servers of an ensemble do not all write at once; the server's id does that here.
+    pub(super) fn new(config: &ServerConfig) -> Snapshotter {
+        Snapshotter {
+            snap_count: config.snap_count.max(2),
+            spread: (config.my_id.0 as u32).wrapping_mul(0x9e37_79b9),
+            slice: config.snapshot_slice,
+            since_last: 0,
+            writing: None,
+            aborting: 0,
+        }
     }
 
     /// Nothing that was aborted can still get its name.
     pub(super) fn is_quiet(&self) -> bool {
-        self.stale_chunks == 0
+        self.aborting == 0
     }
 
     /// The leader's snapshot is in the tree and not on the disk.
@@ -63,126 +91,93 @@ impl Snapshotter {
         self.writing.as_ref().is_some_and(|w| w.purpose == Purpose::Install)
     }
 
-    /// Apache rolls after snapCount/2 transactions and a random part of the other half, so that
-    /// the servers of an ensemble do not all write at once; the server's id does that here.
-    fn is_due(&self, spread: u32) -> bool {
+    /// One more transaction was applied.
+    pub(super) fn count(&mut self) {
+        self.since_last += 1;
+    }
+
+    /// Whether it is time for a routine snapshot. If so, the count begins anew.
+    pub(super) fn take_due(&mut self) -> bool {
         let half = self.snap_count / 2;
-        self.writing.is_none() && self.since_last > half + spread % half.max(1)
-    }
-}
-
-impl Peer {
-    pub(super) fn count_for_snapshot(&mut self) {
-        self.snapshotter.since_last += 1;
-        let spread = (self.config.my_id.0 as u32).wrapping_mul(0x9e37_79b9);
-        if self.service.is_serving() && self.snapshotter.is_due(spread) {
-            self.snapshotter.since_last = 0;
-            self.ask_log(ForWhom::Role, LogRequest::Roll);
-            self.begin_snapshot(Purpose::Routine);
+        let is_due = self.writing.is_none() && self.since_last > half + self.spread % half.max(1);
+        if is_due {
+            self.since_last = 0;
         }
+        is_due
     }
 
-    pub(super) fn begin_first_snapshot(&mut self) {
-        self.begin_snapshot(Purpose::First);
-    }
-
-    /// The leader's snapshot replaces everything we have. (SNAP)
-    pub(super) fn install_snapshot(&mut self, now: Now, zxid: Zxid, body: Bytes) {
-        if let Err(error) = self.db.install_stream(zxid, body) {
-            return self.become_looking(now, format!("the leader's snapshot: {error}"));
-        }
-        let tree_digest = self.db.state_digest();
-        self.note(Note::SnapshotInstalled { zxid, tree_digest });
-        self.abort_snapshot();
-        self.begin_snapshot(Purpose::Install);
-    }
-
-    fn begin_snapshot(&mut self, purpose: Purpose) {
-        let zxid = self.db.last_applied();
+    pub(super) fn begin(
+        &mut self,
+        purpose: Purpose,
+        db: &Database,
+        out: &mut Vec<SnapshotRequest>,
+    ) {
+        let zxid = db.last_applied();
         let mut encoder = SnapshotEncoder::for_file();
-        self.db.begin_snapshot(&mut encoder);
-        self.ask_snapshot(SnapshotRequest::Begin { zxid, sync: purpose != Purpose::Routine });
-        let head = encoder.take();
-        self.snapshotter.writing = Some(Writing {
-            purpose,
-            zxid,
-            encoder: Some(encoder),
-            cursor: SnapshotCursor::new(),
-            end: None,
-        });
-        self.ask_snapshot(SnapshotRequest::Chunk(head));
+        db.begin_snapshot(&mut encoder);
+        out.push(SnapshotRequest::Begin { zxid, sync: purpose != Purpose::Routine });
+        out.push(SnapshotRequest::Chunk(encoder.take()));
+        let (encoder, cursor) = (Some(encoder), SnapshotCursor::new());
+        self.writing = Some(Writing { purpose, zxid, encoder, cursor, end: None });
     }
 
-    pub(super) fn abort_snapshot(&mut self) {
-        if self.snapshotter.writing.take().is_some() {
-            self.snapshotter.stale_chunks += 1;
-            self.ask_snapshot(SnapshotRequest::Abort);
+    pub(super) fn abort(&mut self, out: &mut Vec<SnapshotRequest>) {
+        if self.writing.take().is_some() {
+            self.aborting += 1;
+            out.push(SnapshotRequest::Abort);
         }
     }
 
-    pub(super) fn purge(&mut self) {
-        self.ask_snapshot(SnapshotRequest::Purge);
-    }
-
-    pub(super) fn on_snapshot_stored(&mut self, now: Now, outcome: Outcome) {
+    pub(super) fn on_stored(
+        &mut self,
+        outcome: &Outcome,
+        db: &Database,
+        out: &mut Vec<SnapshotRequest>,
+    ) -> Option<Finished> {
         match outcome {
-            Outcome::Aborted => {
-                self.snapshotter.stale_chunks -= 1;
-                self.try_look(now);
+            Outcome::Aborted => self.aborting -= 1,
+            Outcome::ChunkWritten | Outcome::SnapshotDone { .. } if self.aborting > 0 => {} // SN-3
+            Outcome::ChunkWritten => self.write_slice(db, out),
+            Outcome::SnapshotDone { zxid, sync } => {
+                let done = self.writing.take_if(|w| w.zxid == *zxid && w.encoder.is_none());
+                let Some(Writing { purpose, .. }) = done else {
+                    broken("SN-3", format!("snapshot {zxid} is done, and not the present one"))
+                };
+                return Some(Finished { purpose, zxid: *zxid, sync: *sync });
             }
-            // What an aborted snapshot still completes is no slice of the next one.
-            Outcome::ChunkWritten if self.snapshotter.stale_chunks == 0 => self.write_slice(),
-            Outcome::SnapshotDone { zxid, sync } => self.on_snapshot_done(now, zxid, sync),
-            _ => {}
+            // The first chunk goes out behind Begin, and nobody waits for a purge.
+            Outcome::SnapshotBegun | Outcome::Purged { .. } => {}
+            other => broken("PE-6", format!("{other:?} answers no request for a snapshot")),
         }
+        None
     }
 
-    fn write_slice(&mut self) {
-        let Some(writing) = self.snapshotter.writing.as_mut() else { return };
-        let Some(mut encoder) = writing.encoder.take() else { return };
-        let tree = self.db.tree();
-        encoder.nodes(&tree.snapshot_slice(&mut writing.cursor, self.config.snapshot_slice));
+    fn write_slice(&mut self, db: &Database, out: &mut Vec<SnapshotRequest>) {
+        let Some(writing) = self.writing.as_mut() else {
+            broken("SN-3", "a slice was written of no snapshot".to_string())
+        };
+        let Some(mut encoder) = writing.encoder.take() else { return }; // That was the last one.
+        let tree = db.tree();
+        encoder.nodes(&tree.snapshot_slice(&mut writing.cursor, self.slice));
         if !writing.cursor.is_done() {
-            let chunk = encoder.take();
+            out.push(SnapshotRequest::Chunk(encoder.take()));
             writing.encoder = Some(encoder);
-            return self.ask_snapshot(SnapshotRequest::Chunk(chunk));
+            return;
         }
         // The digest and the last zxid are those of now: the slices may hold as much.
-        let zxid = self.db.last_applied();
+        let zxid = db.last_applied();
         let digest = SnapshotDigest { zxid, version: DIGEST_VERSION, digest: tree.digest() as i64 };
         writing.end = Some((encoder.finish(Some(&digest), Some(zxid)), zxid));
-        self.finish_snapshot();
+        self.finish(db.durable(), out);
     }
 
     /// Gives the snapshot its name once the log is durable up to everything it may hold (SN-2).
-    pub(super) fn finish_snapshot(&mut self) {
-        let durable = self.db.durable();
-        let Some(writing) = self.snapshotter.writing.as_mut() else { return };
+    pub(super) fn finish(&mut self, durable: Zxid, out: &mut Vec<SnapshotRequest>) {
+        let Some(writing) = self.writing.as_mut() else { return };
         let covered = |end: &mut (Bytes, Zxid)| end.1 <= durable;
-        let Some((chunk, _)) = writing.end.take_if(covered) else { return };
-        self.ask_snapshot(SnapshotRequest::Chunk(chunk));
-        self.ask_snapshot(SnapshotRequest::Finish);
-    }
-
-    fn on_snapshot_done(&mut self, now: Now, zxid: Zxid, sync: bool) {
-        let Some(writing) =
-            self.snapshotter.writing.take_if(|w| w.zxid == zxid && w.encoder.is_none())
-        else {
-            return;
-        };
-        if sync {
-            self.note(Note::SnapshotDurable { zxid });
-        }
-        match (writing.purpose, &self.role) {
-            (Purpose::First, Role::Loading(_)) => self.loaded(now, AfterLoad::Begin),
-            (Purpose::First, _) => {
-                self.halt(Halt::unexpected("snapshot.0 was written while the server had a role"));
-            }
-            // Old logs lead somewhere else: the log begins anew behind this snapshot.
-            (Purpose::Install, _) => {
-                self.ask_log(ForWhom::Snapshotter, LogRequest::Reset { behind: zxid })
-            }
-            (Purpose::Routine, _) => {}
+        if let Some((chunk, _)) = writing.end.take_if(covered) {
+            out.push(SnapshotRequest::Chunk(chunk));
+            out.push(SnapshotRequest::Finish);
         }
     }
 }

@@ -1,9 +1,21 @@
-//! Completions of the disk: only now has anything happened.
+//! What completions of the disk mean to the roles.
+//!
+//! A completion that comes when its role is over is passed over by `step_leader` and
+//! `step_learner`: the server settles until all of them have come (S-19), and only then looks.
+//!
+//! - PE-1  a failed write or fsync ends the process; nothing is tried again.
+//! - PE-5  the disk is read while this server is Loading.
+//!
+//! Not here: which request a completion answers (disk.rs).
 
-use super::core::{AfterLoad, ForWhom, Peer, Role};
-use crate::base::{Exhibit, LinkId, Note, Now};
+use super::core::Peer;
+use super::disk::Stored;
+use super::role::{AfterLoad, Role};
+use super::snapshotter::Purpose;
+use crate::base::invariant::broken;
+use crate::base::{Exhibit, Note, Now, RoleName, Zxid};
 use crate::runtime::Halt;
-use crate::storage::{EpochKind, Loaded, LogRequest, Outcome, StorageError, Ticket};
+use crate::storage::{Loaded, Outcome, StorageError, Ticket};
 use crate::zab::{leader, learner};
 
 impl Peer {
@@ -13,114 +25,81 @@ impl Peer {
         ticket: Ticket,
         result: Result<Outcome, StorageError>,
     ) {
-        let outcome = match result {
-            Ok(outcome) => outcome,
-            // ZOOKEEPER-4882 kept the tree, and went on.
-            Err(error) if self.config.museum.on(Exhibit::MemoryAheadOfDisk) => {
-                self.on_log.remove(&ticket);
-                return self.become_looking(now, error.to_string());
-            }
-            Err(error @ StorageError::CannotTruncate { .. }) => {
-                self.on_log.remove(&ticket);
-                return self.ask_for_a_snapshot(now, &error);
-            }
-            // PE-1: whatever could not be written, we no longer know what the disk holds.
-            Err(error) => {
-                return self.halt(Halt::unexpected(error.to_string()));
-            }
-        };
-        let Some(whom) = self.on_log.remove(&ticket) else {
-            return self.on_snapshot_stored(now, outcome);
-        };
-        match (whom, outcome) {
-            (_, Outcome::Durable { zxid }) => {
-                self.db.set_durable(zxid);
-                self.note(Note::Durable { zxid });
-                self.finish_snapshot();
+        match self.disk.on_stored(ticket, result, &mut self.db, &mut self.queue) {
+            Stored::Durable(zxid) => {
                 self.step_leader(now, leader::Input::Durable(zxid));
                 self.step_learner(now, learner::Input::Durable(zxid));
             }
-            (_, Outcome::EpochWritten { which, epoch }) => {
-                self.db.set_epoch(which, epoch);
-                self.note(match which {
-                    EpochKind::Accepted => Note::AcceptedEpochDurable { epoch },
-                    EpochKind::Current => Note::CurrentEpochDurable { epoch },
-                });
+            Stored::EpochWritten(which, epoch) => {
                 self.step_leader(now, leader::Input::EpochDurable(which, epoch));
                 self.step_learner(now, learner::Input::EpochDurable(which, epoch));
             }
-            (ForWhom::LearnerSync(link), Outcome::Log(records)) => {
-                self.log_read(now, link, Some(records));
+            Stored::LogRead(link, records) => {
+                self.step_leader(now, leader::Input::LogRead(link, records));
             }
-            (ForWhom::LearnerSync(link), Outcome::LogTooLong) => self.log_read(now, link, None),
-            (ForWhom::Load, Outcome::Loaded(loaded)) => self.on_loaded(now, *loaded),
-            (ForWhom::Replace, Outcome::Truncated { to }) => {
-                self.note(Note::Truncated { to });
-                self.ask_log(ForWhom::Replace, LogRequest::Load);
+            Stored::Loaded(loaded) => self.on_loaded(now, *loaded),
+            Stored::Reloaded(loaded) => {
+                if self.restore(*loaded) {
+                    self.step_learner(now, learner::Input::Replaced);
+                }
             }
-            (ForWhom::Replace, Outcome::Loaded(loaded)) => self.on_reloaded(now, *loaded),
-            (ForWhom::Snapshotter, Outcome::LogReset) => {
-                self.step_learner(now, learner::Input::Replaced);
-            }
-            _ => {}
+            Stored::LogReset => self.step_learner(now, learner::Input::Replaced),
+            Stored::FirstSnapshot => self.on_restored(now, AfterLoad::Begin),
+            Stored::Nothing => {}
+            Stored::Refused(error) | Stored::Failed(error) => return self.on_failed(now, error),
         }
         self.try_look(now);
     }
 
-    /// Nothing was changed. With the snapshot of a leader whose history came to nothing, the log
-    /// may begin behind where another leader wants it cut. Apache ends here, and again after each
-    /// restart (exit code 13).
-    fn ask_for_a_snapshot(&mut self, now: Now, error: &StorageError) {
-        tracing::warn!(sid = %self.config.my_id, "{error}; the leader's snapshot shall replace it");
-        self.db.require_snapshot();
-        self.become_looking(now, error.to_string());
-    }
-
-    fn log_read(
-        &mut self,
-        now: Now,
-        link: LinkId,
-        records: Option<Vec<std::rc::Rc<crate::jute::txn::Proposal>>>,
-    ) {
-        self.step_leader(now, leader::Input::LogRead(link, records));
+    fn on_failed(&mut self, now: Now, error: StorageError) {
+        match error {
+            // ZOOKEEPER-4882 kept the tree, and went on.
+            error if self.config.museum.on(Exhibit::MemoryAheadOfDisk) => {
+                self.become_settling(now, error.to_string());
+            }
+            // Nothing was changed. With the snapshot of a leader whose history came to nothing,
+            // the log may begin behind where another leader wants it cut. Apache ends here, and
+            // again after each restart (exit code 13).
+            error @ StorageError::CannotTruncate { .. } => {
+                let sid = self.config.my_id;
+                tracing::warn!(%sid, "{error}; the leader's snapshot shall replace it");
+                self.db.require_snapshot();
+                self.become_settling(now, error.to_string());
+            }
+            // PE-1: whatever could not be written, we no longer know what the disk holds.
+            error => self.become_halted(Halt::unexpected(error.to_string())),
+        }
     }
 
     /// The disk was read: at the start, or because a role left something half done.
     fn on_loaded(&mut self, now: Now, loaded: Loaded) {
-        let after = match self.role {
-            Role::Loading(after) => after,
-            _ => AfterLoad::Look,
-        };
         let is_new = loaded.snapshot.is_none();
+        let Role::Loading(after) = self.role else {
+            broken("PE-5", format!("the disk was read while the role is {:?}", self.role));
+        };
         if !self.restore(loaded) {
             return;
         }
-        if after == AfterLoad::Begin && is_new && self.db.vote_zxid().0 >= 0 {
+        if after == AfterLoad::Begin && is_new && self.db.vote_zxid() >= Zxid::ZERO {
             // Nothing may be logged before a snapshot lies below it (facts: loading).
-            return self.begin_first_snapshot();
+            self.disk.begin_snapshot(Purpose::First, &self.db, &mut self.queue);
+        } else {
+            self.on_restored(now, after);
         }
-        self.loaded(now, after);
     }
 
-    pub(super) fn loaded(&mut self, now: Now, after: AfterLoad) {
-        if after == AfterLoad::Begin && self.config.purge_interval.is_some() {
-            self.next_purge = now.mono;
+    fn on_restored(&mut self, now: Now, after: AfterLoad) {
+        if after == AfterLoad::Begin {
+            self.disk.begin_purging(now);
         }
         if self.config.is_standalone() {
             return self.become_standalone(now);
         }
         if after == AfterLoad::Begin {
-            let (role, epoch) = (crate::base::RoleName::Looking, self.db.current_epoch());
+            let (role, epoch) = (RoleName::Looking, self.db.current_epoch());
             self.note(Note::Role { role, epoch });
         }
-        self.look(now);
-    }
-
-    /// The log was cut for a leader's TRUNC, and the database read anew.
-    fn on_reloaded(&mut self, now: Now, loaded: Loaded) {
-        if self.restore(loaded) {
-            self.step_learner(now, learner::Input::Replaced);
-        }
+        self.become_looking(now);
     }
 
     fn restore(&mut self, loaded: Loaded) -> bool {
@@ -139,9 +118,20 @@ impl Peer {
                 true
             }
             Err(error) => {
-                self.halt(Halt::unexpected(error.to_string()));
+                self.become_halted(Halt::unexpected(error.to_string()));
                 false
             }
         }
+    }
+
+    /// The leader's snapshot replaces everything we have. (SNAP)
+    pub(super) fn install_snapshot(&mut self, now: Now, zxid: Zxid, body: bytes::Bytes) {
+        if let Err(error) = self.db.install_stream(zxid, body) {
+            return self.become_settling(now, format!("the leader's snapshot: {error}"));
+        }
+        let tree_digest = self.db.state_digest();
+        self.note(Note::SnapshotInstalled { zxid, tree_digest });
+        self.disk.abort_snapshot(&mut self.queue);
+        self.disk.begin_snapshot(Purpose::Install, &self.db, &mut self.queue);
     }
 }

@@ -2,7 +2,9 @@
 
 use bytes::Bytes;
 
-use super::core::{Output, Peer, Role};
+use super::core::Peer;
+use super::io::Output;
+use super::role::Role;
 use crate::admin::{ClientLine, LeaderStats, Mode, ServerStats, answer};
 use crate::base::{ConnId, Now, RoleName};
 use crate::server::{self, ConnectionLine};
@@ -12,8 +14,8 @@ impl Peer {
         self.step_service(now, server::Input::Word { conn });
         let stats = self.server_stats(now);
         let text = answer(word, &stats, &self.config.four_letter_words);
-        self.out.push(Output::ClientWrite { conn, bytes: Bytes::from(text) });
-        self.out.push(Output::ClientClose { conn });
+        self.queue.push(Output::ClientWrite { conn, bytes: Bytes::from(text) });
+        self.queue.push(Output::ClientClose { conn });
     }
 
     fn mode(&self) -> Mode {
@@ -48,9 +50,9 @@ impl Peer {
             approximate_data_size: tree.approximate_data_size().max(0) as u64,
             global_sessions: self.db.sessions().len() as u64,
             local_sessions: self.service.local_session_count() as u64,
-            uptime_ms: millis(self.role_since),
+            uptime_ms: millis(self.course.since),
             election_ms: (!self.config.is_standalone())
-                .then_some(self.last_election.as_millis() as u64),
+                .then_some(self.course.last_election.as_millis() as u64),
             file_descriptors: None,
             quorum_size: if self.mode() == Mode::Standalone {
                 0
@@ -70,17 +72,17 @@ impl Peer {
     fn shown_zxid(&self) -> crate::base::Zxid {
         let applied = self.db.last_applied();
         match &self.role {
-            Role::Leading(leader) if leader.is_established() => {
-                applied.max(crate::base::Zxid::new(leader.epoch(), 0))
+            Role::Leading(leading) if leading.leader().is_established() => {
+                applied.max(crate::base::Zxid::new(leading.leader().epoch(), 0))
             }
             _ => applied,
         }
     }
 
     fn leader_stats(&self, now: Now) -> Option<LeaderStats> {
-        let Role::Leading(leader) = &self.role else { return None };
-        let (learners, followers, observers) = leader.learner_counts();
-        let sizes = self.proposal_sizes;
+        let Role::Leading(leading) = &self.role else { return None };
+        let (learners, followers, observers) = leading.leader().learner_counts();
+        let sizes = leading.sizes();
         Some(LeaderStats {
             proposal_sizes: (sizes.max > 0).then_some((
                 sizes.last as u64,
@@ -91,7 +93,7 @@ impl Peer {
             synced_followers: followers as u64,
             synced_observers: observers as u64,
             pending_syncs: 0,
-            uptime_ms: now.mono.since(self.role_since).as_millis() as u64,
+            uptime_ms: now.mono.since(self.course.since).as_millis() as u64,
         })
     }
 

@@ -104,6 +104,7 @@ pub trait Runtime: Clone + 'static {
 
     /// Opens a connection; the address is resolved anew at every call. `at` is the stamp of the
     /// event that asked for it. Fails with `TimedOut` after `timeout`. Returns when it was open.
+    /// An error says why in words, without the address, which the caller knows.
     fn connect(
         &self,
         at: Stamp,

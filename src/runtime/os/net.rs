@@ -169,12 +169,12 @@ pub(super) async fn connect(
 ) -> io::Result<MachineStream> {
     match tokio::time::timeout(timeout, connect_any(to)).await {
         Ok(connected) => {
-            let (tcp, peer) = connected.map_err(|error| said(error, format!("connect to {to}")))?;
+            let (tcp, peer) = connected.map_err(in_words)?;
             MachineStream::new(Wire::Plain(tcp), peer, clock, None)
         }
         Err(_) => Err(io::Error::new(
             io::ErrorKind::TimedOut,
-            format!("connect to {to}: no answer in {} ms", timeout.as_millis()),
+            format!("no answer in {} ms", timeout.as_millis()),
         )),
     }
 }
@@ -231,6 +231,14 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     socket.bind(&address.into())?;
     socket.listen(LISTEN_BACKLOG)?;
     TcpListener::from_std(socket.into())
+}
+
+/// What a number of the system means, without the number.
+fn in_words(error: io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(_) => io::Error::new(error.kind(), error.kind().to_string()),
+        None => error,
+    }
 }
 
 fn said(error: io::Error, doing: String) -> io::Error {

@@ -1,0 +1,241 @@
+//! What this server has asked of its disk, and what the answers mean: only now has anything
+//! happened.
+//!
+//! - PE-6  a completion answers the request under its ticket, and is what that request asks for.
+//! - SY-5  a leader's snapshot is durable before anything is appended behind it: the log begins
+//!   anew then.
+//!
+//! Not here: what a completion means to a role (stored.rs), files (storage).
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::io::Output;
+use super::queue::Queue;
+use super::snapshotter::{Finished, Purpose, Snapshotter};
+use crate::base::invariant::broken;
+use crate::base::{Epoch, Exhibit, LinkId, Mono, Museum, Note, Now, Zxid};
+use crate::config::ServerConfig;
+use crate::database::Database;
+use crate::jute::txn::Proposal;
+use crate::storage::Ticket;
+use crate::storage::{EpochKind, Loaded, LogRequest, Outcome, SnapshotRequest, StorageError};
+
+#[derive(Debug)]
+pub(super) struct Disk {
+    museum: Museum,
+    last_ticket: u64,
+    /// Requests the log lane has not answered, and for whom.
+    on_log: BTreeMap<Ticket, ForWhom>,
+    snapshotter: Snapshotter,
+    purge_interval: Option<Duration>,
+    next_purge: Mono,
+    /// Requests of one step of the snapshotter. Empty between two.
+    asked: Vec<SnapshotRequest>,
+}
+
+/// Whom a completion of the log lane is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum ForWhom {
+    /// Appends and epoch files. Nobody waits for a new segment of the log.
+    Role,
+    /// A learner below the committed log.
+    LearnerSync(LinkId),
+    /// The start, or a role that left something half done.
+    Load,
+    /// The learner's log is cut, and then read anew.
+    Replace,
+    /// The learner's log begins anew behind a leader's snapshot.
+    Reset,
+}
+
+/// What a completion means to the server.
+pub(super) enum Stored {
+    /// The log is durable up to here.
+    Durable(Zxid),
+    EpochWritten(EpochKind, Epoch),
+    /// `None`: it is too much, or not there.
+    LogRead(LinkId, Option<Vec<Rc<Proposal>>>),
+    Loaded(Box<Loaded>),
+    /// The log was cut for a leader's TRUNC, and read anew.
+    Reloaded(Box<Loaded>),
+    /// The leader's snapshot is durable, and the log begins behind it.
+    LogReset,
+    /// snapshot.0 of an empty directory.
+    FirstSnapshot,
+    /// It is of use here alone.
+    Nothing,
+    /// The log cannot be cut there. Nothing was changed.
+    Refused(StorageError),
+    Failed(StorageError),
+}
+
+impl Disk {
+    pub(super) fn new(config: &ServerConfig) -> Disk {
+        Disk {
+            museum: config.museum,
+            last_ticket: 1,
+            on_log: BTreeMap::new(),
+            snapshotter: Snapshotter::new(config),
+            purge_interval: config.purge_interval,
+            next_purge: Mono::FAR,
+            asked: Vec::new(),
+        }
+    }
+
+    /// Nothing is on its way to the log, and no snapshot that was aborted can get its name.
+    pub(super) fn is_quiet(&self) -> bool {
+        // ZOOKEEPER-4712 did not wait for the log.
+        let is_log_quiet = self.on_log.is_empty() || self.museum.on(Exhibit::LookBeforeLogIsQuiet);
+        is_log_quiet && self.snapshotter.is_quiet()
+    }
+
+    /// The leader's snapshot is in the tree and not on the disk.
+    pub(super) fn is_installing(&self) -> bool {
+        self.snapshotter.is_installing()
+    }
+
+    pub(super) fn ask_log(&mut self, whom: ForWhom, request: LogRequest, queue: &mut Queue) {
+        let ticket = self.take_ticket();
+        self.on_log.insert(ticket, whom);
+        queue.push(Output::Log(ticket, request));
+    }
+
+    /// One more transaction was applied. `may_snapshot`: the tree is the ensemble's.
+    pub(super) fn on_applied(&mut self, may_snapshot: bool, db: &Database, queue: &mut Queue) {
+        self.snapshotter.count();
+        if may_snapshot && self.snapshotter.take_due() {
+            self.ask_log(ForWhom::Role, LogRequest::Roll, queue);
+            self.begin_snapshot(Purpose::Routine, db, queue);
+        }
+    }
+
+    pub(super) fn begin_snapshot(&mut self, purpose: Purpose, db: &Database, queue: &mut Queue) {
+        self.of_snapshotter(queue, |snapshotter, out| snapshotter.begin(purpose, db, out));
+    }
+
+    pub(super) fn abort_snapshot(&mut self, queue: &mut Queue) {
+        self.of_snapshotter(queue, Snapshotter::abort);
+    }
+
+    /// The first purge is due now.
+    pub(super) fn begin_purging(&mut self, now: Now) {
+        if self.purge_interval.is_some() {
+            self.next_purge = now.mono;
+        }
+    }
+
+    pub(super) fn next_purge(&self) -> Mono {
+        self.next_purge
+    }
+
+    pub(super) fn on_timer(&mut self, now: Now, queue: &mut Queue) {
+        if let Some(interval) = self.purge_interval
+            && now.mono >= self.next_purge
+        {
+            self.next_purge = now.mono + interval;
+            self.ask_snapshot(SnapshotRequest::Purge, queue);
+        }
+    }
+
+    pub(super) fn on_stored(
+        &mut self,
+        ticket: Ticket,
+        result: Result<Outcome, StorageError>,
+        db: &mut Database,
+        queue: &mut Queue,
+    ) -> Stored {
+        let whom = self.on_log.remove(&ticket);
+        match (whom, result) {
+            (_, Err(error @ StorageError::CannotTruncate { .. })) => Stored::Refused(error),
+            (_, Err(error)) => Stored::Failed(error),
+            (Some(whom), Ok(outcome)) => self.on_log_stored(whom, outcome, db, queue),
+            (None, Ok(outcome)) => {
+                let done = self.of_snapshotter(queue, |s, out| s.on_stored(&outcome, db, out));
+                done.map_or(Stored::Nothing, |done| self.on_snapshot_done(&done, queue))
+            }
+        }
+    }
+
+    fn on_log_stored(
+        &mut self,
+        whom: ForWhom,
+        outcome: Outcome,
+        db: &mut Database,
+        queue: &mut Queue,
+    ) -> Stored {
+        match (whom, outcome) {
+            (ForWhom::Role, Outcome::Durable { zxid }) => {
+                db.set_durable(zxid);
+                queue.note(Note::Durable { zxid });
+                self.of_snapshotter(queue, |s, out| s.finish(db.durable(), out));
+                Stored::Durable(zxid)
+            }
+            (ForWhom::Role, Outcome::EpochWritten { which, epoch }) => {
+                db.set_epoch(which, epoch);
+                queue.note(match which {
+                    EpochKind::Accepted => Note::AcceptedEpochDurable { epoch },
+                    EpochKind::Current => Note::CurrentEpochDurable { epoch },
+                });
+                Stored::EpochWritten(which, epoch)
+            }
+            (ForWhom::Role, Outcome::Rolled) => Stored::Nothing,
+            (ForWhom::LearnerSync(link), Outcome::Log(records)) => {
+                Stored::LogRead(link, Some(records))
+            }
+            (ForWhom::LearnerSync(link), Outcome::LogTooLong) => Stored::LogRead(link, None),
+            (ForWhom::Load, Outcome::Loaded(loaded)) => Stored::Loaded(loaded),
+            (ForWhom::Replace, Outcome::Truncated { to }) => {
+                queue.note(Note::Truncated { to });
+                self.ask_log(ForWhom::Replace, LogRequest::Load, queue);
+                Stored::Nothing
+            }
+            (ForWhom::Replace, Outcome::Loaded(loaded)) => Stored::Reloaded(loaded),
+            (ForWhom::Reset, Outcome::LogReset) => Stored::LogReset,
+            (whom, outcome) => {
+                broken("PE-6", format!("{outcome:?} answers a request for {whom:?}"))
+            }
+        }
+    }
+
+    fn on_snapshot_done(&mut self, done: &Finished, queue: &mut Queue) -> Stored {
+        let zxid = done.zxid;
+        if done.sync {
+            queue.note(Note::SnapshotDurable { zxid });
+        }
+        match done.purpose {
+            Purpose::First => return Stored::FirstSnapshot,
+            // Old logs lead somewhere else.
+            Purpose::Install => {
+                self.ask_log(ForWhom::Reset, LogRequest::Reset { behind: zxid }, queue);
+            }
+            Purpose::Routine => {}
+        }
+        Stored::Nothing
+    }
+
+    fn of_snapshotter<T>(
+        &mut self,
+        queue: &mut Queue,
+        step: impl FnOnce(&mut Snapshotter, &mut Vec<SnapshotRequest>) -> T,
+    ) -> T {
+        let mut asked = std::mem::take(&mut self.asked);
+        let result = step(&mut self.snapshotter, &mut asked);
+        for request in asked.drain(..) {
+            self.ask_snapshot(request, queue);
+        }
+        self.asked = asked;
+        result
+    }
+
+    fn ask_snapshot(&mut self, request: SnapshotRequest, queue: &mut Queue) {
+        let ticket = self.take_ticket();
+        queue.push(Output::Snapshot(ticket, request));
+    }
+
+    fn take_ticket(&mut self) -> Ticket {
+        self.last_ticket += 1;
+        Ticket(self.last_ticket)
+    }
+}

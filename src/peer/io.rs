@@ -1,0 +1,48 @@
+//! What goes into a server and what comes out of it.
+
+use bytes::Bytes;
+
+use crate::base::{ConnId, LinkId, Note};
+use crate::election::driver::ElectionEvent;
+use crate::runtime::{Halt, HostPort, Label};
+use crate::server::driver::ClientEvent;
+use crate::storage::{LogRequest, Outcome, SnapshotRequest, StorageError, Ticket};
+use crate::zab::driver::QuorumEvent;
+
+/// Everything that can happen to a server.
+#[derive(Debug)]
+pub enum Input {
+    /// The first input: the disk is asked for its content, and all else follows from the answer.
+    Begin,
+    Election(ElectionEvent),
+    Quorum(QuorumEvent),
+    Client(ClientEvent),
+    Stored(Ticket, Result<Outcome, StorageError>),
+    /// The time of `Peer::wake_at` has come.
+    Timer,
+    /// A committed transaction may be applied.
+    Apply,
+}
+
+/// Everything a server can do.
+#[derive(Debug)]
+pub enum Output {
+    ElectionDial { link: LinkId, to: HostPort, handshake: Bytes },
+    ElectionWrite { link: LinkId, body: Bytes },
+    ElectionClose { link: LinkId },
+    QuorumListen(HostPort),
+    QuorumUnlisten,
+    QuorumDial { link: LinkId, to: HostPort },
+    QuorumWrite { link: LinkId, bytes: Bytes, label: Label },
+    QuorumNotifyDrained { link: LinkId },
+    QuorumClose { link: LinkId },
+    ClientWrite { conn: ConnId, bytes: Bytes },
+    ClientClose { conn: ConnId },
+    ClientPause { conn: ConnId },
+    ClientResume { conn: ConnId },
+    ClientNotifyDrained { conn: ConnId },
+    Log(Ticket, LogRequest),
+    Snapshot(Ticket, SnapshotRequest),
+    Halt(Halt),
+    Note(Note),
+}

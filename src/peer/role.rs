@@ -1,0 +1,132 @@
+//! What a server is doing, and which change of that is legal.
+//!
+//! - PE-5  a role follows another only as `MOVES` says.
+
+use std::time::Duration;
+
+use super::leading::Leading;
+use crate::base::Mono;
+use crate::base::invariant::invariant;
+use crate::zab::learner::Learner;
+
+/// At most one of leader and learner exists.
+#[derive(Debug)]
+pub(super) enum Role {
+    /// Reading the disk.
+    Loading(AfterLoad),
+    /// The role ended; what is on its way to the log must arrive first.
+    Settling(Settling),
+    Looking,
+    Leading(Leading),
+    Learning(Learner),
+    Standalone(Leading),
+    /// The process is about to end.
+    Halted,
+}
+
+/// What the disk is read for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum AfterLoad {
+    /// The first start: write snapshot.0 if there is no snapshot, then look or serve.
+    Begin,
+    /// What the role left half done is gone; look again.
+    Look,
+}
+
+/// Between a role and the next election.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Settling {
+    /// No election begins before.
+    pub(super) rest_until: Mono,
+    /// The role left something half done: the disk is read again first.
+    pub(super) reload: bool,
+}
+
+/// A role without what belongs to it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Kind {
+    Loading,
+    Settling,
+    Looking,
+    Leading,
+    Learning,
+    Standalone,
+    Halted,
+}
+
+/// Every legal change of role. The museum's server that goes on after its log failed
+/// (ZOOKEEPER-4882) may settle before it has looked.
+const MOVES: [(Kind, &[Kind]); 7] = [
+    (Kind::Loading, &[Kind::Looking, Kind::Standalone, Kind::Settling, Kind::Halted]),
+    (Kind::Settling, &[Kind::Loading, Kind::Looking, Kind::Halted]),
+    (Kind::Looking, &[Kind::Leading, Kind::Learning, Kind::Halted]),
+    (Kind::Leading, &[Kind::Settling, Kind::Halted]),
+    (Kind::Learning, &[Kind::Settling, Kind::Halted]),
+    (Kind::Standalone, &[Kind::Settling, Kind::Halted]),
+    (Kind::Halted, &[]),
+];
+
+impl Role {
+    /// The only place where a role changes.
+    pub(super) fn become_next(&mut self, next: Role) {
+        let (from, to) = (self.kind(), next.kind());
+        let is_legal = MOVES.iter().any(|(role, next)| *role == from && next.contains(&to));
+        invariant!(is_legal, "PE-5", "{from:?} becomes {to:?}");
+        *self = next;
+    }
+
+    fn kind(&self) -> Kind {
+        match self {
+            Role::Loading(_) => Kind::Loading,
+            Role::Settling(_) => Kind::Settling,
+            Role::Looking => Kind::Looking,
+            Role::Leading(_) => Kind::Leading,
+            Role::Learning(_) => Kind::Learning,
+            Role::Standalone(_) => Kind::Standalone,
+            Role::Halted => Kind::Halted,
+        }
+    }
+}
+
+/// How the role came to be.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Course {
+    /// When it began.
+    pub(super) since: Mono,
+    pub(super) last_election: Duration,
+    /// Learners in a row that ended before they served.
+    pub(super) fruitless: u32,
+}
+
+impl Course {
+    pub(super) fn new(now: Mono) -> Course {
+        Course { since: now, last_election: Duration::ZERO, fruitless: 0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::ServerId;
+    use crate::base::invariant::testing::fires;
+    use crate::config::ServerConfig;
+    use crate::database::Database;
+
+    #[test]
+    fn every_role_stands_in_the_table_and_all_but_halted_lead_somewhere() {
+        let mut roles: Vec<Kind> = MOVES.iter().map(|(role, _)| *role).collect();
+        roles.dedup();
+        assert_eq!(roles.len(), MOVES.len());
+        for (role, next) in MOVES {
+            assert_eq!(next.is_empty(), role == Kind::Halted, "{role:?}");
+            assert!(!next.contains(&role), "{role:?} follows itself");
+        }
+    }
+
+    #[test]
+    fn a_server_of_an_ensemble_does_not_become_standalone() {
+        let config = ServerConfig::defaults(ServerId(1));
+        let alone = Leading::alone(&config, &Database::empty(10));
+        fires("PE-5", || Role::Looking.become_next(Role::Standalone(alone)));
+    }
+}
