@@ -1,5 +1,6 @@
 //! Words every layer uses. Imports nothing from the crate.
 
+mod fingerprint;
 mod ids;
 pub mod invariant;
 pub mod limits;
@@ -8,6 +9,7 @@ mod note;
 pub mod paths;
 mod time;
 
+pub use fingerprint::{Fingerprint, Rules};
 pub use ids::{ConnId, Epoch, LinkId, ServerId, SessionId, Zxid};
 pub(crate) use invariant::invariant;
 pub use invariant::{Broken, COSTLY_CHECKS};
