@@ -10,7 +10,7 @@ use crate::storage::{LogRequest, Outcome, SnapshotRequest, StorageError, Ticket}
 use crate::zab::driver::QuorumEvent;
 
 /// Everything that can happen to a server.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Input {
     /// The first input: the disk is asked for its content, and all else follows from the answer.
     Begin,
@@ -25,7 +25,7 @@ pub enum Input {
 }
 
 /// Everything a server can do.
-#[derive(Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub enum Output {
     ElectionDial { link: LinkId, to: HostPort, handshake: Bytes },
     ElectionWrite { link: LinkId, body: Bytes },

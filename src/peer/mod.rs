@@ -54,4 +54,4 @@ mod words;
 
 pub use core::Peer;
 pub use io::{Input, Output};
-pub use pump::{run, storage_options};
+pub use pump::{StepObserver, run, run_observed, storage_options};

@@ -11,7 +11,7 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use super::core::Peer;
 use super::inbox::{Inbox, Source};
 use super::io::{Input, Output};
-use crate::base::{Stamp, Zxid};
+use crate::base::{Now, Stamp, Zxid};
 use crate::config::ServerConfig;
 use crate::election::driver::{ElectionDriver, ElectionEvent};
 use crate::runtime::link::Post;
@@ -29,8 +29,33 @@ mod class {
     pub(super) const CLIENT: u8 = 4;
 }
 
+/// Hears of every step of a server. What the server does is a function of what is heard here.
+pub trait StepObserver: 'static {
+    /// The server starts; its first input is [`Input::Begin`].
+    fn started(&mut self, now: Now, config: &ServerConfig, seeds: Seeds);
+    /// A step begins; its outputs follow.
+    fn input(&mut self, now: Now, input: &Input);
+    fn outputs(&mut self, outputs: &[Output]);
+}
+
+/// Nobody listens.
+impl StepObserver for () {
+    fn started(&mut self, _: Now, _: &ServerConfig, _: Seeds) {}
+    fn input(&mut self, _: Now, _: &Input) {}
+    fn outputs(&mut self, _: &[Output]) {}
+}
+
 /// Runs one server until its process ends.
 pub async fn run<R: Runtime>(rt: R, config: ServerConfig) {
+    run_observed(rt, config, ()).await;
+}
+
+/// The same, with somebody who hears of every step.
+pub async fn run_observed<R: Runtime>(
+    rt: R,
+    config: ServerConfig,
+    mut observer: impl StepObserver,
+) {
     let inbox = Inbox::new(rt.settle());
     let hands = Hands::new(&rt, &config, &inbox);
     let now = rt.now_at(rt.stamp());
@@ -39,7 +64,11 @@ pub async fn run<R: Runtime>(rt: R, config: ServerConfig) {
         nonces: [0, 1].map(|n| rt.random_u64(Purpose::SaslNonce, n)),
     };
     let mut peer = Peer::new(now, config.clone(), seeds);
-    hands.perform(&rt, rt.stamp(), peer.step(now, Input::Begin));
+    observer.started(now, &config, seeds);
+    observer.input(now, &Input::Begin);
+    let outputs = peer.step(now, Input::Begin);
+    observer.outputs(&outputs);
+    hands.perform(&rt, rt.stamp(), outputs);
     if !config.is_standalone() {
         let mut election = config.servers[&config.my_id].election.clone();
         if config.quorum_listen_on_all_ips {
@@ -48,16 +77,26 @@ pub async fn run<R: Runtime>(rt: R, config: ServerConfig) {
         hands.election.listen(election);
     }
     hands.clients.listen_all(config.client.as_ref(), config.client_tls.as_ref());
-    Pump { rt, inbox, hands, peer, last: Stamp(0), apply_at: None, applied: 0, planned: Stamp(0) }
-        .turn()
-        .await;
+    let pump = Pump {
+        rt,
+        inbox,
+        hands,
+        peer,
+        observer,
+        last: Stamp(0),
+        apply_at: None,
+        applied: 0,
+        planned: Stamp(0),
+    };
+    pump.turn().await;
 }
 
-struct Pump<R: Runtime> {
+struct Pump<R: Runtime, O> {
     rt: R,
     inbox: Inbox<Input>,
     hands: Hands<R>,
     peer: Peer,
+    observer: O,
     /// The stamp of the last step: time does not go back.
     last: Stamp,
     /// When the next committed transaction may be applied.
@@ -67,7 +106,7 @@ struct Pump<R: Runtime> {
     planned: Stamp,
 }
 
-impl<R: Runtime> Pump<R> {
+impl<R: Runtime, O: StepObserver> Pump<R, O> {
     async fn turn(mut self) {
         loop {
             let due = self.rt.noticed_at(self.rt.stamp_of(self.peer.wake_at()));
@@ -119,7 +158,10 @@ impl<R: Runtime> Pump<R> {
         if self.rt.traces() {
             self.rt.trace(at, &format_args!("< {input:?}"));
         }
-        let outputs = self.peer.step(self.rt.now_at(at), input);
+        let now = self.rt.now_at(at);
+        self.observer.input(now, &input);
+        let outputs = self.peer.step(now, input);
+        self.observer.outputs(&outputs);
         self.hands.perform(&self.rt, at, outputs);
         if self.apply_at.is_none() && self.peer.has_work_to_apply() {
             self.applied += 1;

@@ -90,6 +90,7 @@ pub(super) fn run_command(args: &RunArgs) -> ExitCode {
         museum: args.museum.clone(),
         idle_task: args.idle_task,
         goes_on: false,
+        steps: None,
     };
     if args.list {
         if let Some(drawn) = &scenario.drawn {

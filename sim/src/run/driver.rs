@@ -12,6 +12,7 @@ use quorate::runtime::{HostPort, LabelKind, Runtime};
 use super::disk_deeds::Disks;
 use super::one_run::RunOptions;
 use super::recorder::Recorder;
+use super::steps::{Observer, Steps};
 use crate::checkers::Event;
 use crate::draw::Draws;
 use crate::scenario::{
@@ -38,6 +39,7 @@ struct Inner {
     scenario: Scenario,
     seed: u64,
     idle_task: bool,
+    steps: Option<Steps>,
     recorder: Rc<Recorder>,
     history: Rc<RefCell<History>>,
     checkpoints: RefCell<Vec<Checkpoint>>,
@@ -73,6 +75,7 @@ impl Stage {
             scenario: scenario.clone(),
             seed: options.seed,
             idle_task: options.idle_task,
+            steps: options.steps.clone(),
             recorder,
             history,
             checkpoints: RefCell::default(),
@@ -250,11 +253,12 @@ impl Stage {
     fn start(&self, world: &World, at: Stamp, server: ServerId) {
         let config = self.config(server);
         let idle_task = self.0.idle_task;
+        let observer = Observer::new(self.0.steps.clone());
         let main = move |rt: SimRuntime| async move {
             if idle_task {
                 rt.spawn("idle", sleep_for_ever(rt.clone()));
             }
-            quorate::peer::run(rt, config).await;
+            quorate::peer::run_observed(rt, config, observer).await;
         };
         if world.start(server, main) {
             self.0.recorder.lab(at, server, Event::Started);

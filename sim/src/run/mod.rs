@@ -6,6 +6,7 @@
 //! - `initial_disks.rs`  what a scenario wants on the disks, as the files Apache would have written
 //! - `recorder.rs`       everything servers and frames say, in one order; the trace and its hash
 //! - `recording_builder.rs`  makes a `Recording` of it
+//! - `steps.rs`          every step of every server, for whoever wants to drive one again
 //! - `rebuild.rs`        what a server's disk would give back, recovered from a copy (`disk_copy.rs`)
 //! - `committed.rs`      the committed transactions, read back from the disks
 //! - `evidence.rs`       what the client contract is judged by, for another judge
@@ -25,8 +26,10 @@ mod one_run;
 mod rebuild;
 mod recorder;
 mod recording_builder;
+mod steps;
 mod verdict;
 
 pub use evidence::Kept;
 pub use one_run::{RunOptions, run, run_kept, run_recorded, timeline};
+pub use steps::{ServerSteps, Step, Steps};
 pub use verdict::Verdict;

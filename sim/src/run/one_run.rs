@@ -14,6 +14,7 @@ use quorate::base::{RoleName, ServerId, Stamp};
 use super::driver::{Checkpoint, Stage};
 use super::evidence::Kept;
 use super::recorder::Recorder;
+use super::steps::Steps;
 use super::verdict::Verdict;
 use crate::checkers::liveness::{self, Deadlines};
 use crate::checkers::{Checkers, Ghost, Violation};
@@ -41,6 +42,8 @@ pub struct RunOptions {
     pub idle_task: bool,
     /// Play on whatever the checkers find: for those who ask what clients saw of it.
     pub goes_on: bool,
+    /// Keep every step of every server here.
+    pub steps: Option<Steps>,
 }
 
 /// How often the facts of a stretch of time are looked at.
