@@ -25,7 +25,7 @@ use tracing::{debug, info, warn};
 use crate::base::limits::{ELECTION_ADDRESS_BYTES_MAX, ELECTION_FRAME_BYTES_MAX};
 use crate::base::{LinkId, Stamp};
 use crate::runtime::accept::Listening;
-use crate::runtime::link::{self, Inbound, LinkTable, LinkWriter, Post, Reading};
+use crate::runtime::link::{self, Ended, Inbound, LinkTable, LinkWriter, Post, Reading};
 use crate::runtime::{Halt, HostPort, Label, LabelKind, Runtime, Stream};
 
 /// `zookeeper.electionPortBindRetry`.
@@ -76,7 +76,6 @@ struct Inner<R> {
     rt: R,
     post: Post<ElectionEvent>,
     links: LinkTable,
-    accepted: Cell<u64>,
     handshake_timeout: Duration,
 }
 
@@ -91,13 +90,7 @@ impl<R: Runtime> ElectionDriver<R> {
     /// syncLimit ticks).
     pub fn new(rt: R, handshake_timeout: Duration, post: Post<ElectionEvent>) -> ElectionDriver<R> {
         ElectionDriver {
-            inner: Rc::new(Inner {
-                rt,
-                post,
-                links: LinkTable::default(),
-                accepted: Cell::new(0),
-                handshake_timeout,
-            }),
+            inner: Rc::new(Inner { rt, post, links: LinkTable::default(), handshake_timeout }),
         }
     }
 
@@ -117,23 +110,17 @@ impl<R: Runtime> ElectionDriver<R> {
 
     /// Opens a connection and sends the handshake. `link` is even and new.
     pub fn dial(&self, at: Stamp, link: LinkId, to: HostPort, handshake: Bytes, timeout: Duration) {
-        assert!(link.0.is_multiple_of(2), "odd numbers belong to accepted links");
         let inner = Rc::clone(&self.inner);
-        let writer = inner.links.open(link.0);
+        let writer = inner.links.open_dialled(link);
         writer.enqueue(at, Label { kind: LabelKind::Handshake, zxid: None }, handshake);
         self.inner.rt.spawn("election dial", async move {
-            let connected = match writer.unless_closed(inner.rt.connect(at, &to, timeout)).await {
-                Ok((at, Ok(stream))) => Ok((at, stream)),
-                Ok((at, Err(error))) => Err((at, error.to_string())),
-                Err(ended) => Err((ended.at, ended.why)),
-            };
-            match connected {
+            let dialled = (link, &writer);
+            match inner.links.connect(&inner.rt, dialled, at, &to, timeout).await {
                 Ok((at, stream)) => {
                     inner.post(at, link, ElectionEvent::Connected { link });
                     inner.serve(at, link, stream, writer, Phase::Frames).await;
                 }
-                Err((at, why)) => {
-                    inner.links.forget(link.0);
+                Err(Ended { at, why }) => {
                     inner.post(at, link, ElectionEvent::DialFailed { link, why });
                 }
             }
@@ -186,9 +173,7 @@ impl<R: Runtime> Inner<R> {
     }
 
     fn on_accept(self: &Rc<Self>, at: Stamp, stream: R::Stream) {
-        let link = LinkId(2 * self.accepted.get() + 1);
-        self.accepted.set(self.accepted.get() + 1);
-        let writer = self.links.open(link.0);
+        let (link, writer) = self.links.open_accepted();
         let known = Rc::new(Cell::new(false));
 
         let (inner, serving) = (Rc::clone(self), writer.clone());
@@ -222,8 +207,7 @@ impl<R: Runtime> Inner<R> {
             Phase::Frames => Rc::new(Cell::new(true)),
         };
         let inbound = ElectionInbound { link, peer: peer.clone(), phase, post: self.post.clone() };
-        let ended = link::run(&self.rt, at, stream, writer, inbound).await;
-        self.links.forget(link.0);
+        let ended = self.links.serve(&self.rt, (link.0, writer), at, stream, inbound).await;
         if known.replace(true) {
             self.post(ended.at, link, ElectionEvent::Lost { link, why: ended.why });
         } else {

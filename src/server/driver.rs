@@ -29,7 +29,7 @@ use crate::runtime::tls::{ClientTls, TlsPort};
 use crate::runtime::{HostPort, Label, Runtime, Stream};
 
 /// The words that begin a connection instead of a length, allowed ones or not.
-pub const FOUR_LETTER_WORDS: [[u8; 4]; 18] = [
+const FOUR_LETTER_WORDS: [[u8; 4]; 18] = [
     *b"conf", *b"cons", *b"crst", *b"dirs", *b"dump", *b"envi", *b"gtmk", *b"hash", *b"isro",
     *b"mntr", *b"ruok", *b"srst", *b"srvr", *b"stat", *b"stmk", *b"wchc", *b"wchp", *b"wchs",
 ];
@@ -132,7 +132,7 @@ impl<R: Runtime> ClientDriver<R> {
     }
 
     /// Accepts connections whose TLS handshake is done.
-    pub fn listen_tls(&self, on: HostPort, tls: ClientTls, port: TlsPort) {
+    fn listen_tls(&self, on: HostPort, tls: ClientTls, port: TlsPort) {
         let rt = self.inner.rt.clone();
         let listener = async move {
             let opened = rt.listen_tls(&on, &tls, port).await;
@@ -213,8 +213,8 @@ impl<R: Runtime> Inner<R> {
                 first: true,
                 post: Rc::clone(&inner.post),
             };
-            let ended = link::run(&inner.rt, at, stream, writer, inbound).await;
-            inner.conns.forget(conn.0);
+            let link = (conn.0, writer);
+            let ended = inner.conns.serve(&inner.rt, link, at, stream, inbound).await;
             (inner.post)(ended.at, conn.0, ClientEvent::Lost { conn });
         });
     }

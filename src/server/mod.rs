@@ -1,6 +1,6 @@
 //! Client connections: handshake, order of replies, reads, watches.   (NIOServerCnxn, FinalRequestProcessor)
 //!
-//! `service.rs` decides, `connection.rs` is one connection's state, `reads.rs` answers from the
+//! `service.rs` decides, `connection.rs` is one connection's state, `reads/` answers from the
 //! tree, `watches/` is who watches what, `replies.rs` puts frames together; `auth/` knows who a client is; `local_sessions.rs` is
 //! about sessions that this server alone knows, and read-only service; `limits.rs`, `throttle.rs`
 //! and `blue_throttle.rs` bound what clients may take; `driver.rs` moves bytes.

@@ -1,7 +1,7 @@
 //! Zab: a leader and its learners agree on one history.        (Junqueira, Reed, Serafini: DSN 2011)
 //!
 //! `packet.rs` is the vocabulary: every message of the quorum port as a value. `leader/` and
-//! `learner/` are the two ends of it, both pure: inputs in, outputs out. `driver.rs` moves bytes.
+//! `learner/` are the two ends of it, both pure: inputs in, outputs out. `driver/` moves bytes.
 //!
 //! | phase           | leader                          | learner                                   |
 //! |-----------------|---------------------------------|-------------------------------------------|

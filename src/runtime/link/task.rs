@@ -1,4 +1,4 @@
-//! The task of one connection: LK-1, LK-2 and LK-3 of the parent are kept here.
+//! The task of one connection. It is what keeps LK-1, LK-2 and LK-3 (mod.rs).
 //!
 //! One task moves both directions, so that a stream needs no halves and no lock.
 
@@ -28,7 +28,7 @@ const WRITE_BYTES: usize = 256 * 1024;
 const WRITE_FRAMES_MAX: usize = 256;
 
 /// Moves bytes between a stream, opened at `opened`, and its link until one of them ends.
-pub async fn run<R: Runtime>(
+pub(super) async fn run<R: Runtime>(
     rt: &R,
     opened: Stamp,
     stream: R::Stream,

@@ -25,7 +25,7 @@ use crate::base::{LinkId, Stamp};
 use crate::jute::quorum::{QuorumPacket, kind};
 use crate::jute::{Jute, Reader};
 use crate::runtime::accept::Listening;
-use crate::runtime::link::{self, Inbound, LinkTable, LinkWriter, Post, Reading};
+use crate::runtime::link::{self, Ended, Inbound, LinkTable, LinkWriter, Post, Reading};
 use crate::runtime::{HostPort, Label, Runtime, Stream};
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -75,7 +75,6 @@ struct Inner<R> {
     rt: R,
     post: Post<QuorumEvent>,
     links: LinkTable,
-    accepted: Cell<u64>,
     field_bytes_max: Cell<usize>,
     listening: RefCell<Option<Listening>>,
 }
@@ -93,7 +92,6 @@ impl<R: Runtime> QuorumDriver<R> {
                 rt,
                 post,
                 links: LinkTable::default(),
-                accepted: Cell::new(0),
                 field_bytes_max: Cell::new(JUTE_FIELD_BYTES_MAX),
                 listening: RefCell::new(None),
             }),
@@ -129,22 +127,16 @@ impl<R: Runtime> QuorumDriver<R> {
 
     /// Opens a connection to a leader. `link` is even and new.
     pub fn dial(&self, at: Stamp, link: LinkId, to: HostPort, timeout: Duration) {
-        assert!(link.0.is_multiple_of(2), "odd numbers belong to accepted links");
         let inner = Rc::clone(&self.inner);
-        let writer = inner.links.open(link.0);
+        let writer = inner.links.open_dialled(link);
         self.inner.rt.spawn("quorum dial", async move {
-            let connected = match writer.unless_closed(inner.rt.connect(at, &to, timeout)).await {
-                Ok((at, Ok(stream))) => Ok((at, stream)),
-                Ok((at, Err(error))) => Err((at, error.to_string())),
-                Err(ended) => Err((ended.at, ended.why)),
-            };
-            match connected {
+            let dialled = (link, &writer);
+            match inner.links.connect(&inner.rt, dialled, at, &to, timeout).await {
                 Ok((at, stream)) => {
                     inner.post(at, link, QuorumEvent::Connected { link });
                     inner.serve(at, link, stream, writer, true).await;
                 }
-                Err((at, why)) => {
-                    inner.links.forget(link.0);
+                Err(Ended { at, why }) => {
                     inner.post(at, link, QuorumEvent::DialFailed { link, why });
                 }
             }
@@ -190,9 +182,7 @@ impl<R: Runtime> Inner<R> {
     }
 
     fn on_accept(self: &Rc<Self>, at: Stamp, stream: R::Stream) {
-        let link = LinkId(2 * self.accepted.get() + 1);
-        self.accepted.set(self.accepted.get() + 1);
-        let writer = self.links.open(link.0);
+        let (link, writer) = self.links.open_accepted();
         self.post(at, link, QuorumEvent::Accepted { link, peer: stream.peer() });
         let inner = Rc::clone(self);
         self.rt.spawn("quorum link", async move {
@@ -218,8 +208,7 @@ impl<R: Runtime> Inner<R> {
             snapshot: None,
             post: Rc::clone(&self.post),
         };
-        let ended = link::run(&self.rt, at, stream, writer, inbound).await;
-        self.links.forget(link.0);
+        let ended = self.links.serve(&self.rt, (link.0, writer), at, stream, inbound).await;
         self.post(ended.at, link, QuorumEvent::Lost { link, why: ended.why });
     }
 }

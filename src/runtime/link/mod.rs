@@ -1,7 +1,7 @@
 //! One connection: a queue of frames out, whole frames in, one task that moves the bytes.
 //!
 //! The pump holds a [`LinkWriter`] and never waits: a frame is queued or the link is full. The
-//! task ([`run`]) reads as long as bytes are there and hands them to an [`Inbound`], which cuts
+//! task (`run`) reads as long as bytes are there and hands them to an [`Inbound`], which cuts
 //! them into frames; it writes what is queued, many frames in one write where the stream does
 //! not want each frame labelled.
 //!
@@ -11,12 +11,13 @@
 //!
 //! Not here: what a frame is (the drivers), who is on the other side (the cores).
 
+mod table;
 mod task;
 
-pub use task::run;
+pub use table::LinkTable;
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::fmt;
 use std::future::{self, Future};
 use std::pin::pin;
@@ -126,7 +127,7 @@ impl Default for LinkWriter {
 }
 
 impl LinkWriter {
-    /// A link without a connection yet: it queues until [`run`] is given one.
+    /// A link without a connection yet: it queues until `run` is given one.
     pub fn new() -> LinkWriter {
         LinkWriter {
             shared: Rc::new(RefCell::new(Shared {
@@ -217,44 +218,4 @@ impl LinkWriter {
 
 fn closed_here(at: Stamp) -> Ended {
     Ended { at, why: "closed by this server".into() }
-}
-
-/// The open links of one driver, by number.
-#[derive(Debug, Default)]
-pub struct LinkTable {
-    writers: RefCell<BTreeMap<u64, LinkWriter>>,
-}
-
-impl LinkTable {
-    /// Makes the link of this number known.
-    pub fn open(&self, number: u64) -> LinkWriter {
-        let writer = LinkWriter::new();
-        let before = self.writers.borrow_mut().insert(number, writer.clone());
-        assert!(before.is_none(), "a link number is used once");
-        writer
-    }
-
-    pub fn forget(&self, number: u64) {
-        self.writers.borrow_mut().remove(&number);
-    }
-
-    pub fn get(&self, number: u64) -> Option<LinkWriter> {
-        self.writers.borrow().get(&number).cloned()
-    }
-
-    /// Queues a frame; a link whose queue is full ends. Nothing happens if it has ended already.
-    pub fn write(&self, at: Stamp, number: u64, label: Label, bytes: Bytes) {
-        if let Some(writer) = self.writers.borrow().get(&number) {
-            let queued_bytes = writer.queued_bytes() + bytes.len();
-            if !writer.enqueue(at, label, bytes) && queued_bytes > LINK_QUEUE_BYTES_MAX {
-                writer.abort(at, format!("{queued_bytes} bytes wait to be sent: too slow"));
-            }
-        }
-    }
-
-    pub fn close(&self, at: Stamp, number: u64) {
-        if let Some(writer) = self.writers.borrow().get(&number) {
-            writer.close(at);
-        }
-    }
 }

@@ -1,0 +1,100 @@
+//! The links of one port: opened, connected, served until they end.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::task::run;
+use super::{Ended, Inbound, LinkWriter};
+use crate::base::limits::LINK_QUEUE_BYTES_MAX;
+use crate::base::{LinkId, Stamp};
+use crate::runtime::{HostPort, Label, Runtime};
+
+/// The open links of one driver, by number.
+#[derive(Debug, Default)]
+pub struct LinkTable {
+    writers: RefCell<BTreeMap<u64, LinkWriter>>,
+    accepted: Cell<u64>,
+}
+
+impl LinkTable {
+    /// Makes the link of this number known.
+    pub fn open(&self, number: u64) -> LinkWriter {
+        let writer = LinkWriter::new();
+        let before = self.writers.borrow_mut().insert(number, writer.clone());
+        assert!(before.is_none(), "a link number is used once");
+        writer
+    }
+
+    /// A link that the other side opened: 1, 3, 5 ... The even numbers are for links that this
+    /// side dials, and are chosen by the core.
+    pub fn open_accepted(&self) -> (LinkId, LinkWriter) {
+        let link = LinkId(2 * self.accepted.get() + 1);
+        self.accepted.set(self.accepted.get() + 1);
+        (link, self.open(link.0))
+    }
+
+    /// A link that this side dials. What is written to it waits for the connection.
+    pub fn open_dialled(&self, link: LinkId) -> LinkWriter {
+        assert!(link.0.is_multiple_of(2), "odd numbers belong to accepted links");
+        self.open(link.0)
+    }
+
+    /// Connects a dialled link. `Err` if that fails or the link is closed meanwhile: it is
+    /// forgotten then.
+    pub async fn connect<R: Runtime>(
+        &self,
+        rt: &R,
+        (link, writer): (LinkId, &LinkWriter),
+        at: Stamp,
+        to: &HostPort,
+        timeout: Duration,
+    ) -> Result<(Stamp, R::Stream), Ended> {
+        let connected = match writer.unless_closed(rt.connect(at, to, timeout)).await {
+            Ok((at, Ok(stream))) => Ok((at, stream)),
+            Ok((at, Err(error))) => Err(Ended { at, why: error.to_string() }),
+            Err(ended) => Err(ended),
+        };
+        connected.inspect_err(|_| self.forget(link.0))
+    }
+
+    /// Moves the bytes of a link until it ends, and forgets it.
+    pub async fn serve<R: Runtime>(
+        &self,
+        rt: &R,
+        (number, writer): (u64, LinkWriter),
+        opened: Stamp,
+        stream: R::Stream,
+        inbound: impl Inbound,
+    ) -> Ended {
+        let ended = run(rt, opened, stream, writer, inbound).await;
+        self.forget(number);
+        ended
+    }
+
+    fn forget(&self, number: u64) {
+        self.writers.borrow_mut().remove(&number);
+    }
+
+    pub fn get(&self, number: u64) -> Option<LinkWriter> {
+        self.writers.borrow().get(&number).cloned()
+    }
+
+    /// Queues a frame; a link whose queue is full ends. Nothing happens if it has ended already.
+    pub fn write(&self, at: Stamp, number: u64, label: Label, bytes: Bytes) {
+        if let Some(writer) = self.writers.borrow().get(&number) {
+            let queued_bytes = writer.queued_bytes() + bytes.len();
+            if !writer.enqueue(at, label, bytes) && queued_bytes > LINK_QUEUE_BYTES_MAX {
+                writer.abort(at, format!("{queued_bytes} bytes wait to be sent: too slow"));
+            }
+        }
+    }
+
+    pub fn close(&self, at: Stamp, number: u64) {
+        if let Some(writer) = self.writers.borrow().get(&number) {
+            writer.close(at);
+        }
+    }
+}
