@@ -7,8 +7,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha512};
+use subtle::ConstantTimeEq;
 
-use super::same_secret;
 use crate::config::{Access, DigestAlg};
 use crate::jute::data::Id;
 
@@ -19,7 +19,7 @@ pub(super) fn ids_of(access: &Access, proof: Option<&[u8]>) -> Option<Vec<Id>> {
     let is_super = access
         .super_digest
         .as_ref()
-        .is_some_and(|wanted| same_secret(wanted.as_bytes(), digest.as_bytes()));
+        .is_some_and(|wanted| wanted.as_bytes().ct_eq(digest.as_bytes()).into());
     let mark = is_super.then(|| Id { scheme: "super".into(), id: String::new() });
     let own = Id { scheme: "digest".into(), id: digest };
     Some(mark.into_iter().chain([own]).collect())

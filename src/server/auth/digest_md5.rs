@@ -20,8 +20,7 @@
 use std::collections::BTreeMap;
 
 use md5::{Digest, Md5};
-
-use super::same_secret;
+use subtle::ConstantTimeEq;
 
 /// No token is longer in Java either.
 const TOKEN_MAX_BYTES: usize = 4096;
@@ -129,7 +128,7 @@ fn verify(token: &[u8], nonce: &str, users: &BTreeMap<String, String>) -> Result
     if said.wanted("realm")? != REALM.as_bytes() {
         return Err(Refusal::Mismatch("realm"));
     }
-    if !same_secret(said.wanted("nonce")?, nonce.as_bytes()) {
+    if !bool::from(said.wanted("nonce")?.ct_eq(nonce.as_bytes())) {
         return Err(Refusal::Mismatch("nonce"));
     }
     let cnonce = said.wanted("cnonce")?;
@@ -154,7 +153,7 @@ fn verify(token: &[u8], nonce: &str, users: &BTreeMap<String, String>) -> Result
         digest_uri,
         authzid: said.get("authzid"),
     };
-    if !same_secret(response, proof.hash("AUTHENTICATE").as_bytes()) {
+    if !bool::from(response.ct_eq(proof.hash("AUTHENTICATE").as_bytes())) {
         return Err(Refusal::WrongResponse);
     }
     let rspauth = format!("rspauth={}", proof.hash("")).into_bytes();

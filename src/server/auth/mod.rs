@@ -205,9 +205,3 @@ impl Service {
         self.drop_connection(conn, out);
     }
 }
-
-/// Takes as long for a near miss as for a far one.
-fn same_secret(left: &[u8], right: &[u8]) -> bool {
-    left.len() == right.len()
-        && left.iter().zip(right).fold(0, |differing, (l, r)| differing | (l ^ r)) == 0
-}

@@ -5,150 +5,80 @@
 //! name stands first, nine attributes have keywords, all others are numbers with their value in
 //! hexadecimal: `CN=zk,OU=x,O=y`, `1.2.840.113549.1.9.1=#160161,CN=zk`.
 //!
-//! ```text
-//! Certificate     { TBSCertificate, ... }
-//! TBSCertificate  { [0] version?, serial, signature, issuer, validity, subject, publicKey,
-//!                   [1]? [2]? [3] { extensions }? }
-//! ```
-//!
 //! The bytes come from outside, though the handshake has checked the certificate by then: what is
-//! not read as above has no names.
+//! no certificate has no names.
 
 use std::net::IpAddr;
 
-/// One DER element: its tag, its content, and both with the length between them.
-#[derive(Clone, Copy)]
-struct Element<'a> {
-    tag: u8,
-    content: &'a [u8],
-    whole: &'a [u8],
-}
+use x509_parser::asn1_rs::{Any, Class, FromDer, Oid, Tag, ToDer};
+use x509_parser::certificate::X509Certificate;
+use x509_parser::extensions::{GeneralName, ParsedExtension};
+use x509_parser::oid_registry::*;
+use x509_parser::x509::{AttributeTypeAndValue, X509Name};
 
-const OID: u8 = 0x06;
-/// UTF8String, PrintableString, T61String, IA5String, GeneralString, BMPString.
-const STRINGS: [u8; 6] = [0x0c, 0x13, 0x14, 0x16, 0x1b, 0x1e];
-const OCTET_STRING: u8 = 0x04;
-const SEQUENCE: u8 = 0x30;
-const SET: u8 = 0x31;
-const VERSION: u8 = 0xa0;
-const EXTENSIONS: u8 = 0xa3;
-/// GeneralName: dNSName and iPAddress.
-const DNS_NAME: u8 = 0x82;
-const IP_ADDRESS: u8 = 0x87;
-
-/// 2.5.4.3
-const COMMON_NAME: [u8; 3] = [0x55, 4, 3];
-/// 2.5.29.17
-const SUBJECT_ALT_NAME: [u8; 3] = [0x55, 29, 17];
-
-/// The attributes that have a keyword in this form of a name; 2.5.4.x and 0.9.2342.19200300.100.1.x.
-const KEYWORDS: [(&[u8], &str); 9] = [
-    (&COMMON_NAME, "CN"),
-    (&[0x55, 4, 6], "C"),
-    (&[0x55, 4, 7], "L"),
-    (&[0x55, 4, 8], "ST"),
-    (&[0x55, 4, 9], "STREET"),
-    (&[0x55, 4, 10], "O"),
-    (&[0x55, 4, 11], "OU"),
-    (&[0x09, 0x92, 0x26, 0x89, 0x93, 0xf2, 0x2c, 0x64, 1, 25], "DC"),
-    (&[0x09, 0x92, 0x26, 0x89, 0x93, 0xf2, 0x2c, 0x64, 1, 1], "UID"),
+/// The attributes that have a keyword in this form of a name.
+const KEYWORDS: [(Oid<'static>, &str); 9] = [
+    (OID_X509_COMMON_NAME, "CN"),
+    (OID_X509_COUNTRY_NAME, "C"),
+    (OID_X509_LOCALITY_NAME, "L"),
+    (OID_X509_STATE_OR_PROVINCE_NAME, "ST"),
+    (OID_X509_STREET_ADDRESS, "STREET"),
+    (OID_X509_ORGANIZATION_NAME, "O"),
+    (OID_X509_ORGANIZATIONAL_UNIT, "OU"),
+    (OID_DOMAIN_COMPONENT, "DC"),
+    (OID_USERID, "UID"),
 ];
 
-/// Takes the next element off the front; `None` at the end and where the bytes are none.
-fn take<'a>(rest: &mut &'a [u8]) -> Option<Element<'a>> {
-    let all = *rest;
-    let (&tag, after_tag) = all.split_first()?;
-    let (&first, after_length) = after_tag.split_first()?;
-    // A tag of more bytes and a length without an end are in no certificate.
-    if tag & 0x1f == 0x1f || first == 0x80 {
-        return None;
-    }
-    let length_bytes = if first < 0x80 { 0 } else { usize::from(first & 0x7f) };
-    if length_bytes > 4 {
-        return None;
-    }
-    let (length, body) = after_length.split_at_checked(length_bytes)?;
-    let length = match length_bytes {
-        0 => usize::from(first),
-        _ => length.iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte)),
-    };
-    let (content, after) = body.split_at_checked(length)?;
-    *rest = after;
-    Some(Element { tag, content, whole: &all[..all.len() - after.len()] })
-}
+const STRINGS: [Tag; 6] = [
+    Tag::Utf8String,
+    Tag::PrintableString,
+    Tag::T61String,
+    Tag::Ia5String,
+    Tag::GeneralString,
+    Tag::BmpString,
+];
 
-fn take_tagged<'a>(rest: &mut &'a [u8], tag: u8) -> Option<Element<'a>> {
-    take(rest).filter(|element| element.tag == tag)
-}
+/// The number of dNSName among the general names.
+const DNS_NAME: Tag = Tag(2);
 
-/// The parts of a certificate that are read here.
-struct Parts<'a> {
-    subject: &'a [u8],
-    public_key: &'a [u8],
-    /// Empty if there are none.
-    extensions: &'a [u8],
-}
-
-fn parts(certificate: &[u8]) -> Option<Parts<'_>> {
-    let mut certificate = take_tagged(&mut { certificate }, SEQUENCE)?.content;
-    let mut rest = take_tagged(&mut certificate, SEQUENCE)?.content;
-    let mut before = rest;
-    if take(&mut before)?.tag == VERSION {
-        rest = before;
-    }
-    for _ in ["serial", "signature", "issuer", "validity"] {
-        take(&mut rest)?;
-    }
-    let subject = take_tagged(&mut rest, SEQUENCE)?.content;
-    let public_key = take_tagged(&mut rest, SEQUENCE)?.whole;
-    let mut extensions: &[u8] = &[];
-    while let Some(element) = take(&mut rest) {
-        if element.tag == EXTENSIONS {
-            extensions = take_tagged(&mut { element.content }, SEQUENCE)?.content;
-        }
-    }
-    Some(Parts { subject, public_key, extensions })
+fn parse(certificate: &[u8]) -> Option<X509Certificate<'_>> {
+    X509Certificate::from_der(certificate).ok().map(|(_, certificate)| certificate)
 }
 
 /// The SubjectPublicKeyInfo.
 pub(super) fn public_key_of(certificate: &[u8]) -> Option<&[u8]> {
-    parts(certificate).map(|parts| parts.public_key)
+    parse(certificate).map(|certificate| certificate.tbs_certificate.subject_pki.raw)
 }
 
 /// The subject of a certificate (DER) as `X500Principal.getName()` writes it (RFC 2253). `None` if
 /// the bytes are not one.
 pub fn subject_of(certificate: &[u8]) -> Option<String> {
+    let certificate = parse(certificate)?;
     let mut names = Vec::new();
-    let mut rest = parts(certificate)?.subject;
-    while !rest.is_empty() {
-        let mut attributes = take_tagged(&mut rest, SET)?.content;
-        let mut name = Vec::new();
-        while !attributes.is_empty() {
-            name.push(attribute(take_tagged(&mut attributes, SEQUENCE)?)?);
-        }
-        names.push(name.join("+"));
+    for name in certificate.subject().iter_rdn() {
+        let attributes: Option<Vec<String>> = name.iter().map(attribute).collect();
+        names.push(attributes?.join("+"));
     }
     names.reverse();
     Some(names.join(","))
 }
 
 /// `CN=value`
-fn attribute(element: Element<'_>) -> Option<String> {
-    let mut rest = element.content;
-    let kind = take_tagged(&mut rest, OID)?.content;
-    let value = take(&mut rest)?;
-    let keyword = KEYWORDS.iter().find(|(oid, _)| *oid == kind);
-    let name = keyword.map_or_else(|| dotted(kind), |(_, name)| (*name).into());
-    match text_of(value).filter(|_| keyword.is_some()) {
-        Some(text) => Some(format!("{name}={}", escape(&text))),
-        None => {
-            let hex: String = value.whole.iter().map(|byte| format!("{byte:02x}")).collect();
+fn attribute(attribute: &AttributeTypeAndValue<'_>) -> Option<String> {
+    let (kind, value) = (attribute.attr_type(), attribute.attr_value());
+    let keyword = KEYWORDS.iter().find(|(oid, _)| oid == kind).map(|(_, name)| *name);
+    match (keyword, text_of(value)) {
+        (Some(name), Some(text)) => Some(format!("{name}={}", escape(&text))),
+        _ => {
+            let name = keyword.map_or_else(|| dotted(kind.as_bytes()), Into::into);
+            let der = value.to_der_vec().ok()?;
+            let hex: String = der.iter().map(|byte| format!("{byte:02x}")).collect();
             Some(format!("{name}=#{hex}"))
         }
     }
 }
 
-/// `1.2.840.113549.1.9.1`
+/// `1.2.840.113549.1.9.1`. The crate's own text is wrong behind a first number of 2 (2.999).
 fn dotted(oid: &[u8]) -> String {
     let mut numbers = Vec::new();
     let mut number = 0_u128;
@@ -169,8 +99,11 @@ fn dotted(oid: &[u8]) -> String {
 
 /// The characters of one of the kinds of strings; `None` for everything else. Java takes all of
 /// them as UTF-8, which garbles two, always in the same way.
-fn text_of(value: Element<'_>) -> Option<String> {
-    STRINGS.contains(&value.tag).then(|| String::from_utf8_lossy(value.content).into_owned())
+fn text_of(value: &Any<'_>) -> Option<String> {
+    let is_text = value.class() == Class::Universal
+        && !value.header.is_constructed()
+        && STRINGS.contains(&value.tag());
+    is_text.then(|| String::from_utf8_lossy(value.data).into_owned())
 }
 
 /// Java escapes a little more than RFC 2253 asks for: `=` and `#` wherever they stand.
@@ -202,31 +135,23 @@ pub struct Hosts {
 
 /// Of the alternative names; of the common name if there is none of them. (ZKHostnameVerifier)
 pub fn hosts_of(certificate: &[u8]) -> Option<Hosts> {
-    let parts = parts(certificate)?;
+    let certificate = parse(certificate)?;
     let mut hosts = Hosts::default();
-    let mut rest = parts.extensions;
-    while !rest.is_empty() {
-        let mut extension = take_tagged(&mut rest, SEQUENCE)?.content;
-        let kind = take_tagged(&mut extension, OID)?.content;
-        let mut value = take(&mut extension)?;
-        // A flag "critical" may stand between them.
-        if value.tag != OCTET_STRING {
-            value = take_tagged(&mut extension, OCTET_STRING)?;
-        }
-        if kind == SUBJECT_ALT_NAME {
-            let mut names = take_tagged(&mut { value.content }, SEQUENCE)?.content;
-            while !names.is_empty() {
-                let name = take(&mut names)?;
-                match name.tag {
-                    DNS_NAME => hosts.names.push(String::from_utf8_lossy(name.content).into()),
-                    IP_ADDRESS => hosts.addresses.extend(address_of(name.content)),
-                    _ => {}
-                }
+    for extension in certificate.extensions() {
+        match extension.parsed_extension() {
+            ParsedExtension::SubjectAlternativeName(alternatives) => {
+                alternatives.general_names.iter().for_each(|name| hosts.add(name));
             }
+            ParsedExtension::ParseError { .. }
+                if extension.oid == OID_X509_EXT_SUBJECT_ALT_NAME =>
+            {
+                return None;
+            }
+            _ => {}
         }
     }
     if hosts == Hosts::default()
-        && let Some(name) = common_name(parts.subject)
+        && let Some(name) = common_name(certificate.subject())
     {
         match name.parse() {
             Ok(address) => hosts.addresses.push(address),
@@ -236,23 +161,28 @@ pub fn hosts_of(certificate: &[u8]) -> Option<Hosts> {
     Some(hosts)
 }
 
+impl Hosts {
+    fn add(&mut self, name: &GeneralName<'_>) {
+        match name {
+            GeneralName::DNSName(name) => self.names.push((*name).into()),
+            // Not ASCII: no host has that name, but the common name does not count any more.
+            GeneralName::Invalid(DNS_NAME, name) => {
+                self.names.push(String::from_utf8_lossy(name).into());
+            }
+            GeneralName::IPAddress(bytes) => self.addresses.extend(address_of(bytes)),
+            _ => {}
+        }
+    }
+}
+
 fn address_of(bytes: &[u8]) -> Option<IpAddr> {
     let four = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
     four.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from)).ok()
 }
 
 /// The most specific one.
-fn common_name(mut subject: &[u8]) -> Option<String> {
-    let mut found = None;
-    while let Some(mut attributes) = take_tagged(&mut subject, SET).map(|set| set.content) {
-        while let Some(attribute) = take_tagged(&mut attributes, SEQUENCE) {
-            let mut rest = attribute.content;
-            if take_tagged(&mut rest, OID)?.content == COMMON_NAME {
-                found = text_of(take(&mut rest)?);
-            }
-        }
-    }
-    found
+fn common_name(subject: &X509Name<'_>) -> Option<String> {
+    text_of(subject.iter_common_name().last()?.attr_value())
 }
 
 #[cfg(test)]
