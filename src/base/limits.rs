@@ -1,4 +1,4 @@
-//! Every bound of the product in one place. Units are in the names.
+//! The sizes and counts that are not to be exceeded, in one place. Units are in the names.
 
 /// `jute.maxbuffer`: largest client frame, inclusive, in bytes (Apache BinaryInputArchive).
 pub const JUTE_MAXBUFFER_BYTES: usize = 0xf_ffff;

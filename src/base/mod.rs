@@ -1,4 +1,4 @@
-//! Words every layer uses. Imports nothing from the crate.
+//! What every layer uses: numbers, times, paths, notes, limits. Imports nothing from the crate.
 
 mod fingerprint;
 mod ids;
@@ -7,6 +7,7 @@ pub mod limits;
 pub mod museum;
 mod note;
 pub mod paths;
+pub mod splitmix;
 mod time;
 
 pub use fingerprint::{Fingerprint, Rules};

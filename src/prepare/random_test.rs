@@ -4,23 +4,19 @@ use bytes::Bytes;
 
 use super::PrepareOptions;
 use super::testing::{OTHER, SESSION, World, check, creation, multi, ttl_creation};
-use crate::base::SessionId;
+use crate::base::{SessionId, splitmix};
 use crate::jute::Jute;
 use crate::jute::client::{DeleteContainerRequest, DeleteRequest, SetAclRequest, op};
 use crate::jute::data::{Acl, perms};
 use crate::jute::txn::kind;
 use crate::prepare::Request;
 
-/// splitmix64.
+/// State of a [`splitmix`].
 struct Draw(u64);
 
 impl Draw {
     fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % end
+        splitmix::next(&mut self.0) % end
     }
 
     fn of<T: Clone>(&mut self, items: &[T]) -> T {

@@ -11,7 +11,7 @@
 use std::time::Duration;
 
 use super::service::Service;
-use crate::base::{Mono, Now};
+use crate::base::{Mono, Now, splitmix};
 use crate::config::ConnectionThrottle;
 
 #[derive(Debug)]
@@ -32,7 +32,7 @@ pub(super) struct BlueThrottle {
 
     new_weight: u64,
     renew_weight: u64,
-    /// State of a splitmix64.
+    /// State of a [`splitmix`].
     random: u64,
 }
 
@@ -114,11 +114,7 @@ impl BlueThrottle {
 
     /// From 0 up to 1.
     fn random_share(&mut self) -> f64 {
-        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut bits = self.random;
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((bits ^ (bits >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
+        (splitmix::next(&mut self.random) >> 11) as f64 / (1_u64 << 53) as f64
     }
 }
 

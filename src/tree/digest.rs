@@ -8,6 +8,7 @@
 
 use super::quota;
 use crate::base::paths::{CONFIG, ROOT};
+use crate::base::splitmix;
 use crate::jute::data::StatPersisted;
 
 /// The version a TxnDigest and a snapshot's digest block carry.
@@ -51,9 +52,6 @@ pub(super) fn node_crc(path: &str, data: Option<&[u8]>, stat: &StatPersisted) ->
 
 /// A node's part in the state digest.
 pub(super) fn state_hash(crc: u32, has_data: bool, acl_hash: u64) -> u64 {
-    // The finisher of splitmix64: a sum of raw CRCs would let two changes cancel each other.
-    let mut hash = acl_hash ^ (u64::from(crc) << 1 | u64::from(has_data));
-    hash = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    hash = (hash ^ (hash >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    hash ^ (hash >> 31)
+    // Mixed, since a sum of raw CRCs would let two changes cancel each other.
+    splitmix::finish(acl_hash ^ (u64::from(crc) << 1 | u64::from(has_data)))
 }

@@ -1,4 +1,6 @@
-//! Numbers out of a seed (splitmix64), the same on every machine.
+//! Numbers out of a seed (base::splitmix), the same on every machine.
+
+use quorate::base::splitmix;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Random(u64);
@@ -8,17 +10,9 @@ impl Random {
         Random(seed)
     }
 
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
     /// One of 0..n.
     pub(crate) fn below(&mut self, n: usize) -> usize {
-        (self.next() % n as u64) as usize
+        (splitmix::next(&mut self.0) % n as u64) as usize
     }
 
     pub(crate) fn percent(&mut self, of_hundred: usize) -> bool {

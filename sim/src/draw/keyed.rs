@@ -3,9 +3,11 @@
 //! There is no generator with a state. One more draw somewhere, one event less, one task more:
 //! none of it changes another draw. Replaying a run with a fault removed rests on this.
 //!
-//! The mixing function is splitmix64's finaliser, applied once a key part.
+//! Each part of a key is mixed in on its own (splitmix64).
 
 use std::time::Duration;
+
+use quorate::base::splitmix::mix;
 
 /// A key under construction, and the numbers drawn from it. Cheap to copy: a prefix that stays
 /// the same (a link, a disk) is built once.
@@ -62,13 +64,6 @@ pub fn keyed(seed: u64, what: &str, parts: &[u64]) -> u64 {
 
 pub(crate) fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
-}
-
-fn mix(x: u64) -> u64 {
-    let x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    x ^ (x >> 31)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 mod keyed;
 
 pub use keyed::{Key, keyed};
+pub use quorate::base::splitmix::mix;
 
 pub(crate) use keyed::nanos;
 
@@ -46,12 +47,4 @@ impl Draws {
         let span = high.saturating_sub(low).as_micros() as f64;
         low + Duration::from_micros((self.unit(what, who, n) * span) as u64)
     }
-}
-
-/// Mixes one number into a hash.
-pub fn mix(hash: u64) -> u64 {
-    let z = hash.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }
