@@ -12,6 +12,7 @@
 //!
 //! Not here: files (`storage`), who decides (`zab`).
 
+mod museum;
 mod snapshot;
 
 use std::collections::VecDeque;
@@ -167,17 +168,6 @@ impl Database {
     /// A synced learner holds the ensemble's history: it may vote from now on.
     pub fn become_initialised(&mut self) {
         self.initialised = true;
-    }
-
-    /// Museum only: votes as if everything up to here were logged (ZOOKEEPER-2355).
-    pub fn pretend(&mut self, zxid: Zxid) {
-        self.pretended = zxid;
-    }
-
-    /// Museum only: commits without keeping it for DIFF (ZOOKEEPER-4925).
-    pub fn commit_unkept(&mut self, zxid: Zxid) {
-        self.committed = self.committed.max(zxid);
-        self.unkept = true;
     }
 
     /// An epoch file is durable: only now the promise stands (ZOOKEEPER-2307).

@@ -1,42 +1,39 @@
-//! Counting, as a type.
+//! Who said yes to one thing, and whether those are a quorum.  (SyncedLearnerTracker)
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
 use super::QuorumVerifier;
+use super::museum::Miscount;
 use crate::base::{Exhibit, Museum, ServerId};
 
 /// The distinct voters that said yes to one thing.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct AckSet {
     sids: BTreeSet<ServerId>,
-    /// Museum only: how often anybody said yes.
-    heard: usize,
-    /// Museum only: whoever says yes counts, voter or not.
-    takes_everybody: bool,
-    museum: Museum,
+    miscount: Miscount,
 }
 
 impl AckSet {
     pub fn new(museum: Museum) -> AckSet {
-        AckSet { museum, ..AckSet::default() }
+        AckSet { miscount: Miscount::new(museum), ..AckSet::default() }
     }
 
     /// A set that takes observers for voters while the exhibit is on.
     #[must_use]
     pub fn fooled_by(mut self, exhibit: Exhibit) -> AckSet {
-        self.takes_everybody = self.museum.on(exhibit);
+        self.miscount.take_everybody(exhibit);
         self
     }
 
     /// Counts a yes of `sid`. Answers whether it is new: false for observers, strangers, servers
     /// of weight 0, and for a voter that was counted before.
     pub fn add(&mut self, sid: ServerId, verifier: &QuorumVerifier) -> bool {
-        if verifier.weight(sid) <= 0 && !self.takes_everybody {
+        if verifier.weight(sid) <= 0 && !self.miscount.takes_everybody() {
             return false;
         }
-        self.heard += 1;
+        self.miscount.hear();
         self.sids.insert(sid)
     }
 
@@ -50,13 +47,7 @@ impl AckSet {
     }
 
     pub fn has_quorum(&self, verifier: &QuorumVerifier) -> bool {
-        if self.museum.on(Exhibit::VoteCountedTwice) {
-            return self.heard > verifier.voters().count() / 2;
-        }
-        if self.takes_everybody {
-            return self.sids.len() > verifier.voters().count() / 2;
-        }
-        verifier.contains_quorum(&self.sids)
+        verifier.contains_quorum(&self.sids) || self.miscount.has_quorum(self.sids.len(), verifier)
     }
 
     pub fn sids(&self) -> impl Iterator<Item = ServerId> + '_ {

@@ -7,6 +7,7 @@
 //! - E-4   a server of weight 0 is counted nowhere and never wins.
 
 mod ack_set;
+mod museum;
 mod verifier;
 
 pub use ack_set::AckSet;

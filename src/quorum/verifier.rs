@@ -30,14 +30,7 @@ impl QuorumVerifier {
     /// A standalone server's: itself is the quorum.
     pub fn alone(sid: ServerId) -> QuorumVerifier {
         let nowhere = HostPort::new("", 0);
-        let spec = ServerSpec {
-            quorum: nowhere.clone(),
-            election: nowhere,
-            client: None,
-            learner_type: LearnerType::Participant,
-            weight: 1,
-            group: None,
-        };
+        let spec = ServerSpec::participant(nowhere.clone(), nowhere);
         let servers = Rc::new(BTreeMap::from([(sid, spec)]));
         QuorumVerifier { servers, hierarchical: false, version: 0 }
     }

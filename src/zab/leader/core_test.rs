@@ -4,12 +4,11 @@ use std::rc::Rc;
 
 use super::core::{Input, Leader, Output};
 use crate::base::{Epoch, LinkId, Mono, Note, Now, ServerId, SessionId, Zxid};
-use crate::config::{LearnerType, ServerConfig, ServerSpec};
+use crate::config::{ServerConfig, ServerSpec};
 use crate::database::Database;
 use crate::jute::quorum::{LearnerInfo, PROTOCOL_VERSION};
 use crate::jute::txn::{ErrorTxn, Proposal, Txn, TxnHeader, kind};
 use crate::quorum::QuorumVerifier;
-use crate::runtime::HostPort;
 use crate::storage::EpochKind;
 use crate::zab::Packet;
 
@@ -27,16 +26,8 @@ struct Bench {
 fn config() -> ServerConfig {
     let mut config = ServerConfig::defaults(ServerId(3));
     for sid in [1, 2, 3, 9] {
-        let address = HostPort::new("h", sid as u16);
-        let role = if sid == 9 { LearnerType::Observer } else { LearnerType::Participant };
-        let spec = ServerSpec {
-            quorum: address.clone(),
-            election: address,
-            client: None,
-            learner_type: role,
-            weight: 1,
-            group: None,
-        };
+        let spec = ServerSpec::test(sid);
+        let spec = if sid == 9 { spec.observing() } else { spec };
         config.servers.insert(ServerId(sid), spec);
     }
     config

@@ -30,4 +30,3 @@ mod sync;
 mod sync_test;
 
 pub use core::{Input, Leader, Output, SyncOrigin};
-pub use sync::{SyncPlan, choose_sync};

@@ -12,7 +12,7 @@
 //! - SY-6  everything whose effects a snapshot may hold goes out before NEWLEADER, as a transaction of
 //!   its own: what the learner promises is a tree that existed (ZOOKEEPER-3104).
 //!
-//! Not here: reading the log (storage), the socket (driver.rs).
+//! Not here: reading the log (storage), the socket (zab/driver/).
 
 use std::rc::Rc;
 
@@ -20,7 +20,7 @@ use bytes::Bytes;
 
 use super::core::{Leader, Output};
 use super::handler::Phase;
-use crate::base::{Exhibit, LinkId, Museum, Note, Now, SyncMode, Zxid};
+use crate::base::{Exhibit, LinkId, Note, Now, SyncMode, Zxid};
 use crate::database::Database;
 use crate::jute::txn::Proposal;
 use crate::tree::SnapshotCursor;
@@ -28,7 +28,7 @@ use crate::zab::packet::Packet;
 
 /// What the learner gets. `after`: the committed transactions above it follow.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum SyncPlan {
+pub(super) enum SyncPlan {
     Diff {
         to: Zxid,
         after: Zxid,
@@ -44,16 +44,13 @@ pub enum SyncPlan {
 
 /// The decision table of LearnerHandler.syncFollower. `history` is the committed log in order,
 /// `last` the last committed zxid.
-pub fn choose_sync(peer: Zxid, last: Zxid, history: &[Zxid], museum: Museum) -> SyncPlan {
+pub(super) fn choose_sync(peer: Zxid, last: Zxid, history: &[Zxid]) -> SyncPlan {
     let min = history.first().copied().unwrap_or(last);
     let max = history.last().copied().unwrap_or(last);
     if peer == last {
         return SyncPlan::Diff { to: peer, after: peer };
     }
     if peer > max && peer.counter() != 0 {
-        if museum.on(Exhibit::DiffWithoutTrunc) {
-            return SyncPlan::Diff { to: max, after: peer };
-        }
         return SyncPlan::Trunc { to: max, after: max };
     }
     if peer < min {
@@ -62,12 +59,7 @@ pub fn choose_sync(peer: Zxid, last: Zxid, history: &[Zxid], museum: Museum) -> 
     if peer > max {
         return SyncPlan::Snap;
     }
-    match walk_history(peer, max, history) {
-        SyncPlan::Trunc { .. } if museum.on(Exhibit::DiffWithoutTrunc) => {
-            SyncPlan::Diff { to: max, after: peer }
-        }
-        plan => plan,
-    }
+    walk_history(peer, max, history)
 }
 
 /// Finds where the learner's history leaves ours (LearnerHandler.queueCommittedProposals).
@@ -93,17 +85,14 @@ impl Leader {
         db: &mut Database,
         out: &mut Vec<Output>,
     ) {
-        let Some(handler) = self.handlers.get_mut(&link) else { return };
-        let peer = handler.last_zxid;
+        let Some(peer) = self.handlers.get(&link).map(|h| h.last_zxid) else { return };
         let history: Vec<Zxid> = db.committed_log().map(|p| p.zxid()).collect();
-        let mut plan = choose_sync(peer, db.committed(), &history, self.museum);
-        let is_fresh = peer == Zxid::ZERO && self.broadcast.last_proposed().counter() == 0;
-        if is_fresh && self.museum.on(Exhibit::EmptyLearnerInSync) {
-            // ZOOKEEPER-1319 compared with a "last proposed" that nobody had set yet: zero.
-            plan = SyncPlan::Diff { to: db.committed(), after: db.committed() };
-        }
+        let plan = choose_sync(peer, db.committed(), &history);
+        let plan = self.exhibited(plan, peer, db);
         if plan == SyncPlan::ReadLog {
-            handler.phase = Phase::ReadingLog;
+            if let Some(handler) = self.handlers.get_mut(&link) {
+                handler.phase = Phase::ReadingLog;
+            }
             let up_to = db.committed();
             return out.push(Output::ReadLog { link, after: peer, up_to });
         }
@@ -235,5 +224,25 @@ impl Leader {
             out.push(Output::Send(link, packet));
         }
         true
+    }
+}
+
+/// The museum's bugs.
+impl Leader {
+    /// The plan for a learner at `peer`: the one given, unless a bug is switched on.
+    fn exhibited(&self, plan: SyncPlan, peer: Zxid, db: &Database) -> SyncPlan {
+        let is_fresh = peer == Zxid::ZERO && self.broadcast.last_proposed().counter() == 0;
+        match plan {
+            // ZOOKEEPER-1154: what the learner has and we lack stays in its log.
+            SyncPlan::Trunc { .. } if self.museum.on(Exhibit::DiffWithoutTrunc) => {
+                let newest = db.committed_log().last().map_or(db.committed(), |p| p.zxid());
+                SyncPlan::Diff { to: newest, after: peer }
+            }
+            // ZOOKEEPER-1319 compared with a "last proposed" that nobody had set yet: zero.
+            _ if is_fresh && self.museum.on(Exhibit::EmptyLearnerInSync) => {
+                SyncPlan::Diff { to: db.committed(), after: db.committed() }
+            }
+            plan => plan,
+        }
     }
 }

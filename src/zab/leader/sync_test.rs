@@ -1,7 +1,7 @@
 //! The decision table of `choose_sync`, with the samples seen on a live server.
 
 use super::sync::{SyncPlan, choose_sync};
-use crate::base::{Museum, Zxid};
+use crate::base::Zxid;
 
 fn z(text: i64) -> Zxid {
     Zxid(text)
@@ -13,7 +13,7 @@ fn history() -> Vec<Zxid> {
 }
 
 fn plan(peer: i64) -> SyncPlan {
-    choose_sync(z(peer), z(0x2_0000_0003), &history(), Museum::default())
+    choose_sync(z(peer), z(0x2_0000_0003), &history())
 }
 
 #[test]
@@ -38,7 +38,7 @@ fn a_learner_ahead_of_our_commit_is_cut_to_it() {
 #[test]
 fn a_transaction_we_never_had_is_cut_within_its_epoch() {
     let history = vec![z(0x1_0000_0001), z(0x1_0000_0002), z(0x1_0000_0005)];
-    let plan = choose_sync(z(0x1_0000_0004), z(0x1_0000_0005), &history, Museum::default());
+    let plan = choose_sync(z(0x1_0000_0004), z(0x1_0000_0005), &history);
     let to = z(0x1_0000_0002);
     assert_eq!(plan, SyncPlan::Trunc { to, after: to });
 }
@@ -67,6 +67,6 @@ fn an_epoch_we_do_not_know_and_nothing_of_it_needs_a_snapshot() {
 
 #[test]
 fn with_nothing_committed_yet_an_empty_learner_is_level() {
-    let plan = choose_sync(Zxid::ZERO, Zxid::ZERO, &[], Museum::default());
+    let plan = choose_sync(Zxid::ZERO, Zxid::ZERO, &[]);
     assert_eq!(plan, SyncPlan::Diff { to: Zxid::ZERO, after: Zxid::ZERO });
 }
