@@ -27,16 +27,16 @@ impl Draft {
         read_server_section(text, file, self.text("sasl.serverconfig").unwrap_or("Server"))
     }
 
-    pub(super) fn settle_clients(&mut self, config: &mut ServerConfig) -> Result<(), ConfigError> {
-        self.settle_access(config)?;
-        self.settle_enforced_schemes(config)?;
-        self.settle_limits(config)?;
-        self.settle_throttles(config)?;
-        self.settle_sessions(config)?;
-        self.settle_containers(config)
+    pub(super) fn read_clients(&mut self, config: &mut ServerConfig) -> Result<(), ConfigError> {
+        self.read_access(config)?;
+        self.read_enforced_schemes(config)?;
+        self.read_limits(config)?;
+        self.read_throttles(config)?;
+        self.read_sessions(config)?;
+        self.read_containers(config)
     }
 
-    fn settle_access(&self, config: &mut ServerConfig) -> Result<(), ConfigError> {
+    fn read_access(&self, config: &mut ServerConfig) -> Result<(), ConfigError> {
         let access = &mut config.access;
         if let Some(entry) = self.setting("skipACL") {
             access.skip_acl = match entry.value.as_str() {
@@ -72,7 +72,7 @@ impl Draft {
     }
 
     /// Three generations of one setting.
-    fn settle_enforced_schemes(&self, config: &mut ServerConfig) -> Result<(), ConfigError> {
+    fn read_enforced_schemes(&self, config: &mut ServerConfig) -> Result<(), ConfigError> {
         let schemes = &mut config.access.enforced_schemes;
         if self.boolean("enforce.auth.enabled")?.unwrap_or(false) {
             *schemes = self.text("enforce.auth.schemes").map(list).unwrap_or_default();
@@ -102,7 +102,7 @@ impl Draft {
         Ok(())
     }
 
-    fn settle_limits(&self, config: &mut ServerConfig) -> Result<(), ConfigError> {
+    fn read_limits(&self, config: &mut ServerConfig) -> Result<(), ConfigError> {
         // Apache takes negative numbers as "no limit".
         if let Some(n) = self.number("maxClientCnxns", -INT_MAX, INT_MAX, "connections")? {
             config.max_client_cnxns = n.max(0) as u32;
@@ -132,7 +132,7 @@ impl Draft {
         Ok(())
     }
 
-    fn settle_throttles(&self, config: &mut ServerConfig) -> Result<(), ConfigError> {
+    fn read_throttles(&self, config: &mut ServerConfig) -> Result<(), ConfigError> {
         let limits = &mut config.limits;
         if let Some(n) = self.number("request_throttle_max_requests", 0, INT_MAX, "requests")? {
             limits.throttle_requests_max = n as u32;
@@ -174,7 +174,7 @@ impl Draft {
         Ok(())
     }
 
-    fn settle_sessions(&self, config: &mut ServerConfig) -> Result<(), ConfigError> {
+    fn read_sessions(&self, config: &mut ServerConfig) -> Result<(), ConfigError> {
         for (key, value) in [
             ("localSessionsEnabled", &mut config.local_sessions),
             ("localSessionsUpgradingEnabled", &mut config.local_sessions_upgrading),
@@ -192,7 +192,7 @@ impl Draft {
         Ok(())
     }
 
-    fn settle_containers(&self, config: &mut ServerConfig) -> Result<(), ConfigError> {
+    fn read_containers(&self, config: &mut ServerConfig) -> Result<(), ConfigError> {
         let containers = &mut config.containers;
         if let Some(interval) = self.millis("znode.container.checkIntervalMs", 1)? {
             containers.check_interval = interval;

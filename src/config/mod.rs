@@ -57,6 +57,27 @@ pub struct ServerSpec {
     pub group: Option<i64>,
 }
 
+impl ServerSpec {
+    /// One that votes with weight 1, in no group and without clients.
+    pub fn participant(quorum: HostPort, election: HostPort) -> ServerSpec {
+        let learner_type = LearnerType::Participant;
+        ServerSpec { quorum, election, client: None, learner_type, weight: 1, group: None }
+    }
+
+    /// Server `sid` as tests know it: `h<sid>`, ports 2888 and 3888.
+    #[cfg(test)]
+    pub(crate) fn test(sid: i64) -> ServerSpec {
+        let host = format!("h{sid}");
+        ServerSpec::participant(HostPort::new(&host, 2888), HostPort::new(&host, 3888))
+    }
+
+    /// The same without a vote.
+    #[cfg(test)]
+    pub(crate) fn observing(self) -> ServerSpec {
+        ServerSpec { learner_type: LearnerType::Observer, ..self }
+    }
+}
+
 /// Everything a server needs to know before it starts.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ServerConfig {

@@ -75,7 +75,7 @@ pub(super) fn parse_beside(
     }
     draft.key_password_text = beside.key_password.map(String::from);
     let sasl_users = draft.sasl_users(beside.jaas)?;
-    let mut loaded = draft.settle(beside.myid)?;
+    let mut loaded = draft.into_config(beside.myid)?;
     loaded.config.access.sasl_users = sasl_users;
     Ok(loaded)
 }
@@ -266,18 +266,18 @@ impl Draft {
         self.setting(key).map(|entry| entry.value.as_str()).filter(|value| !value.is_empty())
     }
 
-    fn settle(mut self, myid: Option<&str>) -> Result<Loaded, ConfigError> {
+    fn into_config(mut self, myid: Option<&str>) -> Result<Loaded, ConfigError> {
         // A standalone server numbers its sessions as server 1 does.
         let mut config = ServerConfig::defaults(ServerId(1));
         let missing = |key, why| ConfigError::MissingKey { file: self.file.clone(), key, why };
         let data_dir = self.text("dataDir").ok_or_else(|| missing("dataDir", ""))?;
         config.data_dir = PathBuf::from(data_dir);
         config.data_log_dir = PathBuf::from(self.text("dataLogDir").unwrap_or(data_dir));
-        self.settle_times(&mut config)?;
-        self.settle_words(&mut config)?;
-        self.settle_clients(&mut config)?;
-        self.settle_storage(&mut config)?;
-        self.settle_election(&mut config)?;
+        self.read_times(&mut config)?;
+        self.read_words(&mut config)?;
+        self.read_clients(&mut config)?;
+        self.read_storage(&mut config)?;
+        self.read_election(&mut config)?;
         config.client_tls = self.client_tls()?;
         let client = self.static_client_address()?;
         match read_membership(&mut self, client, myid)? {
@@ -315,7 +315,7 @@ impl Draft {
         }
     }
 
-    fn settle_times(&self, config: &mut ServerConfig) -> Result<(), ConfigError> {
+    fn read_times(&self, config: &mut ServerConfig) -> Result<(), ConfigError> {
         if let Some(tick_time) = self.millis("tickTime", 1)? {
             config.tick_time = tick_time;
         }
@@ -340,7 +340,7 @@ impl Draft {
         Ok(())
     }
 
-    fn settle_words(&self, config: &mut ServerConfig) -> Result<(), ConfigError> {
+    fn read_words(&self, config: &mut ServerConfig) -> Result<(), ConfigError> {
         if let Some(words) = self.setting("4lw.commands.whitelist") {
             let words = words.value.split(',').map(str::trim).filter(|word| !word.is_empty());
             config.four_letter_words = words.map(String::from).collect();
@@ -348,7 +348,7 @@ impl Draft {
         Ok(())
     }
 
-    fn settle_storage(&mut self, config: &mut ServerConfig) -> Result<(), ConfigError> {
+    fn read_storage(&mut self, config: &mut ServerConfig) -> Result<(), ConfigError> {
         if let Some(n) = self.number("snapCount", 0, INT_MAX, "transactions")? {
             config.snap_count = self.at_least("snapCount", n, 2) as u32;
         }
@@ -376,7 +376,7 @@ impl Draft {
         Ok(())
     }
 
-    fn settle_election(&self, config: &mut ServerConfig) -> Result<(), ConfigError> {
+    fn read_election(&self, config: &mut ServerConfig) -> Result<(), ConfigError> {
         if let Some(entry) = self.setting("electionAlg").filter(|entry| entry.value != "3") {
             return Err(entry.mistyped(0, "3, fast leader election, the only one there is"));
         }

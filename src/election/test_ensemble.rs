@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use crate::base::ServerId;
-use crate::config::{LearnerType, ServerConfig, ServerSpec};
-use crate::runtime::HostPort;
+use crate::config::{ServerConfig, ServerSpec};
 
 /// A membership; every server gets its own configuration of it.
 pub(super) struct Ensemble {
@@ -16,13 +15,13 @@ impl Ensemble {
     pub(super) fn of_voters(count: i64) -> Ensemble {
         let mut ensemble = Ensemble { config: ServerConfig::defaults(ServerId(0)) };
         for sid in 1..=count {
-            ensemble.add(sid, LearnerType::Participant);
+            ensemble.config.servers.insert(ServerId(sid), ServerSpec::test(sid));
         }
         ensemble
     }
 
     pub(super) fn observer(mut self, sid: i64) -> Ensemble {
-        self.add(sid, LearnerType::Observer);
+        self.config.servers.insert(ServerId(sid), ServerSpec::test(sid).observing());
         self
     }
 
@@ -39,18 +38,5 @@ impl Ensemble {
 
     pub(super) fn config(&self, me: i64) -> ServerConfig {
         ServerConfig { my_id: ServerId(me), ..self.config.clone() }
-    }
-
-    fn add(&mut self, sid: i64, learner_type: LearnerType) {
-        let host = format!("h{sid}");
-        let spec = ServerSpec {
-            quorum: HostPort::new(&host, 2888),
-            election: HostPort::new(&host, 3888),
-            client: None,
-            learner_type,
-            weight: 1,
-            group: None,
-        };
-        self.config.servers.insert(ServerId(sid), spec);
     }
 }

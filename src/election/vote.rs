@@ -81,26 +81,16 @@ impl Vote {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{LearnerType, ServerConfig, ServerSpec};
-    use crate::runtime::HostPort;
+    use crate::config::{ServerConfig, ServerSpec};
 
     /// Voters 1 to 3, of which 3 has the weight given.
     fn verifier(weight_of_3: i64) -> QuorumVerifier {
         let mut config = ServerConfig::defaults(ServerId(1));
         config.hierarchical = true;
         for sid in 1..=3 {
-            let port = HostPort::new("h", 1);
-            config.servers.insert(
-                ServerId(sid),
-                ServerSpec {
-                    quorum: port.clone(),
-                    election: port,
-                    client: None,
-                    learner_type: LearnerType::Participant,
-                    weight: if sid == 3 { weight_of_3 } else { 1 },
-                    group: Some(1),
-                },
-            );
+            let weight = if sid == 3 { weight_of_3 } else { 1 };
+            let spec = ServerSpec { weight, group: Some(1), ..ServerSpec::test(sid) };
+            config.servers.insert(ServerId(sid), spec);
         }
         QuorumVerifier::new(&config)
     }

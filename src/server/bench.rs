@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::service::{Input, Output, Seeds, Service};
 use crate::base::{ConnId, Epoch, Mono, Now, ServerId, SessionId, Zxid};
-use crate::config::{LearnerType, ServerConfig, ServerSpec};
+use crate::config::{ServerConfig, ServerSpec};
 use crate::database::Database;
 use crate::jute::client::{
     ConnectRequest, ConnectResponse, CreateRequest, PathRequest, PathWatchRequest, ReplyHeader,
@@ -18,7 +18,6 @@ use crate::jute::txn::{
     CloseSessionTxn, CreateSessionTxn, CreateTxn, ErrorTxn, Proposal, Txn, TxnHeader, kind,
 };
 use crate::jute::{Jute, Reader};
-use crate::runtime::HostPort;
 use crate::session::password;
 
 pub(super) const A: ConnId = ConnId(1);
@@ -38,16 +37,7 @@ pub(super) fn config() -> ServerConfig {
     config.session_timeout_min = Duration::from_millis(2000);
     config.session_timeout_max = Duration::from_millis(20_000);
     for sid in [1, 2] {
-        let address = HostPort::new("h", sid as u16);
-        let spec = ServerSpec {
-            quorum: address.clone(),
-            election: address,
-            client: None,
-            learner_type: LearnerType::Participant,
-            weight: 1,
-            group: None,
-        };
-        config.servers.insert(ServerId(sid), spec);
+        config.servers.insert(ServerId(sid), ServerSpec::test(sid));
     }
     config
 }
