@@ -10,4 +10,4 @@ mod words;
 mod words_test;
 
 pub use stats::{ClientLine, LeaderStats, Mode, ServerStats, VERSION};
-pub use words::{answer, word_is_known};
+pub use words::answer;

@@ -16,7 +16,7 @@ const KNOWN: [&[u8; 4]; 18] = [
 
 /// Whether these first four bytes of a connection are a word. Anything else is the length of a
 /// frame, and most likely an absurd one.
-pub fn word_is_known(word: [u8; 4]) -> bool {
+fn word_is_known(word: [u8; 4]) -> bool {
     KNOWN.contains(&&word)
 }
 

@@ -30,7 +30,7 @@ use crate::runtime::HostPort;
 /// Handshake of one address (`QuorumCnxManager.PROTOCOL_VERSION_V1`): what this server sends.
 pub const PROTOCOL_V1: i64 = -65_536;
 /// Handshake of several addresses (`multiAddress.enabled`).
-pub const PROTOCOL_V2: i64 = -65_535;
+const PROTOCOL_V2: i64 = -65_535;
 /// The sid that old observers send: the acceptor gives them one (`OBSERVER_ID`).
 pub const OBSERVER_ID: ServerId = ServerId(i64::MAX);
 /// `Notification.CURRENTVERSION`: with the sender's configuration.

@@ -1,4 +1,4 @@
-//! Inputs and outputs as one line each, for the trace and for tests.
+//! What goes into an election and what comes out, as one line each: for the trace and for tests.
 
 use std::fmt;
 

@@ -79,77 +79,22 @@ fn encode_count(count: usize, out: &mut Vec<u8>) {
 
 /// Reads a whole body, its end included.
 pub fn decode_snapshot_body(from: &mut Reader) -> Result<SnapshotBody, DecodeError> {
-    let mut decoder = SnapshotBodyDecoder::default();
-    decoder.read(from)?;
-    Ok(decoder.body)
-}
-
-/// Reads a body that arrives in pieces, as a SNAP stream does.
-#[derive(Clone, Debug, Default)]
-pub struct SnapshotBodyDecoder {
-    stage: Stage,
-    body: SnapshotBody,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-enum Stage {
-    #[default]
-    SessionCount,
-    Sessions(i32),
-    AclCount,
-    Acls(i32),
-    Nodes,
-    Done,
-}
-
-impl SnapshotBodyDecoder {
-    /// Reads as many whole items as there are. `Ok` means that the end was read; after
-    /// `DecodeError::Short` the reader stands before the first item that is not whole, and
-    /// reading goes on there once more bytes have come.
-    pub fn read(&mut self, from: &mut Reader) -> Result<(), DecodeError> {
-        while self.stage != Stage::Done {
-            let mut item = from.clone();
-            self.read_item(&mut item)?;
-            *from = item;
+    let mut body = SnapshotBody::default();
+    for _ in 0..from.int()? {
+        let session = SessionId::decode(from)?;
+        body.sessions.push((session, from.int()?));
+    }
+    for _ in 0..from.int()? {
+        let index = from.long()?;
+        body.acls.push((index, Jute::decode(from)?));
+    }
+    loop {
+        let path = String::decode(from)?;
+        if path == BODY_END {
+            return Ok(body);
         }
-        Ok(())
-    }
-
-    /// The body, once `read` has returned `Ok`.
-    pub fn into_body(self) -> SnapshotBody {
-        self.body
-    }
-
-    fn read_item(&mut self, from: &mut Reader) -> Result<(), DecodeError> {
-        self.stage = match self.stage {
-            Stage::SessionCount => Stage::Sessions(from.int()?),
-            Stage::Sessions(left) if left > 0 => {
-                let session = SessionId::decode(from)?;
-                self.body.sessions.push((session, from.int()?));
-                Stage::Sessions(left - 1)
-            }
-            Stage::Sessions(_) => Stage::AclCount,
-            Stage::AclCount => Stage::Acls(from.int()?),
-            Stage::Acls(left) if left > 0 => {
-                let index = from.long()?;
-                self.body.acls.push((index, Jute::decode(from)?));
-                Stage::Acls(left - 1)
-            }
-            Stage::Acls(_) => Stage::Nodes,
-            Stage::Nodes => {
-                let path = String::decode(from)?;
-                if path == BODY_END {
-                    Stage::Done
-                } else {
-                    let (data, acl) = (from.buffer()?, from.long()?);
-                    let stat = Jute::decode(from)?;
-                    self.body.nodes.push(SnapshotNode { path, data, acl, stat });
-                    Stage::Nodes
-                }
-            }
-            Stage::Done => Stage::Done,
-        };
-        Ok(())
+        let (data, acl) = (from.buffer()?, from.long()?);
+        body.nodes.push(SnapshotNode { path, data, acl, stat: Jute::decode(from)? });
     }
 }
 
@@ -181,16 +126,11 @@ mod tests {
     }
 
     #[test]
-    fn a_body_cut_anywhere_is_read_on_when_the_rest_has_come() {
+    fn a_body_cut_anywhere_is_too_short() {
         let bytes = Bytes::from(encode(&sample()));
         for cut in 0..bytes.len() {
-            let mut decoder = SnapshotBodyDecoder::default();
-            let mut first = Reader::new(bytes.slice(..cut));
-            assert!(matches!(decoder.read(&mut first), Err(DecodeError::Short { .. })), "{cut}");
-            let mut rest = Reader::new(bytes.slice(first.position()..));
-            assert_eq!(decoder.read(&mut rest), Ok(()), "{cut}");
-            assert_eq!(rest.remaining(), 0);
-            assert_eq!(decoder.into_body(), sample());
+            let read = decode_snapshot_body(&mut Reader::new(bytes.slice(..cut)));
+            assert!(matches!(read, Err(DecodeError::Short { .. })), "{cut}");
         }
     }
 

@@ -1,4 +1,5 @@
-//! A leader's prepare beside a tree that lags behind.
+//! For the tests of this folder: a leader's `Prepare`, and a tree that has applied less than was
+//! prepared.
 
 use std::time::Duration;
 

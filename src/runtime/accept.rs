@@ -38,14 +38,14 @@ impl fmt::Debug for Once {
 }
 
 impl Once {
-    pub fn happen(&self) {
+    fn happen(&self) {
         self.inner.happened.set(true);
         for waker in self.inner.wakers.take() {
             waker.wake();
         }
     }
 
-    pub fn has_happened(&self) -> bool {
+    fn has_happened(&self) -> bool {
         self.inner.happened.get()
     }
 
@@ -82,10 +82,6 @@ impl Listening {
     /// No more connections are accepted; those that were stay.
     pub fn stop(&self) {
         self.stop.happen();
-    }
-
-    pub fn is_stopped(&self) -> bool {
-        self.stop.has_happened()
     }
 
     /// Waits until the socket is closed.

@@ -32,8 +32,6 @@ use tls::{ClientTls, TlsPort};
 /// changes no draw for another.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Purpose {
-    /// When the log rolls: Apache spreads it over snapCount/2 .. snapCount.
-    SnapshotRoll,
     /// Ensemble and instance ids of the guard file.
     Identity,
     /// How long a committed transaction waits before it is applied (simulator only).

@@ -1,9 +1,9 @@
 //! Sessions: their ids, passwords and timeouts, and when they die. (SessionTrackerImpl, UpgradeableSessionTracker)
 //!
-//!     replicated  Sessions         id -> timeout; changed by createSession and closeSession when applied
-//!     leader      SessionTracker   deadlines in buckets of one tick; knows who is closing and who owns whom
-//!     learner     TouchTable       who was heard since the leader's last PING
-//!     each server LocalSessions    sessions that this server alone knows
+//!     all servers    Sessions         every session and its timeout, as the transactions made them
+//!     the leader     SessionTracker   when each of them dies, and through which server it speaks
+//!     each learner   TouchTable       its sessions that were heard since the leader's last PING
+//!     each server    LocalSessions    sessions that this server alone knows
 //!
 //! SE-1  a session enters `Sessions` when its transaction is applied, never when it is prepared
 //! SE-2  what a closing session still asks for is refused: nothing of it may be created after its end

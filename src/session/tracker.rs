@@ -233,11 +233,6 @@ impl SessionTracker {
         self.sessions.iter().map(|(session, tracked)| (*session, tracked.timeout_ms))
     }
 
-    /// Deadlines in milliseconds with the sessions that end there (four-letter word `dump`).
-    pub fn buckets(&self) -> impl Iterator<Item = (u64, &BTreeSet<SessionId>)> + '_ {
-        self.buckets.iter().map(|(deadline, sessions)| (deadline.millis(), sessions))
-    }
-
     /// What must hold of a session that was just touched.
     fn invariants_of(&self, session: SessionId, now: Mono) {
         let Some(Session { timeout_ms, deadline: Some(deadline), closing: false, .. }) =

@@ -19,11 +19,11 @@ use crate::jute::Jute;
 use crate::jute::persist::FileHeader;
 
 /// Checksum and length.
-pub const RECORD_HEAD_BYTES: usize = 12;
+const RECORD_HEAD_BYTES: usize = 12;
 /// What a record adds to its payload.
 pub const RECORD_OVERHEAD_BYTES: usize = RECORD_HEAD_BYTES + 1;
 /// The byte behind each payload.
-pub const END_MARK: u8 = b'B';
+const END_MARK: u8 = b'B';
 
 /// What is wrong with a record.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]

@@ -34,7 +34,7 @@ pub enum Owner {
 }
 
 impl Owner {
-    pub const CONTAINER_BITS: i64 = i64::MIN;
+    const CONTAINER_BITS: i64 = i64::MIN;
     /// Above them 16 bits of a feature number; time to live is number 0.
     const TTL_MARK: u64 = 0xff << 56;
     const TTL_VALUE: u64 = 0xff_ffff_ffff;

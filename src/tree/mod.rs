@@ -135,27 +135,8 @@ impl DataTree {
         }
     }
 
-    /// Puts the configuration into /zookeeper/config, outside any transaction: every server does so
-    /// when it starts, with a clock of its own. (ZKDatabase.initConfigInZKDatabase)
-    pub fn init_config(&mut self, text: &[u8], version: Zxid, wall_ms: i64) {
-        self.ensure_reserved();
-        let id = self.find(paths::CONFIG).expect("it was made just now if it was missing");
-        let data = Bytes::copy_from_slice(text);
-        self.change(id, paths::CONFIG, |node| {
-            node.data = Some(data);
-            node.stat.version = -1;
-            node.stat.mzxid = version;
-            node.stat.mtime = wall_ms;
-        });
-    }
-
     pub fn last_processed(&self) -> Zxid {
         self.last_processed
-    }
-
-    /// The zxid is told by other means than a transaction, as after a snapshot.
-    pub fn set_last_processed(&mut self, zxid: Zxid) {
-        self.last_processed = zxid;
     }
 
     /// Apache's tree digest, version 2: what a TxnDigest and a snapshot's digest block hold.

@@ -183,7 +183,7 @@ impl Packet {
     }
 
     /// The record this packet is on the wire.
-    pub fn to_quorum_packet(&self) -> QuorumPacket {
+    pub(super) fn to_quorum_packet(&self) -> QuorumPacket {
         let kind = self.kind();
         let zxid = self.wire_zxid();
         match self {

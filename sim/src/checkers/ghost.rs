@@ -10,6 +10,8 @@
 //! - `leaders`     per epoch: who was established, on which history.
 //! - `servers`     per server: its log (hash-chained), what of it is durable, its epoch files.
 //!
+//! Over 500 lines: one state, and what each kind of note does to it.
+//!
 //! A crash loses what was not durable; `Recovered` says what was left.
 
 use std::collections::BTreeMap;
@@ -180,7 +182,7 @@ impl ServerGhost {
     }
 
     /// Whether a state at this zxid must be that of everybody else there.
-    pub fn is_exact_at(&self, zxid: Zxid) -> bool {
+    fn is_exact_at(&self, zxid: Zxid) -> bool {
         let halves = [self.half_synced, self.half_synced_disk];
         halves.iter().flatten().all(|half| zxid < half.from || zxid >= half.upto)
     }

@@ -41,7 +41,7 @@ const HEADER_LEN: usize = 36;
 
 /// The version of the format this program reads and writes. Any change of a type below needs a
 /// new one.
-pub const FORMAT: u32 = 1;
+const FORMAT: u32 = 1;
 
 /// A run, and what came of it.
 #[derive(Clone, Default, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,4 +1,6 @@
 //! Does to the world what a timeline says: at a moment, or when something happens.
+//!
+//! Over 500 lines: each action is done here.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;

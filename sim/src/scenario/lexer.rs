@@ -55,11 +55,6 @@ impl<'a> Words<'a> {
         self.words.get(self.next).map(|word| word.text)
     }
 
-    /// The word after the next one.
-    pub fn peek_second(&self) -> Option<&'a str> {
-        self.words.get(self.next + 1).map(|word| word.text)
-    }
-
     pub fn take_next(&mut self) -> Option<Word<'a>> {
         let word = self.words.get(self.next).copied();
         self.next += usize::from(word.is_some());

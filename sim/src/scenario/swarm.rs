@@ -6,6 +6,8 @@
 //! starts of all servers; what comes of it is a scenario like any other, and everything behind it
 //! sees those values alone. Each key has a stream of its own: one more drawn key moves no other.
 //!
+//! Over 500 lines: a draw and a test of it for each key.
+//!
 //! Not here: the values' own checks (`compile.rs`, `ensemble.rs`), faults (`chaos.rs`).
 
 use std::collections::BTreeMap;

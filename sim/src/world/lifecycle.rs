@@ -70,17 +70,7 @@ impl World {
 
     /// Ends the process of a server, now. A power loss also after the process has ended.
     pub fn crash(&self, server: ServerId, mode: CrashMode) {
-        self.crash_host(&self.server(server), mode);
-    }
-
-    /// Ends the process of a workload client, now.
-    pub fn crash_client(&self, name: &str, mode: CrashMode) {
-        if let Some(host) = self.host_named(name) {
-            self.crash_host(&host, mode);
-        }
-    }
-
-    fn crash_host(&self, host: &Rc<Host>, mode: CrashMode) {
+        let host = self.server(server);
         let at = self.now();
         if mode == CrashMode::Power {
             host.up.set(false);

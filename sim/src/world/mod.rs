@@ -375,7 +375,7 @@ impl World {
     }
 }
 
-pub(crate) fn server_name(id: ServerId) -> String {
+fn server_name(id: ServerId) -> String {
     format!("s{}", id.0)
 }
 

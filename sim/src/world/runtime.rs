@@ -137,7 +137,6 @@ impl SimRuntime {
         let process = &self.process;
         let key = self.world().key("random").name(&process.host.name).with(process.incarnation);
         let purpose = match what {
-            Purpose::SnapshotRoll => 1,
             Purpose::Identity => 2,
             Purpose::ApplyDelay => 3,
             Purpose::SaslNonce => 4,

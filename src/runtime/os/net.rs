@@ -142,7 +142,8 @@ pub struct MachineListener {
 
 impl MachineListener {
     /// The bound address; tells the port if 0 was asked for.
-    pub fn local_address(&self) -> io::Result<SocketAddr> {
+    #[cfg(test)]
+    pub(super) fn local_address(&self) -> io::Result<SocketAddr> {
         self.tcp.local_addr()
     }
 }

@@ -23,7 +23,7 @@ use crate::world::hub::Event;
 use crate::world::process::Process;
 
 /// How much may be under way and unread in one direction before writes wait.
-pub(super) const WINDOW: usize = 256 * 1024;
+const WINDOW: usize = 256 * 1024;
 /// How far apart the pieces of one frame may arrive.
 const PIECES_APART: Duration = Duration::from_micros(200);
 /// A reader that takes bytes later than they came took them at a multiple of this: executor

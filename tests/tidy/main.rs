@@ -1,11 +1,16 @@
 //! House rules that a reader would otherwise have to check by eye.
 
+#[path = "../house/mod.rs"]
 mod house;
+mod unused;
 
 const EVERYWHERE: [&str; 3] = ["src", "sim/src", "tests"];
 
 /// Lines a file may have.
 const FILE_LINES_MAX: usize = 800;
+
+/// Beyond so many lines the head says why: "Over 500 lines: ...".
+const FILE_LINES_WITHOUT_REASON: usize = 500;
 
 /// Lines a function may have.
 const FUNCTION_LINES_MAX: usize = 70;
@@ -44,7 +49,7 @@ fn is_test_file(path: &str) -> bool {
 fn lines_before_tests(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let lines: Vec<&str> = text.lines().collect();
     let tests = lines.windows(2).position(|pair| {
-        pair[0] == "#[cfg(test)]" && pair[1].starts_with("mod ") && pair[1].ends_with('{')
+        pair[0] == "#[cfg(test)]" && pair[1].contains("mod ") && pair[1].ends_with('{')
     });
     let end = tests.unwrap_or(lines.len());
     lines.into_iter().take(end).enumerate().map(|(n, line)| (n + 1, line))
@@ -157,6 +162,30 @@ fn files_are_short() {
     assert_none(
         long.map(|(path, text)| format!("{path}: {} lines", text.lines().count())).collect(),
     );
+}
+
+#[test]
+fn a_long_file_says_why() {
+    let why = format!("//! Over {FILE_LINES_WITHOUT_REASON} lines: ");
+    let files = house::rust_files(&["src", "tests"]);
+    let long = files.iter().filter(|(_, text)| {
+        let says = text.lines().any(|line| line.starts_with(&why));
+        let is_long = text.lines().count() > FILE_LINES_WITHOUT_REASON;
+        is_long && !says
+    });
+    assert_none(
+        long.map(|(path, text)| format!("{path}: {} lines", text.lines().count())).collect(),
+    );
+}
+
+#[test]
+fn a_module_with_a_folder_is_the_mod_rs_in_it() {
+    let files = house::rust_files(&["src", "sim/src"]);
+    let beside = files.iter().filter(|(path, _)| {
+        let folder = format!("{}/", path.trim_end_matches(".rs"));
+        files.iter().any(|(other, _)| other.starts_with(&folder))
+    });
+    assert_none(beside.map(|(path, _)| format!("{path}: stands beside its folder")).collect());
 }
 
 #[test]
