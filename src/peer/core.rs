@@ -139,7 +139,7 @@ impl Peer {
             }
             (Timer::Settling, Role::Settling(_)) => self.try_look(now),
             (Timer::Sessions, Role::Leading(leading) | Role::Standalone(leading)) => {
-                leading.expire_sessions(now, db, queue);
+                leading.close_expired_sessions(now, db, queue);
             }
             (Timer::ReadOnly, Role::Looking) => self.begin_read_only(now),
             (Timer::Clients, _) if now.mono >= self.service.next_deadline() => {

@@ -91,7 +91,7 @@ impl Leading {
         self.serving = Some(Serving { sessions, reaper });
     }
 
-    /// When `on_timer`, `expire_sessions` or `reap` has something to do.
+    /// When `on_timer`, `close_expired_sessions` or `reap` has something to do.
     pub(super) fn wake_at(&self) -> Mono {
         let serving = self.serving.as_ref().map_or(Mono::FAR, Serving::wake_at);
         self.leader.next_deadline().min(serving)
@@ -182,17 +182,28 @@ impl Leading {
     }
 
     /// Asks for the end of every session whose time has run out.
-    pub(super) fn expire_sessions(&mut self, now: Now, db: &mut Database, queue: &mut Queue) {
+    pub(super) fn close_expired_sessions(
+        &mut self,
+        now: Now,
+        db: &mut Database,
+        queue: &mut Queue,
+    ) {
         let Some(serving) = self.serving.as_mut() else { return };
         if serving.sessions.next_expiry().is_none_or(|at| now.mono < at) {
             return;
         }
         for session in serving.sessions.expire_sessions(now.mono) {
-            self.expire(now, session, db, queue);
+            self.close_expired(now, session, db, queue);
         }
     }
 
-    fn expire(&mut self, now: Now, session: SessionId, db: &mut Database, queue: &mut Queue) {
+    fn close_expired(
+        &mut self,
+        now: Now,
+        session: SessionId,
+        db: &mut Database,
+        queue: &mut Queue,
+    ) {
         let sessions = self.serving.as_ref().map(|serving| &serving.sessions);
         let timeout_ms = sessions.and_then(|sessions| sessions.timeout_ms(session)).unwrap_or(0);
         let timeout_ms = u32::try_from(timeout_ms).unwrap_or(0);
