@@ -239,3 +239,7 @@ impl Disk {
         Ticket(self.last_ticket)
     }
 }
+
+#[cfg(test)]
+#[path = "disk_test.rs"]
+mod tests;

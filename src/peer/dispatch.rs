@@ -249,3 +249,7 @@ impl Peer {
         self.step_leader(now, leader::Input::Revalidated { link, session, valid });
     }
 }
+
+#[cfg(test)]
+#[path = "dispatch_test.rs"]
+mod tests;
