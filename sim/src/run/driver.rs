@@ -4,25 +4,27 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::time::Duration;
 
 use quorate::base::{Museum, ServerId, Stamp};
 use quorate::config::{LearnerType, ServerConfig, ServerSpec};
-use quorate::runtime::{HostPort, LabelKind, Runtime};
+use quorate::runtime::{HostPort, Runtime};
 
-use super::disk_deeds::Disks;
+use super::disk_deeds;
 use super::one_run::RunOptions;
 use super::recorder::Recorder;
 use super::steps::{Observer, Steps};
 use crate::checkers::Event;
 use crate::draw::Draws;
 use crate::scenario::{
-    Action, ClientAct, DiskDeed, Expectation, Line, Links, Plane, Scenario, Trigger, When,
+    Action, ClientAct, Expectation, Line, Links, Plane, Scenario, Trigger, When,
 };
 use crate::workload::{Client, History, Op, Script, Source};
 use crate::world::{
-    CrashMode, HoldId, Plane as WorldPlane, RATE_ONE, ServerPorts, SimRuntime, World,
+    CrashMode, Plane as WorldPlane, RATE_ONE, ServerPorts, SimRuntime, Unsynced, World,
+    server_name as host,
 };
 
 /// An `expect`, to be looked at when everything up to its moment is known.
@@ -45,10 +47,7 @@ struct Inner {
     recorder: Rc<Recorder>,
     history: Rc<RefCell<History>>,
     checkpoints: RefCell<Vec<Checkpoint>>,
-    holds: RefCell<Vec<(LabelKind, ServerId, ServerId, HoldId)>>,
-    disks: Disks,
     scripts: RefCell<BTreeMap<String, Rc<Script>>>,
-    clients: RefCell<Vec<String>>,
     /// Until when the story lasts; later actions are not done any more.
     curtain: Cell<Stamp>,
 }
@@ -81,10 +80,7 @@ impl Stage {
             recorder,
             history,
             checkpoints: RefCell::default(),
-            holds: RefCell::default(),
-            disks: Disks::default(),
             scripts: RefCell::default(),
-            clients: RefCell::default(),
             curtain: Cell::new(curtain),
         }))
     }
@@ -94,12 +90,13 @@ impl Stage {
         let ensemble = &self.0.scenario.ensemble;
         for server in ensemble.servers() {
             world.add_server(server, ServerPorts::default());
+            self.install(world, server);
         }
         super::initial_disks::write(world, ensemble);
         for line in lines {
             for action in &line.actions {
                 if let Action::Client { name, act: ClientAct::Connects(_) } = action {
-                    self.add_client_host(world, &format!("client-{name}"));
+                    drop(world.client_runtime(&format!("client-{name}")));
                 }
             }
         }
@@ -189,50 +186,37 @@ impl Stage {
 
     fn act(&self, world: &World, at: Stamp, action: &Action, place: (usize, usize)) {
         match action {
-            Action::Start(servers) => each(servers, |server| self.start(world, at, server)),
-            Action::Stop(servers) => {
-                each(servers, |server| self.end(world, at, server, CrashMode::Kill));
+            Action::Start(servers) => each(servers, |server| world.boot(server)),
+            Action::Stop(servers) => each(servers, |server| world.crash(server, CrashMode::Kill)),
+            Action::Crash(servers) => each(servers, |server| world.crash(server, CrashMode::Power)),
+            Action::Pause(servers) => each(servers, |server| world.pause(server)),
+            Action::Resume(servers) => each(servers, |server| world.resume(server)),
+            Action::Wipe(servers) => {
+                each(servers, |server| world.once_stopped(server, move |w| w.wipe_disk(server)));
             }
-            Action::Crash(servers) => {
-                each(servers, |server| self.end(world, at, server, CrashMode::Power));
-            }
-            Action::Pause(servers) => each(servers, |server| {
-                // Two faults can pause one server: the second changes nothing. Nor is there
-                // anything to pause in a server that is down.
-                if world.is_alive(server) && !world.is_paused(server) {
-                    world.pause(server);
-                    self.0.recorder.lab(at, server, Event::Paused);
-                }
-            }),
-            Action::Resume(servers) => each(servers, |server| self.resume(world, at, server)),
-            Action::Wipe(servers) => each(servers, |server| {
-                self.end(world, at, server, CrashMode::Kill);
-                let stage = self.clone();
-                // A moment later, when the process is certainly gone.
-                world.at(at + Duration::from_millis(1), move |world| {
-                    world.wipe_disk(server);
-                    stage.0.recorder.lab(world.now(), server, Event::Wiped);
-                });
-            }),
-            Action::Disk { deed, servers } => self.disk(world, at, deed, servers),
+            Action::Disk { deed, servers } => disk_deeds::act(world, deed, servers),
             Action::Look(servers) => each(servers, |server| {
                 world.reset_connections(&host(server), WorldPlane::Quorum);
             }),
-            Action::Cut(links) => self.each_link(links, |a, b, plane| world.cut(a, b, plane)),
-            Action::Heal(None) => self.mend(world),
+            Action::Cut(links) => each_link(world, links, |a, b, plane| world.cut(a, b, plane)),
+            Action::Heal(None) => world.heal_network(),
             Action::Heal(Some(links)) => {
-                self.each_link(links, |a, b, plane| world.heal(a, b, plane));
+                each_link(world, links, |a, b, plane| world.heal(a, b, plane));
             }
             Action::Delay { links, by } => {
-                self.each_link(links, |a, b, plane| world.delay(a, b, plane, *by));
+                each_link(world, links, |a, b, plane| world.delay(a, b, plane, *by));
             }
-            Action::Hold { kind, links } => self.hold(world, *kind, links),
-            Action::Release { kind, links } => self.release(world, *kind, links.as_ref()),
+            Action::Hold { kind, links } => {
+                each_pair(links, |a, b| world.hold(a, b, WorldPlane::All, Some(*kind)));
+            }
+            Action::Release { kind, links: None } => world.release(None, *kind),
+            Action::Release { kind, links: Some(links) } => {
+                each_pair(links, |a, b| world.release(Some((a, b)), *kind));
+            }
             Action::HoldFsync(servers) => each(servers, |server| world.hold_fsync(server)),
             Action::ReleaseFsync(servers) => each(servers, |server| world.release_fsync(server)),
             Action::SlowFsync { servers, by } => {
-                let (low, high) = self.0.scenario.fsync;
-                each(servers, |server| world.set_fsync_latency(server, low + *by, high + *by));
+                each(servers, |server| world.slow_fsync(server, *by));
             }
             Action::SlowApply { servers, by } => {
                 each(servers, |server| world.set_apply_lag(server, *by));
@@ -252,79 +236,23 @@ impl Stage {
         }
     }
 
-    fn start(&self, world: &World, at: Stamp, server: ServerId) {
+    /// What a start of a server runs.
+    fn install(&self, world: &World, server: ServerId) {
         let config = self.config(server);
         let idle_task = self.0.idle_task;
-        let observer = Observer::new(self.0.steps.clone());
-        let main = move |rt: SimRuntime| async move {
-            if idle_task {
-                rt.spawn("idle", sleep_for_ever(rt.clone()));
-            }
-            quorate::peer::run_observed(rt, config, observer).await;
+        let steps = self.0.steps.clone();
+        let program = move |rt: SimRuntime| {
+            let config = config.clone();
+            let observer = Observer::new(steps.clone());
+            let main = async move {
+                if idle_task {
+                    rt.spawn("idle", sleep_for_ever(rt.clone()));
+                }
+                quorate::peer::run_observed(rt, config, observer).await;
+            };
+            Box::pin(main) as Pin<Box<dyn Future<Output = ()>>>
         };
-        if world.start(server, main) {
-            self.0.recorder.lab(at, server, Event::Started);
-        }
-    }
-
-    fn end(&self, world: &World, at: Stamp, server: ServerId, mode: CrashMode) {
-        let was_alive = world.is_alive(server);
-        world.crash(server, mode);
-        if was_alive {
-            self.0.recorder.lab(at, server, Event::Died);
-        }
-    }
-
-    fn disk(&self, world: &World, at: Stamp, deed: &DiskDeed, servers: &[ServerId]) {
-        let stopped = Disks::stops(deed, servers);
-        if stopped.is_empty() {
-            return self.0.disks.act(world, &self.0.recorder, at, deed, servers);
-        }
-        each(&stopped, |server| self.end(world, at, server, CrashMode::Kill));
-        let (stage, deed, servers) = (self.clone(), deed.clone(), servers.to_vec());
-        // A moment later, when the process is certainly gone.
-        world.at(at + Duration::from_millis(1), move |world| {
-            stage.0.disks.put(world, &stage.0.recorder, &deed, &servers);
-        });
-    }
-
-    fn resume(&self, world: &World, at: Stamp, server: ServerId) {
-        world.resume(server);
-        self.0.recorder.lab(at, server, Event::Resumed);
-    }
-
-    fn hold(&self, world: &World, kind: LabelKind, links: &Links) {
-        for (from, to) in &links.pairs {
-            let hold = world.hold(&host(*from), &host(*to), WorldPlane::All, Some(kind));
-            self.0.holds.borrow_mut().push((kind, *from, *to, hold));
-        }
-    }
-
-    fn release(&self, world: &World, kind: Option<LabelKind>, links: Option<&Links>) {
-        let meant = |held: LabelKind, from: ServerId, to: ServerId| {
-            kind.is_none_or(|kind| kind == held)
-                && links.is_none_or(|links| links.pairs.contains(&(from, to)))
-        };
-        self.0.holds.borrow_mut().retain(|(held, from, to, hold)| {
-            let released = meant(*held, *from, *to);
-            if released {
-                world.release(*hold);
-            }
-            !released
-        });
-    }
-
-    /// The network is whole, quick and free again.
-    fn mend(&self, world: &World) {
-        world.heal_all();
-        world.release_all();
-        self.0.holds.borrow_mut().clear();
-        let servers = self.0.scenario.ensemble.servers();
-        for from in &servers {
-            for to in servers.iter().filter(|to| *to != from) {
-                world.delay(&host(*from), &host(*to), WorldPlane::All, Duration::ZERO);
-            }
-        }
+        world.install(server, Rc::new(program));
     }
 
     /// The end of all faults: all disks are looked at, and what still runs may work undisturbed from now on.
@@ -332,44 +260,18 @@ impl Stage {
         self.0.recorder.lab_line(at, None, "the story is over: everything heals".into());
         let servers = self.0.scenario.ensemble.servers();
         servers.iter().for_each(|server| self.look(world, *server));
-        self.mend(world);
-        let (low, high) = self.0.scenario.fsync;
+        world.heal_network();
         for server in servers {
             world.release_fsync(server);
-            world.set_fsync_latency(server, low, high);
-            self.0.disks.heal(world, server);
+            world.slow_fsync(server, Duration::ZERO);
+            world.mend_disk(server);
+            world.set_unsynced(server, Unsynced::Drawn);
             world.set_clock_rate(server, RATE_ONE);
             world.set_apply_lag(server, Duration::ZERO);
             if world.is_paused(server) {
-                self.resume(world, at, server);
+                world.resume(server);
             }
         }
-    }
-
-    fn each_link(&self, links: &Links, mut act: impl FnMut(&str, &str, WorldPlane)) {
-        if links.plane == Plane::Client {
-            for (server, _) in &links.pairs {
-                for client in &*self.0.clients.borrow() {
-                    act(client, &host(*server), WorldPlane::Client);
-                    act(&host(*server), client, WorldPlane::Client);
-                }
-            }
-            return;
-        }
-        for (from, to) in &links.pairs {
-            let (from, to) = (host(*from), host(*to));
-            if links.plane != Plane::Quorum {
-                act(&from, &to, WorldPlane::Election);
-            }
-            if links.plane != Plane::Election {
-                act(&from, &to, WorldPlane::Quorum);
-            }
-        }
-    }
-
-    fn add_client_host(&self, world: &World, name: &str) {
-        drop(world.client_runtime(name));
-        self.0.clients.borrow_mut().push(name.to_owned());
     }
 
     fn client(&self, world: &World, at: Stamp, name: &str, act: &ClientAct) {
@@ -390,7 +292,7 @@ impl Stage {
     /// A client that writes once, to see whether writes complete again.
     pub(super) fn probe(&self, world: &World, at: Stamp) {
         let servers = self.0.scenario.ensemble.servers().into_iter().collect();
-        self.add_client_host(world, "client-probe");
+        drop(world.client_runtime("client-probe"));
         self.client(world, at, "probe", &ClientAct::Connects(servers));
         self.probe_again(world, at);
     }
@@ -411,7 +313,7 @@ impl Stage {
         let servers: Vec<ServerId> = self.0.scenario.ensemble.servers().into_iter().collect();
         for number in 1..=workload.clients as u64 {
             let name = format!("c{number}");
-            self.add_client_host(world, &name);
+            drop(world.client_runtime(&name));
             let every = Duration::from_secs_f64(1.0 / workload.ops_per_second.max(0.001));
             let from = Stamp(0) + workload.from;
             let source = Source::Drawn {
@@ -510,7 +412,26 @@ fn each(servers: &[ServerId], mut act: impl FnMut(ServerId)) {
     servers.iter().for_each(|server| act(*server));
 }
 
-/// The name of a server's machine in the world.
-fn host(server: ServerId) -> String {
-    format!("s{server}")
+fn each_pair(links: &Links, mut act: impl FnMut(&str, &str)) {
+    links.pairs.iter().for_each(|(from, to)| act(&host(*from), &host(*to)));
+}
+
+fn each_link(world: &World, links: &Links, mut act: impl FnMut(&str, &str, WorldPlane)) {
+    if links.plane == Plane::Client {
+        for (server, _) in &links.pairs {
+            for client in world.clients() {
+                act(&client, &host(*server), WorldPlane::Client);
+                act(&host(*server), &client, WorldPlane::Client);
+            }
+        }
+        return;
+    }
+    each_pair(links, |from, to| {
+        if links.plane != Plane::Quorum {
+            act(from, to, WorldPlane::Election);
+        }
+        if links.plane != Plane::Election {
+            act(from, to, WorldPlane::Quorum);
+        }
+    });
 }

@@ -17,7 +17,7 @@ use crate::checkers::{Event, Fact, Ghost, Violation};
 use crate::draw::mix;
 use crate::scenario::Trigger;
 use crate::scenario::action::kind_word;
-use crate::world::{Observer, World};
+use crate::world::{Observer, ServerChange, World};
 
 /// What happens when a trigger's event is seen: called with the event's stamp.
 pub(super) type Fire = Box<dyn FnOnce(&World, Stamp)>;
@@ -331,6 +331,19 @@ impl Observer for Recorder {
     fn note(&self, at: Stamp, server: ServerId, n: u64, note: &Note) {
         self.fire(at, server, note);
         self.say(at, server.0, 1, n, What::Fact(Event::Note(note.clone())));
+    }
+
+    fn changed(&self, at: Stamp, server: ServerId, change: ServerChange) {
+        let event = match change {
+            ServerChange::Started => Event::Started,
+            ServerChange::Died => Event::Died,
+            ServerChange::Wiped => Event::Wiped,
+            ServerChange::Paused => Event::Paused,
+            ServerChange::Resumed => Event::Resumed,
+            ServerChange::DiskSaved => Event::DiskSaved,
+            ServerChange::DiskPut { from } => Event::DiskPut { from },
+        };
+        self.lab(at, server, event);
     }
 
     fn trace(&self, at: Stamp, server: ServerId, n: u64, line: &dyn Display) {

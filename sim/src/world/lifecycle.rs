@@ -17,6 +17,7 @@ use quorate::base::{Broken, ServerId, Stamp};
 use quorate::runtime::Halt;
 
 use super::hub::{Event, SETTLE};
+use super::observe::ServerChange;
 use super::process::{Guarded, Process, SPREAD};
 use super::{Host, SimRuntime, World};
 
@@ -31,7 +32,24 @@ pub enum CrashMode {
     Power,
 }
 
+/// What a process of a server runs. Every start begins it anew.
+pub type Program = Rc<dyn Fn(SimRuntime) -> Pin<Box<dyn Future<Output = ()>>>>;
+
 impl World {
+    /// From now on this is what [`World::boot`] starts.
+    pub fn install(&self, server: ServerId, program: Program) {
+        *self.server(server).program.borrow_mut() = Some(program);
+    }
+
+    /// Starts a process of a server that runs what was installed. Nothing happens if one is alive.
+    pub fn boot(&self, server: ServerId) {
+        let program = self.server(server).program.borrow().clone();
+        let program = program.expect("a server has a program before its first start");
+        if self.start(server, move |rt| program(rt)) {
+            self.observer().changed(self.now(), server, ServerChange::Started);
+        }
+    }
+
     /// Starts a new incarnation. False if one is alive. If the last one is just dying, the new
     /// one begins as soon as it is gone.
     pub fn start<F: Future<Output = ()> + 'static>(
@@ -70,7 +88,20 @@ impl World {
 
     /// Ends the process of a server, now. A power loss also after the process has ended.
     pub fn crash(&self, server: ServerId, mode: CrashMode) {
-        let host = self.server(server);
+        let was_alive = self.is_alive(server);
+        self.end_process(&self.server(server), mode);
+        if was_alive {
+            self.observer().changed(self.now(), server, ServerChange::Died);
+        }
+    }
+
+    /// Stops a server, and does something a moment later, when its process is certainly gone.
+    pub fn once_stopped(&self, server: ServerId, then: impl FnOnce(&World) + 'static) {
+        self.crash(server, CrashMode::Kill);
+        self.at(self.now() + std::time::Duration::from_millis(1), then);
+    }
+
+    fn end_process(&self, host: &Rc<Host>, mode: CrashMode) {
         let at = self.now();
         if mode == CrashMode::Power {
             host.up.set(false);
@@ -90,10 +121,13 @@ impl World {
     }
 
     /// From now on the process sees nothing more, until [`World::resume`]. Its kernel and its
-    /// clocks go on.
+    /// clocks go on. Nothing happens to one that is paused, or dead.
     pub fn pause(&self, server: ServerId) {
-        if let Some(process) = &*self.server(server).process.borrow() {
+        let process = self.server(server).process.borrow().clone();
+        let awake = process.filter(|process| !process.is_dead() && !process.is_paused());
+        if let Some(process) = awake {
             process.pause(self.now());
+            self.observer().changed(self.now(), server, ServerChange::Paused);
         }
     }
 
@@ -106,6 +140,7 @@ impl World {
             self.push(self.now() + SPREAD, Event::CatchUp(process.clone()));
             self.push(self.now() + SPREAD + SETTLE, Event::CatchUp(process));
         }
+        self.observer().changed(self.now(), server, ServerChange::Resumed);
     }
 
     /// Whether a process of this server is alive (it may be paused).

@@ -29,9 +29,9 @@ mod tests;
 pub use clock::RATE_ONE;
 pub use disk::{DiskImage, SimFile, SimLane, Unsynced};
 pub use hub::{LATE, LATENCY_MIN, SETTLE, Sleep};
-pub use lifecycle::CrashMode;
-pub use net::{HoldId, Plane, RETRANSMIT_WAIT_MAX, SimListener, SimStream};
-pub use observe::{NoObserver, Observer};
+pub use lifecycle::{CrashMode, Program};
+pub use net::{Plane, RETRANSMIT_WAIT_MAX, SimListener, SimStream};
+pub use observe::{NoObserver, Observer, ServerChange};
 pub use runtime::SimRuntime;
 
 use std::cell::Cell;
@@ -118,6 +118,8 @@ pub(crate) struct Inner {
     late_reads: Cell<u64>,
     stale: Cell<u64>,
     spawned: Cell<u64>,
+    /// How many bits were flipped on disks so far.
+    rotted: Cell<u64>,
 }
 
 /// A machine: a server's or a workload client's. It outlives its processes.
@@ -130,6 +132,8 @@ pub(crate) struct Host {
     pub(crate) clock: RefCell<SimClock>,
     pub(crate) disk: RefCell<Disk>,
     pub(crate) process: RefCell<Option<Rc<Process>>>,
+    /// What a start of this server runs.
+    program: RefCell<Option<Program>>,
     /// Whether there is power: a kernel that answers.
     pub(crate) up: Cell<bool>,
     /// How much later than drawn a committed transaction is applied at most.
@@ -174,6 +178,7 @@ impl World {
             late_reads: Cell::new(0),
             stale: Cell::new(0),
             spawned: Cell::new(0),
+            rotted: Cell::new(0),
         }));
         let node = madsim::runtime::Handle::current().create_node().name("hub").build();
         world.spawn_on(&node, "hub", hub::run(world.clone()));
@@ -232,6 +237,18 @@ impl World {
             (ports.client, Plane::Client),
         ]);
         self.add_host(&server_name(id), Some(id), planes);
+    }
+
+    /// All servers, in the order in which they were added.
+    pub fn servers(&self) -> Vec<ServerId> {
+        self.0.hosts.borrow().iter().filter_map(|host| host.server).collect()
+    }
+
+    /// The names of all machines that are no servers, in the order in which they were added.
+    pub fn clients(&self) -> Vec<String> {
+        let hosts = self.0.hosts.borrow();
+        let clients = hosts.iter().filter(|host| host.server.is_none());
+        clients.map(|host| host.name.to_string()).collect()
     }
 
     /// What a server's clocks show at a moment.
@@ -365,6 +382,7 @@ impl World {
                 self.0.options.unsynced,
             )),
             process: RefCell::new(None),
+            program: RefCell::new(None),
             up: Cell::new(true),
             apply_lag: Cell::new(Duration::ZERO),
             incarnations: Cell::new(0),
@@ -375,7 +393,8 @@ impl World {
     }
 }
 
-fn server_name(id: ServerId) -> String {
+/// The name of a server's machine.
+pub fn server_name(id: ServerId) -> String {
     format!("s{}", id.0)
 }
 

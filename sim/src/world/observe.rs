@@ -8,10 +8,33 @@ use std::fmt::Display;
 use quorate::base::{Broken, Note, ServerId, Stamp};
 use quorate::runtime::{Halt, Label};
 
+/// What a fault has done to a server.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ServerChange {
+    Started,
+    /// By a kill or a power loss.
+    Died,
+    /// Its disk was emptied.
+    Wiped,
+    Paused,
+    Resumed,
+    /// A copy of its disk was put aside.
+    DiskSaved,
+    /// Its disk became that copy, or a copy of this server's.
+    DiskPut {
+        from: Option<ServerId>,
+    },
+}
+
 /// Watches a world. Every method has an empty default. It may call back into the world.
 pub trait Observer {
     fn note(&self, at: Stamp, server: ServerId, n: u64, note: &Note) {
         let _ = (at, server, n, note);
+    }
+
+    /// A fault has done this to a server.
+    fn changed(&self, at: Stamp, server: ServerId, change: ServerChange) {
+        let _ = (at, server, change);
     }
 
     /// One line of a server's trace. Called only when `WorldOptions::trace` is set.

@@ -11,6 +11,7 @@ use super::crash::Unsynced;
 use super::file::{Change, Content, Inode};
 use super::{Dir, Platter};
 use crate::world::World;
+use crate::world::observe::ServerChange;
 
 /// A copy of everything a disk holds, durable and not. Cheap: pages are shared.
 #[derive(Clone)]
@@ -39,9 +40,10 @@ impl World {
         }
     }
 
-    /// Syncs that begin from now on take this long.
-    pub fn set_fsync_latency(&self, server: ServerId, low: Duration, high: Duration) {
-        self.server(server).disk.borrow_mut().fsync = (low, high);
+    /// Syncs that begin from now on take so much longer than in a world without faults.
+    pub fn slow_fsync(&self, server: ServerId, by: Duration) {
+        let (low, high) = self.options().fsync;
+        self.server(server).disk.borrow_mut().fsync = (low + by, high + by);
     }
 
     /// What later power losses of this server do to unsynced writes.
@@ -67,7 +69,9 @@ impl World {
 
     /// Flips one bit of the newest file whose name begins so, among the bytes up to its last one that
     /// is not zero. Returns the file's name; None if there is no such byte.
-    pub fn rot(&self, server: ServerId, file: &str, nth: u64) -> Option<String> {
+    pub fn rot(&self, server: ServerId, file: &str) -> Option<String> {
+        let nth = self.0.rotted.get() + 1;
+        self.0.rotted.set(nth);
         let mut found: Vec<(PathBuf, Bytes)> = self.disk_files(server);
         let name_of =
             |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
@@ -88,6 +92,23 @@ impl World {
     /// Empties the disk. Open files of a running process are gone too.
     pub fn wipe_disk(&self, server: ServerId) {
         self.restore_disk(server, &DiskImage(Platter::default()));
+        self.observer().changed(self.now(), server, ServerChange::Wiped);
+    }
+
+    /// Puts a copy of the disk as it is now aside; a later one takes its place.
+    pub fn save_disk(&self, server: ServerId) {
+        let DiskImage(platter) = self.snapshot_disk(server);
+        self.server(server).disk.borrow_mut().put_aside = Some(platter);
+        self.observer().changed(self.now(), server, ServerChange::DiskSaved);
+    }
+
+    /// Puts the copy that was put aside, if there is one, in place of what the disk holds.
+    pub fn put_saved_disk(&self, server: ServerId) {
+        let put_aside = self.server(server).disk.borrow().put_aside.clone();
+        if let Some(platter) = put_aside {
+            self.restore_disk(server, &DiskImage(platter));
+            self.observer().changed(self.now(), server, ServerChange::DiskPut { from: None });
+        }
     }
 
     pub fn snapshot_disk(&self, server: ServerId) -> DiskImage {
@@ -110,6 +131,7 @@ impl World {
 
     pub fn clone_disk(&self, from: ServerId, to: ServerId) {
         self.restore_disk(to, &self.snapshot_disk(from));
+        self.observer().changed(self.now(), to, ServerChange::DiskPut { from: Some(from) });
     }
 
     /// Every file as reads would see it, by path.

@@ -180,6 +180,8 @@ pub(crate) struct Disk {
     failures: Failures,
     /// Names of what the sync that was performed last made durable.
     saved: Vec<String>,
+    /// The copy of it that was put aside.
+    put_aside: Option<Platter>,
 }
 
 impl Disk {
@@ -196,6 +198,7 @@ impl Disk {
             held: vec![],
             failures: Failures::default(),
             saved: vec![],
+            put_aside: None,
         }
     }
 

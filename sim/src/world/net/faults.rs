@@ -17,7 +17,7 @@ use super::conn::{Frame, Segment, Stall};
 use super::{Cut, Latency, Net, NetEvent, Plane};
 use crate::world::hub::{Event, LATENCY_MIN};
 use crate::world::process::Process;
-use crate::world::{CrashMode, World};
+use crate::world::{CrashMode, World, server_name};
 
 /// The first retransmission comes this long after the loss; each later one waits twice as long.
 pub(super) const RETRANSMIT_FIRST: Duration = Duration::from_millis(200);
@@ -25,10 +25,6 @@ pub(super) const RETRANSMIT_FIRST: Duration = Duration::from_millis(200);
 pub const RETRANSMIT_WAIT_MAX: Duration = Duration::from_secs(5);
 /// After this long without an acknowledgement the sender's kernel gives up.
 const RETRANSMIT_LIMIT: Duration = Duration::from_secs(15);
-
-/// A hold that was placed; names it for its release.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct HoldId(u64);
 
 pub(super) struct Hold {
     pub(super) id: u64,
@@ -81,6 +77,19 @@ impl World {
         }
     }
 
+    /// Ends every cut, hold and extra delay between servers.
+    pub fn heal_network(&self) {
+        self.heal_all();
+        self.release(None, None);
+        let servers = self.servers();
+        for from in &servers {
+            for to in servers.iter().filter(|to| *to != from) {
+                let (from, to) = (server_name(*from), server_name(*to));
+                self.delay(&from, &to, Plane::All, Duration::ZERO);
+            }
+        }
+    }
+
     /// Frames that leave from now on take so much longer.
     pub fn delay(&self, from: &str, to: &str, plane: Plane, extra: Duration) {
         self.change_latency(from, to, plane, |latency| latency.extra = extra);
@@ -93,17 +102,27 @@ impl World {
 
     /// Stops each connection at its first frame of this kind (of any kind) that has not yet
     /// arrived, with all that follows it, until [`World::release`].
-    pub fn hold(&self, from: &str, to: &str, plane: Plane, kind: Option<LabelKind>) -> HoldId {
+    pub fn hold(&self, from: &str, to: &str, plane: Plane, kind: Option<LabelKind>) {
         let (from, to) = self.pair(from, to);
         let mut net = self.0.net.borrow_mut();
         net.holds_made += 1;
         let id = net.holds_made;
         net.holds.push(Hold { id, from, to, plane, kind });
-        HoldId(id)
     }
 
-    pub fn release(&self, hold: HoldId) {
-        self.0.net.borrow_mut().release(self, self.now(), hold.0);
+    /// Ends the holds of frames of this kind from one host to the other; without a kind, of
+    /// every kind, and without hosts, of all.
+    pub fn release(&self, between: Option<(&str, &str)>, kind: Option<LabelKind>) {
+        let between = between.map(|(from, to)| self.pair(from, to));
+        let mut net = self.0.net.borrow_mut();
+        let meant = |hold: &&Hold| {
+            between.is_none_or(|between| between == (hold.from, hold.to))
+                && (kind.is_none() || kind == hold.kind)
+        };
+        let holds: Vec<u64> = net.holds.iter().filter(meant).map(|hold| hold.id).collect();
+        for hold in holds {
+            net.release(self, self.now(), hold);
+        }
     }
 
     /// Resets every connection of this host on a plane: both ends learn of it, this one at once.
@@ -111,14 +130,6 @@ impl World {
         let at = self.now();
         let Some(host) = self.host_named(host) else { return };
         self.0.net.borrow_mut().reset_connections(self, at, host.id, plane);
-    }
-
-    pub fn release_all(&self) {
-        let mut net = self.0.net.borrow_mut();
-        let holds: Vec<u64> = net.holds.iter().map(|hold| hold.id).collect();
-        for hold in holds {
-            net.release(self, self.now(), hold);
-        }
     }
 
     /// Calls back for every frame of these kinds that is sent, in the order of stamps, before

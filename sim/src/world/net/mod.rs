@@ -20,8 +20,8 @@ mod faults;
 mod flow;
 mod stream;
 
+pub use faults::RETRANSMIT_WAIT_MAX;
 pub(crate) use faults::SendHook;
-pub use faults::{HoldId, RETRANSMIT_WAIT_MAX};
 pub use stream::{SimListener, SimStream};
 
 use std::collections::BTreeMap;

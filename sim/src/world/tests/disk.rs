@@ -326,8 +326,8 @@ fn one_bit_rots_of_the_newest_file_of_that_name() {
             world.put_file(S1, Path::new(path), b"content, and zeros\0\0\0\0");
         }
         let before = world.disk_files(S1);
-        assert_eq!(world.rot(S1, "snapshot", 1), None);
-        assert_eq!(world.rot(S1, "log", 1).as_deref(), Some("log.10"));
+        assert_eq!(world.rot(S1, "snapshot"), None);
+        assert_eq!(world.rot(S1, "log").as_deref(), Some("log.10"));
         let after = world.disk_files(S1);
         let changed: Vec<_> = before.iter().zip(&after).filter(|(a, b)| a != b).collect();
         let [((path, old), (_, new))] = changed[..] else { panic!("{changed:?}") };
@@ -359,7 +359,7 @@ fn only_a_storage_error_that_the_process_was_given_explains_its_end() {
         assert!(!explained(halt(13, &format!("syncing log.1 failed: {eio}"))));
         assert!(!explained(halt(1, "syncing log.1 failed: no storage space")));
         assert!(!explained(halt(1, "log.1 is damaged at offset 0")));
-        world.rot(S1, "log", 1);
+        world.rot(S1, "log");
         assert!(explained(halt(1, "log.1 is damaged at offset 0")));
         world.crash(S1, CrashMode::Kill);
         world.sleep_until(at_ms(200)).await;

@@ -165,7 +165,7 @@ fn a_hold_stops_a_connection_at_the_frame_it_names_until_the_release() {
         let rt = world.client_runtime("c1");
         let (_, stream) = connect(&rt, at_ms(10), "s1").await;
         let mut stream = stream.expect("s1 listens");
-        let hold = world.hold("c1", "s1", Plane::Quorum, Some(LabelKind::Proposal));
+        world.hold("c1", "s1", Plane::Quorum, Some(LabelKind::Proposal));
         rt.sleep_until(at_ms(100)).await;
         send(&mut stream, at_ms(100), PING, b"before").await;
         rt.sleep_until(at_ms(200)).await;
@@ -175,12 +175,18 @@ fn a_hold_stops_a_connection_at_the_frame_it_names_until_the_release() {
         world.sleep_until(at_ms(20_000)).await;
         let bytes: Vec<u8> = log.all().iter().flat_map(data_of).collect();
         assert_eq!(bytes, b"before");
-        world.at(at_ms(21_000), move |world| world.release(hold));
-        world.sleep_until(at_ms(22_000)).await;
+        world.at(at_ms(21_000), |world| {
+            world.release(Some(("s1", "c1")), None);
+            world.release(Some(("c1", "s1")), Some(LabelKind::Ack));
+        });
+        world.at(at_ms(22_000), |world| {
+            world.release(Some(("c1", "s1")), Some(LabelKind::Proposal));
+        });
+        world.sleep_until(at_ms(23_000)).await;
         let bytes: Vec<u8> = log.all().iter().flat_map(data_of).collect();
         assert_eq!(bytes, b"beforeheldbehind");
         let Some(Seen::Data(at, _)) = log.last() else { panic!("{:?}", log.all()) };
-        assert_eq!(at, at_ms(21_000) + LATENCY_MIN);
+        assert_eq!(at, at_ms(22_000) + LATENCY_MIN);
     });
 }
 
