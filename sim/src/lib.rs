@@ -8,7 +8,9 @@
 //! |-------------|----------------------------------------------------------------------------|
 //! | `draw`      | random numbers, keyed by what they are for                                  |
 //! | `world`     | SimNet, SimDisk, SimClock and the lives of processes, on madsim's executor  |
-//! | `scenario`  | scenario files: grammar, cases, drawn faults                                |
+//! | `grammar`   | the parts of a timeline's line: words, servers, links, times, events       |
+//! | `fault`     | what can be done to a world, and undone: a file for each fault             |
+//! | `scenario`  | scenario files: timelines, cases, drawn faults                             |
 //! | `checkers`  | the properties, each on ghost state fed by what servers say of themselves   |
 //! | `workload`  | simulated ZooKeeper clients and the history they see                        |
 //! | `recording` | a run as a file (`.qrec`): its format, and its events in words              |
@@ -27,6 +29,8 @@ pub mod child;
 pub mod cli;
 pub mod draw;
 pub mod export;
+pub mod fault;
+pub mod grammar;
 pub mod hunt;
 pub mod museum;
 pub mod page;

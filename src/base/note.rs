@@ -3,10 +3,12 @@
 //! A note is a fact, told at the step where it became true. The cores emit notes beside their
 //! outputs; the machine's runtime logs a few, the simulator's feeds every checker with them.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Epoch, ServerId, SessionId, Zxid};
 
 /// The four states of a peer (QuorumPeer.ServerState), and the server without an ensemble.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum RoleName {
     Looking,
     Following,
@@ -16,7 +18,7 @@ pub enum RoleName {
 }
 
 /// How a leader brings a learner to its own history (LearnerHandler.syncFollower).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum SyncMode {
     Diff,
     Trunc,

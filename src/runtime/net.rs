@@ -33,7 +33,7 @@ impl fmt::Display for HostPort {
 }
 
 /// What the bytes that follow are: scenario files hold, delay and trigger on it.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum LabelKind {
     /// Election port: the first message of a connection.
     Handshake,

@@ -28,6 +28,8 @@ const LABORATORY: Layers = Layers {
     rooms: &[
         "draw",
         "world",
+        "grammar",
+        "fault",
         "scenario",
         "checkers",
         "workload",

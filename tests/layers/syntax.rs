@@ -89,6 +89,8 @@ impl Reader<'_> {
                     depth = if self.peek(0) == "{" { depth + 1 } else { depth - 1 };
                     self.at += 1;
                 }
+                // A lifetime: `'static` begins no item.
+                ("'", _) => self.at += 2,
                 (word, _) if is_word(word) => self.path(depth, &mut modules[n]),
                 _ => self.at += 1,
             }

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
-use crate::scenario::lexer::show_duration;
+use crate::grammar::show_duration;
 
 /// What a run may take if nobody says otherwise; the longest take seconds in an unoptimised build.
 pub const RUN_LIMIT: Duration = Duration::from_secs(60);

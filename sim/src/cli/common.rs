@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use quorate::base::Museum;
 
-use crate::scenario::{Scenario, lexer};
+use crate::grammar::lexer;
+use crate::scenario::Scenario;
 
 /// Says in one sentence what is wrong, for exit code 2.
 pub(super) fn wrong(what: impl std::fmt::Display) -> ExitCode {

@@ -9,11 +9,11 @@ use clap::Args;
 use super::common::{cores, parse_time, wrong};
 use super::panics;
 use crate::export::{export, is_name};
+use crate::grammar::show_duration;
 use crate::recording::{Build, Recording, Target};
 use crate::replay::{Difference, first_difference};
 use crate::run::{RunOptions, Verdict, run, run_recorded};
 use crate::scenario::Scenario;
-use crate::scenario::lexer::show_duration;
 use crate::shrink::{ShrinkError, ShrinkOptions, Shrunk, Size, shrink};
 
 #[derive(Debug, Args)]

@@ -48,3 +48,8 @@ impl Draws {
         low + Duration::from_micros((self.unit(what, who, n) * span) as u64)
     }
 }
+
+/// A key made of a name.
+pub fn key_of(name: &str) -> u64 {
+    name.bytes().fold(17, |key, byte| mix(key ^ u64::from(byte)))
+}

@@ -18,12 +18,12 @@ use quorate::base::Exhibit;
 use super::{Piece, columns, cpu_since, visit};
 use crate::child::SIMULATOR;
 use crate::child::{self, Limit, used_by_children};
+use crate::grammar::show_duration;
 use crate::hunt::plan::{Job, Part, Plan, Planned};
 use crate::hunt::run_apart::{Player, run};
 use crate::recording::Recording;
 use crate::run::fingerprint::{Fingerprint, read_brief};
 use crate::scenario::Scenario;
-use crate::scenario::lexer::show_duration;
 use crate::shrink::{LINES_GOAL, ShrinkOptions, Size, shrink};
 
 /// What is played against every exhibit, and how.

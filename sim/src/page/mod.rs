@@ -24,7 +24,7 @@ use flate2::write::ZlibEncoder;
 use serde::Serialize;
 
 use self::columns::Packed;
-use self::faults::Fault;
+use self::faults::Span;
 use crate::recording::Recording;
 
 const PAGE: &str = include_str!("page.html");
@@ -65,7 +65,7 @@ struct Meta<'a> {
     servers: Vec<Server>,
     clients: &'a [String],
     violations: Vec<Violation<'a>>,
-    faults: Vec<Fault>,
+    faults: Vec<Span>,
     story_end: u64,
     ended: u64,
     facts: u64,

@@ -9,6 +9,7 @@ use flate2::read::ZlibDecoder;
 use serde_json::Value as Json;
 
 use super::page;
+use crate::fault::Paint;
 use crate::recording::{
     Answer, Event, Life, Member, Party, Recording, Role, State, Value, Violated, What,
 };
@@ -276,39 +277,35 @@ fn the_seed_and_the_command_that_repeats_the_run_stand_in_the_page() {
     assert_eq!(read.meta["command"], command);
 }
 
-/// Class, beginning, end and number of pairs of each fault, in milliseconds.
-fn faults(actions: &[(u64, &str)]) -> Vec<(String, u64, u64, usize)> {
+/// Paint, beginning, end and number of pairs of each fault, in milliseconds.
+fn faults(actions: &[(u64, &str)]) -> Vec<(Paint, u64, u64, usize)> {
     let events = actions.iter().map(|(at, text)| action(at * MS, text)).collect();
     let spans = super::faults::spans(&recording(events));
-    spans
-        .into_iter()
-        .map(|span| (span.class.to_owned(), span.from / MS, span.to / MS, span.pairs.len()))
-        .collect()
-}
-
-fn span(class: &str, from: u64, to: u64, pairs: usize) -> (String, u64, u64, usize) {
-    (class.to_owned(), from, to, pairs)
+    spans.iter().map(|span| (span.paint, span.from / MS, span.to / MS, span.pairs.len())).collect()
 }
 
 #[test]
 fn a_fault_lasts_until_what_ends_it() {
     let cut = faults(&[(1, "cut 1 2 | 3 4 5"), (2, "pause 3"), (3, "heal"), (4, "resume 3")]);
-    assert_eq!(cut[0], span("cut", 1, 3, 12));
-    assert_eq!(cut[1], span("pause", 2, 4, 0));
+    assert_eq!(cut[0], (Paint::Parts, 1, 3, 12));
+    assert_eq!(cut[1], (Paint::Span, 2, 4, 0));
     let disk = faults(&[(1, "slow-fsync 3 5ms"), (2, "hold-fsync 3"), (3, "slow-fsync 3 0s")]);
-    assert_eq!(disk[0], span("slow-fsync", 1, 3, 0));
-    assert_eq!(disk[1], span("hold-fsync", 2, 1000, 0), "nothing ended it: to the end of the run");
+    assert_eq!(disk[0], (Paint::Slow, 1, 3, 0));
+    assert_eq!(disk[1], (Paint::Slow, 2, 1000, 0), "nothing ended it: to the end of the run");
     let over = faults(&[(1, "clock 4 rate 2"), (5, "the story is over: everything heals")]);
-    assert_eq!(over, [span("clock", 1, 5, 0), span("moment", 5, 5, 0)]);
+    assert_eq!(over, [(Paint::Span, 1, 5, 0), (Paint::Moment, 5, 5, 0)]);
 }
 
 #[test]
 fn a_cut_that_heals_in_part_goes_on_between_the_rest() {
     let parts = faults(&[(1, "cut 1 | 2 3"), (2, "heal 1 | 2"), (3, "heal 1 | 3")]);
-    assert_eq!(parts[0], span("cut", 1, 2, 4));
-    assert_eq!(parts[1], span("cut", 2, 3, 2));
+    assert_eq!(parts[0], (Paint::Parts, 1, 2, 4));
+    assert_eq!(parts[1], (Paint::Parts, 2, 3, 2));
     let other = faults(&[(1, "cut quorum 1 | 2"), (2, "heal election 1 | 2"), (3, "heal 1 | 2")]);
-    assert_eq!(other[0], span("cut", 1, 3, 2));
+    assert_eq!(other[0], (Paint::Parts, 1, 3, 2));
+    let clients = faults(&[(1, "cut client 4 5"), (2, "heal client 4"), (3, "heal client 5")]);
+    assert_eq!(clients[0], (Paint::Parts, 1, 2, 0), "it parts no servers");
+    assert_eq!(clients[1], (Paint::Parts, 2, 3, 0));
 }
 
 fn violated(servers: &[i64], events: &[u32]) -> Violated {

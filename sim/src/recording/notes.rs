@@ -6,6 +6,7 @@ use quorate::base::{AckKind, Epoch, Note, RoleName, ServerId, SessionId, SyncMod
 
 use super::{Role, Value, What};
 use crate::checkers::Rebuilt;
+use crate::grammar::words::mode_word;
 
 type Fields = Vec<(Cow<'static, str>, Value)>;
 
@@ -61,7 +62,7 @@ as_value! {
     SessionId, session => Value::Session(session.0);
     u64, number => Value::Number(*number);
     u32, number => Value::Number(u64::from(*number));
-    SyncMode, mode => Value::Text(crate::scenario::action::mode_word(*mode).to_owned());
+    SyncMode, mode => Value::Text(mode_word(*mode).to_owned());
     AckKind, kind => Value::Text(format!("{kind:?}"));
     String, text => Value::Text(text.clone());
     &'static str, text => Value::Text((*text).to_owned());

@@ -1,6 +1,4 @@
 //! Does to the world what a timeline says: at a moment, or when something happens.
-//!
-//! Over 500 lines: each action is done here.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -12,20 +10,16 @@ use quorate::base::{Museum, ServerId, Stamp};
 use quorate::config::{LearnerType, ServerConfig, ServerSpec};
 use quorate::runtime::{HostPort, Runtime};
 
-use super::disk_deeds;
 use super::one_run::RunOptions;
 use super::recorder::Recorder;
 use super::steps::{Observer, Steps};
 use crate::checkers::Event;
 use crate::draw::Draws;
-use crate::scenario::{
-    Action, ClientAct, Expectation, Line, Links, Plane, Scenario, Trigger, When,
-};
+use crate::fault;
+use crate::grammar::{Trigger, When};
+use crate::scenario::{Action, ClientAct, Expectation, Line, Scenario};
 use crate::workload::{Client, History, Op, Script, Source};
-use crate::world::{
-    CrashMode, Plane as WorldPlane, RATE_ONE, ServerPorts, SimRuntime, Unsynced, World,
-    server_name as host,
-};
+use crate::world::{ServerPorts, SimRuntime, World, server_name as host};
 
 /// An `expect`, to be looked at when everything up to its moment is known.
 #[derive(Clone, Debug)]
@@ -186,48 +180,7 @@ impl Stage {
 
     fn act(&self, world: &World, at: Stamp, action: &Action, place: (usize, usize)) {
         match action {
-            Action::Start(servers) => each(servers, |server| world.boot(server)),
-            Action::Stop(servers) => each(servers, |server| world.crash(server, CrashMode::Kill)),
-            Action::Crash(servers) => each(servers, |server| world.crash(server, CrashMode::Power)),
-            Action::Pause(servers) => each(servers, |server| world.pause(server)),
-            Action::Resume(servers) => each(servers, |server| world.resume(server)),
-            Action::Wipe(servers) => {
-                each(servers, |server| world.once_stopped(server, move |w| w.wipe_disk(server)));
-            }
-            Action::Disk { deed, servers } => disk_deeds::act(world, deed, servers),
-            Action::Look(servers) => each(servers, |server| {
-                world.reset_connections(&host(server), WorldPlane::Quorum);
-            }),
-            Action::Cut(links) => each_link(world, links, |a, b, plane| world.cut(a, b, plane)),
-            Action::Heal(None) => world.heal_network(),
-            Action::Heal(Some(links)) => {
-                each_link(world, links, |a, b, plane| world.heal(a, b, plane));
-            }
-            Action::Delay { links, by } => {
-                each_link(world, links, |a, b, plane| world.delay(a, b, plane, *by));
-            }
-            Action::Hold { kind, links } => {
-                each_pair(links, |a, b| world.hold(a, b, WorldPlane::All, Some(*kind)));
-            }
-            Action::Release { kind, links: None } => world.release(None, *kind),
-            Action::Release { kind, links: Some(links) } => {
-                each_pair(links, |a, b| world.release(Some((a, b)), *kind));
-            }
-            Action::HoldFsync(servers) => each(servers, |server| world.hold_fsync(server)),
-            Action::ReleaseFsync(servers) => each(servers, |server| world.release_fsync(server)),
-            Action::SlowFsync { servers, by } => {
-                each(servers, |server| world.slow_fsync(server, *by));
-            }
-            Action::SlowApply { servers, by } => {
-                each(servers, |server| world.set_apply_lag(server, *by));
-            }
-            Action::ClockRate { servers, rate } => {
-                let rate = (RATE_ONE as f64 * rate) as u64;
-                each(servers, |server| world.set_clock_rate(server, rate));
-            }
-            Action::ClockJump { servers, by_ms } => {
-                each(servers, |server| world.jump_wall_clock(server, *by_ms));
-            }
+            Action::Fault(fault) => fault.apply(world),
             Action::Client { name, act } => self.client(world, at, name, act),
             Action::Expect(clauses) => {
                 let checkpoint = Checkpoint { at, clauses: clauses.clone(), place };
@@ -260,18 +213,7 @@ impl Stage {
         self.0.recorder.lab_line(at, None, "the story is over: everything heals".into());
         let servers = self.0.scenario.ensemble.servers();
         servers.iter().for_each(|server| self.look(world, *server));
-        world.heal_network();
-        for server in servers {
-            world.release_fsync(server);
-            world.slow_fsync(server, Duration::ZERO);
-            world.mend_disk(server);
-            world.set_unsynced(server, Unsynced::Drawn);
-            world.set_clock_rate(server, RATE_ONE);
-            world.set_apply_lag(server, Duration::ZERO);
-            if world.is_paused(server) {
-                world.resume(server);
-            }
-        }
+        fault::heal_everything(world);
     }
 
     fn client(&self, world: &World, at: Stamp, name: &str, act: &ClientAct) {
@@ -406,32 +348,4 @@ fn spawn_client(world: &World, host: &str, client: Client, at: Stamp) {
     use quorate::runtime::Runtime as _;
     let rt = world.client_runtime(host);
     rt.clone().spawn("client", client.run(rt, at));
-}
-
-fn each(servers: &[ServerId], mut act: impl FnMut(ServerId)) {
-    servers.iter().for_each(|server| act(*server));
-}
-
-fn each_pair(links: &Links, mut act: impl FnMut(&str, &str)) {
-    links.pairs.iter().for_each(|(from, to)| act(&host(*from), &host(*to)));
-}
-
-fn each_link(world: &World, links: &Links, mut act: impl FnMut(&str, &str, WorldPlane)) {
-    if links.plane == Plane::Client {
-        for (server, _) in &links.pairs {
-            for client in world.clients() {
-                act(&client, &host(*server), WorldPlane::Client);
-                act(&host(*server), &client, WorldPlane::Client);
-            }
-        }
-        return;
-    }
-    each_pair(links, |from, to| {
-        if links.plane != Plane::Quorum {
-            act(from, to, WorldPlane::Election);
-        }
-        if links.plane != Plane::Election {
-            act(from, to, WorldPlane::Quorum);
-        }
-    });
 }

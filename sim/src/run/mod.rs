@@ -2,7 +2,6 @@
 //!
 //! - `one_run.rs`        from the first start to the verdict, liveness included
 //! - `driver.rs`         the scenario driver: does to the world what a timeline says, when it says
-//! - `disk_deeds.rs`     what a timeline does to disks
 //! - `initial_disks.rs`  what a scenario wants on the disks, as the files Apache would have written
 //! - `recorder.rs`       everything servers and frames say, in one order; the trace and its hash
 //! - `recording_builder.rs`  makes a `Recording` of it
@@ -17,7 +16,6 @@
 
 mod committed;
 mod disk_copy;
-mod disk_deeds;
 mod driver;
 mod evidence;
 pub mod fingerprint;

@@ -18,6 +18,7 @@ use super::steps::Steps;
 use super::verdict::Verdict;
 use crate::checkers::liveness::{self, Deadlines};
 use crate::checkers::{Checkers, Ghost, Violation};
+use crate::grammar::words::role_word;
 use crate::recording::Recording;
 use crate::scenario::swarm::Drawn;
 use crate::scenario::{Case, ClientState, Expectation, Line, Scenario};
@@ -476,9 +477,7 @@ fn is_in_role(ghost: &Ghost, server: ServerId, role: RoleName) -> bool {
 /// What these servers are, sorted.
 fn roles(ghost: &Ghost, servers: &[ServerId]) -> Vec<String> {
     let role = |server: &ServerId| match ghost.servers.get(server) {
-        Some(server) if server.running => {
-            crate::scenario::action::role_word(server.role).to_owned()
-        }
+        Some(server) if server.running => role_word(server.role).to_owned(),
         _ => "down".to_owned(),
     };
     let mut roles: Vec<String> = servers.iter().map(role).collect();
@@ -490,7 +489,7 @@ fn roles(ghost: &Ghost, servers: &[ServerId]) -> Vec<String> {
 fn describe(ghost: &Ghost) -> String {
     let mut words = Vec::new();
     for (id, server) in &ghost.servers {
-        let role = crate::scenario::action::role_word(server.role);
+        let role = role_word(server.role);
         let state = match (server.running, server.established, server.serving) {
             (false, ..) => "down".to_owned(),
             (true, Some(epoch), _) => format!("{role} epoch {epoch}"),

@@ -15,8 +15,8 @@ use quorate::runtime::{Halt, Label};
 use super::recording_builder::{CLIENTS_FROM, Tape, Taped};
 use crate::checkers::{Event, Fact, Ghost, Violation};
 use crate::draw::mix;
-use crate::scenario::Trigger;
-use crate::scenario::action::kind_word;
+use crate::grammar::Trigger;
+use crate::grammar::words::kind_word;
 use crate::world::{Observer, ServerChange, World};
 
 /// What happens when a trigger's event is seen: called with the event's stamp.

@@ -12,12 +12,12 @@ use quorate::runtime::{Label, LabelKind};
 use super::one_run::{RunOptions, Seen};
 use super::verdict::Verdict;
 use crate::checkers::{Event as FactEvent, Ghost, Violation};
+use crate::grammar::words::kind_word;
 use crate::recording::notes;
 use crate::recording::{
     Answer, Build, Event, Life, Member, Party, Recording, State, Violated, What,
 };
 use crate::scenario::Scenario;
-use crate::scenario::action::kind_word;
 use crate::workload::{History, Outcome, Record};
 
 /// Something that happened, as the recorder knows it.
@@ -327,7 +327,7 @@ fn latest_of(server: i64, before: &[Event]) -> Option<usize> {
 mod tests {
     use super::*;
     use crate::run::run_recorded;
-    use crate::scenario::{Action, Line, When};
+    use crate::scenario::{Action, Line};
     use std::path::Path;
     use std::time::Duration;
 
@@ -336,9 +336,7 @@ mod tests {
         let text = "about = \"x\"\nduration = \"5s\"\n[ensemble]\nvoters = [1]\ntimeline = [\"0s start 1\"]\n";
         let mut scenario = Scenario::parse(Path::new("a.toml"), text).expect("a scenario");
         // Nobody has a machine for this server, which no file can say.
-        let when = When::At(Duration::from_millis(1_050));
-        let start = Action::Start(vec![ServerId(99)]);
-        let line = Line { when, actions: vec![start], place: (0, 0), fault: None };
+        let line = Line::at(Duration::from_millis(1_050), Action::start(vec![ServerId(99)]));
         scenario.cases[0].timeline.push(line);
         let (verdict, recording) = run_recorded(&scenario, &RunOptions::default());
         assert!(verdict.simulator.is_some(), "{verdict}");

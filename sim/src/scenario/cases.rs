@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use quorate::base::ServerId;
 
-use super::action::{Action, Expectation, Line, When};
-use super::lexer::show_duration;
+use super::action::{Action, Expectation, Line};
+use crate::grammar::{When, show_duration};
 
 /// One run of a scenario.
 #[derive(Clone, Debug)]
@@ -20,18 +20,11 @@ pub struct Case {
 
 impl Case {
     pub(super) fn new(name: String, mut timeline: Vec<Line>, duration: Option<Duration>) -> Case {
-        timeline.sort_by_key(|line| from(&line.when));
-        let last = timeline.iter().map(|line| from(&line.when)).max().unwrap_or_default();
+        timeline.sort_by_key(|line| line.when.since());
+        let last = timeline.iter().map(|line| line.when.since()).max().unwrap_or_default();
         // The last line's expectations are looked at before the end.
         let duration = duration.unwrap_or(last).max(last);
         Case { name, timeline, duration }
-    }
-}
-
-/// The time a line happens at, or waits from.
-pub(super) fn from(when: &When) -> Duration {
-    match when {
-        When::At(at) | When::On(at, _) => *at,
     }
 }
 
@@ -51,7 +44,7 @@ pub(super) fn start_orders(
         let mut timeline = base.to_vec();
         for (i, server) in order.iter().enumerate() {
             let when = When::At(gap * i as u32);
-            timeline.push(line(when, Action::Start(vec![*server]), place));
+            timeline.push(line(when, Action::start(vec![*server]), place));
         }
         let leader = best_of_first_quorum(order);
         let others = servers.iter().copied().filter(|s| *s != leader).collect();

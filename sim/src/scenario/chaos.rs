@@ -4,6 +4,8 @@
 //! and one of them left out (`--without 3`) without any other moving. Each class gets its own
 //! rate per seed, and one class in four is off: runs that differ in kind find more than runs that
 //! differ in dice.
+//!
+//! Not here: the classes (`fault`).
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,9 +13,9 @@ use std::time::Duration;
 use quorate::base::ServerId;
 
 use super::Ensemble;
-use super::action::{Action, Line};
-use super::links::{Links, Plane};
-use crate::draw::Draws;
+use super::action::Line;
+use crate::draw::{Draws, key_of};
+use crate::fault::{Class, Drawing};
 
 /// `[chaos]`: most so many faults of a class a minute, when, and how long one lasts.
 #[derive(Clone, Debug)]
@@ -21,19 +23,19 @@ pub struct Chaos {
     pub from: Duration,
     pub until: Duration,
     pub lasting: (Duration, Duration),
-    pub rates: Vec<(&'static str, f64)>,
+    pub rates: Vec<(&'static Class, f64)>,
     /// The share of seeds whose faults come in bursts, with quiet between them.
     pub bursts: f64,
 }
 
-/// One drawn fault: its beginning and, where it has one, its end.
+/// When one fault begins and, if it is one that lasts, ends.
 #[derive(Clone, Debug)]
-pub(super) struct Fault {
-    pub(super) begins: Duration,
-    pub(super) ends: Duration,
-    pub(super) class: &'static str,
+struct DrawnFault {
+    begins: Duration,
+    ends: Duration,
+    class: &'static Class,
     /// The key of its draws.
-    pub(super) key: u64,
+    key: u64,
 }
 
 impl Chaos {
@@ -45,24 +47,24 @@ impl Chaos {
             faults.extend(self.of_class(&draws, class, *most));
         }
         self.in_bursts(&draws, &mut faults);
-        faults.sort_by_key(|fault| (fault.begins, fault.class, fault.key));
-        let mut busy: BTreeMap<ServerId, Duration> = BTreeMap::new();
+        faults.sort_by_key(|fault| (fault.begins, fault.class.name, fault.key));
+        let servers: Vec<ServerId> = ensemble.servers().into_iter().collect();
+        let mut busy = BTreeMap::new();
         let mut lines = Vec::new();
         let mut number = 0;
-        for fault in &faults {
-            let told = super::plots::plot(&draws, ensemble, fault)
-                .or_else(|| super::chaos_stories::story(&draws, ensemble, fault))
-                .or_else(|| simple(&draws, ensemble, fault, &mut busy));
-            let Some(told) = told else { continue };
+        for DrawnFault { begins, ends, class, key } in faults {
+            let mut drawing =
+                Drawing { draws, key, begins, ends, servers: &servers, busy: &mut busy };
+            let Some(steps) = (class.draw)(&mut drawing) else { continue };
             number += 1;
-            lines.extend(told.into_iter().map(|line| Line { fault: Some(number), ..line }));
+            lines.extend(steps.into_iter().map(|step| Line::drawn(number, step)));
         }
-        lines.sort_by_key(|line| (super::cases::from(&line.when), line.fault));
+        lines.sort_by_key(|line| (line.when.since(), line.fault));
         lines
     }
 
     /// In some seeds all that begins within a while begins within a part of it.
-    fn in_bursts(&self, draws: &Draws, faults: &mut [Fault]) {
+    fn in_bursts(&self, draws: &Draws, faults: &mut [DrawnFault]) {
         if draws.unit("bursts are on", 0, 0) >= self.bursts {
             return;
         }
@@ -78,125 +80,25 @@ impl Chaos {
     }
 
     /// Beginnings with exponential gaps at this seed's rate for the class.
-    fn of_class(&self, draws: &Draws, class: &'static str, most: f64) -> Vec<Fault> {
+    fn of_class(&self, draws: &Draws, class: &'static Class, most: f64) -> Vec<DrawnFault> {
         let mut faults = Vec::new();
-        if most <= 0.0 || draws.unit("class is on", key_of(class), 0) < 0.25 {
+        let key = key_of(class.name);
+        if most <= 0.0 || draws.unit("class is on", key, 0) < 0.25 {
             return faults;
         }
-        let rate = most * draws.unit("class rate", key_of(class), 0);
+        let rate = most * draws.unit("class rate", key, 0);
         let mut at = self.from;
         for n in 0..1000 {
-            let unit = 1.0 - draws.unit("fault gap", key_of(class), n);
+            let unit = 1.0 - draws.unit("fault gap", key, n);
             let minutes = -unit.ln() / rate.max(1e-6);
             at += Duration::from_micros((minutes.min(1e4) * 60e6) as u64);
             if at >= self.until {
                 break;
             }
-            let lasts = draws.between("fault length", key_of(class), n, self.lasting);
+            let lasts = draws.between("fault length", key, n, self.lasting);
             let ends = (at + lasts).min(self.until);
-            faults.push(Fault { begins: at, ends, class, key: key_of(class).wrapping_add(n) });
+            faults.push(DrawnFault { begins: at, ends, class, key: key.wrapping_add(n) });
         }
         faults
     }
-}
-
-pub(super) fn key_of(class: &str) -> u64 {
-    class.bytes().fold(17, |key, byte| crate::draw::mix(key ^ u64::from(byte)))
-}
-
-/// The lines of a fault that is one action, and perhaps the one that takes it back.
-fn simple(
-    draws: &Draws,
-    ensemble: &Ensemble,
-    fault: &Fault,
-    busy: &mut BTreeMap<ServerId, Duration>,
-) -> Option<Vec<Line>> {
-    let (begin, end) = actions(draws, ensemble, fault, busy)?;
-    let mut lines = vec![Line::at(fault.begins, begin)];
-    lines.extend(end.map(|end| Line::at(fault.ends, end)));
-    Some(lines)
-}
-
-/// What begins and what ends a fault. `None` if its server is down or paused already.
-fn actions(
-    draws: &Draws,
-    ensemble: &Ensemble,
-    fault: &Fault,
-    busy: &mut BTreeMap<ServerId, Duration>,
-) -> Option<(Action, Option<Action>)> {
-    let all: Vec<ServerId> = ensemble.servers().into_iter().collect();
-    let one = all[draws.below("fault server", fault.key, 0, all.len() as u64) as usize];
-    if matches!(fault.class, "crash" | "stop" | "pause") {
-        if busy.get(&one).is_some_and(|until| *until >= fault.begins) {
-            return None;
-        }
-        busy.insert(one, fault.ends);
-    }
-    let servers = vec![one];
-    Some(match fault.class {
-        "crash" => (Action::Crash(servers.clone()), Some(Action::Start(servers))),
-        "stop" => (Action::Stop(servers.clone()), Some(Action::Start(servers))),
-        "pause" => (Action::Pause(servers.clone()), Some(Action::Resume(servers))),
-        "cut" => mended(split(draws, fault.key, &all)),
-        "partial_cut" => {
-            let others: Vec<ServerId> = all.iter().copied().filter(|s| *s != one).collect();
-            let other = others.get(
-                draws.below("fault other", fault.key, 0, u64::MAX) as usize % others.len().max(1),
-            )?;
-            mended(Links::between(Plane::Servers, &[servers, vec![*other]]))
-        }
-        "one_way_cut" => {
-            let others: Vec<ServerId> = all.iter().copied().filter(|s| *s != one).collect();
-            let inbound = draws.below("fault direction", fault.key, 0, 2) == 0;
-            mended(if inbound {
-                Links::one_way(Plane::Servers, &others, &servers)
-            } else {
-                Links::one_way(Plane::Servers, &servers, &others)
-            })
-        }
-        "clock_rate" => {
-            // From half to double speed, even on a logarithmic scale.
-            let rate = 2f64.powf(draws.unit("clock rate", fault.key, 0) * 2.0 - 1.0);
-            let rate = (rate * 100.0).round() / 100.0;
-            let back = Action::ClockRate { servers: servers.clone(), rate: 1.0 };
-            (Action::ClockRate { servers, rate }, Some(back))
-        }
-        "clock_jump" => {
-            let hour = 3_600_000.0;
-            let by = (draws.unit("clock jump", fault.key, 0) * 2.0 - 1.0) * hour;
-            (Action::ClockJump { servers, by_ms: by as i64 }, None)
-        }
-        "slow_apply" => {
-            let range = (Duration::from_millis(5), Duration::from_millis(300));
-            let by = draws.between("apply delay", fault.key, 0, range);
-            let back = Action::SlowApply { servers: servers.clone(), by: Duration::ZERO };
-            (Action::SlowApply { servers, by }, Some(back))
-        }
-        "slow_fsync" => {
-            let range = (Duration::from_millis(5), Duration::from_millis(400));
-            let by = draws.between("fsync delay", fault.key, 0, range);
-            let back = Action::SlowFsync { servers: servers.clone(), by: Duration::ZERO };
-            (Action::SlowFsync { servers, by }, Some(back))
-        }
-        _ => (Action::HoldFsync(servers.clone()), Some(Action::ReleaseFsync(servers))),
-    })
-}
-
-fn mended(links: Links) -> (Action, Option<Action>) {
-    (Action::Cut(links.clone()), Some(Action::Heal(Some(links))))
-}
-
-/// Two groups, neither of them empty.
-fn split(draws: &Draws, key: u64, all: &[ServerId]) -> Links {
-    let mut sides = [Vec::new(), Vec::new()];
-    for (n, server) in all.iter().enumerate() {
-        sides[draws.below("fault side", key, n as u64, 2) as usize].push(*server);
-    }
-    for i in 0..2 {
-        if sides[i].is_empty() {
-            let moved = sides[1 - i].pop();
-            sides[i].extend(moved);
-        }
-    }
-    Links::between(Plane::Servers, &sides)
 }

@@ -1,23 +1,27 @@
 //! From the TOML frame to a [`Scenario`]: every value checked, every mistake with its place.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Duration;
 
 use quorate::base::{Epoch, Exhibit, Museum, ServerId, Zxid};
-use toml::Spanned;
+use toml::{Spanned, Value};
 
-use super::action::{Action, ClientAct, Expectation, Line, When};
+use super::action::{Action, Line};
 use super::cases::{self, Case};
 use super::chaos::Chaos;
-use super::error::{FileError, Source, unknown_word};
+use super::error::{FileError, Source};
 use super::frame::{self, Frame};
-use super::lexer::{Mistake, duration, duration_range, zxid};
 use super::mix::{MIX_WORDS, Mix};
-use super::timeline::Names;
-use super::{DiskContent, DiskDeed, Ensemble, Scenario, Workload};
+use super::order::Told;
+use super::{DiskContent, Ensemble, Scenario, Workload};
+use crate::fault;
+use crate::grammar::lexer::{duration, duration_range, zxid};
+use crate::grammar::{Mistake, Names, unknown_word};
 
 type Text = Spanned<String>;
+/// A section whose keys are looked at one by one.
+type Section = BTreeMap<Spanned<String>, Spanned<Value>>;
 
 pub(super) fn compile(source: &Source) -> Result<Scenario, FileError> {
     compile_drawn(source, None)
@@ -30,7 +34,9 @@ pub(super) fn compile_drawn(source: &Source, seed: Option<u64>) -> Result<Scenar
     let swarm = compiler.swarm(&frame)?;
     let drawn = swarm.map(|swarm| swarm.draw(seed));
     drawn.iter().for_each(|drawn| drawn.put_into(&mut frame));
-    Ok(Scenario { drawn, ..compiler.scenario(frame)? })
+    let starts = drawn.as_ref().map_or(&[][..], |drawn| &drawn.starts);
+    let scenario = compiler.scenario(frame, starts)?;
+    Ok(Scenario { drawn, ..scenario })
 }
 
 /// A file on its way to a scenario.
@@ -39,7 +45,8 @@ pub(super) struct Compiler<'a> {
 }
 
 impl Compiler<'_> {
-    fn scenario(&self, mut frame: Frame) -> Result<Scenario, FileError> {
+    /// `starts`: lines that come before those of the file.
+    fn scenario(&self, mut frame: Frame, starts: &[Line]) -> Result<Scenario, FileError> {
         let ensemble = match &frame.ensemble {
             Some(ensemble) => self.ensemble(ensemble)?,
             None => return Err(self.at(&(0..0), "expected a section [ensemble]")),
@@ -49,9 +56,8 @@ impl Compiler<'_> {
         if let Some(text) = &frame.network.connect_timeout {
             return Err(self.wrong(text, 0, "connect_timeout cannot be set yet"));
         }
-        let lines = self.the_timeline(&mut frame)?;
-        let duration = self.optional(frame.duration.as_ref())?;
-        let cases = self.cases(&frame, &ensemble, latency, &lines, duration)?;
+        let texts = self.the_timeline(&mut frame)?;
+        let cases = self.cases(&frame, &ensemble, latency, starts, &texts)?;
         let length = cases.iter().map(|case| case.duration).max().unwrap_or_default();
         let workload = match &frame.workload {
             Some(w) => Some(self.workload(w, length)?),
@@ -154,61 +160,19 @@ impl Compiler<'_> {
 
     fn lines(&self, names: &Names, texts: &[Text]) -> Result<Vec<Line>, FileError> {
         let mut lines = Vec::new();
-        let mut clients = BTreeSet::from(["probe".to_owned()]);
+        let mut told = Told::default();
         for text in texts {
             let line = names.line(text.get_ref()).map_err(|m| self.mistake(text, &m))?;
             for action in &line.actions {
-                self.knows_clients(text, action, &mut clients)?;
+                told.take(action).map_err(|(word, message)| {
+                    let at = text.get_ref().find(&word).unwrap_or(0);
+                    self.wrong(text, at, message)
+                })?;
             }
             let place = self.source.error(text.span().start, "");
             lines.push(Line { place: (place.line, place.column), ..line });
         }
         Ok(lines)
-    }
-
-    /// A client connects before it does anything, and once; a disk is saved before it is restored.
-    fn knows_clients(
-        &self,
-        text: &Text,
-        action: &Action,
-        clients: &mut BTreeSet<String>,
-    ) -> Result<(), FileError> {
-        let unknown = |name: &str| {
-            let at = text.get_ref().find(name).unwrap_or(0);
-            self.wrong(text, at, format!("client `{name}` has not connected before this line"))
-        };
-        match action {
-            Action::Client { name, act: ClientAct::Connects(_) } => {
-                let is_new = clients.insert(name.clone());
-                let twice = || self.wrong(text, 0, format!("client `{name}` connects twice"));
-                return if is_new { Ok(()) } else { Err(twice()) };
-            }
-            Action::Client { name, .. } if !clients.contains(name) => return Err(unknown(name)),
-            // Names of clients hold no blank.
-            Action::Disk { deed: DiskDeed::Save, servers } => {
-                clients.extend(servers.iter().map(|server| format!("disk {server}")));
-            }
-            Action::Disk { deed: DiskDeed::Restore, servers } => {
-                for server in servers {
-                    if !clients.contains(&format!("disk {server}")) {
-                        let at = text.get_ref().find("restore-disk").unwrap_or(0);
-                        let words = format!("no line above says `save-disk {server}`");
-                        return Err(self.wrong(text, at, words));
-                    }
-                }
-            }
-            Action::Expect(clauses) => {
-                for clause in clauses {
-                    if let Expectation::Client { name, .. } = clause
-                        && !clients.contains(name)
-                    {
-                        return Err(unknown(name));
-                    }
-                }
-            }
-            _ => {}
-        }
-        Ok(())
     }
 
     fn mistake(&self, text: &Text, mistake: &Mistake) -> FileError {
@@ -220,14 +184,16 @@ impl Compiler<'_> {
         frame: &Frame,
         ensemble: &Ensemble,
         latency: (Duration, Duration),
+        starts: &[Line],
         texts: &[Text],
-        duration: Option<Duration>,
     ) -> Result<Vec<Case>, FileError> {
+        let duration = self.optional(frame.duration.as_ref())?;
         let mut names = Names { servers: ensemble.servers(), variable: None };
         if let Some(boundary) = &frame.boundary {
             return self.boundary(boundary, ensemble, latency, &mut names, texts, duration);
         }
-        let lines = self.lines(&names, texts)?;
+        // The starts in front: what else is said of their time is said of servers that run.
+        let lines = [starts.to_vec(), self.lines(&names, texts)?].concat();
         let Some(orders) = &frame.start_orders else {
             return Ok(vec![Case::new(String::new(), lines, duration)]);
         };
@@ -278,16 +244,10 @@ impl Compiler<'_> {
 
     /// `expect_below` and `expect_above` are what follows `expect` in a timeline.
     fn expectation(&self, names: &Names, text: &Text, at: Duration) -> Result<Line, FileError> {
-        const PREFIX: &str = "0s expect ";
-        let line = names.line(&format!("{PREFIX}{}", text.get_ref())).map_err(|m| {
-            let at = m.at.saturating_sub(PREFIX.len());
-            self.wrong(text, at, m.message)
-        })?;
-        if !matches!(line.actions.as_slice(), [Action::Expect(_)]) {
-            return Err(self.wrong(text, 0, "expected one expectation alone"));
-        }
+        let clauses = names.expectations(text.get_ref()).map_err(|m| self.mistake(text, &m))?;
         let place = self.source.error(text.span().start, "");
-        Ok(Line { when: When::At(at), place: (place.line, place.column), ..line })
+        let line = Line::at(at, Action::Expect(clauses));
+        Ok(Line { place: (place.line, place.column), ..line })
     }
 
     /// A sum of times, `finalize_wait` and `latency`, each with a factor if wanted.
@@ -366,42 +326,49 @@ impl Compiler<'_> {
         Ok(Mix::new(weights, watches))
     }
 
-    fn chaos(&self, frame: &frame::Chaos, length: Duration) -> Result<Chaos, FileError> {
+    fn chaos(&self, section: &Section, length: Duration) -> Result<Chaos, FileError> {
         let second = Duration::from_secs(1);
-        Ok(Chaos {
-            from: self.optional(frame.from.as_ref())?.unwrap_or(second * 5),
-            until: self.optional(frame.until.as_ref())?.unwrap_or(length),
-            lasting: match &frame.lasting {
-                Some(text) => self.range(Some(text), (0, 0))?,
-                None => (second / 2, second * 8),
-            },
-            rates: vec![
-                ("crash", frame.crash),
-                ("stop", frame.stop),
-                ("pause", frame.pause),
-                ("cut", frame.cut),
-                ("one_way_cut", frame.one_way_cut),
-                ("partial_cut", frame.partial_cut),
-                ("clock_rate", frame.clock_rate),
-                ("clock_jump", frame.clock_jump),
-                ("slow_fsync", frame.slow_fsync),
-                ("slow_apply", frame.slow_apply),
-                ("hold_fsync", frame.hold_fsync),
-                ("blackout", frame.blackout),
-                ("ambush", frame.ambush),
-                ("coup", frame.coup),
-                ("stall", frame.stall),
-                ("fail_write", frame.fail_write),
-                ("fail_fsync", frame.fail_fsync),
-                ("fail_read", frame.fail_read),
-                ("full_disk", frame.full_disk),
-                ("crash_point", frame.crash_point),
-                ("look", frame.look),
-                ("delay", frame.delay),
-                ("hold", frame.hold),
-            ],
-            bursts: frame.bursts.clamp(0.0, 1.0),
-        })
+        let mut chaos = Chaos {
+            from: second * 5,
+            until: length,
+            lasting: (second / 2, second * 8),
+            rates: Vec::new(),
+            bursts: 0.0,
+        };
+        for (key, value) in section {
+            match key.get_ref().as_str() {
+                "from" => chaos.from = self.duration(&self.text(value)?)?,
+                "until" => chaos.until = self.duration(&self.text(value)?)?,
+                "lasting" => chaos.lasting = self.range(Some(&self.text(value)?), (0, 0))?,
+                "bursts" => chaos.bursts = self.number(value)?.clamp(0.0, 1.0),
+                name => match fault::classes().find(|class| class.name == name) {
+                    Some(class) => chaos.rates.push((class, self.number(value)?)),
+                    None => {
+                        let mut known = vec!["from", "until", "lasting", "bursts"];
+                        known.extend(fault::classes().map(|class| class.name));
+                        return Err(
+                            self.at(&key.span(), unknown_word("class of faults", name, &known))
+                        );
+                    }
+                },
+            }
+        }
+        Ok(chaos)
+    }
+
+    fn text(&self, value: &Spanned<Value>) -> Result<Text, FileError> {
+        match value.get_ref() {
+            Value::String(text) => Ok(Spanned::new(value.span(), text.clone())),
+            _ => Err(self.at(&value.span(), "expected a text such as `\"10s\"`")),
+        }
+    }
+
+    fn number(&self, value: &Spanned<Value>) -> Result<f64, FileError> {
+        match value.get_ref() {
+            Value::Float(number) => Ok(*number),
+            Value::Integer(number) => Ok(*number as f64),
+            _ => Err(self.at(&value.span(), "expected a number")),
+        }
     }
 
     fn museum(&self, texts: &[Text]) -> Result<Vec<Exhibit>, FileError> {

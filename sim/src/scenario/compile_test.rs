@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use quorate::base::{Epoch, ServerId, Zxid};
 
-use crate::scenario::action::When;
+use crate::grammar::{Names, When};
 use crate::scenario::mix::Kind;
 use crate::scenario::{Action, Expectation, FileError, Scenario};
 
@@ -132,6 +132,22 @@ fn start_orders_are_all_of_them_and_the_best_of_the_first_quorum_leads() {
     assert_eq!(leader_of("order 1,5,3,2,4"), leader(5));
 }
 
+/// The first word of an action.
+fn word_of(action: &Action) -> String {
+    action.to_string().split(' ').next().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn a_class_of_faults_that_is_not_known_is_refused_with_its_place_and_the_nearest_one() {
+    let error = refused(&format!("{THREE}[chaos]\ncrash = 8\nhold_fsink = 1.0\n"));
+    assert!(error.to_string().starts_with("a.toml:6:1: unknown class of faults `hold_fsink`"));
+    assert!(error.message.contains("did you mean `hold_fsync`?"), "{error}");
+    let error = refused(&format!("{THREE}[chaos]\ncrash = \"8\"\n"));
+    assert_eq!((error.line, error.column), (5, 9), "{error}");
+    let error = refused(&format!("{THREE}[chaos]\nfrom = \"5 s\"\n"));
+    assert_eq!((error.line, error.column), (5, 9), "{error}");
+}
+
 #[test]
 fn drawn_faults_repeat_and_one_left_out_moves_no_other() {
     let text = "duration = \"60s\"\n[ensemble]\nvoters = [1, 2, 3]\n[chaos]\ncrash = 20.0\n\
@@ -148,9 +164,8 @@ fn drawn_faults_repeat_and_one_left_out_moves_no_other() {
             assert!(at >= chaos.from && at <= chaos.until, "{line}");
         }
         // Whoever goes down comes back.
-        let downs = lines.iter().filter(|l| matches!(l.actions[0], Action::Crash(_))).count();
-        let ups = lines.iter().filter(|l| matches!(l.actions[0], Action::Start(_))).count();
-        assert_eq!(downs, ups);
+        let count = |word: &str| lines.iter().filter(|l| word_of(&l.actions[0]) == word).count();
+        assert_eq!(count("crash"), count("start"));
     }
     assert!(seen > 100, "{seen} lines in all");
 }
@@ -175,29 +190,25 @@ fn plots_come_to_an_end_and_bursts_only_move_what_begins() {
         assert_eq!(even.len(), bursts.len(), "seed {seed}");
         // Whoever goes down is started again, whatever is held is let go.
         for line in &even {
-            let ends = |action: &Action, of: &Action| match (action, of) {
-                (Action::Start(back), Action::Crash(gone) | Action::Stop(gone)) => {
-                    back.iter().any(|server| gone.contains(server))
+            let ends = |action: &Action, of: &Action| {
+                let (Action::Fault(back), Action::Fault(gone)) = (action, of) else { return false };
+                let pair = (word_of(action), word_of(of));
+                match (pair.0.as_str(), pair.1.as_str()) {
+                    ("start", "crash" | "stop") => {
+                        back.servers().iter().any(|server| gone.servers().contains(server))
+                    }
+                    ("resume", "pause")
+                    | ("release-fsync", "hold-fsync")
+                    | ("heal", "cut")
+                    | ("release", "hold") => back.named() == gone.named(),
+                    _ => false,
                 }
-                (Action::Resume(back), Action::Pause(gone)) => back == gone,
-                (Action::ReleaseFsync(back), Action::HoldFsync(gone)) => back == gone,
-                (Action::Heal(Some(back)), Action::Cut(gone)) => back == gone,
-                (Action::Release { links, .. }, Action::Hold { links: gone, .. }) => {
-                    links.as_ref() == Some(gone)
-                }
-                _ => false,
             };
             let of = &line.actions[0];
-            kinds.insert(of.to_string().split(' ').next().unwrap_or("").to_owned());
-            let begins = !matches!(
-                of,
-                Action::Start(_)
-                    | Action::Resume(_)
-                    | Action::ReleaseFsync(_)
-                    | Action::Heal(_)
-                    | Action::Release { .. }
-                    | Action::SlowFsync { .. }
-            );
+            let word = word_of(of);
+            let begins = ["crash", "stop", "pause", "hold-fsync", "cut", "hold"];
+            let begins = begins.contains(&word.as_str());
+            kinds.insert(word);
             let same = even.iter().filter(|other| other.fault == line.fault);
             let mut last = same.flat_map(|line| &line.actions);
             assert!(!begins || last.any(|action| ends(action, of)), "seed {seed}: {line}");
@@ -264,10 +275,7 @@ fn faults_of_disks_and_links_move_no_other_and_end_with_a_start() {
             kinds.extend((count(what) > 0).then_some(what));
         }
         kinds.extend((count(" hold ") > 0).then_some("hold"));
-        let names = crate::scenario::timeline::Names {
-            servers: (1..=3).map(ServerId).collect(),
-            variable: None,
-        };
+        let names = Names { servers: (1..=3).map(ServerId).collect(), variable: None };
         assert!(new.iter().all(|line| names.line(line).is_ok()), "{new:?}");
     }
     assert_eq!(kinds.len(), 8, "{kinds:?}");

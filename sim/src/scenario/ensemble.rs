@@ -10,8 +10,8 @@ use toml::Spanned;
 use super::compile::Compiler;
 use super::error::FileError;
 use super::frame;
-use super::lexer::zxid;
 use super::{DiskContent, Ensemble};
+use crate::grammar::lexer::zxid;
 
 impl Compiler<'_> {
     pub(super) fn ensemble(&self, frame: &frame::Ensemble) -> Result<Ensemble, FileError> {

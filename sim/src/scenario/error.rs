@@ -4,6 +4,8 @@ use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use crate::grammar::unknown_word;
+
 /// A mistake in a scenario file. Lines and columns count from 1; columns count characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileError {
@@ -82,45 +84,6 @@ fn improve(message: &str) -> String {
     let unknown = quoted.next().unwrap_or("");
     let known: Vec<&str> = quoted.skip(1).step_by(2).collect();
     unknown_word("key", unknown, &known)
-}
-
-/// Says that a word is not known, which one was probably meant, and which there are.
-pub fn unknown_word(what: &str, word: &str, known: &[&str]) -> String {
-    let mut message = format!("unknown {what} `{word}`");
-    if let Some(nearest) = nearest(word, known) {
-        message.push_str(&format!(", did you mean `{nearest}`?"));
-    }
-    if !known.is_empty() {
-        message.push_str(&format!(" (expected one of: {})", known.join(", ")));
-    }
-    message
-}
-
-/// The known word that takes the fewest edits to reach, if these are few.
-pub fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
-    known
-        .iter()
-        .map(|candidate| (distance(word, candidate), *candidate))
-        .min()
-        .filter(|(edits, candidate)| *edits <= candidate.chars().count().max(3) / 2)
-        .map(|(_, candidate)| candidate)
-}
-
-/// Levenshtein's distance.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, ca) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, cb) in b.iter().enumerate() {
-            let above = row[j + 1];
-            let change = diagonal + usize::from(ca != *cb);
-            row[j + 1] = change.min(above + 1).min(row[j] + 1);
-            diagonal = above;
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]

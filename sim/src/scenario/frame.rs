@@ -24,7 +24,8 @@ pub(super) struct Frame {
     #[serde(default)]
     pub(super) disk: DiskSpeed,
     pub(super) workload: Option<Workload>,
-    pub(super) chaos: Option<Chaos>,
+    /// Settings, and by class how many faults there are a minute at most.
+    pub(super) chaos: Option<BTreeMap<Spanned<String>, Spanned<toml::Value>>>,
     /// What each seed draws, by key.
     pub(super) swarm: Option<BTreeMap<Spanned<String>, Spanned<toml::Value>>>,
     pub(super) boundary: Option<Boundary>,
@@ -99,64 +100,6 @@ pub(super) struct Workload {
     pub(super) read_only: Option<f64>,
     /// Weights of kinds of operations.
     pub(super) mix: Option<BTreeMap<Spanned<String>, u64>>,
-}
-
-/// Most so many faults of a class a minute; each seed draws its own rate up to it.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Chaos {
-    pub(super) from: Option<Text>,
-    pub(super) until: Option<Text>,
-    pub(super) lasting: Option<Text>,
-    #[serde(default)]
-    pub(super) crash: f64,
-    #[serde(default)]
-    pub(super) stop: f64,
-    #[serde(default)]
-    pub(super) pause: f64,
-    #[serde(default)]
-    pub(super) cut: f64,
-    #[serde(default)]
-    pub(super) one_way_cut: f64,
-    #[serde(default)]
-    pub(super) partial_cut: f64,
-    #[serde(default)]
-    pub(super) clock_rate: f64,
-    #[serde(default)]
-    pub(super) clock_jump: f64,
-    #[serde(default)]
-    pub(super) slow_fsync: f64,
-    #[serde(default)]
-    pub(super) slow_apply: f64,
-    #[serde(default)]
-    pub(super) hold_fsync: f64,
-    #[serde(default)]
-    pub(super) blackout: f64,
-    #[serde(default)]
-    pub(super) ambush: f64,
-    #[serde(default)]
-    pub(super) coup: f64,
-    #[serde(default)]
-    pub(super) stall: f64,
-    /// A share of the seeds.
-    #[serde(default)]
-    pub(super) bursts: f64,
-    #[serde(default)]
-    pub(super) fail_write: f64,
-    #[serde(default)]
-    pub(super) fail_fsync: f64,
-    #[serde(default)]
-    pub(super) fail_read: f64,
-    #[serde(default)]
-    pub(super) full_disk: f64,
-    #[serde(default)]
-    pub(super) crash_point: f64,
-    #[serde(default)]
-    pub(super) look: f64,
-    #[serde(default)]
-    pub(super) delay: f64,
-    #[serde(default)]
-    pub(super) hold: f64,
 }
 
 #[derive(Debug, Deserialize)]

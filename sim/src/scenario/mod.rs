@@ -1,35 +1,29 @@
 //! Scenario files: what a run is, written so that somebody who writes no Rust can read it.
 //!
 //! `frame.rs` is the TOML, `timeline.rs` the lines of its timeline, `compile.rs` turns both into a
-//! [`Scenario`], `cases.rs` spreads one file over its cases (start orders, both sides of a
-//! boundary), `chaos.rs` draws faults from a seed as further lines, `swarm.rs` who there is and what
-//! the limits are. Everything that is wrong with
-//! a file is a [`FileError`] with line and column.
+//! [`Scenario`], `order.rs` knows what a line needs above it, `cases.rs` spreads one file over its
+//! cases (start orders, both sides of a boundary), `chaos.rs` draws faults from a seed as further
+//! lines, `swarm.rs` who there is and what the limits are. Everything that is wrong with a file is a
+//! [`FileError`] with line and column.
 //!
 //! Not here: doing it (`run`), judging it (`checkers`). The grammar: `scenarios/README.md`.
 
 pub mod action;
 mod cases;
 pub mod chaos;
-mod chaos_stories;
 mod compile;
-pub mod disk_deeds;
 mod ensemble;
 pub mod error;
 mod frame;
-pub mod lexer;
-mod links;
 pub mod mix;
-mod plots;
+mod order;
 pub mod story;
 pub mod swarm;
-pub mod timeline;
+mod timeline;
 
-pub use action::{Action, ClientAct, ClientState, Expectation, Line, Trigger, When};
+pub use action::{Action, ClientAct, ClientState, Expectation, Line};
 pub use cases::Case;
-pub use disk_deeds::DiskDeed;
 pub use error::{FileError, Source};
-pub use links::{Links, Plane};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

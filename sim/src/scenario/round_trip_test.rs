@@ -9,12 +9,10 @@ use quorate::base::{Epoch, ServerId, SyncMode, Zxid};
 use quorate::runtime::LabelKind;
 
 use super::Names;
-use crate::scenario::action::{KINDS, ROLES};
-use crate::scenario::disk_deeds::FILES;
-use crate::scenario::{
-    Action, ClientAct, ClientState, DiskDeed, Expectation, Line, Links, Plane, Trigger, When,
-};
-use crate::world::Unsynced;
+use crate::fault::tests::EXAMPLES;
+use crate::grammar::words::{FILES, KINDS, ROLES, kind_word};
+use crate::grammar::{Links, List, Ports, Trigger, When, show_duration};
+use crate::scenario::{Action, ClientAct, ClientState, Expectation, Line};
 
 fn server() -> impl Strategy<Value = ServerId> {
     (1i64..=5).prop_map(ServerId)
@@ -49,7 +47,7 @@ fn path() -> impl Strategy<Value = String> {
 }
 
 fn links() -> impl Strategy<Value = Links> {
-    let plane = select(vec![Plane::Servers, Plane::Election, Plane::Quorum]);
+    let ports = select(vec![Ports::Both, Ports::Election, Ports::Quorum]);
     let all: Vec<ServerId> = (1..=5).map(ServerId).collect();
     let groups = subsequence(all, 2..=5).prop_map(|all| {
         let (one, rest) = all.split_at(1);
@@ -59,13 +57,13 @@ fn links() -> impl Strategy<Value = Links> {
         }
     });
     prop_oneof![
-        (plane.clone(), groups).prop_map(|(plane, groups)| Links::between(plane, &groups)),
-        (plane, servers(), servers()).prop_map(|(plane, a, b)| Links::one_way(plane, &a, &b)),
-        servers().prop_map(|servers| Links {
-            plane: Plane::Client,
-            pairs: servers.iter().map(|server| (*server, *server)).collect(),
-            text: servers.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
+        (ports.clone(), groups).prop_map(|(ports, groups)| Links::Groups { ports, groups }),
+        (ports, servers(), servers()).prop_map(|(ports, from, to)| Links::OneWay {
+            ports,
+            from,
+            to
         }),
+        servers().prop_map(Links::Clients),
     ]
 }
 
@@ -111,56 +109,45 @@ fn file() -> impl Strategy<Value = String> {
         .prop_map(|(name, zxid)| format!("{name}{zxid}"))
 }
 
-fn deed() -> impl Strategy<Value = DiskDeed> {
-    let policies = vec![Unsynced::Drawn, Unsynced::Lost, Unsynced::Kept, Unsynced::Torn];
+fn names() -> Names {
+    Names { servers: (1..=5).map(ServerId).collect(), variable: None }
+}
+
+/// Faults as they are written: all examples, and those with more to say in many forms.
+fn fault() -> impl Strategy<Value = String> {
+    let time = || time().prop_map(show_duration);
+    let slow = select(vec!["slow-fsync", "slow-apply"]);
+    let wait = select(vec!["hold", "release"]);
+    let jump = (select(vec!["+", "-"]), 1u64..4_000_000)
+        .prop_map(|(sign, ms)| format!("{sign}{}", show_duration(Duration::from_millis(ms))));
     prop_oneof![
-        Just(DiskDeed::FailWrite),
-        Just(DiskDeed::FailFsync),
-        Just(DiskDeed::FailRead),
-        Just(DiskDeed::Fill),
-        Just(DiskDeed::Free),
-        Just(DiskDeed::Mend),
-        Just(DiskDeed::LieFsync),
-        Just(DiskDeed::Save),
-        Just(DiskDeed::Restore),
-        file().prop_map(DiskDeed::Rot),
-        select(policies).prop_map(DiskDeed::Unsynced),
+        select(EXAMPLES.to_vec()).prop_map(|text| text.replace("kill", "crash")),
+        (select(vec!["cut", "heal"]), links()).prop_map(|(word, links)| format!("{word} {links}")),
+        (links(), time()).prop_map(|(links, by)| format!("delay {links} {by}")),
+        (wait, kind(), links())
+            .prop_map(|(word, kind, links)| format!("{word} {} {links}", kind_word(kind))),
+        (slow, servers(), time()).prop_map(|(word, s, by)| format!("{word} {} {by}", List(&s))),
+        (servers(), 5u32..2000).prop_map(|(s, n)| format!(
+            "clock {} rate {}",
+            List(&s),
+            f64::from(n) / 100.0
+        )),
+        (servers(), jump).prop_map(|(s, by)| format!("clock {} jump {by}", List(&s))),
+        (servers(), file()).prop_map(|(s, file)| format!("rot {} {file}", List(&s))),
     ]
 }
 
 fn action() -> impl Strategy<Value = Action> {
-    let some_kind = || prop_oneof![Just(None), kind().prop_map(Some)];
+    let read = |text: String| {
+        let line = names().line(&format!("0s {text}")).expect("it is written as it must be");
+        let action = line.actions.into_iter().next().expect("a line has an action");
+        assert_eq!(action.to_string(), text);
+        action
+    };
     prop_oneof![
-        servers().prop_map(Action::Start),
-        servers().prop_map(Action::Stop),
-        servers().prop_map(Action::Crash),
-        servers().prop_map(Action::Pause),
-        servers().prop_map(Action::Resume),
-        servers().prop_map(Action::Wipe),
-        servers().prop_map(Action::Look),
-        (deed(), servers()).prop_map(|(deed, servers)| Action::Disk { deed, servers }),
-        (server(), server())
-            .prop_map(|(from, to)| Action::Disk { deed: DiskDeed::Clone, servers: vec![from, to] }),
-        links().prop_map(Action::Cut),
-        Just(Action::Heal(None)),
-        links().prop_map(|links| Action::Heal(Some(links))),
-        (links(), time()).prop_map(|(links, by)| Action::Delay { links, by }),
-        (kind(), links()).prop_map(|(kind, links)| Action::Hold { kind, links }),
-        some_kind().prop_map(|kind| Action::Release { kind, links: None }),
-        (kind(), links())
-            .prop_map(|(kind, links)| Action::Release { kind: Some(kind), links: Some(links) }),
-        servers().prop_map(Action::HoldFsync),
-        servers().prop_map(Action::ReleaseFsync),
-        (servers(), time()).prop_map(|(servers, by)| Action::SlowFsync { servers, by }),
-        (servers(), time()).prop_map(|(servers, by)| Action::SlowApply { servers, by }),
-        (servers(), 5u32..2000).prop_map(|(servers, percent)| Action::ClockRate {
-            servers,
-            rate: f64::from(percent) / 100.0
-        }),
-        (servers(), -4_000_000i64..4_000_000)
-            .prop_map(|(servers, by_ms)| Action::ClockJump { servers, by_ms }),
-        (word(), client_act()).prop_map(|(name, act)| Action::Client { name, act }),
-        vec(expectation(), 1..4).prop_map(Action::Expect),
+        3 => fault().prop_map(read),
+        1 => (word(), client_act()).prop_map(|(name, act)| Action::Client { name, act }),
+        1 => vec(expectation(), 1..4).prop_map(Action::Expect),
     ]
 }
 
@@ -203,9 +190,8 @@ fn line() -> impl Strategy<Value = Line> {
 proptest! {
     #[test]
     fn every_line_prints_as_a_text_that_reads_back_as_the_same(line in line()) {
-        let names = Names { servers: (1..=5).map(ServerId).collect(), variable: None };
         let text = line.to_string();
-        let read = names.line(&text);
+        let read = names().line(&text);
         prop_assert_eq!(read, Ok(line), "{}", text);
     }
 }

@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use toml::{Table, Value};
 
-use super::action::{Line, When};
-use super::cases::from;
-use super::lexer::show_duration;
+use super::action::Line;
 use super::{FileError, Scenario};
+use crate::grammar::lexer::duration;
+use crate::grammar::{When, show_duration};
 
 /// A scenario that can be changed and written.
 #[derive(Clone, Debug, PartialEq)]
@@ -87,8 +87,8 @@ impl Story {
         }
         // What comes later is never done.
         let duration = scenario.cases[case].duration;
-        lines.retain(|line| from(&line.when) <= duration);
-        lines.sort_by_key(|line| from(&line.when));
+        lines.retain(|line| line.when.since() <= duration);
+        lines.sort_by_key(|line| line.when.since());
         let mut story = Story { table, lines };
         story.set_duration(duration);
         if let Some(workload) = &scenario.workload
@@ -125,7 +125,7 @@ impl Story {
 
     /// A key of a table that holds a time.
     pub fn time(&self, table: &str, key: &str) -> Option<Duration> {
-        super::lexer::duration(self.get(table, key)?.as_str()?)
+        duration(self.get(table, key)?.as_str()?)
     }
 
     pub fn set_duration(&mut self, duration: Duration) {
@@ -134,7 +134,7 @@ impl Story {
 
     pub fn duration(&self) -> Duration {
         let text = self.table.get("duration").and_then(Value::as_str);
-        text.and_then(super::lexer::duration).unwrap_or_default()
+        text.and_then(duration).unwrap_or_default()
     }
 
     /// Adds to a list of strings at the top what it does not hold yet.
@@ -266,7 +266,7 @@ until = "30s"
             lines.iter().map(plain).collect::<Vec<Line>>()
         };
         assert!(story.lines.len() > 3, "chaos has drawn something");
-        assert!(story.lines.iter().all(|line| from(&line.when) <= Duration::from_secs(25)));
+        assert!(story.lines.iter().all(|line| line.when.since() <= Duration::from_secs(25)));
         assert_eq!(plain(&read.cases[0].timeline), plain(&story.lines));
         assert_eq!(format!("{:?}", read.ensemble), format!("{:?}", original.ensemble));
         assert_eq!(format!("{:?}", read.workload), format!("{:?}", original.workload));

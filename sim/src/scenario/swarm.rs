@@ -14,15 +14,17 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use quorate::base::ServerId;
 use toml::{Spanned, Table, Value};
 
-use super::chaos::key_of;
+use super::action::{Action, Line};
 use super::compile::Compiler;
-use super::error::{FileError, unknown_word};
+use super::error::FileError;
 use super::frame::{self, Frame};
-use super::lexer::{duration_range, show_duration};
 use super::mix::MIX_WORDS;
-use crate::draw::Draws;
+use crate::draw::{Draws, key_of};
+use crate::grammar::lexer::duration_range;
+use crate::grammar::{show_duration, unknown_word};
 
 /// A key of `[swarm]`: the table of the value it draws, and what is drawn.
 type Known = (&'static str, &'static str, Kind);
@@ -106,7 +108,7 @@ pub struct Swarm {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Drawn {
     pub settings: Vec<Setting>,
-    starts: Vec<String>,
+    pub(super) starts: Vec<Line>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -380,10 +382,10 @@ impl Dice {
     }
 
     /// All at once, or one after another in any order.
-    fn starts(&self, late: f64, servers: &[i64]) -> Vec<String> {
+    fn starts(&self, late: f64, servers: &[i64]) -> Vec<Line> {
+        let ids = |servers: &[i64]| servers.iter().copied().map(ServerId).collect();
         if self.unit("is on", "late", 0) >= late {
-            let all: Vec<String> = servers.iter().map(ToString::to_string).collect();
-            return vec![format!("0s  start {}", all.join(" "))];
+            return vec![Line::at(Duration::ZERO, Action::start(ids(servers)))];
         }
         let order = |id: &i64| self.draws.map_or(0, |d| d.u64("swarm order", *id as u64, 0));
         let mut servers = servers.to_vec();
@@ -391,7 +393,7 @@ impl Dice {
         let mut at = Duration::ZERO;
         let mut starts = Vec::new();
         for id in &servers {
-            starts.push(format!("{}  start {id}", show_duration(at)));
+            starts.push(Line::at(at, Action::start(ids(&[*id]))));
             let gap = START_GAP_MS_MAX.powf(self.unit("start gap", "late", *id as u64));
             at += Duration::from_millis(gap as u64);
         }
@@ -419,19 +421,6 @@ impl Drawn {
                 "disk" => frame.disk.fsync = setting.text(),
                 _ => setting.of_workload(frame.workload.get_or_insert_default()),
             }
-        }
-        let starts = self.starts.iter().cloned().map(spanned);
-        let places = [
-            frame.timeline.as_mut(),
-            frame.ensemble.as_mut().and_then(|ensemble| ensemble.timeline.as_mut()),
-            frame.network.timeline.as_mut(),
-        ];
-        let told = places.into_iter().flatten().next();
-        // In front: what else is said of this time is said of servers that have started.
-        if let Some(lines) = told {
-            lines.splice(0..0, starts);
-        } else {
-            frame.timeline = Some(starts.collect());
         }
     }
 

@@ -3,8 +3,8 @@ use std::time::Duration;
 use quorate::base::ServerId;
 
 use super::Names;
-use crate::scenario::action::{Action, When};
-use crate::scenario::lexer::Mistake;
+use crate::grammar::{Mistake, When};
+use crate::scenario::Action;
 
 fn names() -> Names {
     Names {
@@ -75,11 +75,12 @@ fn a_varied_time_is_filled_in() {
 
 #[test]
 fn a_cut_is_every_pair_of_two_groups_both_ways() {
-    let line = names().line("0s cut 1 | 2 3").expect("a line");
-    let Action::Cut(links) = &line.actions[0] else { panic!("not a cut") };
-    let pairs: Vec<(i64, i64)> = links.pairs.iter().map(|(a, b)| (a.0, b.0)).collect();
-    assert_eq!(pairs, [(1, 2), (1, 3), (2, 1), (3, 1)]);
-    let line = names().line("0s cut 1 2 | rest").expect("a line");
-    let Action::Cut(links) = &line.actions[0] else { panic!("not a cut") };
-    assert_eq!(links.pairs.len(), 12);
+    let pairs = |text: &str| {
+        let line = names().line(text).expect("a line");
+        let Action::Fault(cut) = &line.actions[0] else { panic!("not a cut") };
+        let pairs = cut.links().expect("it has links").pairs();
+        pairs.into_iter().map(|(a, b)| (a.0, b.0)).collect::<Vec<_>>()
+    };
+    assert_eq!(pairs("0s cut 1 | 2 3"), [(1, 2), (1, 3), (2, 1), (3, 1)]);
+    assert_eq!(pairs("0s cut 1 2 | rest").len(), 12);
 }

@@ -1,41 +1,23 @@
 //! Changes of a story that keep it a story: without a server, without what has lost its object.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use quorate::base::ServerId;
 use toml::Value;
 
+use crate::grammar::When;
 use crate::scenario::story::Story;
-use crate::scenario::{
-    Action, ClientAct, DiskDeed, Expectation, Line, Links, Plane, Trigger, When,
-};
-
-/// The time a line happens at, or waits from.
-pub(super) fn when_from(when: &When) -> Duration {
-    match when {
-        When::At(at) | When::On(at, _) => *at,
-    }
-}
-
-pub(super) fn set_from(when: &mut When, time: Duration) {
-    match when {
-        When::At(at) | When::On(at, _) => *at = time,
-    }
-}
+use crate::scenario::{Action, ClientAct, Expectation, Line};
 
 /// Every server an action names.
 pub(super) fn servers_of(action: &Action) -> BTreeSet<ServerId> {
     match action {
+        Action::Fault(fault) => fault.named().into_iter().collect(),
         Action::Client { act: ClientAct::Connects(servers), .. } => {
             servers.iter().copied().collect()
         }
+        Action::Client { .. } => BTreeSet::new(),
         Action::Expect(clauses) => clauses.iter().flat_map(servers_of_clause).collect(),
-        _ => {
-            let linked = action.links().into_iter().flat_map(|links| &links.pairs);
-            let linked = linked.flat_map(|(from, to)| [*from, *to]);
-            action.servers().iter().copied().chain(linked).collect()
-        }
     }
 }
 
@@ -54,26 +36,21 @@ fn servers_of_clause(clause: &Expectation) -> Vec<ServerId> {
 
 /// The action without this server; `None` if nothing is left of it.
 pub(super) fn action_without(action: &Action, gone: ServerId) -> Option<Action> {
-    let mut action = action.clone();
-    let least = match &action {
-        Action::Disk { deed: DiskDeed::Clone, .. } => 2,
-        _ => 1,
-    };
-    if let Some(links) = action.links_mut() {
-        *links = links_without(links, gone)?;
-        return Some(action);
+    match action {
+        Action::Fault(fault) => fault.without(gone).map(Action::Fault),
+        Action::Client { name, act: ClientAct::Connects(servers) } => {
+            let servers: Vec<ServerId> =
+                servers.iter().copied().filter(|server| *server != gone).collect();
+            let act = ClientAct::Connects(servers.clone());
+            (!servers.is_empty()).then(|| Action::Client { name: name.clone(), act })
+        }
+        Action::Client { .. } => Some(action.clone()),
+        Action::Expect(clauses) => {
+            let clauses: Vec<Expectation> =
+                clauses.iter().filter_map(|clause| clause_without(clause, gone)).collect();
+            (!clauses.is_empty()).then_some(Action::Expect(clauses))
+        }
     }
-    if let Action::Expect(clauses) = &mut action {
-        *clauses = clauses.iter().filter_map(|clause| clause_without(clause, gone)).collect();
-        return (!clauses.is_empty()).then_some(action);
-    }
-    let servers = match &mut action {
-        Action::Client { act: ClientAct::Connects(servers), .. } => Some(servers),
-        action => action.servers_mut(),
-    };
-    let Some(servers) = servers else { return Some(action) };
-    servers.retain(|server| *server != gone);
-    (servers.len() >= least).then_some(action)
 }
 
 fn clause_without(clause: &Expectation, gone: ServerId) -> Option<Expectation> {
@@ -86,43 +63,6 @@ fn clause_without(clause: &Expectation, gone: ServerId) -> Option<Expectation> {
             (!servers.is_empty()).then_some(clause)
         }
         _ => (!servers_of_clause(&clause).contains(&gone)).then_some(clause),
-    }
-}
-
-/// Works on the text, which knows the groups.
-fn links_without(links: &Links, gone: ServerId) -> Option<Links> {
-    let group = |text: &str| -> Vec<ServerId> {
-        let ids = text.split_whitespace().filter_map(|id| id.parse().ok().map(ServerId));
-        ids.filter(|id| *id != gone).collect()
-    };
-    if links.plane == Plane::Client {
-        let servers = group(&links.text);
-        let text: Vec<String> = servers.iter().map(ToString::to_string).collect();
-        let pairs = servers.iter().map(|server| (*server, *server)).collect();
-        return (!servers.is_empty()).then(|| Links {
-            plane: links.plane,
-            pairs,
-            text: text.join(" "),
-        });
-    }
-    if let Some((from, to)) = links.text.split_once("->") {
-        let (from, to) = (group(from), group(to));
-        return (!from.is_empty() && !to.is_empty())
-            .then(|| Links::one_way(links.plane, &from, &to));
-    }
-    let groups: Vec<Vec<ServerId>> = links.text.split('|').map(group).collect();
-    let groups: Vec<Vec<ServerId>> = groups.into_iter().filter(|group| !group.is_empty()).collect();
-    (groups.len() > 1).then(|| Links::between(links.plane, &groups))
-}
-
-fn trigger_names(trigger: &Trigger, server: ServerId) -> bool {
-    match trigger {
-        Trigger::Sends { from, to, .. } => *from == server || *to == Some(server),
-        Trigger::Durable { server: by, .. }
-        | Trigger::Role { server: by, .. }
-        | Trigger::Established { server: by }
-        | Trigger::Elected { server: by }
-        | Trigger::Effect { server: by, .. } => *by == server,
     }
 }
 
@@ -151,7 +91,7 @@ pub(super) fn without_server(story: &Story, gone: ServerId) -> Story {
 
 fn line_without(line: Line, gone: ServerId) -> Option<Line> {
     if let When::On(_, trigger) = &line.when
-        && trigger_names(trigger, gone)
+        && trigger.names(gone)
     {
         return None;
     }
@@ -162,7 +102,7 @@ fn line_without(line: Line, gone: ServerId) -> Option<Line> {
 
 /// Sorts lines by time; removes what clients do that never connect, and what is expected of them.
 pub(super) fn tidy(mut story: Story) -> Story {
-    story.lines.sort_by_key(|line| when_from(&line.when));
+    story.lines.sort_by_key(|line| line.when.since());
     let mut connected = BTreeSet::from(["probe".to_owned()]);
     for line in &mut story.lines {
         line.actions.retain_mut(|action| match action {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::Shrinker;
-use super::edit::{action_without, tidy, when_from};
+use super::edit::{action_without, tidy};
 use crate::scenario::story::Story;
 use crate::scenario::{Action, Line};
 
@@ -19,7 +19,7 @@ impl Shrinker {
             return self.shorter_story();
         }
         let mut candidates = Vec::new();
-        let needed = self.story.lines.iter().map(|line| when_from(&line.when));
+        let needed = self.story.lines.iter().map(|line| line.when.since());
         let needed = needed.filter(|from| *from <= at).max().unwrap_or_default();
         for step in [1_000, 100, 10, 1] {
             let upto = round_up(at.max(needed), Duration::from_millis(step));
@@ -28,12 +28,12 @@ impl Shrinker {
                 break;
             }
             let mut story = self.story.clone();
-            story.lines.retain(|line| when_from(&line.when) <= at);
+            story.lines.retain(|line| line.when.since() <= at);
             story.set_duration(upto);
             candidates.push(tidy(story));
         }
         let mut story = self.story.clone();
-        story.lines.retain(|line| when_from(&line.when) <= at);
+        story.lines.retain(|line| line.when.since() <= at);
         if story.lines.len() < self.story.lines.len() {
             candidates.push(tidy(story));
         }
@@ -43,7 +43,7 @@ impl Shrinker {
     /// Where the failure comes when the story is over: the story ends earlier.
     fn shorter_story(&mut self) -> bool {
         let (duration, second) = (self.story.duration(), Duration::from_secs(1));
-        let last = self.story.lines.iter().map(|line| when_from(&line.when)).max();
+        let last = self.story.lines.iter().map(|line| line.when.since()).max();
         let least = round_up(last.unwrap_or_default().max(second), second);
         let ends = [least, least + second, least + (duration.saturating_sub(least)) / 2];
         let candidates = ends.into_iter().filter(|end| *end < duration).map(|end| {
@@ -104,7 +104,7 @@ fn smaller(line: &Line) -> Vec<Line> {
     }
     for (n, action) in line.actions.iter().enumerate() {
         // Who is started decides who there is: `fewer_servers` looks after that.
-        if matches!(action, Action::Start(_)) {
+        if matches!(action, Action::Fault(fault) if !fault.hinders()) {
             continue;
         }
         for server in super::edit::servers_of(action) {

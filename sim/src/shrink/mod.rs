@@ -28,10 +28,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 use thiserror::Error;
 use toml::Value;
 
+use crate::grammar::show_duration;
 use crate::recording::{Build, Recording};
 use crate::run::fingerprint::Fingerprint;
 use crate::run::timeline;
-use crate::scenario::lexer::show_duration;
 use crate::scenario::story::Story;
 use crate::scenario::{Action, FileError, Scenario};
 use trial::{Hit, Trials};
@@ -324,8 +324,9 @@ impl Size {
 /// Servers start, clients ask, things are expected; nothing is in their way.
 fn without_faults(story: &Story) -> Story {
     let mut story = story.clone();
-    let harmless = |action: &Action| {
-        matches!(action, Action::Start(_) | Action::Client { .. } | Action::Expect(_))
+    let harmless = |action: &Action| match action {
+        Action::Fault(fault) => !fault.hinders(),
+        Action::Client { .. } | Action::Expect(_) => true,
     };
     story.lines.iter_mut().for_each(|line| line.actions.retain(harmless));
     edit::tidy(story)

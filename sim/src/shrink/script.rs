@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use quorate::base::ServerId;
 
-use super::edit::{tidy, when_from};
+use super::edit::tidy;
 use super::{LINES_GOAL, Shrinker};
+use crate::grammar::Names;
 use crate::recording::{Party, Recording, What};
 use crate::scenario::story::Story;
-use crate::scenario::timeline::Names;
-use crate::scenario::{Action, ClientAct, Line, When};
+use crate::scenario::{Action, ClientAct, Line};
 
 /// More operations than this are not tried one by one.
 const OPERATIONS_MAX: usize = 400;
@@ -81,11 +81,11 @@ fn operations(
             let first = servers.iter().position(|id| id.0 == *server).unwrap_or(0);
             let mut turn = servers.clone();
             turn.rotate_left(first);
-            line(begin, Action::Client { name: name.clone(), act: ClientAct::Connects(turn) })
+            Line::at(begin, Action::Client { name: name.clone(), act: ClientAct::Connects(turn) })
         });
         // What a timeline cannot say is left out.
         let Ok(read) = names.line(&format!("0s client {name} {op}")) else { continue };
-        asked.extend(read.actions.into_iter().map(|action| line(at, action)));
+        asked.extend(read.actions.into_iter().map(|action| Line::at(at, action)));
     }
     (connects, asked)
 }
@@ -96,10 +96,6 @@ fn is_of_workload(story: &Story, name: &str) -> bool {
         .iter()
         .flat_map(|line| &line.actions)
         .any(|action| matches!(action, Action::Client { name: other, .. } if other == name))
-}
-
-fn line(at: Duration, action: Action) -> Line {
-    Line { when: When::At(at), actions: vec![action], place: (0, 0), fault: None }
 }
 
 /// These operations, and of the clients those that ask for one.
@@ -114,6 +110,6 @@ fn scripted(base: &Story, connects: &BTreeMap<String, Line>, asked: &[Line]) -> 
     let needed = connects.iter().filter(|(name, _)| asks(name));
     story.lines.extend(needed.map(|(_, line)| line.clone()));
     story.lines.extend(asked.iter().cloned());
-    story.lines.sort_by_key(|line| when_from(&line.when));
+    story.lines.sort_by_key(|line| line.when.since());
     tidy(story)
 }

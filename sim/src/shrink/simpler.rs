@@ -7,7 +7,7 @@ use toml::Value;
 
 use super::Shrinker;
 use super::edit::without_server;
-use crate::scenario::lexer::show_duration;
+use crate::grammar::show_duration;
 use crate::scenario::story::Story;
 
 /// Settings of [ensemble] that have a default.

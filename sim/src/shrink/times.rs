@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::Shrinker;
-use super::edit::{set_from, tidy, when_from};
+use super::edit::tidy;
 use super::lines::round_up;
-use crate::scenario::lexer::show_duration;
+use crate::grammar::show_duration;
 use crate::scenario::story::Story;
 use crate::scenario::{Action, Line};
 
@@ -61,7 +61,7 @@ impl Shrinker {
 
     /// The run ends with the failure: its duration may as well be round.
     fn rounder_ends(&self) -> Vec<Story> {
-        let last = self.story.lines.iter().map(|line| when_from(&line.when)).max();
+        let last = self.story.lines.iter().map(|line| line.when.since()).max();
         let end = self.hit.at.min(self.story.duration()).max(last.unwrap_or_default());
         let ends = STEPS_MS.map(|step| {
             let mut story = self.story.clone();
@@ -81,7 +81,7 @@ impl Shrinker {
 
 /// When something begins: lines and clients.
 fn moments(story: &Story) -> Vec<Duration> {
-    let mut all: Vec<Duration> = story.lines.iter().map(|line| when_from(&line.when)).collect();
+    let mut all: Vec<Duration> = story.lines.iter().map(|line| line.when.since()).collect();
     all.extend(story.time("workload", "from"));
     all.retain(|at| !at.is_zero());
     all.sort();
@@ -93,9 +93,9 @@ fn moments(story: &Story) -> Vec<Duration> {
 fn shifted(story: &Story, from: Duration, by: Duration) -> Story {
     let mut story = story.clone();
     for line in &mut story.lines {
-        let at = when_from(&line.when);
+        let at = line.when.since();
         if at >= from {
-            set_from(&mut line.when, at - by);
+            line.when.set_since(at - by);
         }
     }
     for key in ["from", "until"] {
@@ -126,18 +126,11 @@ fn round(time: Duration, step_ms: u64) -> Duration {
 }
 
 fn round_line(line: &mut Line, step_ms: u64) {
-    let at = when_from(&line.when);
-    set_from(&mut line.when, round(at, step_ms));
+    let at = line.when.since();
+    line.when.set_since(round(at, step_ms));
     for action in &mut line.actions {
-        match action {
-            Action::Delay { by, .. }
-            | Action::SlowFsync { by, .. }
-            | Action::SlowApply { by, .. } => *by = round(*by, step_ms),
-            Action::ClockJump { by_ms, .. } => {
-                let size = round(Duration::from_millis(by_ms.unsigned_abs()), step_ms);
-                *by_ms = by_ms.signum() * size.as_millis() as i64;
-            }
-            _ => {}
+        if let Action::Fault(fault) = action {
+            fault.round(&|time| round(time, step_ms));
         }
     }
 }

@@ -71,7 +71,7 @@ class Chart {
   packFaults() {
     const ends = [];
     const rows = this.model.meta.faults.map((fault) => {
-      if (fault.class === 'moment') return 0;
+      if (fault.paint === 'moment') return 0;
       let row = ends.findIndex((end) => end <= fault.from);
       if (row < 0) row = ends.length < FAULT_ROWS ? ends.length : FAULT_ROWS - 1;
       ends[row] = Math.max(ends[row] ?? 0, fault.to);
@@ -258,16 +258,16 @@ class Chart {
     const color = theme.kinds[FAULT];
     this.measure.font(pen, theme.font(11));
     pen.textBaseline = 'middle';
-    const moments = model.meta.faults.filter((fault) => fault.class === 'moment');
+    const moments = model.meta.faults.filter((fault) => fault.paint === 'moment');
     let [free, place] = [-Infinity, 0];
     model.meta.faults.forEach((fault, n) => {
-      if (fault.class === 'moment') place++;
+      if (fault.paint === 'moment') place++;
       if (fault.to < scale.from || fault.from > scale.to) {
-        if (fault.class !== 'moment' || fault.from > scale.to) return;
+        if (fault.paint !== 'moment' || fault.from > scale.to) return;
       }
       const x = scale.x(fault.from);
       const y = lane.top + 4 + this.faultRows[n] * FAULT_ROW;
-      if (fault.class === 'moment') {
+      if (fault.paint === 'moment') {
         const next = place < moments.length ? scale.x(moments[place].from) - 6 : Infinity;
         free = this.drawMoment(fault, x, y, free, next);
         return;
@@ -308,7 +308,7 @@ class Chart {
     pen.globalAlpha = 0.16;
     pen.fillStyle = theme.kinds[FAULT];
     for (const fault of model.meta.faults) {
-      const slow = fault.class === 'hold-fsync' || fault.class === 'slow-fsync' || fault.class === 'slow-apply';
+      const slow = fault.paint === 'slow';
       if (!slow || !fault.servers.includes(lane.id) || fault.to < scale.from || fault.from > scale.to) continue;
       pen.fillRect(scale.x(fault.from), y - 2, scale.x(fault.to) - scale.x(fault.from), bottom - y + 4);
     }

@@ -172,7 +172,7 @@ class Model {
   /// While the network is cut into sides: which side each server is on. Where a cut leaves all
   /// connected some way, the servers it touches.
   makeSides() {
-    const cuts = this.meta.faults.filter((fault) => fault.class === 'cut' && fault.pairs.length > 0);
+    const cuts = this.meta.faults.filter((fault) => fault.paint === 'parts' && fault.pairs.length > 0);
     const moments = [...new Set(cuts.flatMap((cut) => [cut.from, cut.to]))].sort((a, b) => a - b);
     this.sides = this.lanes.map(() => []);
     for (let k = 0; k + 1 < moments.length; k++) {

@@ -9,6 +9,7 @@
 use std::rc::Rc;
 
 use quorate::base::Stamp;
+use serde::{Deserialize, Serialize};
 
 use super::file::{Change, Content, Inode};
 use super::{Dir, Disk, Op, Running};
@@ -19,7 +20,7 @@ use crate::world::process::Process;
 const SECTOR: u64 = 512;
 
 /// What a power loss does to what was not synced.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Unsynced {
     /// A keyed draw a crash: all lost, all kept, or each write by itself.
     Drawn,
