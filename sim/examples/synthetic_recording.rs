@@ -9,10 +9,13 @@
 use std::borrow::Cow;
 use std::path::Path;
 
+use quorate::base::ServerId;
+use quorate_sim::grammar::Names;
 use quorate_sim::recording::{
-    Answer, Build, Event, Life, Member, Party, Recording, Role, State, Target, Value, Violated,
-    What,
+    Answer, Build, Event, Life, Member, Party, Recording, Request, Role, State, Target, Value,
+    Violated, What,
 };
+use quorate_sim::scenario::ClientAct;
 
 const MINUTE: u64 = 60_000_000_000;
 const MS: u64 = 1_000_000;
@@ -204,8 +207,8 @@ impl Story {
         let client = Party::Client(self.operations as u32 % 4);
         let n = self.operations;
         self.operations += 1;
-        let op = format!("set /k{} {n}", n % 8);
-        self.event(at, client, What::Asked { n, server: leader, op });
+        let act = ClientAct::Set { path: format!("/k{}", n % 8), data: n.to_string() };
+        self.event(at, client, What::Asked { n, server: leader, request: Request::Act(act) });
         let at = at + self.draw(apart / 2 + 1);
         let about = || vec![("zxid", Value::Zxid(zxid))];
         self.notes(at, leader, "Proposed", about());
@@ -247,7 +250,11 @@ impl Story {
     }
 
     fn lab(&mut self, at: u64, text: &str) {
-        self.event(at, Party::Lab, What::Action { fault: None, text: text.into() });
+        let names = Names { servers: (1..=SERVERS).map(ServerId).collect(), variable: None };
+        let line = names.line(&format!("0s  {text}")).expect("it is written as in a timeline");
+        for action in line.actions {
+            self.event(at, Party::Lab, What::Action { fault: None, action });
+        }
     }
 
     /// An event of a server, with its state.

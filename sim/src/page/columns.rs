@@ -26,7 +26,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::recording::{Answer, Event, Life, Party, Recording, Role, State, Value, What};
+use crate::recording::{Answer, Event, Life, OVER, Party, Recording, Role, State, Value, What};
 
 pub(super) const KINDS: [&str; 10] =
     ["action", "life", "role", "note", "frame", "sync", "synced", "asked", "answered", "lost"];
@@ -175,11 +175,14 @@ impl Packer {
 
     fn row(&mut self, event: &Event) -> Row {
         let mut row = Row::default();
+        let written;
         let text: &str = match &event.what {
-            What::Action { fault, text } => {
+            What::Action { fault, action } => {
                 row.number = fault.map_or(0, i64::from);
-                text
+                written = action.to_string();
+                &written
             }
+            What::Over => OVER,
             What::Life(life) => {
                 row.kind = 1;
                 life_word(*life)
@@ -210,9 +213,10 @@ impl Packer {
                 row.kind = 6;
                 if *failed { "failed" } else { "" }
             }
-            What::Asked { server, op, .. } => {
+            What::Asked { server, request, .. } => {
                 (row.kind, row.to) = (7, self.lane(Party::Server(*server)));
-                op
+                written = request.to_string();
+                &written
             }
             What::Answered { result: Answer::Reply { zxid, err, words }, .. } => {
                 (row.kind, row.zxid, row.number) = (8, self.zxid(Some(*zxid)), i64::from(*err));

@@ -7,8 +7,8 @@ use quorate::base::ServerId;
 use serde::Serialize;
 
 use crate::fault::{Ended, Fault, Paint};
-use crate::grammar::{Links, Names, Ports};
-use crate::recording::{Event, Recording, What};
+use crate::grammar::{Links, Ports};
+use crate::recording::{OVER, Recording, What};
 use crate::scenario::Action;
 
 /// One thing done, from when to when.
@@ -39,17 +39,12 @@ struct Open {
 
 /// Every action of a recording, in the order they were done.
 pub(super) fn spans(recording: &Recording) -> Vec<Span> {
-    let servers = recording.servers.iter().map(|member| ServerId(member.id)).collect();
-    let names = Names { servers, variable: None };
     let mut spans = Spans { ended: recording.ended, all: Vec::new(), open: Vec::new() };
     for (n, event) in recording.events.iter().enumerate() {
-        if let What::Action { text, .. } = &event.what {
-            let line = names.line(&format!("0s  {text}"));
-            let action = line.ok().and_then(|line| line.actions.into_iter().next());
-            match &action {
-                Some(action) => spans.action(n as u32, event, action),
-                None => spans.over(n as u32, event, text),
-            }
+        match &event.what {
+            What::Action { action, .. } => spans.action(n as u32, event.at, action),
+            What::Over => spans.over(n as u32, event.at),
+            _ => {}
         }
     }
     spans.all
@@ -62,9 +57,8 @@ struct Spans {
 }
 
 impl Spans {
-    fn action(&mut self, n: u32, event: &Event, action: &Action) {
-        let (at, text) = (event.at, action.to_string());
-        let mut span = moment(n, at, text);
+    fn action(&mut self, n: u32, at: u64, action: &Action) {
+        let mut span = moment(n, at, action.to_string());
         if let Action::Fault(fault) = action {
             self.end(fault, at);
             span.servers = ids(&fault.named());
@@ -84,11 +78,11 @@ impl Spans {
     }
 
     /// The scenario is over: everything ends.
-    fn over(&mut self, n: u32, event: &Event, text: &str) {
+    fn over(&mut self, n: u32, at: u64) {
         for open in std::mem::take(&mut self.open) {
-            self.all[open.place].to = event.at;
+            self.all[open.place].to = at;
         }
-        self.all.push(moment(n, event.at, text.to_owned()));
+        self.all.push(moment(n, at, OVER.to_owned()));
     }
 
     /// Ends what this fault ends. Of what it ends in part, another span goes on with the rest.

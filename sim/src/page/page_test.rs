@@ -6,13 +6,16 @@ use std::io::Read as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use flate2::read::ZlibDecoder;
+use quorate::base::ServerId;
 use serde_json::Value as Json;
 
 use super::page;
 use crate::fault::Paint;
+use crate::grammar::Names;
 use crate::recording::{
-    Answer, Event, Life, Member, Party, Recording, Role, State, Value, Violated, What,
+    Answer, Event, Life, Member, Party, Recording, Request, Role, State, Value, Violated, What,
 };
+use crate::scenario::{Action, ClientAct};
 
 const MS: u64 = 1_000_000;
 
@@ -44,7 +47,10 @@ fn note(at: u64, server: i64, name: &'static str, fields: Vec<(&'static str, Val
 }
 
 fn action(at: u64, text: &str) -> Event {
-    event(at, Party::Lab, What::Action { fault: None, text: text.into() })
+    let names = Names { servers: (1..=5).map(ServerId).collect(), variable: None };
+    let line = names.line(&format!("0s  {text}")).expect("a line");
+    let action = line.actions.into_iter().next().expect("a line has an action");
+    event(at, Party::Lab, What::Action { fault: None, action })
 }
 
 fn recording(events: Vec<Event>) -> Recording {
@@ -70,7 +76,7 @@ fn everything() -> Vec<Event> {
         arrives,
     };
     let role = What::Role { role: Role::Leading, epoch: 7 };
-    let asked = |n| What::Asked { n, server: 1, op: "get /a".into() };
+    let asked = |n| What::Asked { n, server: 1, request: Request::Other("get /a".into()) };
     let words = "b\"\u{2603}\"".into();
     let reply = Answer::Reply { zxid: 0x1_0000_0001, err: -101, words };
     vec![
@@ -233,7 +239,9 @@ fn fields_zxids_and_states_are_those_of_the_recording() {
 fn text_of_a_recording_cannot_end_the_script_it_stands_in() {
     let evil = "</script><script>alert(1)</script><!-- {{data}} {{script}}";
     let violated = Violated { id: "S-1".into(), words: evil.into(), ..violated(&[], &[]) };
-    let events = vec![action(0, evil), note(MS, 1, "Other", vec![("x", Value::Text(evil.into()))])];
+    let client = Action::Client { name: evil.into(), act: ClientAct::Closes };
+    let asks = event(0, Party::Lab, What::Action { fault: None, action: client });
+    let events = vec![asks, note(MS, 1, "Other", vec![("x", Value::Text(evil.into()))])];
     let recording = Recording {
         scenario_file: evil.into(),
         scenario_text: evil.into(),
@@ -279,7 +287,10 @@ fn the_seed_and_the_command_that_repeats_the_run_stand_in_the_page() {
 
 /// Paint, beginning, end and number of pairs of each fault, in milliseconds.
 fn faults(actions: &[(u64, &str)]) -> Vec<(Paint, u64, u64, usize)> {
-    let events = actions.iter().map(|(at, text)| action(at * MS, text)).collect();
+    painted(actions.iter().map(|(at, text)| action(at * MS, text)).collect())
+}
+
+fn painted(events: Vec<Event>) -> Vec<(Paint, u64, u64, usize)> {
     let spans = super::faults::spans(&recording(events));
     spans.iter().map(|span| (span.paint, span.from / MS, span.to / MS, span.pairs.len())).collect()
 }
@@ -292,7 +303,7 @@ fn a_fault_lasts_until_what_ends_it() {
     let disk = faults(&[(1, "slow-fsync 3 5ms"), (2, "hold-fsync 3"), (3, "slow-fsync 3 0s")]);
     assert_eq!(disk[0], (Paint::Slow, 1, 3, 0));
     assert_eq!(disk[1], (Paint::Slow, 2, 1000, 0), "nothing ended it: to the end of the run");
-    let over = faults(&[(1, "clock 4 rate 2"), (5, "the story is over: everything heals")]);
+    let over = painted(vec![action(MS, "clock 4 rate 2"), event(5 * MS, Party::Lab, What::Over)]);
     assert_eq!(over, [(Paint::Span, 1, 5, 0), (Paint::Moment, 5, 5, 0)]);
 }
 

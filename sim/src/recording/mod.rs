@@ -22,6 +22,8 @@
 pub(crate) mod notes;
 mod show;
 
+pub use show::OVER;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::fs::{File, OpenOptions};
@@ -35,13 +37,14 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::draw::mix;
+use crate::scenario::{Action, ClientAct};
 
 const MAGIC: [u8; 8] = *b"QREC\r\n\x1a\n";
 const HEADER_LEN: usize = 36;
 
 /// The version of the format this program reads and writes. Any change of a type below needs a
 /// new one.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// A run, and what came of it.
 #[derive(Clone, Default, Debug, PartialEq, Serialize, Deserialize)]
@@ -134,12 +137,14 @@ pub struct Event {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum What {
-    /// The laboratory did something: one action of the timeline as a scenario writes it.
+    /// One action of the timeline was done.
     Action {
         /// The number of the drawn fault it belongs to.
         fault: Option<u32>,
-        text: String,
+        action: Action,
     },
+    /// The scenario was over, and everything that can be undone was.
+    Over,
     /// Something became of the server's process.
     Life(Life),
     /// The server took a role.
@@ -170,8 +175,7 @@ pub enum What {
         n: u64,
         /// The server it is connected with.
         server: i64,
-        /// As a timeline writes it, where it can.
-        op: String,
+        request: Request,
     },
     /// The reply came, or the connection broke: then it may have happened or not.
     Answered { n: u64, result: Answer },
@@ -238,6 +242,15 @@ pub struct State {
     pub applied: i64,
     /// The end of the one committed history: of the ensemble, not of this server.
     pub committed: i64,
+}
+
+/// What a client asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Request {
+    /// What a timeline can say.
+    Act(ClientAct),
+    /// Anything else, in words.
+    Other(String),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

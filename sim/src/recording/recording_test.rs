@@ -1,5 +1,7 @@
 //! What is written reads back; what is no whole recording says so in one sentence.
 
+use quorate::base::ServerId;
+
 use super::*;
 
 fn sample() -> Recording {
@@ -29,6 +31,9 @@ fn sample() -> Recording {
         zxid: None,
         arrives: Some(1_200_000),
     };
+    let start = What::Action { fault: Some(3), action: Action::start(vec![ServerId(1)]) };
+    let act = ClientAct::Set { path: "/a".into(), data: "b".into() };
+    let asked = What::Asked { n: 0, server: 1, request: Request::Act(act) };
     Recording {
         build: Build::this(),
         scenario_file: "scenarios/a.toml".into(),
@@ -57,6 +62,9 @@ fn sample() -> Recording {
         events: vec![
             Event { at: 1_000_000, by: Party::Server(1), what: note, state: Some(state) },
             Event { at: 1_000_000, by: Party::Server(1), what: frame, state: None },
+            Event { at: 2_000_000, by: Party::Lab, what: start, state: None },
+            Event { at: 3_000_000, by: Party::Client(0), what: asked, state: None },
+            Event { at: 4_000_000, by: Party::Lab, what: What::Over, state: None },
         ],
     }
 }
@@ -92,10 +100,10 @@ fn cut_off_anywhere_it_says_how_much_is_missing() {
 fn another_file_and_another_format_are_told_apart() {
     let mut bytes = sample().encode().expect("memory is never full");
     assert!(refusal(b"about = \"a scenario\"").contains("is no recording"));
-    bytes[8] = 2;
+    bytes[8] = 1;
     assert_eq!(
         refusal(&bytes),
-        "x.qrec: was written in format 2 of recordings, this program knows format 1; use the \
+        "x.qrec: was written in format 1 of recordings, this program knows format 2; use the \
          program that wrote it, or record the run again"
     );
 }

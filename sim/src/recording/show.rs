@@ -4,7 +4,10 @@ use std::fmt;
 
 use quorate::base::{Stamp, Zxid};
 
-use super::{Answer, Event, Life, Party, Recording, Role, State, Value, What};
+use super::{Answer, Event, Life, Party, Recording, Request, Role, State, Value, What};
+
+/// The end of a scenario in words. Trace hashes contain them.
+pub const OVER: &str = "the story is over: everything heals";
 
 impl Recording {
     /// The name of somebody: `s3`, a client's own, `--` for the laboratory.
@@ -39,8 +42,9 @@ impl Recording {
 impl fmt::Display for What {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            What::Action { fault: None, text } => f.write_str(text),
-            What::Action { fault: Some(n), text } => write!(f, "fault {n}: {text}"),
+            What::Action { fault: None, action } => write!(f, "{action}"),
+            What::Action { fault: Some(n), action } => write!(f, "fault {n}: {action}"),
+            What::Over => f.write_str(OVER),
             What::Life(life) => write!(f, "{life}"),
             What::Role { role, epoch } => write!(f, "is {role}, current epoch {epoch}"),
             What::Note { name, fields } => {
@@ -51,8 +55,19 @@ impl fmt::Display for What {
             What::SyncBegan { n } => write!(f, "sync {n} begins"),
             What::SyncEnded { n, failed: false } => write!(f, "sync {n} ends"),
             What::SyncEnded { n, failed: true } => write!(f, "sync {n} fails"),
-            What::Asked { n, server, op } => write!(f, "asks s{server}: {op} (request {n})"),
+            What::Asked { n, server, request } => {
+                write!(f, "asks s{server}: {request} (request {n})")
+            }
             What::Answered { n, result } => write!(f, "{result} (request {n})"),
+        }
+    }
+}
+
+impl fmt::Display for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Request::Act(act) => write!(f, "{act}"),
+            Request::Other(words) => f.write_str(words),
         }
     }
 }
@@ -135,6 +150,7 @@ impl fmt::Display for Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scenario::ClientAct;
 
     #[test]
     fn events_read_as_sentences() {
@@ -157,7 +173,8 @@ mod tests {
         };
         let text = "1.500000000 s2 -> s1 ACK 0x100000002, never arrives";
         assert_eq!(show(Party::Server(2), frame), text);
-        let asked = What::Asked { n: 4, server: 2, op: "get /x".into() };
+        let request = Request::Act(ClientAct::Get { path: "/x".into() });
+        let asked = What::Asked { n: 4, server: 2, request };
         assert_eq!(show(Party::Client(0), asked), "1.500000000 a asks s2: get /x (request 4)");
     }
 }

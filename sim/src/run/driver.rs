@@ -173,7 +173,7 @@ impl Stage {
             return;
         }
         for action in &line.actions {
-            self.0.recorder.lab_line(at, line.fault, action.to_string());
+            self.0.recorder.action(at, line.fault, action.clone());
             self.act(world, at, action, line.place);
         }
     }
@@ -210,7 +210,7 @@ impl Stage {
 
     /// The end of all faults: all disks are looked at, and what still runs may work undisturbed from now on.
     pub(super) fn heal_everything(&self, world: &World, at: Stamp) {
-        self.0.recorder.lab_line(at, None, "the story is over: everything heals".into());
+        self.0.recorder.over(at);
         let servers = self.0.scenario.ensemble.servers();
         servers.iter().for_each(|server| self.look(world, *server));
         fault::heal_everything(world);

@@ -17,6 +17,8 @@ use crate::checkers::{Event, Fact, Ghost, Violation};
 use crate::draw::mix;
 use crate::grammar::Trigger;
 use crate::grammar::words::kind_word;
+use crate::recording::OVER;
+use crate::scenario::Action;
 use crate::world::{Observer, ServerChange, World};
 
 /// What happens when a trigger's event is seen: called with the event's stamp.
@@ -53,10 +55,12 @@ enum What {
         label: Label,
     },
     /// Something the laboratory did, for the trace.
-    Lab {
+    Action {
         fault: Option<usize>,
-        text: String,
+        action: Action,
     },
+    /// The scenario is over.
+    Over,
     /// For the recording alone.
     Taped(Taped),
 }
@@ -150,8 +154,14 @@ impl Recorder {
         self.say(at, server.0, class, self.lab_call(), What::Fact(event));
     }
 
-    pub(super) fn lab_line(&self, at: Stamp, fault: Option<usize>, text: String) {
-        self.say(at, 0, 0, self.lab_call(), What::Lab { fault, text });
+    /// An action of the timeline is done.
+    pub(super) fn action(&self, at: Stamp, fault: Option<usize>, action: Action) {
+        self.say(at, 0, 0, self.lab_call(), What::Action { fault, action });
+    }
+
+    /// The scenario is over: everything heals.
+    pub(super) fn over(&self, at: Stamp) {
+        self.say(at, 0, 0, self.lab_call(), What::Over);
     }
 
     fn lab_call(&self) -> u64 {
@@ -279,7 +289,8 @@ fn tape_one(tape: &mut Tape, at: Stamp, by: i64, what: &What) {
     let taped = match what {
         What::Fact(event) => Taped::Fact(event.clone()),
         What::Frame { to, label } => Taped::Frame { to: *to, label: *label },
-        What::Lab { fault, text } => Taped::Action { fault: *fault, text: text.clone() },
+        What::Action { fault, action } => Taped::Action { fault: *fault, action: action.clone() },
+        What::Over => Taped::Over,
         What::Taped(taped) => taped.clone(),
         What::Line(_) => return,
     };
@@ -320,8 +331,9 @@ impl Said {
                 let _ = write!(out, "{} -> {to} {}", self.server, kind_word(label.kind));
                 label.zxid.map_or(Ok(()), |zxid| write!(out, " {zxid}"))
             }
-            What::Lab { fault: None, text } => write!(out, "-- {text}"),
-            What::Lab { fault: Some(n), text } => write!(out, "-- fault {n}: {text}"),
+            What::Action { fault: None, action } => write!(out, "-- {action}"),
+            What::Action { fault: Some(n), action } => write!(out, "-- fault {n}: {action}"),
+            What::Over => write!(out, "-- {OVER}"),
             What::Taped(_) => Ok(()),
         };
     }

@@ -15,16 +15,17 @@ use crate::checkers::{Event as FactEvent, Ghost, Violation};
 use crate::grammar::words::kind_word;
 use crate::recording::notes;
 use crate::recording::{
-    Answer, Build, Event, Life, Member, Party, Recording, State, Violated, What,
+    Answer, Build, Event, Life, Member, Party, Recording, Request, State, Violated, What,
 };
-use crate::scenario::Scenario;
+use crate::scenario::{Action, Scenario};
 use crate::workload::{History, Outcome, Record};
 
 /// Something that happened, as the recorder knows it.
 #[derive(Clone, Debug)]
 pub(super) enum Taped {
     Fact(FactEvent),
-    Action { fault: Option<usize>, text: String },
+    Action { fault: Option<usize>, action: Action },
+    Over,
     Frame { to: i64, label: Label },
     SyncBegan { n: u64 },
     SyncEnded { n: u64, failed: bool },
@@ -178,7 +179,7 @@ fn events(
     let mut events = Vec::with_capacity(entries.len());
     for Entry { at, by: from, what, state } in entries {
         let by = match what {
-            Taped::Action { .. } => Party::Lab,
+            Taped::Action { .. } | Taped::Over => Party::Lab,
             _ => clients.party(from),
         };
         let what = match what {
@@ -186,9 +187,10 @@ fn events(
             Taped::Fact(FactEvent::Rebuilt(rebuilt)) => notes::rebuilt(&rebuilt),
             Taped::Fact(FactEvent::HeardLate { from }) => notes::heard_late(from),
             Taped::Fact(event) => What::Life(life(&event)),
-            Taped::Action { fault, text } => {
-                What::Action { fault: fault.map(|fault| fault as u32), text }
+            Taped::Action { fault, action } => {
+                What::Action { fault: fault.map(|fault| fault as u32), action }
             }
+            Taped::Over => What::Over,
             Taped::Frame { to, label } => {
                 let key = (at, from, to, label.kind, label.zxid);
                 let arrives = arrivals.get_mut(&key).and_then(VecDeque::pop_front);
@@ -257,11 +259,11 @@ fn with_operations(
 }
 
 fn asked(n: u64, record: &Record) -> (u64, What) {
-    let op = match record.op.as_act() {
-        Some(act) => act.to_string().trim_end().to_owned(),
-        None => format!("{:?}", record.op),
+    let request = match record.op.as_act() {
+        Some(act) => Request::Act(act),
+        None => Request::Other(format!("{:?}", record.op)),
     };
-    (record.invoked.0, What::Asked { n, server: record.server.0, op })
+    (record.invoked.0, What::Asked { n, server: record.server.0, request })
 }
 
 fn answered(n: u64, record: &Record) -> Option<(u64, What)> {
@@ -327,7 +329,7 @@ fn latest_of(server: i64, before: &[Event]) -> Option<usize> {
 mod tests {
     use super::*;
     use crate::run::run_recorded;
-    use crate::scenario::{Action, Line};
+    use crate::scenario::Line;
     use std::path::Path;
     use std::time::Duration;
 

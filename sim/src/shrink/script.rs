@@ -7,8 +7,7 @@ use quorate::base::ServerId;
 
 use super::edit::tidy;
 use super::{LINES_GOAL, Shrinker};
-use crate::grammar::Names;
-use crate::recording::{Party, Recording, What};
+use crate::recording::{Party, Recording, Request, What};
 use crate::scenario::story::Story;
 use crate::scenario::{Action, ClientAct, Line};
 
@@ -64,11 +63,10 @@ fn operations(
     let mut servers: Vec<ServerId> = story.members("voters").into_iter().map(ServerId).collect();
     servers.extend(story.members("observers").into_iter().map(ServerId));
     servers.sort();
-    let names = Names { servers: servers.iter().copied().collect(), variable: None };
     let begin = story.time("workload", "from").unwrap_or_default();
     let (mut connects, mut asked) = (BTreeMap::new(), Vec::new());
     for event in &recording.events {
-        let (Party::Client(client), What::Asked { server, op, .. }) = (event.by, &event.what)
+        let (Party::Client(client), What::Asked { server, request, .. }) = (event.by, &event.what)
         else {
             continue;
         };
@@ -84,8 +82,9 @@ fn operations(
             Line::at(begin, Action::Client { name: name.clone(), act: ClientAct::Connects(turn) })
         });
         // What a timeline cannot say is left out.
-        let Ok(read) = names.line(&format!("0s client {name} {op}")) else { continue };
-        asked.extend(read.actions.into_iter().map(|action| Line::at(at, action)));
+        if let Request::Act(act) = request {
+            asked.push(Line::at(at, Action::Client { name, act: act.clone() }));
+        }
     }
     (connects, asked)
 }

@@ -242,7 +242,12 @@ impl Op {
     /// The line of a timeline that asks for this, without the client's name. `None` if there is
     /// none: versions, for one, cannot be written there.
     pub fn as_act(&self) -> Option<ClientAct> {
-        let text = |data: &Bytes| String::from_utf8(data.to_vec()).ok();
+        // A timeline writes data as one word.
+        let is_word = |text: &String| {
+            let parts = |c: char| c.is_whitespace() || [',', ';', '|'].contains(&c);
+            !text.contains(parts) && !text.contains("->")
+        };
+        let text = |data: &Bytes| String::from_utf8(data.to_vec()).ok().filter(is_word);
         Some(match self {
             Op::Create(create) => ClientAct::Create {
                 path: create.path.clone(),
