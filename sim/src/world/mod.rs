@@ -136,6 +136,8 @@ pub(crate) struct Host {
     program: RefCell<Option<Program>>,
     /// Whether there is power: a kernel that answers.
     pub(crate) up: Cell<bool>,
+    /// Whether the kernel takes no more connections.
+    backlog_full: Cell<bool>,
     /// How much later than drawn a committed transaction is applied at most.
     apply_lag: Cell<Duration>,
     incarnations: Cell<u64>,
@@ -261,6 +263,12 @@ impl World {
         self.server(server).clock.borrow_mut().set_rate(self.now(), rate);
     }
 
+    /// Whether this server's kernel leaves everybody who connects without an answer, as if the
+    /// backlogs of its listeners were full.
+    pub fn set_backlog_full(&self, server: ServerId, is_full: bool) {
+        self.server(server).backlog_full.set(is_full);
+    }
+
     /// From now on a committed transaction of this server is applied up to so much later than
     /// [`WorldOptions::apply_delay_max`].
     pub fn set_apply_lag(&self, server: ServerId, by: Duration) {
@@ -384,6 +392,7 @@ impl World {
             process: RefCell::new(None),
             program: RefCell::new(None),
             up: Cell::new(true),
+            backlog_full: Cell::new(false),
             apply_lag: Cell::new(Duration::ZERO),
             incarnations: Cell::new(0),
             calls: Cell::new(0),

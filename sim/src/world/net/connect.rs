@@ -93,7 +93,8 @@ impl Net {
         let (from, to, plane) = (asked.from, asked.to, asked.plane);
         let key = asked.key.name("syn+ack").with(u64::from(asked.tries));
         let open = self.ports.get(&(to, asked.port)).filter(|port| port.takes(at));
-        let full = open.is_some_and(|port| port.queue.len() >= BACKLOG);
+        let is_full = world.host(to).backlog_full.get();
+        let full = open.is_some_and(|port| is_full || port.queue.len() >= BACKLOG);
         let accepted = open.is_some();
         let link = self.link(from, to);
         if full || self.links[link].cut_between(plane, left, at) || !world.host(to).up.get() {

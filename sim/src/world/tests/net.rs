@@ -51,6 +51,23 @@ fn a_connect_into_a_partition_hangs_until_its_timeout() {
 }
 
 #[test]
+fn a_full_backlog_leaves_a_connect_waiting_until_there_is_room() {
+    with_world(|world| async move {
+        world.start(S1, reading_server(Log::new()));
+        let rt = world.client_runtime("c1");
+        let (at, stream) = connect(&rt, at_ms(10), "s1").await;
+        assert!(at < at_ms(100) && stream.is_ok(), "{at}");
+        world.set_backlog_full(S1, true);
+        let (at, stream) = connect(&rt, at_ms(1_000), "s1").await;
+        assert_eq!(stream.expect_err("nobody answers").kind(), io::ErrorKind::TimedOut);
+        assert_eq!(at, at_ms(6_000));
+        world.at(at_ms(8_500), |world| world.set_backlog_full(S1, false));
+        let (at, stream) = connect(&rt, at_ms(7_000), "s1").await;
+        assert!(at > at_ms(8_500) && stream.is_ok(), "a SYN that is sent again is answered: {at}");
+    });
+}
+
+#[test]
 fn a_partition_hides_fin_until_it_heals() {
     with_world(|world| async move {
         let log = Log::new();
