@@ -26,6 +26,7 @@ mod delay;
 mod disk_error;
 mod drawn;
 mod entry;
+mod full_backlog;
 mod full_disk;
 mod hold;
 mod hold_fsync;
@@ -123,6 +124,7 @@ faults! {
     pause::Pause,
     wipe::Wipe,
     look::Look,
+    full_backlog::FullBacklog,
 }
 
 /// Classes of [chaos] that have no word in a timeline.
