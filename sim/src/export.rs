@@ -7,9 +7,9 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use crate::recording::Recording;
-use crate::scenario::story::Story;
+use crate::scenario::draft::Draft;
 use crate::scenario::{FileError, Scenario};
-use crate::shrink::{named, story_of, without_line, wrapped};
+use crate::shrink::{draft_of, named, without_line, wrapped};
 
 /// A file to be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,16 +30,16 @@ pub fn export(
     scenario: &Scenario,
     name: Option<&str>,
 ) -> Result<Export, FileError> {
-    let mut story = story_of(recording, scenario)?;
+    let mut draft = draft_of(recording, scenario)?;
     let violates = recording.violations.first().map(|violated| violated.id.clone());
     if scenario.seed.is_none() {
-        tell_origin(&mut story, recording, scenario);
+        tell_origin(&mut draft, recording, scenario);
     }
     let caught = violates.is_some() && !scenario.museum.is_empty();
     let area = if caught { "museum" } else { "found" };
     let mut text = String::new();
     if let Some(id) = &violates {
-        story.set_top("violates", vec![id.clone()]);
+        draft.set_top("violates", vec![id.clone()]);
         if area == "found" {
             let id = named(id);
             let _ = writeln!(
@@ -49,12 +49,12 @@ pub fn export(
             let _ = writeln!(text, "# the file then holds, and sees to it that it stays so.");
         }
     }
-    text.push_str(&story.text());
+    text.push_str(&draft.text());
     let name = name.map_or_else(|| default_name(recording), str::to_owned);
     Ok(Export { area, name, text, violates })
 }
 
-fn tell_origin(story: &mut Story, recording: &Recording, scenario: &Scenario) {
+fn tell_origin(draft: &mut Draft, recording: &Recording, scenario: &Scenario) {
     let file = Path::new(&recording.scenario_file);
     let file = file.file_name().map_or_else(String::new, |name| name.to_string_lossy().into());
     let mut origin = format!("{file}, seed {}", recording.seed);
@@ -69,8 +69,8 @@ fn tell_origin(story: &mut Story, recording: &Recording, scenario: &Scenario) {
         "{origin}, as it was recorded. {outcome} The story it was drawn from: {}",
         scenario.about
     );
-    story.set_top("about", wrapped(&about));
-    story.set_top("source", format!("recorded from {origin}"));
+    draft.set_top("about", wrapped(&about));
+    draft.set_top("source", format!("recorded from {origin}"));
 }
 
 /// `chaos_seed_42`, `01_boundary_case_2_seed_7`, `chaos_ack_before_flush_seed_3`.

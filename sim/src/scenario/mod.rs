@@ -12,12 +12,12 @@ pub mod action;
 mod cases;
 pub mod chaos;
 mod compile;
+pub mod draft;
 mod ensemble;
 pub mod error;
 mod frame;
 pub mod mix;
 mod order;
-pub mod story;
 pub mod swarm;
 mod timeline;
 

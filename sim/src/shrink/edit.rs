@@ -1,4 +1,4 @@
-//! Changes of a story that keep it a story: without a server, without what has lost its object.
+//! Changes of a draft that keep it a scenario: without a server, without what has lost its object.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use quorate::base::ServerId;
 use toml::Value;
 
 use crate::grammar::When;
-use crate::scenario::story::Story;
+use crate::scenario::draft::Draft;
 use crate::scenario::{Action, ClientAct, Expectation, Line};
 
 /// Every server an action names.
@@ -66,27 +66,27 @@ fn clause_without(clause: &Expectation, gone: ServerId) -> Option<Expectation> {
     }
 }
 
-/// The story without this server.
-pub(super) fn without_server(story: &Story, gone: ServerId) -> Story {
-    let mut story = story.clone();
+/// The draft without this server.
+pub(super) fn without_server(draft: &Draft, gone: ServerId) -> Draft {
+    let mut draft = draft.clone();
     for key in ["voters", "observers"] {
-        let left: Vec<i64> = story.members(key).into_iter().filter(|id| *id != gone.0).collect();
+        let left: Vec<i64> = draft.members(key).into_iter().filter(|id| *id != gone.0).collect();
         if left.is_empty() {
-            story.remove("ensemble", key);
+            draft.remove("ensemble", key);
         } else {
             let left = left.into_iter().map(Value::Integer).collect::<Vec<Value>>();
-            story.set("ensemble", key, Value::Array(left));
+            draft.set("ensemble", key, Value::Array(left));
         }
     }
-    if let Some(Value::Table(ensemble)) = story.table.get_mut("ensemble") {
+    if let Some(Value::Table(ensemble)) = draft.table.get_mut("ensemble") {
         for key in ["weights", "disk"] {
             if let Some(Value::Table(by_server)) = ensemble.get_mut(key) {
                 by_server.remove(&gone.0.to_string());
             }
         }
     }
-    let lines = story.lines.into_iter().filter_map(|line| line_without(line, gone)).collect();
-    tidy(Story { table: story.table, lines })
+    let lines = draft.lines.into_iter().filter_map(|line| line_without(line, gone)).collect();
+    tidy(Draft { table: draft.table, lines })
 }
 
 fn line_without(line: Line, gone: ServerId) -> Option<Line> {
@@ -101,10 +101,10 @@ fn line_without(line: Line, gone: ServerId) -> Option<Line> {
 }
 
 /// Sorts lines by time; removes what clients do that never connect, and what is expected of them.
-pub(super) fn tidy(mut story: Story) -> Story {
-    story.lines.sort_by_key(|line| line.when.since());
+pub(super) fn tidy(mut draft: Draft) -> Draft {
+    draft.lines.sort_by_key(|line| line.when.since());
     let mut connected = BTreeSet::from(["probe".to_owned()]);
-    for line in &mut story.lines {
+    for line in &mut draft.lines {
         line.actions.retain_mut(|action| match action {
             Action::Client { name, act: ClientAct::Connects(_) } => {
                 connected.insert(name.clone());
@@ -121,8 +121,8 @@ pub(super) fn tidy(mut story: Story) -> Story {
             _ => true,
         });
     }
-    story.lines.retain(|line| !line.actions.is_empty());
-    story
+    draft.lines.retain(|line| !line.actions.is_empty());
+    draft
 }
 
 #[cfg(test)]
@@ -131,7 +131,7 @@ mod tests {
     use crate::scenario::Scenario;
     use std::path::Path;
 
-    fn story(lines: &str) -> Story {
+    fn draft(lines: &str) -> Draft {
         let text = format!(
             "about = \"x\"\n[ensemble]\nvoters = [1, 2, 3]\nobservers = [4]\nweights = {{ 2 = 2 }}\n\
              disk.2 = {{ last = \"0x100000001\" }}\ntimeline = [{lines}]\n"
@@ -139,23 +139,23 @@ mod tests {
         let scenario =
             Scenario::parse(Path::new("a.toml"), &text).unwrap_or_else(|e| panic!("{e}"));
         let lines = scenario.cases[0].timeline.clone();
-        Story::new(&scenario, 0, lines).expect("a scenario is TOML")
+        Draft::new(&scenario, 0, lines).expect("a scenario is TOML")
     }
 
-    fn lines(story: &Story) -> Vec<String> {
-        story.lines.iter().map(ToString::to_string).collect()
+    fn lines(draft: &Draft) -> Vec<String> {
+        draft.lines.iter().map(ToString::to_string).collect()
     }
 
     #[test]
     fn without_a_server_nothing_names_it_and_the_file_is_still_one() {
-        let story = story(
+        let draft = draft(
             r#""0s start 1 2 3 4", "1s cut 1 2 | 3 4", "1s cut 2 | 3", "2s cut 2 -> 1 3",
             "3s delay 1 -> 2 3 5ms", "on 2 established  crash 1", "on 1 sends ACK to 2  crash 1",
             "4s client a connects 2", "5s client a get /x", "5s client b connects 1 2",
             "6s client b get /x", "9s cut client 1 2",
             "9s expect leader 2, 1 2 following, last 2 0x100000001, client a ok, client b ok""#,
         );
-        let less = without_server(&story, ServerId(2));
+        let less = without_server(&draft, ServerId(2));
         assert_eq!(
             lines(&less),
             [
@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn without_its_last_observer_the_story_has_none() {
-        let less = without_server(&story(r#""0s start 1 2 3 4""#), ServerId(4));
+        let less = without_server(&draft(r#""0s start 1 2 3 4""#), ServerId(4));
         assert!(!less.text().contains("observers"), "{}", less.text());
         assert_eq!(lines(&less), ["0s  start 1 2 3"]);
     }

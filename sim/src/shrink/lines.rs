@@ -5,21 +5,21 @@ use std::time::Duration;
 
 use super::Shrinker;
 use super::edit::{action_without, tidy};
-use crate::scenario::story::Story;
+use crate::scenario::draft::Draft;
 use crate::scenario::{Action, Line};
 
 impl Shrinker {
     /// What comes behind the failure cannot matter, unless it was judged by the whole.
     pub(super) fn cut_tail(&mut self) -> bool {
-        let (at, duration) = (self.hit.at, self.story.duration());
+        let (at, duration) = (self.hit.at, self.draft.duration());
         if at.is_zero() {
             return false;
         }
         if at >= duration {
-            return self.shorter_story();
+            return self.shorter_draft();
         }
         let mut candidates = Vec::new();
-        let needed = self.story.lines.iter().map(|line| line.when.since());
+        let needed = self.draft.lines.iter().map(|line| line.when.since());
         let needed = needed.filter(|from| *from <= at).max().unwrap_or_default();
         for step in [1_000, 100, 10, 1] {
             let upto = round_up(at.max(needed), Duration::from_millis(step));
@@ -27,61 +27,61 @@ impl Shrinker {
             if upto >= duration {
                 break;
             }
-            let mut story = self.story.clone();
-            story.lines.retain(|line| line.when.since() <= at);
-            story.set_duration(upto);
-            candidates.push(tidy(story));
+            let mut draft = self.draft.clone();
+            draft.lines.retain(|line| line.when.since() <= at);
+            draft.set_duration(upto);
+            candidates.push(tidy(draft));
         }
-        let mut story = self.story.clone();
-        story.lines.retain(|line| line.when.since() <= at);
-        if story.lines.len() < self.story.lines.len() {
-            candidates.push(tidy(story));
+        let mut draft = self.draft.clone();
+        draft.lines.retain(|line| line.when.since() <= at);
+        if draft.lines.len() < self.draft.lines.len() {
+            candidates.push(tidy(draft));
         }
         self.attempt(candidates).is_some()
     }
 
-    /// Where the failure comes when the story is over: the story ends earlier.
-    fn shorter_story(&mut self) -> bool {
-        let (duration, second) = (self.story.duration(), Duration::from_secs(1));
-        let last = self.story.lines.iter().map(|line| line.when.since()).max();
+    /// Where the failure comes when the scenario is over: it ends earlier.
+    fn shorter_draft(&mut self) -> bool {
+        let (duration, second) = (self.draft.duration(), Duration::from_secs(1));
+        let last = self.draft.lines.iter().map(|line| line.when.since()).max();
         let least = round_up(last.unwrap_or_default().max(second), second);
         let ends = [least, least + second, least + (duration.saturating_sub(least)) / 2];
         let candidates = ends.into_iter().filter(|end| *end < duration).map(|end| {
-            let mut story = self.story.clone();
-            story.set_duration(round_up(end, second));
-            story
+            let mut draft = self.draft.clone();
+            draft.set_duration(round_up(end, second));
+            draft
         });
-        let candidates = candidates.filter(|story| story.duration() < duration).collect();
+        let candidates = candidates.filter(|draft| draft.duration() < duration).collect();
         self.attempt(candidates).is_some()
     }
 
     /// Leaves out drawn faults, each with its beginning and its end.
     pub(super) fn fewer_faults(&mut self) -> bool {
         let faults: BTreeSet<usize> =
-            self.story.lines.iter().filter_map(|line| line.fault).collect();
-        self.reduce(faults.into_iter().collect(), |story, kept| {
-            let mut story = story.clone();
-            story.lines.retain(|line| line.fault.is_none_or(|fault| kept.contains(&fault)));
-            story
+            self.draft.lines.iter().filter_map(|line| line.fault).collect();
+        self.reduce(faults.into_iter().collect(), |draft, kept| {
+            let mut draft = draft.clone();
+            draft.lines.retain(|line| line.fault.is_none_or(|fault| kept.contains(&fault)));
+            draft
         })
     }
 
     /// Leaves out lines.
     pub(super) fn fewer_lines(&mut self) -> bool {
-        let lines = self.story.lines.clone();
-        self.reduce(lines, |story, kept| tidy(Story { lines: kept.to_vec(), ..story.clone() }))
+        let lines = self.draft.lines.clone();
+        self.reduce(lines, |draft, kept| tidy(Draft { lines: kept.to_vec(), ..draft.clone() }))
     }
 
     /// Leaves out actions of lines with several, and servers of actions about several.
     pub(super) fn smaller_lines(&mut self) -> bool {
         let mut changed = false;
         let mut n = 0;
-        while n < self.story.lines.len() && !self.trials.time_is_up() {
-            let smaller = smaller(&self.story.lines[n]);
+        while n < self.draft.lines.len() && !self.trials.time_is_up() {
+            let smaller = smaller(&self.draft.lines[n]);
             let candidates = smaller.into_iter().map(|line| {
-                let mut story = self.story.clone();
-                story.lines[n] = line;
-                tidy(story)
+                let mut draft = self.draft.clone();
+                draft.lines[n] = line;
+                tidy(draft)
             });
             match self.attempt(candidates.collect()) {
                 Some(_) => changed = true,

@@ -1,6 +1,6 @@
 //! From a recorded failure to the smallest scenario file that still fails in the same way.
 //!
-//! The run becomes a story of its own (`scenario::story`): every drawn fault two lines, the seed
+//! The run becomes a draft of its own (`scenario::draft`): every drawn fault two lines, the seed
 //! pinned. Then parts are left out as long as the failure stays; each trial is a run in a process
 //! of its own. Random numbers are keyed by what they are for, so what is left out moves nothing
 //! else, and most trials tell something.
@@ -11,7 +11,7 @@
 //! - `simpler.rs`  servers, settings, the workload
 //! - `script.rs`   the workload's operations as lines
 //! - `times.rs`    earlier and rounder times
-//! - `edit.rs`     changes that keep a story a story
+//! - `edit.rs`     changes that keep a draft a scenario
 
 mod edit;
 mod lines;
@@ -32,11 +32,11 @@ use crate::grammar::show_duration;
 use crate::recording::{Build, Recording};
 use crate::run::fingerprint::Fingerprint;
 use crate::run::timeline;
-use crate::scenario::story::Story;
+use crate::scenario::draft::Draft;
 use crate::scenario::{Action, FileError, Scenario};
 use trial::{Hit, Trials};
 
-/// A story of no more lines than this can be read at a glance.
+/// A draft of no more lines than this can be read at a glance.
 pub const LINES_GOAL: usize = 15;
 /// What the last run may take when the time is up.
 const CONTROL_TIME: Duration = Duration::from_secs(30);
@@ -54,7 +54,7 @@ pub struct ShrinkOptions {
     pub shows: bool,
 }
 
-/// What a story consists of.
+/// What a draft consists of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size {
     pub lines: usize,
@@ -96,7 +96,7 @@ pub enum ShrinkError {
 }
 
 struct Shrinker {
-    story: Story,
+    draft: Draft,
     hit: Hit,
     trials: Trials,
     want: Fingerprint,
@@ -104,7 +104,7 @@ struct Shrinker {
     /// Whether what is expected must come where no fault is in the way. Without this an
     /// expectation would fail most simply where it is looked at too early.
     met_without_faults: bool,
-    /// The story asks for no liveness while it is shrunk, and did at first.
+    /// The draft asks for no liveness while it is shrunk, and did at first.
     without_liveness: bool,
 }
 
@@ -118,11 +118,11 @@ pub fn shrink(
     if recording.violations.is_empty() && recording.simulator.is_none() {
         return Err(ShrinkError::Holds);
     }
-    let story = story_of(recording, scenario)?;
-    let before = Size::of(&story);
+    let draft = draft_of(recording, scenario)?;
+    let before = Size::of(&draft);
     let mut trials = Trials::new(options.jobs, progress(options.shows))?;
     // However little time there is, whether it fails at all has to be known.
-    let hit = trials.run(&story).filter(|hit| is_recorded(recording, hit));
+    let hit = trials.run(&draft).filter(|hit| is_recorded(recording, hit));
     let Some(hit) = hit else {
         return Err(match trials.unwritten() {
             Some(error) => ShrinkError::NoDirectory(error),
@@ -131,9 +131,9 @@ pub fn shrink(
     };
     trials.end_at(begun + options.time);
     let want = hit.print.clone();
-    let met_without_faults = want.id == "expect" && trials.run(&without_faults(&story)).is_none();
+    let met_without_faults = want.id == "expect" && trials.run(&without_faults(&draft)).is_none();
     let mut shrinker = Shrinker {
-        story,
+        draft,
         hit,
         trials,
         want,
@@ -143,7 +143,7 @@ pub fn shrink(
     };
     shrinker.leave_out_liveness();
     shrinker.work();
-    if shrinker.story.lines.len() > LINES_GOAL {
+    if shrinker.draft.lines.len() > LINES_GOAL {
         // Perhaps other servers can show the same.
         shrinker.with_roles = false;
         shrinker.work();
@@ -152,7 +152,7 @@ pub fn shrink(
     shrinker.ask_for_liveness_again();
     let holds_without_exhibits = shrinker.control();
     shrinker.trials.bar.finish_and_clear();
-    let after = Size::of(&shrinker.story);
+    let after = Size::of(&shrinker.draft);
     Ok(Shrunk {
         text: finished(&shrinker, recording),
         id: shrinker.want.id.clone(),
@@ -165,20 +165,20 @@ pub fn shrink(
     })
 }
 
-/// The recorded run as a story of its own, without what it is about.
-pub fn story_of(recording: &Recording, scenario: &Scenario) -> Result<Story, FileError> {
+/// The recorded run as a draft of its own, without what it is about.
+pub fn draft_of(recording: &Recording, scenario: &Scenario) -> Result<Draft, FileError> {
     let options = recording.options();
-    let mut story = Story::new(scenario, options.case, timeline(scenario, &options))?;
+    let mut draft = Draft::new(scenario, options.case, timeline(scenario, &options))?;
     let seed = i64::try_from(recording.seed).map_err(|_| FileError {
         file: scenario.file.clone(),
         line: 0,
         column: 0,
         message: format!("seed {} is too large to be pinned in a file", recording.seed),
     })?;
-    story.set_top("seed", seed);
-    story.add_to_list("museum", &recording.museum);
-    story.table.remove("violates");
-    Ok(story)
+    draft.set_top("seed", seed);
+    draft.add_to_list("museum", &recording.museum);
+    draft.table.remove("violates");
+    Ok(draft)
 }
 
 fn is_recorded(recording: &Recording, hit: &Hit) -> bool {
@@ -221,7 +221,7 @@ impl Shrinker {
             Shrinker::rounder,
         ];
         loop {
-            let before = self.story.clone();
+            let before = self.draft.clone();
             for step in steps {
                 if self.trials.time_is_up() {
                     return;
@@ -229,44 +229,44 @@ impl Shrinker {
                 step(self);
                 self.cut_tail();
             }
-            if self.story == before {
+            if self.draft == before {
                 return;
             }
         }
     }
 
-    /// A failure that comes before the story is over needs nothing of what follows, which is the
+    /// A failure that comes before the scenario is over needs nothing of what follows, which is the
     /// longer part of a short run that holds.
     fn leave_out_liveness(&mut self) {
-        if self.story.table.contains_key("liveness") || self.hit.at >= self.story.duration() {
+        if self.draft.table.contains_key("liveness") || self.hit.at >= self.draft.duration() {
             return;
         }
-        let mut story = self.story.clone();
-        story.set_top("liveness", "unavailable");
-        self.without_liveness = self.attempt(vec![story]).is_some();
+        let mut draft = self.draft.clone();
+        draft.set_top("liveness", "unavailable");
+        self.without_liveness = self.attempt(vec![draft]).is_some();
     }
 
     fn ask_for_liveness_again(&mut self) {
         if !self.without_liveness {
             return;
         }
-        let mut story = self.story.clone();
-        story.table.remove("liveness");
+        let mut draft = self.draft.clone();
+        draft.table.remove("liveness");
         self.trials.end_at(Instant::now() + CONTROL_TIME);
-        // Where something else fails then, the story is the shorter one.
-        self.attempt(vec![story]);
+        // Where something else fails then, the draft is the shorter one.
+        self.attempt(vec![draft]);
     }
 
     /// Whether the failure is the exhibits' own.
     fn control(&mut self) -> Option<bool> {
-        let mut story = self.story.clone();
-        story.table.remove("museum")?;
+        let mut draft = self.draft.clone();
+        draft.table.remove("museum")?;
         self.trials.end_at(Instant::now() + CONTROL_TIME);
-        Some(self.trials.run(&story).is_none())
+        Some(self.trials.run(&draft).is_none())
     }
 
-    /// Takes the first of these stories that fails as wanted. Its place, if there is one.
-    fn attempt(&mut self, candidates: Vec<Story>) -> Option<usize> {
+    /// Takes the first of these drafts that fails as wanted. Its place, if there is one.
+    fn attempt(&mut self, candidates: Vec<Draft>) -> Option<usize> {
         let (want, with_roles) = (self.want.clone(), self.with_roles);
         let mut from = 0;
         let (n, hit) = loop {
@@ -279,7 +279,7 @@ impl Shrinker {
             }
             from += n + 1;
         };
-        self.story = candidates.into_iter().nth(n)?;
+        self.draft = candidates.into_iter().nth(n)?;
         self.hit = hit;
         self.tell();
         Some(n)
@@ -287,21 +287,21 @@ impl Shrinker {
 
     /// The same where a change moves draws that matter: another seed may do. The place is that
     /// among the candidates, whatever the seed.
-    fn attempt_with_any_seed(&mut self, candidates: Vec<Story>) -> Option<usize> {
+    fn attempt_with_any_seed(&mut self, candidates: Vec<Draft>) -> Option<usize> {
         let count = candidates.len();
         let mut all = candidates.clone();
         for seed in 1..=OTHER_SEEDS {
-            all.extend(candidates.iter().map(|story| {
-                let mut story = story.clone();
-                story.set_top("seed", seed as i64);
-                story
+            all.extend(candidates.iter().map(|draft| {
+                let mut draft = draft.clone();
+                draft.set_top("seed", seed as i64);
+                draft
             }));
         }
         self.attempt(all).map(|n| n % count.max(1))
     }
 
     fn tell(&self) {
-        let Size { lines, servers, clients, duration } = Size::of(&self.story);
+        let Size { lines, servers, clients, duration } = Size::of(&self.draft);
         let clients = if clients > 0 { format!(", {clients} clients") } else { String::new() };
         let duration = show_duration(duration);
         let message = format!("{lines} lines, {servers} servers{clients}, {duration}");
@@ -310,48 +310,48 @@ impl Shrinker {
 }
 
 impl Size {
-    fn of(story: &Story) -> Size {
-        let clients = story.get("workload", "clients").and_then(Value::as_integer);
+    fn of(draft: &Draft) -> Size {
+        let clients = draft.get("workload", "clients").and_then(Value::as_integer);
         Size {
-            lines: story.lines.len(),
-            servers: story.members("voters").len() + story.members("observers").len(),
+            lines: draft.lines.len(),
+            servers: draft.members("voters").len() + draft.members("observers").len(),
             clients: clients.unwrap_or(0),
-            duration: story.duration(),
+            duration: draft.duration(),
         }
     }
 }
 
 /// Servers start, clients ask, things are expected; nothing is in their way.
-fn without_faults(story: &Story) -> Story {
-    let mut story = story.clone();
+fn without_faults(draft: &Draft) -> Draft {
+    let mut draft = draft.clone();
     let harmless = |action: &Action| match action {
         Action::Fault(fault) => !fault.hinders(),
         Action::Client { .. } | Action::Expect(_) => true,
     };
-    story.lines.iter_mut().for_each(|line| line.actions.retain(harmless));
-    edit::tidy(story)
+    draft.lines.iter_mut().for_each(|line| line.actions.retain(harmless));
+    edit::tidy(draft)
 }
 
 /// With what it is about, and what must fail in it.
 fn finished(shrinker: &Shrinker, recording: &Recording) -> String {
-    let mut story = shrinker.story.clone();
+    let mut draft = shrinker.draft.clone();
     let id = &shrinker.want.id;
     let words = recording.violations.first().map_or("", |violated| without_line(&violated.words));
     let file = Path::new(&recording.scenario_file);
     let file = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let origin = format!("{file}, seed {}", recording.seed);
-    story.set_top(
+    draft.set_top(
         "about",
         wrapped(&format!(
             "The smallest story found in which {} fails as in {origin}. There: {words}.",
             named(id)
         )),
     );
-    story.set_top("source", format!("shrunk from {origin}"));
+    draft.set_top("source", format!("shrunk from {origin}"));
     if id != "simulator" {
-        story.set_top("violates", vec![id.clone()]);
+        draft.set_top("violates", vec![id.clone()]);
     }
-    story.text()
+    draft.text()
 }
 
 /// The words of a violation without the line of a file that is not at hand.

@@ -1,18 +1,18 @@
 //! Delta debugging: which parts of a list are needed?
 
 use super::Shrinker;
-use crate::scenario::story::Story;
+use crate::scenario::draft::Draft;
 
 impl Shrinker {
     /// Leaves out parts, first all of them, then halves, quarters and so on down to single ones.
-    /// `build` makes a story of the parts that are left. True if something could go.
+    /// `build` makes a draft of the parts that are left. True if something could go.
     pub(super) fn reduce<T: Clone>(
         &mut self,
         mut parts: Vec<T>,
-        build: impl Fn(&Story, &[T]) -> Story,
+        build: impl Fn(&Draft, &[T]) -> Draft,
     ) -> bool {
         let before = parts.len();
-        let base = self.story.clone();
+        let base = self.draft.clone();
         if before > 0 && self.attempt(vec![build(&base, &[])]).is_some() {
             return true;
         }

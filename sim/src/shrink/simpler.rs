@@ -8,7 +8,7 @@ use toml::Value;
 use super::Shrinker;
 use super::edit::without_server;
 use crate::grammar::show_duration;
-use crate::scenario::story::Story;
+use crate::scenario::draft::Draft;
 
 /// Settings of [ensemble] that have a default.
 const OPTIONAL: [&str; 12] = [
@@ -31,11 +31,11 @@ impl Shrinker {
     pub(super) fn fewer_servers(&mut self) -> bool {
         let mut changed = false;
         for key in ["observers", "voters"] {
-            for id in self.story.members(key).into_iter().rev() {
-                if key == "voters" && self.story.members(key).len() == 1 {
+            for id in self.draft.members(key).into_iter().rev() {
+                if key == "voters" && self.draft.members(key).len() == 1 {
                     break;
                 }
-                let candidate = without_server(&self.story, ServerId(id));
+                let candidate = without_server(&self.draft, ServerId(id));
                 changed |= self.attempt_with_any_seed(vec![candidate]).is_some();
             }
         }
@@ -49,7 +49,7 @@ impl Shrinker {
         for key in OPTIONAL {
             removals.push((path(&["ensemble"]), key.to_owned()));
         }
-        if let Some(Value::Table(disks)) = self.story.get("ensemble", "disk") {
+        if let Some(Value::Table(disks)) = self.draft.get("ensemble", "disk") {
             for server in disks.keys() {
                 removals.push((path(&["ensemble", "disk"]), server.clone()));
             }
@@ -61,7 +61,7 @@ impl Shrinker {
         }
         let mut changed = false;
         for (path, key) in removals {
-            let mut candidate = self.story.clone();
+            let mut candidate = self.draft.clone();
             if remove(&mut candidate, &path, &key) {
                 changed |= self.attempt(vec![candidate]).is_some();
             }
@@ -71,16 +71,16 @@ impl Shrinker {
 
     /// No clients, or fewer, or lazier ones.
     pub(super) fn easier_workload(&mut self) -> bool {
-        if !self.story.table.contains_key("workload") {
+        if !self.draft.table.contains_key("workload") {
             return false;
         }
-        let mut none = self.story.clone();
+        let mut none = self.draft.clone();
         none.table.remove("workload");
         if self.attempt_with_any_seed(vec![none]).is_some() {
             return true;
         }
         let mut changed = false;
-        let steps: [fn(&Shrinker) -> Vec<Story>; 6] =
+        let steps: [fn(&Shrinker) -> Vec<Draft>; 6] =
             [fewer_clients, later_begin, slower, writing, fewer_nodes, plainer_workload];
         for step in steps {
             // Each success may open a further one of the same kind.
@@ -97,8 +97,8 @@ impl Shrinker {
     }
 }
 
-fn remove(story: &mut Story, path: &[String], key: &str) -> bool {
-    let mut table = &mut story.table;
+fn remove(draft: &mut Draft, path: &[String], key: &str) -> bool {
+    let mut table = &mut draft.table;
     for part in path {
         match table.get_mut(part) {
             Some(Value::Table(inner)) => table = inner,
@@ -108,14 +108,14 @@ fn remove(story: &mut Story, path: &[String], key: &str) -> bool {
     table.remove(key).is_some()
 }
 
-fn with(shrinker: &Shrinker, key: &str, value: impl Into<Value>) -> Story {
-    let mut story = shrinker.story.clone();
-    story.set("workload", key, value);
-    story
+fn with(shrinker: &Shrinker, key: &str, value: impl Into<Value>) -> Draft {
+    let mut draft = shrinker.draft.clone();
+    draft.set("workload", key, value);
+    draft
 }
 
-fn fewer_clients(shrinker: &Shrinker) -> Vec<Story> {
-    let have = shrinker.story.get("workload", "clients").and_then(Value::as_integer).unwrap_or(1);
+fn fewer_clients(shrinker: &Shrinker) -> Vec<Draft> {
+    let have = shrinker.draft.get("workload", "clients").and_then(Value::as_integer).unwrap_or(1);
     let mut fewer = vec![1, have / 2, have - 1];
     fewer.retain(|clients| (1..have).contains(clients));
     fewer.dedup();
@@ -123,8 +123,8 @@ fn fewer_clients(shrinker: &Shrinker) -> Vec<Story> {
 }
 
 /// The later they begin before the failure, the fewer operations there are.
-fn later_begin(shrinker: &Shrinker) -> Vec<Story> {
-    let from = shrinker.story.time("workload", "from").unwrap_or_default();
+fn later_begin(shrinker: &Shrinker) -> Vec<Draft> {
+    let from = shrinker.draft.time("workload", "from").unwrap_or_default();
     let ms = Duration::from_millis;
     let left = shrinker.hit.at.saturating_sub(from);
     let befores = [ms(100), ms(500), ms(2000), left / 4, left / 2];
@@ -136,8 +136,8 @@ fn later_begin(shrinker: &Shrinker) -> Vec<Story> {
     later.into_iter().map(|at| with(shrinker, "from", show_duration(at))).collect()
 }
 
-fn slower(shrinker: &Shrinker) -> Vec<Story> {
-    let have = match shrinker.story.get("workload", "ops_per_second") {
+fn slower(shrinker: &Shrinker) -> Vec<Draft> {
+    let have = match shrinker.draft.get("workload", "ops_per_second") {
         Some(Value::Float(rate)) => *rate,
         Some(Value::Integer(rate)) => *rate as f64,
         _ => 25.0,
@@ -147,30 +147,30 @@ fn slower(shrinker: &Shrinker) -> Vec<Story> {
     slower.map(|rate| with(shrinker, "ops_per_second", rate)).collect()
 }
 
-fn writing(shrinker: &Shrinker) -> Vec<Story> {
-    match shrinker.story.get("workload", "writes") {
+fn writing(shrinker: &Shrinker) -> Vec<Draft> {
+    match shrinker.draft.get("workload", "writes") {
         Some(Value::Float(share)) if *share >= 1.0 => Vec::new(),
         _ => vec![with(shrinker, "writes", 1.0)],
     }
 }
 
-fn fewer_nodes(shrinker: &Shrinker) -> Vec<Story> {
-    match shrinker.story.get("workload", "nodes").and_then(Value::as_integer) {
+fn fewer_nodes(shrinker: &Shrinker) -> Vec<Draft> {
+    match shrinker.draft.get("workload", "nodes").and_then(Value::as_integer) {
         Some(1) => Vec::new(),
         _ => vec![with(shrinker, "nodes", 1)],
     }
 }
 
-fn plainer_workload(shrinker: &Shrinker) -> Vec<Story> {
+fn plainer_workload(shrinker: &Shrinker) -> Vec<Draft> {
     let needed = ["clients", "from", "ops_per_second", "writes", "nodes"];
-    let Some(Value::Table(workload)) = shrinker.story.table.get("workload") else {
+    let Some(Value::Table(workload)) = shrinker.draft.table.get("workload") else {
         return Vec::new();
     };
     let keys = workload.keys().filter(|key| !needed.contains(&key.as_str()));
     let without = keys.map(|key| {
-        let mut story = shrinker.story.clone();
-        story.remove("workload", key);
-        story
+        let mut draft = shrinker.draft.clone();
+        draft.remove("workload", key);
+        draft
     });
     without.collect()
 }

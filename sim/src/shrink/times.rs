@@ -6,23 +6,23 @@ use super::Shrinker;
 use super::edit::tidy;
 use super::lines::round_up;
 use crate::grammar::show_duration;
-use crate::scenario::story::Story;
+use crate::scenario::draft::Draft;
 use crate::scenario::{Action, Line};
 
 const STEPS_MS: [u64; 5] = [1_000, 500, 100, 10, 1];
 
 impl Shrinker {
-    /// Closes gaps between one moment of the story and the next.
+    /// Closes gaps between one moment of the draft and the next.
     pub(super) fn earlier(&mut self) -> bool {
         let mut changed = false;
         let mut n = 0;
-        while n < moments(&self.story).len() && !self.trials.time_is_up() {
-            let all = moments(&self.story);
+        while n < moments(&self.draft).len() && !self.trials.time_is_up() {
+            let all = moments(&self.draft);
             let (at, before) = (all[n], n.checked_sub(1).map_or(Duration::ZERO, |n| all[n]));
             let gap = at - before;
             let shifts = [gap, gap * 7 / 8, gap * 3 / 4, gap / 2, gap / 4];
             let shifts = shifts.into_iter().filter(|by| by.as_millis() >= 50);
-            let candidates = shifts.map(|by| shifted(&self.story, at, round_down(by))).collect();
+            let candidates = shifts.map(|by| shifted(&self.draft, at, round_down(by))).collect();
             match self.attempt(candidates) {
                 Some(_) => changed = true,
                 None => n += 1,
@@ -35,54 +35,54 @@ impl Shrinker {
     pub(super) fn rounder(&mut self) -> bool {
         let mut changed = false;
         let all = STEPS_MS.map(|step| {
-            let mut story = self.story.clone();
-            story.lines.iter_mut().for_each(|line| round_line(line, step));
-            round_workload(&mut story, step);
-            tidy(story)
+            let mut draft = self.draft.clone();
+            draft.lines.iter_mut().for_each(|line| round_line(line, step));
+            round_workload(&mut draft, step);
+            tidy(draft)
         });
-        let all = all.into_iter().filter(|story| *story != self.story).collect();
+        let all = all.into_iter().filter(|draft| *draft != self.draft).collect();
         changed |= self.attempt(all).is_some();
-        for n in 0..self.story.lines.len() {
+        for n in 0..self.draft.lines.len() {
             let one = STEPS_MS.map(|step| {
-                let mut story = self.story.clone();
-                round_line(&mut story.lines[n], step);
-                tidy(story)
+                let mut draft = self.draft.clone();
+                round_line(&mut draft.lines[n], step);
+                tidy(draft)
             });
             changed |= self.attempt_rounder(one.into());
         }
         let workload = STEPS_MS.map(|step| {
-            let mut story = self.story.clone();
-            round_workload(&mut story, step);
-            story
+            let mut draft = self.draft.clone();
+            round_workload(&mut draft, step);
+            draft
         });
         changed |= self.attempt_rounder(workload.into());
         changed | self.attempt_rounder(self.rounder_ends())
     }
 
     /// The run ends with the failure: its duration may as well be round.
-    fn rounder_ends(&self) -> Vec<Story> {
-        let last = self.story.lines.iter().map(|line| line.when.since()).max();
-        let end = self.hit.at.min(self.story.duration()).max(last.unwrap_or_default());
+    fn rounder_ends(&self) -> Vec<Draft> {
+        let last = self.draft.lines.iter().map(|line| line.when.since()).max();
+        let end = self.hit.at.min(self.draft.duration()).max(last.unwrap_or_default());
         let ends = STEPS_MS.map(|step| {
-            let mut story = self.story.clone();
-            story.set_duration(round_up(end, Duration::from_millis(step)));
-            story
+            let mut draft = self.draft.clone();
+            draft.set_duration(round_up(end, Duration::from_millis(step)));
+            draft
         });
         // Only what is rounder than it is.
-        ends.into_iter().take_while(|story| *story != self.story).collect()
+        ends.into_iter().take_while(|draft| *draft != self.draft).collect()
     }
 
-    fn attempt_rounder(&mut self, candidates: Vec<Story>) -> bool {
-        let present = self.story.clone();
-        let rounder = candidates.into_iter().filter(|story| *story != present).collect();
+    fn attempt_rounder(&mut self, candidates: Vec<Draft>) -> bool {
+        let present = self.draft.clone();
+        let rounder = candidates.into_iter().filter(|draft| *draft != present).collect();
         self.attempt(rounder).is_some()
     }
 }
 
 /// When something begins: lines and clients.
-fn moments(story: &Story) -> Vec<Duration> {
-    let mut all: Vec<Duration> = story.lines.iter().map(|line| line.when.since()).collect();
-    all.extend(story.time("workload", "from"));
+fn moments(draft: &Draft) -> Vec<Duration> {
+    let mut all: Vec<Duration> = draft.lines.iter().map(|line| line.when.since()).collect();
+    all.extend(draft.time("workload", "from"));
     all.retain(|at| !at.is_zero());
     all.sort();
     all.dedup();
@@ -90,22 +90,22 @@ fn moments(story: &Story) -> Vec<Duration> {
 }
 
 /// Everything from a moment on, so much earlier.
-fn shifted(story: &Story, from: Duration, by: Duration) -> Story {
-    let mut story = story.clone();
-    for line in &mut story.lines {
+fn shifted(draft: &Draft, from: Duration, by: Duration) -> Draft {
+    let mut draft = draft.clone();
+    for line in &mut draft.lines {
         let at = line.when.since();
         if at >= from {
             line.when.set_since(at - by);
         }
     }
     for key in ["from", "until"] {
-        if let Some(at) = story.time("workload", key).filter(|at| *at >= from) {
-            story.set("workload", key, show_duration(at - by));
+        if let Some(at) = draft.time("workload", key).filter(|at| *at >= from) {
+            draft.set("workload", key, show_duration(at - by));
         }
     }
-    let duration = story.duration().saturating_sub(by);
-    story.set_duration(duration);
-    tidy(story)
+    let duration = draft.duration().saturating_sub(by);
+    draft.set_duration(duration);
+    tidy(draft)
 }
 
 fn round_down(time: Duration) -> Duration {
@@ -135,10 +135,10 @@ fn round_line(line: &mut Line, step_ms: u64) {
     }
 }
 
-fn round_workload(story: &mut Story, step_ms: u64) {
+fn round_workload(draft: &mut Draft, step_ms: u64) {
     for key in ["from", "until"] {
-        if let Some(at) = story.time("workload", key) {
-            story.set("workload", key, show_duration(round(at, step_ms)));
+        if let Some(at) = draft.time("workload", key) {
+            draft.set("workload", key, show_duration(round(at, step_ms)));
         }
     }
 }

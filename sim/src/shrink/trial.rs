@@ -1,4 +1,4 @@
-//! Trials: does this story still fail in the same way? A process each, as many at a time as there
+//! Trials: does this draft still fail in the same way? A process each, as many at a time as there
 //! are cores.
 
 use std::collections::BTreeMap;
@@ -16,9 +16,9 @@ use indicatif::ProgressBar;
 use crate::child::{self, Limit, RUN_LIMIT};
 use crate::recording::Recording;
 use crate::run::fingerprint::{Fingerprint, read_brief};
-use crate::scenario::story::Story;
+use crate::scenario::draft::Draft;
 
-/// How a run of a story failed.
+/// How a run of a draft failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Hit {
     pub(super) print: Fingerprint,
@@ -31,7 +31,7 @@ pub(super) struct Trials {
     program: PathBuf,
     jobs: usize,
     deadline: Instant,
-    /// What came of stories that were tried already, by their text.
+    /// What came of drafts that were tried already, by their text.
     known: BTreeMap<String, Option<Hit>>,
     files: AtomicUsize,
     /// Why a trial could not be written.
@@ -71,24 +71,24 @@ impl Trials {
         Instant::now() >= self.deadline
     }
 
-    /// How this story fails, if it does.
-    pub(super) fn run(&mut self, story: &Story) -> Option<Hit> {
+    /// How this draft fails, if it does.
+    pub(super) fn run(&mut self, draft: &Draft) -> Option<Hit> {
         let mut found = None;
-        self.first(std::slice::from_ref(story), &mut |hit| {
+        self.first(std::slice::from_ref(draft), &mut |hit| {
             found = Some(hit.clone());
             true
         });
         found
     }
 
-    /// The first of these stories, in their order, that fails as wanted. The answer does not
+    /// The first of these drafts, in their order, that fails as wanted. The answer does not
     /// depend on which trial ends first.
     pub(super) fn first(
         &mut self,
-        stories: &[Story],
+        drafts: &[Draft],
         wanted: &mut dyn FnMut(&Hit) -> bool,
     ) -> Option<(usize, Hit)> {
-        let texts: Vec<Option<String>> = stories.iter().map(text_of).collect();
+        let texts: Vec<Option<String>> = drafts.iter().map(text_of).collect();
         let mut from = 0;
         while from < texts.len() && !self.time_is_up() {
             let upto = (from + self.jobs).min(texts.len());
@@ -149,10 +149,10 @@ impl Trials {
         Some(hit.map(|(print, at)| Hit { print, at }))
     }
 
-    /// What happens in this story, event by event.
-    pub(super) fn record(&mut self, story: &Story) -> Option<Recording> {
+    /// What happens in this draft, event by event.
+    pub(super) fn record(&mut self, draft: &Draft) -> Option<Recording> {
         let (file, target) = (self.new_file("toml"), self.new_file("qrec"));
-        fs::write(&file, story.text()).ok()?;
+        fs::write(&file, draft.text()).ok()?;
         let mut command = Command::new(&self.program);
         command.arg("run").arg(&file).arg("--brief").arg("--record").arg(&target);
         let output = self.output_of(command);
@@ -175,8 +175,8 @@ impl Trials {
 }
 
 /// `None` if it is no scenario at all.
-fn text_of(story: &Story) -> Option<String> {
-    story.compile(Path::new("candidate.toml")).ok().map(|scenario| scenario.text)
+fn text_of(draft: &Draft) -> Option<String> {
+    draft.compile(Path::new("candidate.toml")).ok().map(|scenario| scenario.text)
 }
 
 impl Drop for Trials {

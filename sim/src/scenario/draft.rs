@@ -17,7 +17,7 @@ use crate::grammar::{When, show_duration};
 
 /// A scenario that can be changed and written.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Story {
+pub struct Draft {
     /// The file without its timeline and without everything that spreads or draws.
     pub table: Table,
     /// Sorted by time.
@@ -59,9 +59,9 @@ const WORKLOAD: [&str; 10] = [
     "mix",
 ];
 
-impl Story {
+impl Draft {
     /// One case of a scenario; `lines` is its timeline, drawn faults included.
-    pub fn new(scenario: &Scenario, case: usize, mut lines: Vec<Line>) -> Result<Story, FileError> {
+    pub fn new(scenario: &Scenario, case: usize, mut lines: Vec<Line>) -> Result<Draft, FileError> {
         let file = &scenario.file;
         let mut table: Table = toml::from_str(&scenario.text).map_err(|error| FileError {
             file: file.clone(),
@@ -89,14 +89,14 @@ impl Story {
         let duration = scenario.cases[case].duration;
         lines.retain(|line| line.when.since() <= duration);
         lines.sort_by_key(|line| line.when.since());
-        let mut story = Story { table, lines };
-        story.set_duration(duration);
+        let mut draft = Draft { table, lines };
+        draft.set_duration(duration);
         if let Some(workload) = &scenario.workload
             && scenario.cases.len() > 1
         {
-            story.set("workload", "until", Value::String(show_duration(workload.until)));
+            draft.set("workload", "until", Value::String(show_duration(workload.until)));
         }
-        Ok(story)
+        Ok(draft)
     }
 
     /// As a scenario again.
@@ -249,32 +249,32 @@ until = "30s"
         Scenario::parse(Path::new("a.toml"), text).unwrap_or_else(|error| panic!("{error}\n{text}"))
     }
 
-    fn story() -> (Scenario, Story) {
+    fn draft() -> (Scenario, Draft) {
         let scenario = scenario(FILE);
         let mut lines = scenario.cases[0].timeline.clone();
         lines.extend(scenario.chaos.iter().flat_map(|c| c.lines(3, &scenario.ensemble)));
-        let story = Story::new(&scenario, 0, lines).expect("a scenario is TOML");
-        (scenario, story)
+        let draft = Draft::new(&scenario, 0, lines).expect("a scenario is TOML");
+        (scenario, draft)
     }
 
     #[test]
     fn a_story_reads_back_with_the_same_lines_and_settings() {
-        let (original, story) = story();
-        let read = scenario(&story.text());
+        let (original, draft) = draft();
+        let read = scenario(&draft.text());
         let plain = |lines: &[Line]| {
             let plain = |line: &Line| Line { place: (0, 0), fault: None, ..line.clone() };
             lines.iter().map(plain).collect::<Vec<Line>>()
         };
-        assert!(story.lines.len() > 3, "chaos has drawn something");
-        assert!(story.lines.iter().all(|line| line.when.since() <= Duration::from_secs(25)));
-        assert_eq!(plain(&read.cases[0].timeline), plain(&story.lines));
+        assert!(draft.lines.len() > 3, "chaos has drawn something");
+        assert!(draft.lines.iter().all(|line| line.when.since() <= Duration::from_secs(25)));
+        assert_eq!(plain(&read.cases[0].timeline), plain(&draft.lines));
         assert_eq!(format!("{:?}", read.ensemble), format!("{:?}", original.ensemble));
         assert_eq!(format!("{:?}", read.workload), format!("{:?}", original.workload));
         assert_eq!(read.museum, original.museum);
         assert!(read.chaos.is_none());
         assert_eq!(
-            Story::new(&read, 0, read.cases[0].timeline.clone()).map(|s| s.text()),
-            Ok(story.text())
+            Draft::new(&read, 0, read.cases[0].timeline.clone()).map(|s| s.text()),
+            Ok(draft.text())
         );
     }
 
@@ -287,10 +287,10 @@ until = "30s"
                 let file = entry.expect("an entry can be read").path();
                 let scenario = Scenario::load(&file).expect("the files are read without a mistake");
                 let lines = scenario.cases[0].timeline.clone();
-                let story = Story::new(&scenario, 0, lines).expect("a scenario is TOML");
-                let read = story.compile(&file);
-                let read = read.unwrap_or_else(|error| panic!("{error}\n{}", story.text()));
-                assert_eq!(read.cases[0].timeline.len(), story.lines.len(), "{}", file.display());
+                let draft = Draft::new(&scenario, 0, lines).expect("a scenario is TOML");
+                let read = draft.compile(&file);
+                let read = read.unwrap_or_else(|error| panic!("{error}\n{}", draft.text()));
+                assert_eq!(read.cases[0].timeline.len(), draft.lines.len(), "{}", file.display());
                 assert_eq!(read.about, scenario.about, "{}", file.display());
                 seen += 1;
             }
@@ -300,10 +300,10 @@ until = "30s"
 
     #[test]
     fn lists_grow_without_doubles_and_stay_away_when_empty() {
-        let (_, mut story) = story();
-        story.add_to_list("museum", &["ack_before_flush".into(), "diff_without_trunc".into()]);
-        story.add_to_list("violates", &[]);
-        let text = story.text();
+        let (_, mut draft) = draft();
+        draft.add_to_list("museum", &["ack_before_flush".into(), "diff_without_trunc".into()]);
+        draft.add_to_list("violates", &[]);
+        let text = draft.text();
         assert!(text.contains(r#"museum = ["ack_before_flush", "diff_without_trunc"]"#), "{text}");
         assert!(!text.contains("violates"), "{text}");
     }
