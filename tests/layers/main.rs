@@ -58,7 +58,6 @@ const KNOWN_CIRCLES: [(&str, usize); 12] = [
     ("src/storage", 3),
     ("src/tree", 3),
     ("src/zab", 2),
-    ("sim/src/run", 5),
     ("sim/src/scenario", 6),
     ("sim/src/world", 14),
 ];

@@ -1,4 +1,4 @@
-//! Copies of files, as a lane that storage can work on: nothing waits, nothing is ever lost.
+//! A copy of a disk's files in memory. Storage works on it as on a disk; no operation waits or fails.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,18 +20,18 @@ struct Files {
 
 /// A handle on the copies.
 #[derive(Clone, Default)]
-pub(super) struct Shelf(Rc<RefCell<Files>>);
+pub(super) struct DiskCopy(Rc<RefCell<Files>>);
 
-impl Shelf {
-    pub(super) fn of(files: Vec<(PathBuf, Bytes)>) -> Shelf {
-        let shelf = Shelf::default();
-        let mut kept = shelf.0.borrow_mut();
+impl DiskCopy {
+    pub(super) fn of(files: Vec<(PathBuf, Bytes)>) -> DiskCopy {
+        let copy = DiskCopy::default();
+        let mut files_of_copy = copy.0.borrow_mut();
         for (path, content) in files {
-            kept.dirs.extend(path.ancestors().skip(1).map(Path::to_path_buf));
-            kept.named.insert(path, Rc::new(RefCell::new(content.to_vec())));
+            files_of_copy.dirs.extend(path.ancestors().skip(1).map(Path::to_path_buf));
+            files_of_copy.named.insert(path, Rc::new(RefCell::new(content.to_vec())));
         }
-        drop(kept);
-        shelf
+        drop(files_of_copy);
+        copy
     }
 }
 
@@ -39,8 +39,8 @@ fn not_found() -> io::Error {
     io::ErrorKind::NotFound.into()
 }
 
-impl Lane for Shelf {
-    type File = Sheet;
+impl Lane for DiskCopy {
+    type File = FileCopy;
 
     fn begin(&self, _: Stamp) {}
 
@@ -48,13 +48,13 @@ impl Lane for Shelf {
         Stamp(0)
     }
 
-    async fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Sheet> {
+    async fn open(&self, path: &Path, mode: OpenMode) -> io::Result<FileCopy> {
         let mut files = self.0.borrow_mut();
         if mode == OpenMode::Create {
             let content = files.named.entry(path.to_owned()).or_default();
             content.borrow_mut().clear();
         }
-        files.named.get(path).cloned().map(Sheet).ok_or_else(not_found)
+        files.named.get(path).cloned().map(FileCopy).ok_or_else(not_found)
     }
 
     async fn list(&self, dir: &Path) -> io::Result<Vec<DirEntry>> {
@@ -91,10 +91,10 @@ impl Lane for Shelf {
     }
 }
 
-/// One file of a [`Shelf`].
-pub(super) struct Sheet(Content);
+/// One file of a [`DiskCopy`].
+pub(super) struct FileCopy(Content);
 
-impl Sheet {
+impl FileCopy {
     fn put(&self, offset: u64, data: &[u8]) {
         let mut content = self.0.borrow_mut();
         let (from, to) = (offset as usize, offset as usize + data.len());
@@ -105,7 +105,7 @@ impl Sheet {
     }
 }
 
-impl File for Sheet {
+impl File for FileCopy {
     async fn len(&mut self) -> io::Result<u64> {
         Ok(self.0.borrow().len() as u64)
     }

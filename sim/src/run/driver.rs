@@ -10,7 +10,7 @@ use quorate::base::{Museum, ServerId, Stamp};
 use quorate::config::{LearnerType, ServerConfig, ServerSpec};
 use quorate::runtime::{HostPort, Runtime};
 
-use super::one_run::RunOptions;
+use super::options::RunOptions;
 use super::recorder::Recorder;
 use super::steps::{Observer, Steps};
 use crate::checkers::Event;

@@ -12,7 +12,7 @@ use crate::workload::contract::Evidence;
 
 /// [`Evidence`] that owns what it is about.
 #[derive(Clone, Debug)]
-pub struct Kept {
+pub struct OwnedEvidence {
     pub history: History,
     /// The committed transactions, oldest first.
     pub sequence: Vec<Proposal>,
@@ -22,7 +22,7 @@ pub struct Kept {
     pub strict_sync: bool,
 }
 
-impl Kept {
+impl OwnedEvidence {
     pub fn evidence(&self) -> Evidence<'_> {
         Evidence {
             history: &self.history,

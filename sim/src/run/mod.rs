@@ -1,6 +1,7 @@
 //! One run of one case: a world, servers, clients, the timeline, the checkers, a verdict.
 //!
 //! - `one_run.rs`        from the first start to the verdict, liveness included
+//! - `options.rs`        how a case is run; its timeline under one seed
 //! - `driver.rs`         the scenario driver: does to the world what a timeline says, when it says
 //! - `initial_disks.rs`  what a scenario wants on the disks, as the files Apache would have written
 //! - `recorder.rs`       everything servers and frames say, in one order; the trace and its hash
@@ -21,13 +22,15 @@ mod evidence;
 pub mod fingerprint;
 mod initial_disks;
 mod one_run;
+mod options;
 mod rebuild;
 mod recorder;
 mod recording_builder;
 mod steps;
 mod verdict;
 
-pub use evidence::Kept;
-pub use one_run::{RunOptions, run, run_kept, run_recorded, timeline};
+pub use evidence::OwnedEvidence;
+pub use one_run::{run, run_recorded, run_with_evidence};
+pub use options::{RunOptions, timeline};
 pub use steps::{ServerSteps, Step, Steps};
 pub use verdict::Verdict;

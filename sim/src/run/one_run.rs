@@ -12,40 +12,20 @@ use std::time::Duration;
 use quorate::base::{RoleName, ServerId, Stamp};
 
 use super::driver::{Checkpoint, Stage};
-use super::evidence::Kept;
+use super::evidence::OwnedEvidence;
+use super::options::{RunOptions, timeline};
 use super::recorder::Recorder;
-use super::steps::Steps;
 use super::verdict::Verdict;
 use crate::checkers::liveness::{self, Deadlines};
 use crate::checkers::{Checkers, Ghost, Violation};
 use crate::grammar::words::role_word;
 use crate::recording::Recording;
 use crate::scenario::swarm::Drawn;
-use crate::scenario::{Case, ClientState, Expectation, Line, Scenario};
+use crate::scenario::{Case, ClientState, Expectation, Scenario};
 use crate::workload::contract::{Evidence, judge};
 use crate::workload::history::Silence;
 use crate::workload::{History, Outcome, Record};
 use crate::world::{SETTLE, World, WorldOptions};
-
-/// How to run a case.
-#[derive(Clone, Debug, Default)]
-pub struct RunOptions {
-    pub seed: u64,
-    /// Which case of the file, from 0.
-    pub case: usize,
-    /// Numbers of drawn faults to leave out.
-    pub without: Vec<usize>,
-    /// Print every fact, frame and action.
-    pub trace: bool,
-    /// Names of exhibits switched on besides those of the file.
-    pub museum: Vec<String>,
-    /// Give every server a task that only sleeps: nothing may change by it.
-    pub idle_task: bool,
-    /// Play on whatever the checkers find: for those who ask what clients saw of it.
-    pub goes_on: bool,
-    /// Keep every step of every server here.
-    pub steps: Option<Steps>,
-}
 
 /// How often the facts of a stretch of time are looked at.
 const SLICE: Duration = Duration::from_millis(200);
@@ -55,16 +35,6 @@ const SAID_MAX: usize = 10_000;
 const STEP: Duration = Duration::from_millis(10);
 /// Violations told of one run.
 const TOLD_MAX: usize = 5;
-
-/// The timeline of a case with this seed's faults.
-pub fn timeline(scenario: &Scenario, options: &RunOptions) -> Vec<Line> {
-    let mut lines = scenario.cases[options.case].timeline.clone();
-    if let Some(chaos) = &scenario.chaos {
-        lines.extend(chaos.lines(options.seed, &scenario.ensemble));
-    }
-    lines.retain(|line| line.fault.is_none_or(|fault| !options.without.contains(&fault)));
-    lines
-}
 
 /// Runs one case in this process.
 pub fn run(scenario: &Scenario, options: &RunOptions) -> Verdict {
@@ -77,25 +47,29 @@ pub fn run_recorded(scenario: &Scenario, options: &RunOptions) -> (Verdict, Reco
     let (verdict, seen) = play(scenario, options, &recorder);
     // What a broken simulator said last was perhaps never looked at.
     let tape = recorder.take_tape(verdict.simulator.is_some()).unwrap_or_default();
-    let recording = tape.finish(scenario, options, &verdict, &seen);
+    let recording =
+        tape.finish(scenario, options, &verdict, &seen.history.borrow(), &seen.found.borrow());
     (verdict, recording)
 }
 
 /// The same, with what the client contract was judged by; `None` if the simulator failed.
-pub fn run_kept(scenario: &Scenario, options: &RunOptions) -> (Verdict, Option<Kept>) {
+pub fn run_with_evidence(
+    scenario: &Scenario,
+    options: &RunOptions,
+) -> (Verdict, Option<OwnedEvidence>) {
     let (verdict, seen) = play(scenario, options, &Rc::new(Recorder::new(options.trace, false)));
-    let kept = seen.kept.take().map(|kept| Kept { history: seen.history.take(), ..kept });
+    let kept = seen.kept.take().map(|kept| OwnedEvidence { history: seen.history.take(), ..kept });
     (verdict, kept)
 }
 
 /// What is seen from outside of a run, even of one that broke off.
 #[derive(Default)]
-pub(super) struct Seen {
-    pub(super) history: Rc<RefCell<History>>,
+struct Seen {
+    history: Rc<RefCell<History>>,
     /// What the checkers found, in their order.
-    pub(super) found: Rc<RefCell<Vec<Violation>>>,
+    found: Rc<RefCell<Vec<Violation>>>,
     /// Without the history, which stands beside it.
-    kept: Rc<RefCell<Option<Kept>>>,
+    kept: Rc<RefCell<Option<OwnedEvidence>>>,
 }
 
 fn play(scenario: &Scenario, options: &RunOptions, recorder: &Rc<Recorder>) -> (Verdict, Seen) {
@@ -165,7 +139,7 @@ struct Play {
     checked: Rc<RefCell<Vec<Violation>>>,
     /// How many of these `found` holds already.
     told: usize,
-    kept: Rc<RefCell<Option<Kept>>>,
+    kept: Rc<RefCell<Option<OwnedEvidence>>>,
     story: Duration,
     goes_on: bool,
     liveness: bool,
@@ -431,7 +405,7 @@ impl Play {
     fn verdict(mut self) -> Verdict {
         let (sequence, complete) = super::committed::committed(&self.world, &self.checkers.ghost);
         let history = self.history.borrow();
-        let kept = Kept {
+        let kept = OwnedEvidence {
             history: History::default(),
             sequence,
             complete,

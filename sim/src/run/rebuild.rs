@@ -18,7 +18,7 @@ use quorate::peer::storage_options;
 use quorate::storage::load;
 use quorate::tree::AclRules;
 
-use super::disk_copy::Shelf;
+use super::disk_copy::DiskCopy;
 use crate::checkers::Rebuilt;
 use crate::world::World;
 
@@ -35,7 +35,7 @@ pub(super) fn rebuild(world: &World, server: ServerId, config: &ServerConfig) ->
 }
 
 fn recover(files: Vec<(PathBuf, Bytes)>, durable: bool, config: &ServerConfig) -> Option<Rebuilt> {
-    let loaded = at_once(load(&storage_options(config), Shelf::of(files)))?.ok()?;
+    let loaded = at_once(load(&storage_options(config), DiskCopy::of(files)))?.ok()?;
     let log = loaded.txns.clone();
     let mut db = Database::empty(config.committed_log_count).with_acl_rules(AclRules::of(config));
     db.restore(loaded).ok()?;

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use quorate::base::{ServerId, Stamp, Zxid};
 use quorate::runtime::{Label, LabelKind};
 
-use super::one_run::{RunOptions, Seen};
+use super::options::RunOptions;
 use super::verdict::Verdict;
 use crate::checkers::{Event as FactEvent, Ghost, Violation};
 use crate::grammar::words::kind_word;
@@ -90,9 +90,9 @@ impl Tape {
         scenario: &Scenario,
         options: &RunOptions,
         verdict: &Verdict,
-        seen: &Seen,
+        history: &History,
+        found: &[Violation],
     ) -> Recording {
-        let (history, found) = (&*seen.history.borrow(), &*seen.found.borrow());
         let clients = Clients::of(&self.hosts, history);
         let blamed = std::mem::take(&mut self.blamed);
         let arrivals = std::mem::take(&mut self.arrivals);

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use quorate::base::Zxid;
 use quorate::jute::client::code;
-use quorate_sim::run::Kept;
+use quorate_sim::run::OwnedEvidence;
 use quorate_sim::workload::op::Answer;
 use quorate_sim::workload::{History, Op, Outcome, Record};
 
 use crate::spec::path;
 
-type Bend = fn(&Kept) -> Vec<History>;
+type Bend = fn(&OwnedEvidence) -> Vec<History>;
 
 /// Each way to bend a history, in words; each gives one history for each place where it can.
 pub(crate) const BENDS: [(&str, Bend); 4] = [
@@ -30,13 +30,13 @@ fn told_set(record: &Record) -> Option<(i32, Zxid)> {
     }
 }
 
-fn with(kept: &Kept, bend: impl FnOnce(&mut [Record])) -> History {
+fn with(kept: &OwnedEvidence, bend: impl FnOnce(&mut [Record])) -> History {
     let mut history = kept.history.clone();
     bend(&mut history.records);
     history
 }
 
-fn other_version(kept: &Kept) -> Vec<History> {
+fn other_version(kept: &OwnedEvidence) -> Vec<History> {
     let sets = kept.history.records.iter().enumerate().filter(|(_, r)| told_set(r).is_some());
     let bent = |n: usize| {
         with(kept, |records| {
@@ -58,7 +58,7 @@ fn replied_at(record: &Record) -> Option<u64> {
 }
 
 /// Two sets of one node by two sessions, one done before the other was asked for.
-fn swapped(kept: &Kept) -> Vec<History> {
+fn swapped(kept: &OwnedEvidence) -> Vec<History> {
     let records = &kept.history.records;
     let mut bent = Vec::new();
     for (a, first) in records.iter().enumerate() {
@@ -90,7 +90,7 @@ fn retime(record: &mut Record, as_other: &Record) {
 }
 
 /// A write that never happened gets the reply that the next one on its node got.
-fn lost_as_done(kept: &Kept) -> Vec<History> {
+fn lost_as_done(kept: &OwnedEvidence) -> Vec<History> {
     let happened: BTreeSet<_> =
         kept.sequence.iter().map(|p| (p.header.client_id, p.header.cxid)).collect();
     let records = &kept.history.records;
@@ -117,7 +117,7 @@ fn lost_as_done(kept: &Kept) -> Vec<History> {
 }
 
 /// A read shows what its session saw before it saw something newer.
-fn older_read(kept: &Kept) -> Vec<History> {
+fn older_read(kept: &OwnedEvidence) -> Vec<History> {
     let data = |record: &Record| match &record.outcome {
         Some(Outcome::Reply { answer: Some(answer @ Answer::Data(..)), .. }) => {
             Some(answer.clone())

@@ -14,7 +14,7 @@ mod spec;
 use std::path::Path;
 use std::process::Command;
 
-use quorate_sim::run::{Kept, RunOptions, run_kept};
+use quorate_sim::run::{OwnedEvidence, RunOptions, run_with_evidence};
 use quorate_sim::scenario::Scenario;
 use quorate_sim::workload::History;
 use quorate_sim::workload::contract::judge;
@@ -47,7 +47,7 @@ fn in_a_process_of_its_own() {
     let seed = seed.parse().expect("a seed is a number");
     let goes_on = name == "spoiled";
     let (verdict, kept) =
-        run_kept(&scenario, &RunOptions { seed, goes_on, ..RunOptions::default() });
+        run_with_evidence(&scenario, &RunOptions { seed, goes_on, ..RunOptions::default() });
     let kept = kept.unwrap_or_else(|| panic!("{verdict}"));
     match name {
         "correct" => both_hold(&kept),
@@ -59,14 +59,14 @@ fn in_a_process_of_its_own() {
 
 /// What the witness checks find against C-1, C-2 and C-6: writes, views, and that a write answered
 /// as done was done.
-fn witness(kept: &Kept, history: &History) -> Vec<String> {
-    let kept = Kept { history: history.clone(), ..kept.clone() };
+fn witness(kept: &OwnedEvidence, history: &History) -> Vec<String> {
+    let kept = OwnedEvidence { history: history.clone(), ..kept.clone() };
     let found = judge(&kept.evidence()).found;
     let is_asked = |id: &str| ["C-1", "C-2", "C-6"].contains(&id);
     found.iter().filter(|v| is_asked(&v.id)).map(|v| format!("{}: {}", v.id, v.words)).collect()
 }
 
-fn both_hold(kept: &Kept) {
+fn both_hold(kept: &OwnedEvidence) {
     assert_eq!(witness(kept, &kept.history), Vec::<String>::new());
     let (wrong, judged) = spec::not_linearizable(&kept.history);
     assert_eq!(wrong, Vec::<String>::new());
@@ -75,7 +75,7 @@ fn both_hold(kept: &Kept) {
     println!("{judged} judged; {answered} answered, {lost} lost, {open} open");
 }
 
-fn both_fire_if_bent(kept: &Kept) {
+fn both_fire_if_bent(kept: &OwnedEvidence) {
     for (bend, bent) in doctor::BENDS {
         let (mut fired, mut all) = (0, 0);
         for history in bent(kept).into_iter().take(12) {
@@ -91,7 +91,7 @@ fn both_fire_if_bent(kept: &Kept) {
 }
 
 /// Whether a bug did harm is for chance to decide; both judges see it, or neither.
-fn both_agree(kept: &Kept) {
+fn both_agree(kept: &OwnedEvidence) {
     let (wrong, _) = spec::not_linearizable(&kept.history);
     let witnessed = witness(kept, &kept.history);
     assert_eq!(wrong.is_empty(), witnessed.is_empty(), "{wrong:?}, {witnessed:?}");
