@@ -228,7 +228,7 @@ fn stand_in(dir: &Path, change: &str) -> PathBuf {
     let script = dir.join("sim.sh");
     let text = format!(
         "#!/bin/sh\nfile=$2 seed=$6\n{change}\n\
-         exec {} run $file --quiet --tell --seed $seed --case 1 ${{9}} ${{10}}\n",
+         exec {} run $file --quiet --report --seed $seed --case 1 ${{9}} ${{10}}\n",
         env!("CARGO_BIN_EXE_quorate-sim")
     );
     // By another process: a file that this one still writes could not be run.

@@ -9,4 +9,4 @@ mod report;
 pub use process::{Limit, RUN_LIMIT};
 pub(crate) use process::{NoEnd, run, used_by_children};
 pub(crate) use report::SIMULATOR;
-pub use report::{Broke, Told};
+pub use report::{FirstFailure, RunFailure, RunReport};

@@ -1,64 +1,93 @@
-//! What a run tells the hunt that started it: one line of JSON in front of its verdict.
+//! What a run reports to the program that started it: one line of JSON in front of its verdict.
 
 use serde::{Deserialize, Serialize};
 
 use crate::run::Verdict;
 use crate::run::fingerprint::Fingerprint;
 
-const PREFIX: &str = "told\t";
+/// How the line begins. A scenario's own output may stand before it.
+const BEGINNING: &str = "{\"run_report\":";
 
 /// The id of a failure that is the simulator's own.
 pub(crate) const SIMULATOR: &str = "simulator";
 /// The id of a failure where nothing fails although the file says that something must.
 const UNCAUGHT: &str = "uncaught";
 
+/// The whole line.
+#[derive(Serialize, Deserialize)]
+struct Line {
+    run_report: RunReport,
+}
+
 /// A run in short.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Told {
+pub struct RunReport {
     /// Of the trace.
     pub hash: u64,
     /// When the run was over, in nanoseconds of simulated time.
     pub ended: u64,
-    pub failure: Option<Broke>,
+    /// What failed first, whether the file wants it to or not.
+    pub first: Option<FirstFailure>,
+    /// How the run failed; `None` also where what failed is what the file wants to fail.
+    pub failure: Option<RunFailure>,
+}
+
+/// The first property that failed in a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FirstFailure {
+    pub print: Fingerprint,
+    /// When it broke, in nanoseconds of simulated time.
+    pub at: u64,
 }
 
 /// How a run failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Broke {
+pub struct RunFailure {
     pub print: Fingerprint,
     /// The words of this run, numbers included.
     pub words: String,
 }
 
-impl Told {
-    /// Of a run whose verdict is known. What a file wants to fail is no failure.
-    pub fn of(verdict: &Verdict) -> Told {
+impl RunReport {
+    /// Of a run whose verdict is known.
+    pub fn of(verdict: &Verdict) -> RunReport {
+        let print = Fingerprint::of(verdict);
+        let violation = verdict.violations.first();
+        let at = violation.map_or(0, |violation| violation.at.0);
+        let first = print.clone().map(|print| FirstFailure { print, at });
         let failure = (!verdict.holds()).then(|| {
-            let print = Fingerprint::of(verdict).unwrap_or_else(|| Fingerprint {
+            let print = print.unwrap_or_else(|| Fingerprint {
                 id: UNCAUGHT.into(),
                 roles: Vec::new(),
                 words: format!("nothing violates {}", verdict.wanted.join(" or ")),
             });
-            let first = verdict.violations.first().map(|violation| violation.words.clone());
-            let words = verdict.simulator.clone().or(first).unwrap_or_else(|| print.words.clone());
-            Broke { print, words }
+            let words = violation.map(|violation| violation.words.clone());
+            let words = verdict.simulator.clone().or(words).unwrap_or_else(|| print.words.clone());
+            RunFailure { print, words }
         });
-        Told { hash: verdict.hash, ended: verdict.ended.0, failure }
+        RunReport { hash: verdict.hash, ended: verdict.ended.0, first, failure }
     }
 
-    pub fn line(&self) -> String {
+    /// The line, without its end.
+    pub fn to_line(&self) -> String {
         // Numbers and strings alone: it cannot fail.
-        format!("{PREFIX}{}", serde_json::to_string(self).unwrap_or_default())
+        serde_json::to_string(&Line { run_report: self.clone() }).unwrap_or_default()
     }
 
-    /// Reads what [`Told::line`] wrote, and what stands behind it. `None` if the run broke off.
-    pub(crate) fn read(output: &str) -> Option<(Told, &str)> {
-        let at = match output.starts_with(PREFIX) {
+    /// Reads a child's output: the report, and what stands behind it. `None` if the run broke off.
+    pub(crate) fn read(output: &str) -> Option<(RunReport, &str)> {
+        let at = match output.starts_with(BEGINNING) {
             true => 0,
-            false => output.find(&format!("\n{PREFIX}"))? + 1,
+            false => output.find(&format!("\n{BEGINNING}"))? + 1,
         };
-        let (line, rest) = output[at + PREFIX.len()..].split_once('\n')?;
-        Some((serde_json::from_str(line).ok()?, rest))
+        let (line, rest) = output[at..].split_once('\n')?;
+        let Line { run_report } = serde_json::from_str(line).ok()?;
+        Some((run_report, rest))
+    }
+
+    /// What failed first in a child that said this.
+    pub(crate) fn first_in(output: &str) -> Option<FirstFailure> {
+        RunReport::read(output)?.0.first
     }
 }
 
@@ -69,12 +98,17 @@ mod tests {
     #[test]
     fn a_run_is_understood_whatever_it_said_before() {
         let print = Fingerprint { id: "I-1".into(), roles: vec!["down".into()], words: "".into() };
-        let failure = Some(Broke { print, words: "two\nlines\tand \"quotes\"".into() });
-        let told = Told { hash: u64::MAX, ended: 7, failure };
-        let output = format!("noise\n{}\nthe verdict\n", told.line());
-        assert_eq!(Told::read(&output), Some((told.clone(), "the verdict\n")));
-        assert_eq!(Told::read(&format!("{}\n", told.line())), Some((told, "")));
-        assert_eq!(Told::read("a panic\n"), None);
-        assert_eq!(Told::read("told\t{\"hash\": 1"), None);
+        let first = FirstFailure { print: print.clone(), at: 1_200_000 };
+        let failure = RunFailure { print, words: "two\nlines\tand \"quotes\"".into() };
+        let (first, failure) = (Some(first), Some(failure));
+        let report = RunReport { hash: u64::MAX, ended: 7, first: first.clone(), failure };
+        let line = report.to_line();
+        assert!(line.starts_with(BEGINNING) && !line.contains('\n'), "{line}");
+        let output = format!("noise\n{line}\nthe verdict\n");
+        assert_eq!(RunReport::read(&output), Some((report.clone(), "the verdict\n")));
+        assert_eq!(RunReport::read(&format!("{line}\n")), Some((report, "")));
+        assert_eq!(RunReport::first_in(&output), first);
+        assert_eq!(RunReport::read("a panic\n"), None);
+        assert_eq!(RunReport::read(&line[..line.len() - 4]), None);
     }
 }

@@ -9,7 +9,7 @@ use clap::Args;
 
 use super::common::{cores, load, parse_limit, parse_time, wrong};
 use crate::museum::plain::{self, PlainHunt, Row, planned};
-use crate::museum::{Piece, choose, pieces, table, tour};
+use crate::museum::{Entry, choose, entries, play_all, table};
 
 #[derive(Debug, Args)]
 pub(super) struct MuseumArgs {
@@ -42,19 +42,19 @@ pub(super) struct MuseumArgs {
 }
 
 pub(super) fn museum_command(args: &MuseumArgs) -> ExitCode {
-    let pieces = match pieces(&args.dir).and_then(|pieces| choose(pieces, &args.exhibits)) {
-        Ok(pieces) => pieces,
+    let entries = match entries(&args.dir).and_then(|entries| choose(entries, &args.exhibits)) {
+        Ok(entries) => entries,
         Err(error) => return wrong(error),
     };
     if let Some(seeds) = args.plain {
-        return plain_command(args, &pieces, seeds).unwrap_or_else(|code| code);
+        return plain_command(args, &entries, seeds).unwrap_or_else(|code| code);
     }
-    let tour = tour(pieces, args.run_limit);
-    print!("{}", table(&tour));
-    ExitCode::from(tour.exit_code())
+    let report = play_all(entries, args.run_limit);
+    print!("{}", table(&report));
+    ExitCode::from(report.exit_code())
 }
 
-fn plain_command(args: &MuseumArgs, pieces: &[Piece], seeds: u64) -> Result<ExitCode, ExitCode> {
+fn plain_command(args: &MuseumArgs, entries: &[Entry], seeds: u64) -> Result<ExitCode, ExitCode> {
     let file = planned(&load(&args.file)?).map_err(wrong)?;
     let program = std::env::current_exe().map_err(wrong)?;
     let scratch = std::env::temp_dir().join(format!("quorate-museum-{}", std::process::id()));
@@ -73,7 +73,7 @@ fn plain_command(args: &MuseumArgs, pieces: &[Piece], seeds: u64) -> Result<Exit
         shows,
         dir,
     };
-    let matrix = hunt.against(pieces, |row| {
+    let matrix = hunt.against(entries, |row| {
         if shows {
             eprintln!("{}", progress(row));
         }

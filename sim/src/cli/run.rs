@@ -7,8 +7,7 @@ use clap::Args;
 
 use super::common::{load_with, wrong};
 use super::{hunt, panics, recordings};
-use crate::child::Told;
-use crate::run::fingerprint::brief;
+use crate::child::RunReport;
 use crate::run::{RunOptions, run, timeline};
 use crate::scenario::Scenario;
 
@@ -30,12 +29,9 @@ pub(super) struct RunArgs {
     /// Write everything that happens into this file (.qrec).
     #[arg(long, value_name = "F.qrec")]
     record: Option<PathBuf>,
-    /// One line for the program that started this run.
+    /// First a line of JSON for the program that started this run.
     #[arg(long, hide = true)]
-    brief: bool,
-    /// One line for the hunt that started this run.
-    #[arg(long, hide = true)]
-    tell: bool,
+    report: bool,
     /// Give every server a task that only sleeps: nothing may change by it.
     #[arg(long)]
     idle_task: bool,
@@ -109,12 +105,10 @@ pub(super) fn run_command(args: &RunArgs) -> ExitCode {
         Some(file) => recordings::run_into(file, &scenario, &options),
         None => (run(&scenario, &options), None),
     };
-    if args.tell {
-        println!("{}", Told::of(&verdict).line());
+    if args.report {
+        println!("{}", RunReport::of(&verdict).to_line());
     }
-    if args.brief {
-        println!("{}", brief(&verdict));
-    } else if !args.quiet || !verdict.holds() {
+    if !args.quiet || !verdict.holds() {
         println!("{verdict}");
     }
     failed.unwrap_or_else(|| ExitCode::from(verdict.exit_code()))

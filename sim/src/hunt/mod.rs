@@ -1,6 +1,6 @@
 //! Many runs, a process each: all cases of a file, or many seeds of many files.
 //!
-//! The process of a run is this program again, `run --quiet --tell`; its exit code and its first
+//! The process of a run is this program again, `run --quiet --report`; its exit code and its first
 //! line are the verdict. Failures that are the same (`run::fingerprint`) are one, with the quickest
 //! run that shows it.
 //!

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::plan::{Done, Job, Plan};
-use crate::child::{Broke, SIMULATOR};
+use crate::child::{RunFailure, SIMULATOR};
 use crate::recording::Build;
 use crate::run::fingerprint::Fingerprint;
 
@@ -160,7 +160,7 @@ impl Report {
         job: &Job,
         ended: u64,
         wall: f64,
-        failure: Option<Broke>,
+        failure: Option<RunFailure>,
     ) -> bool {
         self.done.insert(job.place);
         let file = &self.plan.scenarios[job.scenario].file;
@@ -178,7 +178,7 @@ impl Report {
     }
 
     /// A failure of a run that is perhaps counted already.
-    pub(super) fn fails(&mut self, job: &Job, ended: u64, broke: Broke) -> bool {
+    pub(super) fn fails(&mut self, job: &Job, ended: u64, broke: RunFailure) -> bool {
         let twice = broke.print == super::run_apart::differs();
         let plan = &self.plan;
         let example = Example {

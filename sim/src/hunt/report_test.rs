@@ -3,14 +3,14 @@ use super::super::plan::tests::plan;
 use super::super::{annotations, summary::summary};
 use super::*;
 
-fn broke(id: &str, roles: &[&str], words: &str) -> Option<Broke> {
+fn broke(id: &str, roles: &[&str], words: &str) -> Option<RunFailure> {
     let roles = roles.iter().map(ToString::to_string).collect();
     let print = Fingerprint { id: id.into(), roles, words: String::new() };
-    Some(Broke { print, words: words.into() })
+    Some(RunFailure { print, words: words.into() })
 }
 
 /// Of every run: what it was, and when it ended.
-fn outcomes(jobs: &[Job]) -> Vec<(Job, u64, Option<Broke>)> {
+fn outcomes(jobs: &[Job]) -> Vec<(Job, u64, Option<RunFailure>)> {
     let outcome = |job: &Job| match (job.scenario, job.seed % 3) {
         (0, 1) => (9_000_000_000 - job.seed % 2, broke("I-1", &["leading"], "two & <two>")),
         (2, 1) => (8_000_000_000, broke("I-1", &["down"], "50%\nof them: all, all")),
@@ -21,7 +21,7 @@ fn outcomes(jobs: &[Job]) -> Vec<(Job, u64, Option<Broke>)> {
     all.map(|(job, (ended, failure))| (job, ended, failure)).collect()
 }
 
-fn report_of(plan: &Plan, outcomes: &[(Job, u64, Option<Broke>)]) -> Report {
+fn report_of(plan: &Plan, outcomes: &[(Job, u64, Option<RunFailure>)]) -> Report {
     let mut report = Report::new(plan);
     for (job, ended, failure) in outcomes {
         report.take(job, *ended, 0.25, failure.clone());

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::plan::{Job, Plan};
 use crate::child::{self, Limit, NoEnd};
-use crate::child::{Broke, SIMULATOR, Told};
+use crate::child::{RunFailure, RunReport, SIMULATOR};
 use crate::recording::Recording;
 use crate::replay::first_difference;
 use crate::run::fingerprint::{Fingerprint, without_numbers};
@@ -19,7 +19,7 @@ pub(crate) struct Ran {
     pub(super) ended: u64,
     /// Of its process.
     pub(super) seconds: f64,
-    pub(crate) failure: Option<Broke>,
+    pub(crate) failure: Option<RunFailure>,
     /// Its verdict in words, if it failed.
     pub(crate) output: String,
     hash: u64,
@@ -43,10 +43,10 @@ pub(super) fn endless() -> Fingerprint {
     Fingerprint { id: SIMULATOR.into(), roles: Vec::new(), words }
 }
 
-fn broke_off(what: &str) -> Broke {
+fn broke_off(what: &str) -> RunFailure {
     let print =
         Fingerprint { id: SIMULATOR.into(), roles: Vec::new(), words: without_numbers(what) };
-    Broke { print, words: what.to_owned() }
+    RunFailure { print, words: what.to_owned() }
 }
 
 /// The program that plays runs, and how long one may take.
@@ -60,7 +60,7 @@ pub struct Player<'a> {
 pub(crate) fn run(by: Player<'_>, plan: &Plan, job: &Job, record: Option<&Path>) -> Ran {
     let begun = Instant::now();
     let mut command = Command::new(by.program);
-    command.arg("run").arg(&plan.scenarios[job.scenario].file).args(["--quiet", "--tell"]);
+    command.arg("run").arg(&plan.scenarios[job.scenario].file).args(["--quiet", "--report"]);
     command.args(["--seed", &job.seed.to_string(), "--case", &job.case.to_string()]);
     if !plan.museum.is_empty() {
         command.args(["--museum", &plan.museum.join(",")]);
@@ -86,17 +86,17 @@ pub(crate) fn run(by: Player<'_>, plan: &Plan, job: &Job, record: Option<&Path>)
 
 /// What a process that is over says: its exit code and its line must agree.
 fn outcome(code: Option<i32>, status: &str, output: &str, error: &str) -> Ran {
-    if let Some((told, verdict)) = Told::read(output) {
-        let broken = told.failure.as_ref().map(|broke| broke.print.id == SIMULATOR);
+    if let Some((report, verdict)) = RunReport::read(output) {
+        let broken = report.failure.as_ref().map(|broke| broke.print.id == SIMULATOR);
         let agree = matches!((code, broken), (Some(0), None) | (Some(1), Some(false)))
             || (code == Some(3) && broken == Some(true));
         if agree {
             return Ran {
-                ended: told.ended,
+                ended: report.ended,
                 seconds: 0.0,
-                failure: told.failure,
+                failure: report.failure,
                 output: verdict.to_owned(),
-                hash: told.hash,
+                hash: report.hash,
             };
         }
     }
@@ -116,7 +116,7 @@ fn outcome(code: Option<i32>, status: &str, output: &str, error: &str) -> Ran {
 fn too_long(plan: &Plan, job: &Job, words: &str) -> Ran {
     let file = plan.scenarios[job.scenario].file.display();
     let output = format!("{file} seed {}: {words}\n  repeat: {}\n", job.seed, plan.command(job));
-    let failure = Some(Broke { print: endless(), words: words.to_owned() });
+    let failure = Some(RunFailure { print: endless(), words: words.to_owned() });
     Ran { ended: 0, seconds: 0.0, failure, output, hash: 0 }
 }
 
@@ -141,7 +141,7 @@ pub(super) fn run_twice(by: Player<'_>, plan: &Plan, job: &Job, dir: &Path) -> R
         job.seed,
         plan.command_twice(job)
     );
-    first.failure = Some(Broke { print: differs(), words });
+    first.failure = Some(RunFailure { print: differs(), words });
     first
 }
 
@@ -202,8 +202,8 @@ mod tests {
 
     #[test]
     fn an_exit_code_that_contradicts_the_verdict_is_not_believed() {
-        let told = Told { hash: 1, ended: 2, failure: None };
-        let output = format!("{}\n", told.line());
+        let report = RunReport { hash: 1, ended: 2, first: None, failure: None };
+        let output = format!("{}\n", report.to_line());
         assert_eq!(outcome(Some(0), "", &output, "").failure, None);
         assert!(outcome(Some(1), "", &output, "").failure.is_some());
         assert!(outcome(Some(3), "", &output, "disk full").failure.is_some());

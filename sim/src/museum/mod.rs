@@ -14,13 +14,12 @@ use std::time::Duration;
 
 use quorate::base::Exhibit;
 
-use crate::child::{self, Limit, used_by_children};
-use crate::run::fingerprint::read_brief;
+use crate::child::{self, Limit, RunReport, used_by_children};
 use crate::scenario::Scenario;
 
 /// One exhibit and its scenario.
 #[derive(Clone, Debug)]
-pub struct Piece {
+pub struct Entry {
     pub exhibit: Exhibit,
     /// `None`: nobody ever tried whether it is caught.
     pub file: Option<PathBuf>,
@@ -31,10 +30,10 @@ pub struct Piece {
     pub seeds: Vec<u64>,
 }
 
-/// A piece, and what its runs said.
+/// What came of one entry.
 #[derive(Clone, Debug)]
-pub struct Visit {
-    pub piece: Piece,
+pub struct Outcome {
+    pub entry: Entry,
     /// The properties that fired first, each once.
     pub fired: Vec<String>,
     pub caught: bool,
@@ -44,18 +43,18 @@ pub struct Visit {
     pub cpu_seconds: Option<f64>,
 }
 
-/// All visits.
+/// What came of all of them.
 #[derive(Clone, Debug, Default)]
-pub struct Tour {
-    pub visits: Vec<Visit>,
+pub struct Report {
+    pub outcomes: Vec<Outcome>,
 }
 
-impl Tour {
+impl Report {
     pub fn exit_code(&self) -> u8 {
-        if self.visits.iter().any(|visit| visit.broken) {
+        if self.outcomes.iter().any(|outcome| outcome.broken) {
             3
         } else {
-            u8::from(self.visits.iter().any(|visit| !visit.caught))
+            u8::from(self.outcomes.iter().any(|outcome| !outcome.caught))
         }
     }
 }
@@ -64,7 +63,7 @@ impl Tour {
 const SEEDS: [u64; 3] = [1, 2, 3];
 
 /// Every exhibit, with each scenario of this directory that switches it on.
-pub fn pieces(dir: &Path) -> Result<Vec<Piece>, String> {
+pub fn entries(dir: &Path) -> Result<Vec<Entry>, String> {
     let entries = fs::read_dir(dir).map_err(|error| {
         format!("{}: cannot be read: {error}; --dir says where the scenarios are", dir.display())
     })?;
@@ -76,11 +75,11 @@ pub fn pieces(dir: &Path) -> Result<Vec<Piece>, String> {
         let scenario = Scenario::load(&file).map_err(|error| error.to_string())?;
         scenarios.push((file, scenario));
     }
-    let mut pieces = Vec::new();
+    let mut entries = Vec::new();
     for exhibit in Exhibit::ALL {
-        let before = pieces.len();
+        let before = entries.len();
         for (file, scenario) in scenarios.iter().filter(|(_, s)| s.museum.contains(exhibit)) {
-            pieces.push(Piece {
+            entries.push(Entry {
                 exhibit: *exhibit,
                 file: Some(file.clone()),
                 source: scenario.source.clone(),
@@ -88,32 +87,32 @@ pub fn pieces(dir: &Path) -> Result<Vec<Piece>, String> {
                 seeds: scenario.seed.map_or(SEEDS.to_vec(), |seed| vec![seed]),
             });
         }
-        if pieces.len() == before {
-            pieces.push(unseen(*exhibit));
+        if entries.len() == before {
+            entries.push(unseen(*exhibit));
         }
     }
-    Ok(pieces)
+    Ok(entries)
 }
 
-fn unseen(exhibit: Exhibit) -> Piece {
+fn unseen(exhibit: Exhibit) -> Entry {
     let (source, violates, seeds) = (String::new(), Vec::new(), Vec::new());
-    Piece { exhibit, file: None, source, violates, seeds }
+    Entry { exhibit, file: None, source, violates, seeds }
 }
 
-/// The pieces of these names or issue numbers; all if there are none.
-pub fn choose(pieces: Vec<Piece>, names: &[String]) -> Result<Vec<Piece>, String> {
+/// The entries of these names or issue numbers; all if there are none.
+pub fn choose(entries: Vec<Entry>, names: &[String]) -> Result<Vec<Entry>, String> {
     if names.is_empty() {
-        return Ok(pieces);
+        return Ok(entries);
     }
-    let is = |piece: &Piece, name: &str| {
+    let is = |entry: &Entry, name: &str| {
         let number = name.trim_start_matches("ZOOKEEPER-");
-        let of_issue = piece.source.split(|c: char| !c.is_ascii_digit()).any(|n| n == number);
-        piece.exhibit.name() == name || (!number.is_empty() && of_issue)
+        let of_issue = entry.source.split(|c: char| !c.is_ascii_digit()).any(|n| n == number);
+        entry.exhibit.name() == name || (!number.is_empty() && of_issue)
     };
     let mut chosen = Vec::new();
     for name in names {
         let before = chosen.len();
-        chosen.extend(pieces.iter().filter(|piece| is(piece, name)).cloned());
+        chosen.extend(entries.iter().filter(|entry| is(entry, name)).cloned());
         if chosen.len() == before {
             return Err(format!("there is no exhibit {name}: `quorate-sim museum` lists them"));
         }
@@ -122,42 +121,42 @@ pub fn choose(pieces: Vec<Piece>, names: &[String]) -> Result<Vec<Piece>, String
 }
 
 /// Plays them all. No run takes longer than `limit` of processor time.
-pub fn tour(pieces: Vec<Piece>, limit: Duration) -> Tour {
-    Tour { visits: pieces.into_iter().map(|piece| visit(piece, limit)).collect() }
+pub fn play_all(entries: Vec<Entry>, limit: Duration) -> Report {
+    Report { outcomes: entries.into_iter().map(|entry| play_entry(entry, limit)).collect() }
 }
 
-fn visit(piece: Piece, limit: Duration) -> Visit {
+fn play_entry(entry: Entry, limit: Duration) -> Outcome {
     let begun = used_by_children();
-    let mut visit = Visit {
-        caught: piece.file.is_some(),
+    let mut outcome = Outcome {
+        caught: entry.file.is_some(),
         fired: Vec::new(),
         broken: false,
         cpu_seconds: None,
-        piece,
+        entry,
     };
-    if let Some(file) = visit.piece.file.clone() {
-        for seed in visit.piece.seeds.clone() {
+    if let Some(file) = outcome.entry.file.clone() {
+        for seed in outcome.entry.seeds.clone() {
             let (code, fired) = play(&file, seed, Limit::of(limit));
-            visit.broken |= !matches!(code, 0 | 1);
-            visit.caught &= code == 0;
+            outcome.broken |= !matches!(code, 0 | 1);
+            outcome.caught &= code == 0;
             let fired = fired.unwrap_or_else(|| "nothing".into());
-            if !visit.fired.contains(&fired) {
-                visit.fired.push(fired);
+            if !outcome.fired.contains(&fired) {
+                outcome.fired.push(fired);
             }
         }
     }
-    visit.cpu_seconds = cpu_since(begun);
-    visit
+    outcome.cpu_seconds = cpu_since(begun);
+    outcome
 }
 
 /// One run: its exit code, and the property that fired first.
 fn play(file: &Path, seed: u64, limit: Limit) -> (i32, Option<String>) {
     let Ok(program) = std::env::current_exe() else { return (3, None) };
     let mut command = Command::new(program);
-    command.arg("run").arg(file).args(["--seed", &seed.to_string(), "--brief"]);
+    command.arg("run").arg(file).args(["--seed", &seed.to_string(), "--quiet", "--report"]);
     match child::run(command, limit) {
         Ok(done) => {
-            let fired = read_brief(&done.output).map(|(print, _)| print.id);
+            let fired = RunReport::first_in(&done.output).map(|first| first.print.id);
             (done.status.code().unwrap_or(3), fired)
         }
         Err(error) => (3, Some(error.to_string())),
@@ -170,32 +169,32 @@ fn cpu_since(begun: Option<Duration>) -> Option<f64> {
     begun.zip(ended).map(|(begun, ended)| ended.saturating_sub(begun).as_secs_f64())
 }
 
-/// The tour in columns, and a last line that counts.
-pub fn table(tour: &Tour) -> String {
+/// The report as a table in columns, and a last line that counts.
+pub fn table(report: &Report) -> String {
     let head = ["exhibit", "bug", "caught by", "seeds", "CPU s", "scenario"];
     let mut rows = vec![head.map(String::from).to_vec()];
-    for visit in &tour.visits {
-        let piece = &visit.piece;
-        let seeds: Vec<String> = piece.seeds.iter().map(ToString::to_string).collect();
-        let caught = match (&piece.file, visit.caught) {
+    for outcome in &report.outcomes {
+        let entry = &outcome.entry;
+        let seeds: Vec<String> = entry.seeds.iter().map(ToString::to_string).collect();
+        let caught = match (&entry.file, outcome.caught) {
             (None, _) => "NOT SHOWN".to_owned(),
-            (Some(_), true) => visit.fired.join(" "),
+            (Some(_), true) => outcome.fired.join(" "),
             (Some(_), false) => {
-                format!("NOT CAUGHT: {}, not {}", visit.fired.join(" "), piece.violates.join(" "))
+                format!("NOT CAUGHT: {}, not {}", outcome.fired.join(" "), entry.violates.join(" "))
             }
         };
         rows.push(vec![
-            piece.exhibit.name().to_owned(),
-            piece.source.clone(),
+            entry.exhibit.name().to_owned(),
+            entry.source.clone(),
             caught,
             seeds.join(" "),
-            visit.cpu_seconds.map_or("-".into(), |seconds| format!("{seconds:.2}")),
-            piece.file.as_ref().map_or("-".into(), |file| file.display().to_string()),
+            outcome.cpu_seconds.map_or("-".into(), |seconds| format!("{seconds:.2}")),
+            entry.file.as_ref().map_or("-".into(), |file| file.display().to_string()),
         ]);
     }
     let mut text = columns(&rows);
-    let caught = tour.visits.iter().filter(|visit| visit.caught).count();
-    let _ = writeln!(text, "{caught} of {} caught", tour.visits.len());
+    let caught = report.outcomes.iter().filter(|outcome| outcome.caught).count();
+    let _ = writeln!(text, "{caught} of {} caught", report.outcomes.len());
     text
 }
 

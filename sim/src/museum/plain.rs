@@ -15,14 +15,13 @@ use std::time::Duration;
 
 use quorate::base::Exhibit;
 
-use super::{Piece, columns, cpu_since, visit};
-use crate::child::SIMULATOR;
-use crate::child::{self, Limit, used_by_children};
+use super::{Entry, columns, cpu_since, play_entry};
+use crate::child::{self, Limit, RunReport, SIMULATOR, used_by_children};
 use crate::grammar::show_duration;
 use crate::hunt::plan::{Job, Part, Plan, Planned};
 use crate::hunt::run_apart::{Player, run};
 use crate::recording::Recording;
-use crate::run::fingerprint::{Fingerprint, read_brief};
+use crate::run::fingerprint::Fingerprint;
 use crate::scenario::Scenario;
 use crate::shrink::{LINES_GOAL, ShrinkOptions, Size, shrink};
 
@@ -125,21 +124,21 @@ impl Matrix {
 }
 
 impl PlainHunt<'_> {
-    /// Against each exhibit of these pieces, which say what its own scenarios are. `done` is told
+    /// Against each exhibit of these entries, which say what its own scenarios are. `done` is told
     /// each row when it is there.
-    pub fn against(&self, pieces: &[Piece], mut done: impl FnMut(&Row)) -> Matrix {
+    pub fn against(&self, entries: &[Entry], mut done: impl FnMut(&Row)) -> Matrix {
         let Matrix { mut rows, mut unasked } = Matrix::default();
-        for piece in pieces {
-            let own = visit(piece.clone(), self.run_limit);
-            if let Some(row) = rows.iter_mut().find(|row| row.exhibit == piece.exhibit) {
+        for entry in entries {
+            let own = play_entry(entry.clone(), self.run_limit);
+            if let Some(row) = rows.iter_mut().find(|row| row.exhibit == entry.exhibit) {
                 row.fired.extend(own.fired);
                 row.caught &= own.caught;
                 row.broken |= own.broken;
                 continue;
             }
             let mut row = Row {
-                exhibit: piece.exhibit,
-                source: piece.source.clone(),
+                exhibit: entry.exhibit,
+                source: entry.source.clone(),
                 fired: own.fired,
                 caught: own.caught,
                 found: None,
@@ -231,9 +230,10 @@ impl PlainHunt<'_> {
         let written = fs::write(&file, &shrunk.text);
         written.map_err(|error| format!("{}: cannot be written: {error}", file.display()))?;
         let mut command = Command::new(&self.program);
-        command.arg("run").arg(&file).arg("--brief");
+        command.arg("run").arg(&file).args(["--quiet", "--report"]);
         let ended = child::run(command, self.player().limit).map_err(|error| error.to_string())?;
-        let again = read_brief(&ended.output).map_or("holds".to_owned(), |(print, _)| print.id);
+        let again =
+            RunReport::first_in(&ended.output).map_or("holds".into(), |first| first.print.id);
         Ok(Small {
             size: shrunk.after,
             seconds: shrunk.seconds,

@@ -1,8 +1,6 @@
 //! What makes two failures the same: the property, the roles of the servers it is about, and,
 //! where the property alone says little, the words without their numbers.
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 
 use super::verdict::Verdict;
@@ -40,25 +38,6 @@ impl Fingerprint {
             && self.words == other.words
             && (!with_roles || self.roles == other.roles)
     }
-}
-
-/// One line for whoever started this run as one of many: the fingerprint, and when the property
-/// broke, in nanoseconds.
-pub fn brief(verdict: &Verdict) -> String {
-    let Some(print) = Fingerprint::of(verdict) else { return "fingerprint\t-".into() };
-    let at = verdict.violations.first().map_or(0, |violation| violation.at.0);
-    let words = print.words.replace(['\n', '\t'], " ");
-    format!("fingerprint\t{}\t{at}\t{}\t{words}", print.id, print.roles.join(" "))
-}
-
-/// Reads what [`brief`] wrote. `None` if the run held, or broke off.
-pub(crate) fn read_brief(output: &str) -> Option<(Fingerprint, Duration)> {
-    let line = output.lines().find_map(|line| line.strip_prefix("fingerprint\t"))?;
-    let mut parts = line.splitn(4, '\t');
-    let (id, at) = (parts.next()?, parts.next()?.parse().ok()?);
-    let roles = parts.next()?.split_whitespace().map(String::from).collect();
-    let words = parts.next().unwrap_or("").to_owned();
-    Some((Fingerprint { id: id.to_owned(), roles, words }, Duration::from_nanos(at)))
 }
 
 /// Every number becomes `#`.
@@ -102,15 +81,5 @@ mod tests {
             expectation("line 20 expects `leader 3`: 1 down, log to 0x20000001; 3 looking"),
             "expects `leader 3`: 1 down, log to 0x# 3 looking"
         );
-    }
-
-    #[test]
-    fn a_brief_line_reads_back() {
-        let line = "noise\nfingerprint\tI-1\t1200000\tleading leading\t\n";
-        let roles = vec!["leading".to_owned(), "leading".to_owned()];
-        let print = Fingerprint { id: "I-1".into(), roles, words: String::new() };
-        assert_eq!(read_brief(line), Some((print, Duration::from_micros(1200))));
-        assert_eq!(read_brief("fingerprint\t-\n"), None);
-        assert_eq!(read_brief(""), None);
     }
 }

@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 
 use indicatif::ProgressBar;
 
-use crate::child::{self, Limit, RUN_LIMIT};
+use crate::child::{self, Limit, RUN_LIMIT, RunReport};
 use crate::recording::Recording;
-use crate::run::fingerprint::{Fingerprint, read_brief};
+use crate::run::fingerprint::Fingerprint;
 use crate::scenario::draft::Draft;
 
 /// How a run of a draft failed.
@@ -142,11 +142,11 @@ impl Trials {
             return None;
         }
         let mut command = Command::new(&self.program);
-        command.arg("run").arg(&file).arg("--brief");
+        command.arg("run").arg(&file).args(["--quiet", "--report"]);
         let output = self.output_of(command);
         let _ = fs::remove_file(&file);
-        let hit = read_brief(&output?);
-        Some(hit.map(|(print, at)| Hit { print, at }))
+        let first = RunReport::first_in(&output?);
+        Some(first.map(|first| Hit { print: first.print, at: Duration::from_nanos(first.at) }))
     }
 
     /// What happens in this draft, event by event.
@@ -154,7 +154,7 @@ impl Trials {
         let (file, target) = (self.new_file("toml"), self.new_file("qrec"));
         fs::write(&file, draft.text()).ok()?;
         let mut command = Command::new(&self.program);
-        command.arg("run").arg(&file).arg("--brief").arg("--record").arg(&target);
+        command.arg("run").arg(&file).args(["--quiet", "--report"]).arg("--record").arg(&target);
         let output = self.output_of(command);
         let recording = output.and_then(|_| Recording::read(&target).ok());
         let _ = (fs::remove_file(&file), fs::remove_file(&target));
