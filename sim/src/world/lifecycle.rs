@@ -16,21 +16,12 @@ use madsim::runtime::{Handle, NodeHandle};
 use quorate::base::{Broken, ServerId, Stamp};
 use quorate::runtime::Halt;
 
-use super::hub::{Event, SETTLE};
+use super::handle::{Event, Host, World};
 use super::observe::ServerChange;
-use super::process::{Guarded, Process, SPREAD};
-use super::{Host, SimRuntime, World};
-
-/// How a process ends.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum CrashMode {
-    /// The process dies, its machine lives: the kernel closes its sockets (FIN, or RST where
-    /// data was unread) and keeps what it wrote.
-    Kill,
-    /// The machine goes dark: no packet leaves, unsynced writes are lost, kept or torn. It
-    /// answers (with RST, to what it no longer knows) from the next start on.
-    Power,
-}
+use super::process::{CrashMode, Process};
+use super::runtime::SimRuntime;
+use super::task::Guarded;
+use super::time::{SETTLE, SPREAD};
 
 /// What a process of a server runs. Every start begins it anew.
 pub type Program = Rc<dyn Fn(SimRuntime) -> Pin<Box<dyn Future<Output = ()>>>>;
@@ -38,14 +29,15 @@ pub type Program = Rc<dyn Fn(SimRuntime) -> Pin<Box<dyn Future<Output = ()>>>>;
 impl World {
     /// From now on this is what [`World::boot`] starts.
     pub fn install(&self, server: ServerId, program: Program) {
-        *self.server(server).program.borrow_mut() = Some(program);
+        let boot = move |world: &World, process| program(SimRuntime::new(world.clone(), process));
+        *self.server(server).program.borrow_mut() = Some(Rc::new(boot));
     }
 
     /// Starts a process of a server that runs what was installed. Nothing happens if one is alive.
     pub fn boot(&self, server: ServerId) {
         let program = self.server(server).program.borrow().clone();
         let program = program.expect("a server has a program before its first start");
-        if self.start(server, move |rt| program(rt)) {
+        if self.start(server, move |rt| program(rt.world(), rt.process().clone())) {
             self.observer().changed(self.now(), server, ServerChange::Started);
         }
     }
@@ -69,8 +61,9 @@ impl World {
             }
             None => {
                 let process = self.new_process(&host, self.now());
-                let main = main(SimRuntime::new(process.clone()));
-                self.spawn_in(&process, "main", Guarded::new(process.clone(), main, true));
+                let main = main(SimRuntime::new(self.clone(), process.clone()));
+                let task = Guarded::new(self.clone(), process.clone(), main, true);
+                self.spawn_in(&process, "main", task);
                 true
             }
         }
@@ -83,7 +76,7 @@ impl World {
         let alive = host.process.borrow().clone().filter(|process| !process.is_dead());
         let process = alive.unwrap_or_else(|| self.new_process(&host, self.now()));
         process.note_seen(self.now());
-        SimRuntime::new(process)
+        SimRuntime::new(self.clone(), process)
     }
 
     /// Ends the process of a server, now. A power loss also after the process has ended.
@@ -104,7 +97,7 @@ impl World {
     fn end_process(&self, host: &Rc<Host>, mode: CrashMode) {
         let at = self.now();
         if mode == CrashMode::Power {
-            host.up.set(false);
+            host.machine.up.set(false);
         }
         let process = host.process.borrow().clone();
         match process {
@@ -113,7 +106,7 @@ impl World {
             }
             Some(_) => {}
             None if mode == CrashMode::Power => {
-                self.0.net.borrow_mut().power_off(self, host.id);
+                self.0.net.borrow_mut().power_off(self, host.machine.id);
                 host.disk.borrow_mut().lose_power();
             }
             None => {}
@@ -158,15 +151,15 @@ impl World {
 
     /// How many processes this server has had.
     pub fn incarnations(&self, server: ServerId) -> u64 {
-        self.server(server).incarnations.get()
+        self.server(server).machine.incarnations.get()
     }
 
     fn new_process(&self, host: &Rc<Host>, at: Stamp) -> Rc<Process> {
-        host.up.set(true);
-        host.incarnations.set(host.incarnations.get() + 1);
-        let number = host.incarnations.get();
-        let process = Rc::new(Process::new(self.clone(), host.clone(), number, at));
-        let name = format!("{}#{number}", host.name);
+        host.machine.up.set(true);
+        host.machine.incarnations.set(host.machine.incarnations.get() + 1);
+        let number = host.machine.incarnations.get();
+        let process = Rc::new(Process::new(self.time().clone(), host.machine.clone(), number, at));
+        let name = format!("{}#{number}", host.machine.name);
         let node = Handle::current().create_node().name(name).build();
         process.node.set(Some(node.id()));
         *host.process.borrow_mut() = Some(process.clone());
@@ -178,8 +171,8 @@ impl World {
         if !process.set_halted() {
             return;
         }
-        if let Some(server) = process.host.server {
-            self.observer().halted(at, server, process.host.next_call(), &halt);
+        if let Some(server) = process.machine.server {
+            self.observer().halted(at, server, process.machine.next_call(), &halt);
         }
         self.end_by_own_hand(process, at);
     }
@@ -189,8 +182,8 @@ impl World {
         if !process.set_halted() {
             return;
         }
-        if let Some(server) = process.host.server {
-            self.observer().panicked(at, server, process.host.next_call(), broken);
+        if let Some(server) = process.machine.server {
+            self.observer().panicked(at, server, process.machine.next_call(), broken);
         }
         self.end_by_own_hand(process, at);
     }
@@ -208,8 +201,9 @@ impl World {
         }
         process.set_reaped();
         self.0.net.borrow_mut().end_process(self, process);
-        process.host.disk.borrow_mut().end_process(process);
-        process.host.process.borrow_mut().take_if(|current| Rc::ptr_eq(current, process));
+        let host = self.host(process.machine.id);
+        host.disk.borrow_mut().end_process(process);
+        host.process.borrow_mut().take_if(|current| Rc::ptr_eq(current, process));
         if let Some(node) = process.node.get() {
             Handle::current().kill(node);
         }

@@ -13,26 +13,28 @@
 use std::cell::Cell;
 use std::cell::RefCell;
 use std::fmt;
-use std::future::Future;
-use std::panic::AssertUnwindSafe;
-use std::panic::catch_unwind;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use madsim::task::NodeId;
-use quorate::base::{Broken, Stamp};
-use quorate::runtime::Halt;
+use quorate::base::Stamp;
 
-use super::World;
-use super::disk::LaneState;
-use super::hub::{LATE, SETTLE};
-use super::{CrashMode, Host};
+use super::disk::LaneCursor;
+use super::machine::Machine;
+use super::time::{LATE, SETTLE, SPREAD, WorldTime};
 use crate::draw::nanos;
 
-/// Over how much time a resumed process sees what it missed.
-pub(crate) const SPREAD: Duration = Duration::from_micros(10);
+/// How a process ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CrashMode {
+    /// The process dies, its machine lives: the kernel closes its sockets (FIN, or RST where
+    /// data was unread) and keeps what it wrote.
+    Kill,
+    /// The machine goes dark: no packet leaves, unsynced writes are lost, kept or torn. It
+    /// answers (with RST, to what it no longer knows) from the next start on.
+    Power,
+}
 
 #[derive(Clone, Copy)]
 struct Pause {
@@ -41,12 +43,12 @@ struct Pause {
 }
 
 pub(crate) struct Process {
-    pub(crate) world: World,
-    pub(crate) host: Rc<Host>,
+    pub(crate) time: Rc<WorldTime>,
+    pub(crate) machine: Rc<Machine>,
     pub(crate) incarnation: u64,
     pub(crate) node: Cell<Option<NodeId>>,
     pub(crate) started: Stamp,
-    pub(crate) lanes: [RefCell<LaneState>; 2],
+    pub(crate) lanes: [RefCell<LaneCursor>; 2],
     dead_at: Cell<Stamp>,
     mode: Cell<CrashMode>,
     halted: Cell<bool>,
@@ -60,10 +62,15 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    pub(crate) fn new(world: World, host: Rc<Host>, incarnation: u64, started: Stamp) -> Process {
+    pub(crate) fn new(
+        time: Rc<WorldTime>,
+        machine: Rc<Machine>,
+        incarnation: u64,
+        started: Stamp,
+    ) -> Process {
         Process {
-            world,
-            host,
+            time,
+            machine,
             incarnation,
             node: Cell::new(None),
             started,
@@ -131,11 +138,11 @@ impl Process {
     /// what a task saw last.
     pub(crate) fn moment(&self) -> Stamp {
         let step = self.step.get();
-        if self.world.is_fresh(step) { step } else { self.seen.get().max(step) }
+        if self.time.is_fresh(step) { step } else { self.seen.get().max(step) }
     }
 
     pub(crate) fn note_step(&self, at: Stamp) {
-        if at > self.step.get() && at <= self.world.physical_now() {
+        if at > self.step.get() && at <= self.time.physical_now() {
             self.step.set(at);
         }
     }
@@ -199,12 +206,12 @@ impl Process {
     /// An input with this stamp is at hand: what stamp the process sees, or Pending if it must
     /// not see it (yet, or ever). `awaited`: a task was woken for it.
     pub(crate) fn poll_input(&self, at: Stamp, awaited: bool, cx: &Context<'_>) -> Poll<Stamp> {
-        let now = self.world.physical_now();
+        let now = self.time.physical_now();
         match self.seen_as(at) {
             Some(seen) if seen > self.dead_at.get() => Poll::Pending,
             Some(seen) if seen <= now => {
                 if awaited {
-                    self.world.note_late_read(now, seen);
+                    self.time.note_late_read(now, seen);
                 }
                 self.note_seen(seen);
                 Poll::Ready(seen)
@@ -230,7 +237,7 @@ impl Process {
     pub(crate) fn poll_timer(&self, at: Stamp, waited: bool, cx: &Context<'_>) -> Poll<()> {
         match self.timer_as(at) {
             Some(due) if due > self.dead_at.get() + SETTLE => Poll::Pending,
-            Some(due) if due <= self.world.physical_now() => {
+            Some(due) if due <= self.time.physical_now() => {
                 self.note_seen(if waited { due } else { due.max(self.seen.get()) });
                 Poll::Ready(())
             }
@@ -244,7 +251,7 @@ impl Process {
     pub(crate) fn wake_timer(&self, at: Stamp, waker: Waker) {
         match self.timer_as(at) {
             Some(due) if due > self.dead_at.get() + SETTLE => {}
-            Some(due) if due <= self.world.physical_now() => waker.wake(),
+            Some(due) if due <= self.time.physical_now() => waker.wake(),
             _ => self.deferred.borrow_mut().push(waker),
         }
     }
@@ -255,7 +262,7 @@ impl Process {
             return;
         }
         match self.seen_as(at) {
-            Some(seen) if seen <= self.world.physical_now() => waker.wake(),
+            Some(seen) if seen <= self.time.physical_now() => waker.wake(),
             _ => self.deferred.borrow_mut().push(waker),
         }
     }
@@ -268,41 +275,6 @@ impl Process {
 
 impl fmt::Debug for Process {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}#{}", self.host.name, self.incarnation)
-    }
-}
-
-/// A task of a process: a panic in it is the process's, not the simulator's.
-pub(crate) struct Guarded<F> {
-    process: Rc<Process>,
-    task: Pin<Box<F>>,
-    is_main: bool,
-}
-
-impl<F: Future<Output = ()>> Guarded<F> {
-    pub(crate) fn new(process: Rc<Process>, task: F, is_main: bool) -> Guarded<F> {
-        Guarded { process, task: Box::pin(task), is_main }
-    }
-}
-
-impl<F: Future<Output = ()>> Future for Guarded<F> {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let this = &mut *self;
-        match catch_unwind(AssertUnwindSafe(|| this.task.as_mut().poll(cx))) {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(())) => {
-                if this.is_main {
-                    let why = "its main future returned".into();
-                    this.process.world.halt(&this.process, Halt { exit_code: 0, why });
-                }
-                Poll::Ready(())
-            }
-            Err(panic) => {
-                this.process.world.panicked(&this.process, &Broken::caught(panic));
-                Poll::Ready(())
-            }
-        }
+        write!(f, "{}#{}", self.machine.name, self.incarnation)
     }
 }

@@ -10,30 +10,37 @@ use quorate::base::{Mono, Note, Now, Stamp};
 use quorate::runtime::{Halt, HostPort, LaneId, Purpose, Runtime};
 
 use super::disk::SimLane;
-use super::hub::SETTLE;
+use super::handle::World;
 use super::net::{SimListener, SimStream};
-use super::process::{Guarded, Process};
-use super::{Sleep, World};
+use super::process::Process;
+use super::sleep::Sleep;
+use super::task::Guarded;
+use super::time::SETTLE;
 use crate::draw::nanos;
 
 /// One process's view of the world.
 #[derive(Clone)]
 pub struct SimRuntime {
+    world: World,
     process: Rc<Process>,
 }
 
 impl SimRuntime {
-    pub(crate) fn new(process: Rc<Process>) -> SimRuntime {
-        SimRuntime { process }
+    pub(crate) fn new(world: World, process: Rc<Process>) -> SimRuntime {
+        SimRuntime { world, process }
     }
 
     pub fn world(&self) -> &World {
-        &self.process.world
+        &self.world
+    }
+
+    pub(super) fn process(&self) -> &Rc<Process> {
+        &self.process
     }
 
     /// The name of its machine: "s1", "c1".
     pub fn host(&self) -> &str {
-        &self.process.host.name
+        &self.process.machine.name
     }
 }
 
@@ -52,11 +59,11 @@ impl Runtime for SimRuntime {
     fn now_at(&self, at: Stamp) -> Now {
         let at = self.process.effective(at);
         self.process.note_step(at);
-        self.process.host.clock.borrow().now_at(at)
+        self.process.machine.clock.borrow().now_at(at)
     }
 
     fn stamp_of(&self, mono: Mono) -> Stamp {
-        self.process.host.clock.borrow().stamp_of(mono)
+        self.process.machine.clock.borrow().stamp_of(mono)
     }
 
     fn noticed_at(&self, at: Stamp) -> Stamp {
@@ -68,7 +75,7 @@ impl Runtime for SimRuntime {
     }
 
     fn apply_delay(&self, n: u64) -> Duration {
-        let max = self.world().options().apply_delay_max + self.process.host.apply_lag.get();
+        let max = self.world.options().apply_delay_max + self.process.machine.apply_lag.get();
         let max = nanos(max);
         Duration::from_nanos(self.random(Purpose::ApplyDelay, n).range(0, max))
     }
@@ -78,16 +85,16 @@ impl Runtime for SimRuntime {
     }
 
     fn spawn(&self, name: &'static str, task: impl Future<Output = ()> + 'static) {
-        let task = Guarded::new(self.process.clone(), task, false);
-        self.world().spawn_in(&self.process, name, task);
+        let task = Guarded::new(self.world.clone(), self.process.clone(), task, false);
+        self.world.spawn_in(&self.process, name, task);
     }
 
     fn sleep_until(&self, at: Stamp) -> impl Future<Output = ()> {
-        Sleep::new(self.world().clone(), Some(self.process.clone()), at)
+        Sleep::new(self.world.clone(), Some(self.process.clone()), at)
     }
 
     fn halt(&self, why: Halt) {
-        self.world().halt(&self.process, why);
+        self.world.halt(&self.process, why);
     }
 
     async fn connect(
@@ -96,46 +103,46 @@ impl Runtime for SimRuntime {
         to: &HostPort,
         timeout: Duration,
     ) -> (Stamp, io::Result<SimStream>) {
-        SimStream::connect(&self.process, at, to, timeout).await
+        SimStream::connect(&self.world, &self.process, at, to, timeout).await
     }
 
     async fn listen(&self, on: &HostPort) -> io::Result<SimListener> {
-        SimListener::bind(&self.process, on)
+        SimListener::bind(&self.world, &self.process, on)
     }
 
     fn disk(&self, lane: LaneId) -> SimLane {
-        SimLane::new(self.process.clone(), lane)
+        SimLane::new(&self.world, self.process.clone(), lane)
     }
 
     fn observe(&self, at: Stamp, note: Note) {
         let at = self.process.effective(at);
         self.process.note_step(at);
-        if let Some(server) = self.process.host.server
+        if let Some(server) = self.process.machine.server
             && !self.process.refuses(at)
         {
-            self.world().observer().note(at, server, self.process.host.next_call(), &note);
+            self.world.observer().note(at, server, self.process.machine.next_call(), &note);
         }
     }
 
     fn trace(&self, at: Stamp, line: &dyn fmt::Display) {
         let at = self.process.effective(at);
         self.process.note_step(at);
-        if let Some(server) = self.process.host.server
+        if let Some(server) = self.process.machine.server
             && !self.process.refuses(at)
         {
-            self.world().observer().trace(at, server, self.process.host.next_call(), line);
+            self.world.observer().trace(at, server, self.process.machine.next_call(), line);
         }
     }
 
     fn traces(&self) -> bool {
-        self.world().options().trace
+        self.world.options().trace
     }
 }
 
 impl SimRuntime {
     fn random(&self, what: Purpose, n: u64) -> crate::draw::Key {
         let process = &self.process;
-        let key = self.world().key("random").name(&process.host.name).with(process.incarnation);
+        let key = self.world.key("random").name(&process.machine.name).with(process.incarnation);
         let purpose = match what {
             Purpose::Identity => 2,
             Purpose::ApplyDelay => 3,

@@ -1,21 +1,16 @@
-//! What a death leaves on the disk.
+//! What a power loss leaves on a disk.
 //!
 //! A killed process leaves what the kernel has: the page cache, and of the operations on their
-//! way none, all or a part. A power loss leaves what is durable, and of the rest what chance
+//! way none, all or a part (`device`). A power loss leaves what is durable, and of the rest what chance
 //! kept: each unsynced write is lost, kept or torn at 512-byte sectors, in no order; each
 //! directory keeps a prefix of its unsynced changes. Keys: (disk, no. of the crash, no. of the
 //! change).
 
-use std::rc::Rc;
-
-use quorate::base::Stamp;
 use serde::{Deserialize, Serialize};
 
 use super::file::{Change, Content, Inode};
-use super::{Dir, Disk, Op, Running};
+use super::platter::{Dir, Platter};
 use crate::draw::Key;
-use crate::world::CrashMode;
-use crate::world::process::Process;
 
 const SECTOR: u64 = 512;
 
@@ -30,67 +25,9 @@ pub enum Unsynced {
     Torn,
 }
 
-impl Disk {
-    /// The process is gone: its operations on their way end somehow, and on a power loss
-    /// everything unsynced does.
-    pub(crate) fn end_process(&mut self, process: &Rc<Process>) {
-        let key = self.next_crash();
-        let ids: Vec<u64> = self.running.keys().copied().collect();
-        for id in ids {
-            let Some(running) = self.running.get(&id) else { continue };
-            if !Rc::ptr_eq(&running.process, process) {
-                continue;
-            }
-            if let Some(running) = self.running.remove(&id)
-                && running.outcome.is_none()
-                && running.begins <= process.dead_at()
-            {
-                self.break_off(&running, process.dead_at());
-            }
-        }
-        self.held.retain(|id| self.running.contains_key(id));
-        for inode in self.platter.inodes.values_mut() {
-            inode.handles = 0;
-        }
-        if process.mode() == CrashMode::Power {
-            self.lose_unsynced(key);
-        }
-        self.platter.collect();
-        self.failures.forget_process();
-    }
-
-    /// The machine goes dark without a process on it.
-    pub(crate) fn lose_power(&mut self) {
-        let key = self.next_crash();
-        self.lose_unsynced(key);
-        self.platter.collect();
-    }
-
-    fn next_crash(&mut self) -> Key {
-        self.crashes += 1;
-        self.key.name("crash").with(self.crashes)
-    }
-
-    /// An operation that had begun and not ended: not done, done, or half done.
-    fn break_off(&mut self, running: &Running, at: Stamp) {
-        let draw = running.key.name("broken off");
-        match (draw.range(0, 2), &running.op) {
-            (0, _) => {}
-            (1, Op::Change { inode, change }) => {
-                let (from, to) = change.range();
-                let part = change.within(from, draw.with(1).range(from, to));
-                if let Some(change) = part {
-                    let op = Op::Change { inode: *inode, change };
-                    let _ = self.perform(&op, running.begins, at);
-                }
-            }
-            // Whether it succeeded, nobody is left to learn.
-            (_, op) => drop(self.perform(op, running.begins, at)),
-        }
-    }
-
-    fn lose_unsynced(&mut self, key: Key) {
-        let policy = match self.unsynced {
+impl Platter {
+    pub(super) fn lose_unsynced(&mut self, policy: Unsynced, key: Key) {
+        let policy = match policy {
             Unsynced::Drawn => match key.range(0, 3) {
                 0 => Unsynced::Lost,
                 1 => Unsynced::Kept,
@@ -98,10 +35,10 @@ impl Disk {
             },
             policy => policy,
         };
-        for inode in self.platter.inodes.values_mut() {
+        for inode in self.inodes.values_mut() {
             inode.lose_unsynced(policy, key);
         }
-        for dir in self.platter.dirs.values_mut() {
+        for dir in self.dirs.values_mut() {
             dir.lose_unsynced(policy, key);
         }
     }

@@ -4,12 +4,10 @@
 
 use std::io;
 
-use quorate::base::ServerId;
 use quorate::runtime::Halt;
 
-use super::{Op, io_error};
-use crate::world::World;
-use crate::world::disk::file::Change;
+use super::file::Change;
+use super::platter::{Op, io_error};
 
 /// What is wrong with a disk now.
 #[derive(Default)]
@@ -62,47 +60,9 @@ impl Failures {
 
     /// A process that ends itself for a storage error that it was given, or over a file that was
     /// made unreadable, does what it must.
-    fn explain(&self, halt: &Halt) -> bool {
+    pub(super) fn explain(&self, halt: &Halt) -> bool {
         halt.exit_code == 1
             && (self.given.iter().any(|words| halt.why.ends_with(words))
                 || self.rotten.iter().any(|name| halt.why.contains(name)))
-    }
-}
-
-impl World {
-    /// The next sync (of a file or a directory) that ends fails with EIO; what it covered is
-    /// readable, but no later sync saves it.
-    pub fn fail_next_sync(&self, server: ServerId) {
-        self.server(server).disk.borrow_mut().failures.syncs += 1;
-    }
-
-    /// The next write, creation or change of length fails with EIO.
-    pub fn fail_next_write(&self, server: ServerId) {
-        self.server(server).disk.borrow_mut().failures.writes += 1;
-    }
-
-    /// The next read of a file's content fails with EIO.
-    pub fn fail_next_read(&self, server: ServerId) {
-        self.server(server).disk.borrow_mut().failures.reads += 1;
-    }
-
-    /// While it is full, writes and creations fail; syncs, truncations and removals work.
-    pub fn set_disk_full(&self, server: ServerId, full: bool) {
-        self.server(server).disk.borrow_mut().failures.full = full;
-    }
-
-    /// From now on syncs succeed at once and make nothing durable, until [`World::mend_disk`].
-    pub fn lie_about_syncs(&self, server: ServerId) {
-        self.server(server).disk.borrow_mut().failures.lying = true;
-    }
-
-    /// Takes back all of the above that has not come true.
-    pub fn mend_disk(&self, server: ServerId) {
-        self.server(server).disk.borrow_mut().failures.mend();
-    }
-
-    /// Whether the laboratory itself made this server end so.
-    pub fn disk_explains(&self, server: ServerId, halt: &Halt) -> bool {
-        self.server(server).disk.borrow().failures.explain(halt)
     }
 }

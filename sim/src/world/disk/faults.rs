@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use quorate::base::ServerId;
+use quorate::runtime::Halt;
 
 use super::crash::Unsynced;
 use super::file::{Change, Content, Inode};
-use super::{Dir, Platter};
-use crate::world::World;
+use super::platter::{Dir, NameChange, Platter};
+use crate::world::handle::World;
 use crate::world::observe::ServerChange;
 
 /// A copy of everything a disk holds, durable and not. Cheap: pages are shared.
@@ -35,7 +36,7 @@ impl World {
         disk.fsync_held = false;
         for id in std::mem::take(&mut disk.held) {
             if let Some(running) = disk.running.get(&id) {
-                self.push_disk(running.again_at(self.now()), host.id, id);
+                self.push_disk(running.again_at(self.now()), host.machine.id, id);
             }
         }
     }
@@ -184,6 +185,44 @@ impl World {
     }
 }
 
+impl World {
+    /// The next sync (of a file or a directory) that ends fails with EIO; what it covered is
+    /// readable, but no later sync saves it.
+    pub fn fail_next_sync(&self, server: ServerId) {
+        self.server(server).disk.borrow_mut().failures.syncs += 1;
+    }
+
+    /// The next write, creation or change of length fails with EIO.
+    pub fn fail_next_write(&self, server: ServerId) {
+        self.server(server).disk.borrow_mut().failures.writes += 1;
+    }
+
+    /// The next read of a file's content fails with EIO.
+    pub fn fail_next_read(&self, server: ServerId) {
+        self.server(server).disk.borrow_mut().failures.reads += 1;
+    }
+
+    /// While it is full, writes and creations fail; syncs, truncations and removals work.
+    pub fn set_disk_full(&self, server: ServerId, full: bool) {
+        self.server(server).disk.borrow_mut().failures.full = full;
+    }
+
+    /// From now on syncs succeed at once and make nothing durable, until [`World::mend_disk`].
+    pub fn lie_about_syncs(&self, server: ServerId) {
+        self.server(server).disk.borrow_mut().failures.lying = true;
+    }
+
+    /// Takes back all of the above that has not come true.
+    pub fn mend_disk(&self, server: ServerId) {
+        self.server(server).disk.borrow_mut().failures.mend();
+    }
+
+    /// Whether the laboratory itself made this server end so.
+    pub fn disk_explains(&self, server: ServerId, halt: &Halt) -> bool {
+        self.server(server).disk.borrow().failures.explain(halt)
+    }
+}
+
 impl Platter {
     /// The same disk with inode numbers above `above`.
     fn renumbered(&self, above: u64) -> Platter {
@@ -200,7 +239,6 @@ impl Platter {
 
 impl Dir {
     fn renumbered(&self, above: u64) -> Dir {
-        use super::NameChange;
         let mut dir = self.clone();
         dir.names.values_mut().chain(dir.durable.values_mut()).for_each(|inode| *inode += above);
         for renaming in &mut dir.journal {

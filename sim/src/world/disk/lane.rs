@@ -16,33 +16,26 @@ use bytes::Bytes;
 use quorate::base::Stamp;
 use quorate::runtime::{DirEntry, File, Lane, LaneId, OpenMode};
 
+use super::cursor::LaneCursor;
+use super::device::Running;
 use super::file::Change;
-use super::{Done, Op, Running};
-use crate::draw::nanos;
+use super::platter::{Done, Op};
+use crate::world::handle::{Host, World};
 use crate::world::process::Process;
-
-/// One queue of a process: shared by all handles on it.
-#[derive(Default)]
-pub(crate) struct LaneState {
-    /// The stamp of the event that asks.
-    at: Stamp,
-    /// When the last operation begun ends, as far as that is computed.
-    cursor: Stamp,
-    /// When the last operation ended.
-    ended: Stamp,
-    begun: u64,
-}
 
 /// A handle on one queue of a disk.
 #[derive(Clone)]
 pub struct SimLane {
+    world: World,
+    host: Rc<Host>,
     process: Rc<Process>,
     lane: LaneId,
 }
 
 impl SimLane {
-    pub(crate) fn new(process: Rc<Process>, lane: LaneId) -> SimLane {
-        SimLane { process, lane }
+    pub(crate) fn new(world: &World, process: Rc<Process>, lane: LaneId) -> SimLane {
+        let host = world.host(process.machine.id);
+        SimLane { world: world.clone(), host, process, lane }
     }
 
     async fn run(&self, op: Op) -> io::Result<Done> {
@@ -53,21 +46,21 @@ impl SimLane {
         self.run(op).await.map(|_| ())
     }
 
-    fn state(&self) -> std::cell::RefMut<'_, LaneState> {
+    fn state(&self) -> std::cell::RefMut<'_, LaneCursor> {
         self.process.lanes[self.lane as usize].borrow_mut()
     }
 
     /// Puts an operation on its way. None if the process may not.
     fn begin_op(&self, op: Op) -> Option<u64> {
         let process = &self.process;
-        let world = &process.world;
+        let (world, machine) = (&self.world, &process.machine);
         let mut state = self.state();
         let begins = state.at.max(state.cursor).max(process.started);
         if process.refuses(begins) {
             return None;
         }
-        let begins = world.fresh(begins);
-        let mut disk = process.host.disk.borrow_mut();
+        let begins = world.time().fresh(begins);
+        let mut disk = self.host.disk.borrow_mut();
         let is_sync = op.is_sync();
         let key = disk.key.with(process.incarnation).with(self.lane as u64).with(state.begun);
         let ends = begins + disk.duration(&op, key);
@@ -87,8 +80,8 @@ impl SimLane {
         };
         disk.running.insert(id, running);
         drop((state, disk));
-        world.push_disk(ends, process.host.id, id);
-        if let Some(server) = process.host.server.filter(|_| is_sync) {
+        world.push_disk(ends, machine.id, id);
+        if let Some(server) = machine.server.filter(|_| is_sync) {
             world.observer().sync_began(begins, server, id);
         }
         Some(id)
@@ -198,7 +191,7 @@ impl Drop for SimFile {
     fn drop(&mut self) {
         let process = &self.lane.process;
         if !process.is_reaped()
-            && let Ok(mut disk) = process.host.disk.try_borrow_mut()
+            && let Ok(mut disk) = self.lane.host.disk.try_borrow_mut()
         {
             disk.platter.close(self.inode);
         }
@@ -227,7 +220,7 @@ impl Future for Operation<'_> {
         }
         let Some(id) = self.id else { return Poll::Pending };
         let process = &self.lane.process;
-        let mut disk = process.host.disk.borrow_mut();
+        let mut disk = self.lane.host.disk.borrow_mut();
         let Some(running) = disk.running.get_mut(&id) else { return Poll::Pending };
         if running.outcome.is_none() {
             running.waker = Some(cx.waker().clone());
@@ -252,7 +245,7 @@ impl Future for Operation<'_> {
 impl Drop for Operation<'_> {
     fn drop(&mut self) {
         let Some(id) = self.id else { return };
-        let Ok(mut disk) = self.lane.process.host.disk.try_borrow_mut() else { return };
+        let Ok(mut disk) = self.lane.host.disk.try_borrow_mut() else { return };
         match disk.running.get_mut(&id) {
             Some(running) if running.outcome.is_none() => running.abandoned = true,
             Some(_) => {
@@ -264,12 +257,5 @@ impl Drop for Operation<'_> {
             }
             None => {}
         }
-    }
-}
-
-impl Running {
-    /// When it ends if it starts again at `at` (a held sync that is let go).
-    pub(super) fn again_at(&self, at: Stamp) -> Stamp {
-        Stamp(at.0 + nanos(super::OTHERWISE.0)).max(self.begins)
     }
 }

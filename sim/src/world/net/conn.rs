@@ -6,7 +6,7 @@
 //! queue. `closed`: no process reads it any more, the kernel still knows it. `gone`: the kernel
 //! does not know it; whatever arrives there is answered with RST.
 //!
-//! Not here: how bytes move (`flow`), cuts, holds and retransmission (`faults`), the handshake
+//! Not here: how it ends (`close`), how bytes move (`flow`), cuts, holds and retransmission (`faults`), the handshake
 //! (`connect`).
 
 use std::collections::VecDeque;
@@ -18,12 +18,9 @@ use bytes::Bytes;
 use quorate::base::Stamp;
 use quorate::runtime::Label;
 
-use super::{Net, NetEvent, Plane};
+use super::plane::Plane;
 use crate::draw::Key;
-use crate::world::World;
 use crate::world::process::Process;
-
-const DRAW_RST: u64 = u64::MAX - 2;
 
 pub(super) struct Conn {
     pub(super) plane: Plane,
@@ -69,7 +66,7 @@ pub(super) struct Dir {
     /// Bytes read that the sender was not told of.
     pub(super) consumed: usize,
     pub(super) window_updates: u64,
-    resets: u64,
+    pub(super) resets: u64,
     pub(super) fin_queued: bool,
     /// The sender is no more: nothing is retransmitted.
     pub(super) mute: bool,
@@ -130,7 +127,7 @@ impl Conn {
         Conn { plane, ports, ends, dirs: [dir(0), dir(1)] }
     }
 
-    fn is_over(&self) -> bool {
+    pub(super) fn is_over(&self) -> bool {
         self.ends.iter().all(|end| end.closed) && self.dirs.iter().all(|dir| dir.flight.is_empty())
     }
 }
@@ -166,7 +163,7 @@ impl End {
         }
     }
 
-    fn has_unread(&self) -> bool {
+    pub(super) fn has_unread(&self) -> bool {
         !self.chunks.is_empty()
     }
 }
@@ -188,84 +185,6 @@ impl Dir {
             resets: 0,
             fin_queued: false,
             mute: false,
-        }
-    }
-}
-
-impl Net {
-    /// The process lets go of its end: FIN, or RST where bytes were unread.
-    pub(super) fn close(&mut self, world: &World, id: usize, end: usize, at: Stamp) {
-        let Some(Some(conn)) = self.conns.get_mut(id) else { return };
-        let this = &mut conn.ends[end];
-        if this.closed {
-            return;
-        }
-        this.closed = true;
-        this.process = None;
-        (this.reader, this.writer) = (None, None);
-        match this.has_unread() {
-            true => self.abort(world, id, end, at),
-            false => self.send_fin(world, id, end, at),
-        }
-        self.free_if_over(id);
-    }
-
-    /// The kernel forgets this end and says so.
-    pub(super) fn abort(&mut self, world: &World, id: usize, end: usize, at: Stamp) {
-        let Some(Some(conn)) = self.conns.get_mut(id) else { return };
-        let this = &mut conn.ends[end];
-        let was_gone = std::mem::replace(&mut this.gone, true);
-        this.closed = true;
-        this.chunks.clear();
-        conn.dirs[end].mute = true;
-        if !was_gone {
-            let at = conn.dirs[end].left.max(at);
-            self.send_rst(world, id, 1 - end, at);
-        }
-    }
-
-    /// RST to this end. If it meets a cut, nobody learns of it.
-    pub(super) fn send_rst(&mut self, world: &World, id: usize, end: usize, left: Stamp) {
-        let Some(Some(conn)) = self.conns.get_mut(id) else { return };
-        let (plane, dir) = (conn.plane, &mut conn.dirs[1 - end]);
-        let key = dir.key.with(DRAW_RST).with(dir.resets);
-        dir.resets += 1;
-        let (link, behind) = (dir.link, dir.last_arrival);
-        let arrives = (left + self.latency(link, plane, left, key)).max(behind);
-        let arrives = world.not_before_now(arrives);
-        world.push_net(arrives, NetEvent::RstArrives { conn: id, end, left });
-    }
-
-    pub(super) fn on_rst(&mut self, at: Stamp, id: usize, end: usize, left: Stamp) {
-        let Some(Some(conn)) = self.conns.get(id) else { return };
-        if !self.links[conn.dirs[1 - end].link].cut_between(conn.plane, left, at) {
-            self.fail_end(id, end, at, io::ErrorKind::ConnectionReset);
-        }
-    }
-
-    /// The kernel gives this end up: reads and writes fail, nothing is retransmitted.
-    pub(super) fn fail_end(&mut self, id: usize, end: usize, at: Stamp, kind: io::ErrorKind) {
-        let Some(Some(conn)) = self.conns.get_mut(id) else { return };
-        conn.silence(end);
-        let this = &mut conn.ends[end];
-        this.error.get_or_insert((at, kind));
-        this.wake_reader(at);
-        this.wake_writer(at);
-        self.free_if_over(id);
-    }
-
-    pub(super) fn free_if_over(&mut self, id: usize) {
-        if self.conns[id].as_ref().is_some_and(|conn| conn.is_over()) {
-            self.conns[id] = None;
-        }
-    }
-
-    pub(super) fn peer_text(&self, world: &World, id: usize, end: usize) -> String {
-        match &self.conns[id] {
-            Some(conn) => {
-                format!("{}:{}", world.host(conn.ends[1 - end].host).ip, conn.ports[1 - end])
-            }
-            None => String::from("closed"),
         }
     }
 }

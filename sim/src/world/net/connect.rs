@@ -12,18 +12,21 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use quorate::base::Stamp;
 use quorate::runtime::HostPort;
 
 use super::conn::Conn;
+use super::event::NetEvent;
+use super::plane::Plane;
+use super::state::{Attempt, Net, Port};
 use super::stream::{SimListener, SimStream};
-use super::{Net, NetEvent, Plane};
-use crate::draw::Key;
+use crate::world::handle::World;
 use crate::world::process::Process;
-use crate::world::{LATE, SETTLE, World};
+use crate::world::sleep::Sleep;
+use crate::world::time::{LATE, SETTLE};
 
 /// Connections that a kernel completes before the process accepts them.
 const BACKLOG: usize = 128;
@@ -33,32 +36,9 @@ const SYN_RETRY: Duration = Duration::from_secs(1);
 const UNKNOWN_NAME: Duration = Duration::from_millis(1);
 const LOCAL_PORTS: std::ops::Range<u16> = 40_000..60_000;
 
-/// A connection that is being opened.
-pub(super) struct Attempt {
-    process: Rc<Process>,
-    from: usize,
-    to: usize,
-    port: u16,
-    local_port: u16,
-    plane: Plane,
-    at: Stamp,
-    key: Key,
-    tries: u32,
-    outcome: Option<(Stamp, Result<usize, io::ErrorKind>)>,
-    waker: Option<Waker>,
-}
-
-/// A port somebody listens on.
-pub(super) struct Port {
-    pub(super) process: Rc<Process>,
-    open_from: Stamp,
-    queue: VecDeque<(Stamp, usize)>,
-    waker: Option<Waker>,
-}
-
 impl Net {
     pub(super) fn on_connect(&mut self, world: &World, attempt: usize) {
-        let Some(Some(asked)) = self.attempts.get_mut(attempt) else { return };
+        let Some(asked) = self.attempts.get_mut(attempt) else { return };
         let ordinal = self.ordinals.entry((asked.from, asked.to, asked.port)).or_default();
         asked.key = asked.key.with(*ordinal);
         *ordinal += 1;
@@ -70,7 +50,7 @@ impl Net {
     }
 
     pub(super) fn send_syn(&mut self, world: &World, left: Stamp, attempt: usize) {
-        let Some(Some(asked)) = self.attempts.get_mut(attempt) else { return };
+        let Some(asked) = self.attempts.get_mut(attempt) else { return };
         if asked.outcome.is_some() || asked.process.is_dead() {
             return;
         }
@@ -78,26 +58,26 @@ impl Net {
         let key = asked.key.name("syn").with(u64::from(asked.tries));
         asked.tries += 1;
         let link = self.link(from, to);
-        let at = world.not_before_now(left + self.latency(link, plane, left, key));
+        let at = world.time().not_before_now(left + self.latency(link, plane, left, key));
         world.push_net(at, NetEvent::SynArrives { attempt, left });
     }
 
     fn retry_syn(&mut self, world: &World, at: Stamp, attempt: usize, left: Stamp) {
-        let Some(Some(asked)) = self.attempts.get(attempt) else { return };
+        let Some(asked) = self.attempts.get(attempt) else { return };
         let wait = SYN_RETRY * (1 << (asked.tries - 1).min(6));
         world.push_net((left + wait).max(at), NetEvent::SynRetry { attempt });
     }
 
     pub(super) fn on_syn(&mut self, world: &World, at: Stamp, attempt: usize, left: Stamp) {
-        let Some(Some(asked)) = self.attempts.get(attempt) else { return };
+        let Some(asked) = self.attempts.get(attempt) else { return };
         let (from, to, plane) = (asked.from, asked.to, asked.plane);
         let key = asked.key.name("syn+ack").with(u64::from(asked.tries));
         let open = self.ports.get(&(to, asked.port)).filter(|port| port.takes(at));
-        let is_full = world.host(to).backlog_full.get();
+        let is_full = world.machine(to).backlog_full.get();
         let full = open.is_some_and(|port| is_full || port.queue.len() >= BACKLOG);
         let accepted = open.is_some();
         let link = self.link(from, to);
-        if full || self.links[link].cut_between(plane, left, at) || !world.host(to).up.get() {
+        if full || self.links[link].cut_between(plane, left, at) || !world.machine(to).up.get() {
             return self.retry_syn(world, at, attempt, left);
         }
         let back = self.link(to, from);
@@ -113,7 +93,7 @@ impl Net {
         left: Stamp,
         accepted: bool,
     ) {
-        let Some(Some(asked)) = self.attempts.get(attempt) else { return };
+        let Some(asked) = self.attempts.get(attempt) else { return };
         if asked.outcome.is_some() || asked.process.is_dead() {
             return;
         }
@@ -130,20 +110,19 @@ impl Net {
     }
 
     fn open_conn(&mut self, world: &World, at: Stamp, attempt: usize) -> usize {
-        let asked = self.attempts[attempt].as_ref().expect("the caller has just seen it");
+        let asked = self.attempts.get(attempt).expect("the caller has just seen it");
         let (from, to, plane, key) = (asked.from, asked.to, asked.plane, asked.key);
         let ports = [asked.local_port, asked.port];
         let process = asked.process.clone();
         let links = [self.link(from, to), self.link(to, from)];
         let conn = Conn::new(plane, [from, to], ports, links, key, at, process);
-        self.conns.push(Some(Box::new(conn)));
-        let id = self.conns.len() - 1;
+        let id = self.conns.add(conn);
         self.send_open(world, id, at);
         id
     }
 
     pub(super) fn on_connect_timeout(&mut self, at: Stamp, attempt: usize) {
-        if let Some(Some(asked)) = self.attempts.get(attempt)
+        if let Some(asked) = self.attempts.get(attempt)
             && asked.outcome.is_none()
         {
             self.finish_attempt(at, attempt, Err(io::ErrorKind::TimedOut));
@@ -151,7 +130,7 @@ impl Net {
     }
 
     fn finish_attempt(&mut self, at: Stamp, attempt: usize, outcome: Result<usize, io::ErrorKind>) {
-        let Some(Some(asked)) = self.attempts.get_mut(attempt) else { return };
+        let Some(asked) = self.attempts.get_mut(attempt) else { return };
         asked.outcome = Some((at, outcome));
         if let Some(waker) = asked.waker.take() {
             asked.process.wake(at, waker);
@@ -160,7 +139,7 @@ impl Net {
 
     /// The listening side learns of a connection. False if nobody listens any more.
     pub(super) fn offer(&mut self, at: Stamp, id: usize) -> Option<Rc<Process>> {
-        let conn = self.conns[id].as_ref()?;
+        let conn = self.conns.get(id)?;
         let port = self.ports.get_mut(&(conn.ends[1].host, conn.ports[1]))?;
         if !port.takes(at) {
             return None;
@@ -178,7 +157,9 @@ impl Net {
         port: u16,
         cx: &Context<'_>,
     ) -> Poll<(Stamp, usize)> {
-        let Some(open) = self.ports.get_mut(&(process.host.id, port)) else { return Poll::Pending };
+        let Some(open) = self.ports.get_mut(&(process.machine.id, port)) else {
+            return Poll::Pending;
+        };
         let Some((at, conn)) = open.queue.front().copied() else {
             open.waker = Some(cx.waker().clone());
             return Poll::Pending;
@@ -190,7 +171,7 @@ impl Net {
     }
 
     pub(super) fn bind(&mut self, process: &Rc<Process>, port: u16) -> io::Result<()> {
-        let key = (process.host.id, port);
+        let key = (process.machine.id, port);
         if self.ports.contains_key(&key) {
             return Err(io::ErrorKind::AddrInUse.into());
         }
@@ -210,11 +191,7 @@ impl Net {
     }
 
     pub(super) fn forget_attempts(&mut self, process: &Rc<Process>) {
-        for slot in &mut self.attempts {
-            if slot.as_ref().is_some_and(|asked| Rc::ptr_eq(&asked.process, process)) {
-                *slot = None;
-            }
-        }
+        self.attempts.take_where(|asked| Rc::ptr_eq(&asked.process, process));
     }
 
     pub(super) fn ports_of(&self, process: &Rc<Process>) -> Vec<u16> {
@@ -223,35 +200,29 @@ impl Net {
     }
 }
 
-impl Port {
-    fn takes(&self, at: Stamp) -> bool {
-        self.open_from <= at && self.process.dead_at() > at
-    }
-}
-
 impl SimStream {
     pub(crate) async fn connect(
+        world: &World,
         process: &Rc<Process>,
         at: Stamp,
         to: &HostPort,
         timeout: Duration,
     ) -> (Stamp, io::Result<SimStream>) {
-        let world = &process.world;
-        let at = world.fresh(process.effective(at));
+        let at = world.time().fresh(process.effective(at));
         if process.refuses(at) {
             std::future::pending::<()>().await;
         }
-        let Some(host) = resolve(process, &to.host) else {
+        let Some(host) = resolve(world, process, &to.host) else {
             let at = at + UNKNOWN_NAME;
-            crate::world::Sleep::new(world.clone(), Some(process.clone()), at).await;
+            Sleep::new(world.clone(), Some(process.clone()), at).await;
             let text = format!("{}: name or service not known", to.host);
             return (at, Err(io::Error::new(io::ErrorKind::NotFound, text)));
         };
-        let plane = world.host(host).planes.get(&to.port).copied().unwrap_or(Plane::Client);
-        let key = world.key("net").name(&process.host.name).name(&world.host(host).name);
+        let plane = world.machine(host).planes.get(&to.port).copied().unwrap_or(Plane::Client);
+        let key = world.key("net").name(&process.machine.name).name(&world.machine(host).name);
         let attempt = Attempt {
             process: process.clone(),
-            from: process.host.id,
+            from: process.machine.id,
             to: host,
             port: to.port,
             local_port: 0,
@@ -262,43 +233,46 @@ impl SimStream {
             outcome: None,
             waker: None,
         };
-        let id = {
-            let mut net = world.0.net.borrow_mut();
-            net.attempts.push(Some(attempt));
-            net.attempts.len() - 1
-        };
+        let id = world.0.net.borrow_mut().attempts.add(attempt);
         world.push_net(world.settled(at), NetEvent::Connect { attempt: id });
         world.push_net(at + timeout, NetEvent::ConnectTimeout { attempt: id });
-        let (at, outcome) = Connecting { process: process.clone(), attempt: id }.await;
-        let opened = outcome.map(|conn| SimStream::new(process.clone(), conn, 0, at));
+        let (at, outcome) =
+            Connecting { world: world.clone(), process: process.clone(), attempt: id }.await;
+        let opened =
+            outcome.map(|conn| SimStream::new(world.clone(), process.clone(), conn, 0, at));
         (at, opened.map_err(io::Error::from))
     }
 }
 
 impl SimListener {
-    pub(crate) fn bind(process: &Rc<Process>, on: &HostPort) -> io::Result<SimListener> {
+    pub(crate) fn bind(
+        world: &World,
+        process: &Rc<Process>,
+        on: &HostPort,
+    ) -> io::Result<SimListener> {
         let anywhere = matches!(on.host.as_str(), "" | "0.0.0.0" | "::" | "*");
         if !anywhere {
-            match resolve(process, &on.host) {
-                Some(host) if host == process.host.id => {}
+            match resolve(world, process, &on.host) {
+                Some(host) if host == process.machine.id => {}
                 Some(_) => return Err(io::ErrorKind::AddrNotAvailable.into()),
                 None => return Err(io::ErrorKind::NotFound.into()),
             }
         }
-        process.world.0.net.borrow_mut().bind(process, on.port)?;
-        Ok(SimListener::new(process.clone(), on.port))
+        world.0.net.borrow_mut().bind(process, on.port)?;
+        Ok(SimListener::new(world.clone(), process.clone(), on.port))
     }
 }
 
-fn resolve(process: &Process, name: &str) -> Option<usize> {
+fn resolve(world: &World, process: &Process, name: &str) -> Option<usize> {
     match name {
-        "localhost" | "127.0.0.1" | "::1" => Some(process.host.id),
-        name => process.world.host_named(name).map(|host| host.id),
+        "localhost" | "127.0.0.1" | "::1" => Some(process.machine.id),
+        name => world.host_named(name).map(|host| host.machine.id),
     }
 }
 
 /// Waits for the outcome of an attempt. Dropped, it gives the attempt up.
 struct Connecting {
+    world: World,
     process: Rc<Process>,
     attempt: usize,
 }
@@ -307,14 +281,14 @@ impl Future for Connecting {
     type Output = (Stamp, Result<usize, io::ErrorKind>);
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut net = self.process.world.0.net.borrow_mut();
-        let Some(Some(asked)) = net.attempts.get_mut(self.attempt) else { return Poll::Pending };
+        let mut net = self.world.0.net.borrow_mut();
+        let Some(asked) = net.attempts.get_mut(self.attempt) else { return Poll::Pending };
         let Some((at, outcome)) = asked.outcome else {
             asked.waker = Some(cx.waker().clone());
             return Poll::Pending;
         };
         self.process.poll_input(at, true, cx).map(|at| {
-            net.attempts[self.attempt] = None;
+            net.attempts.take(self.attempt);
             (at, outcome)
         })
     }
@@ -322,10 +296,10 @@ impl Future for Connecting {
 
 impl Drop for Connecting {
     fn drop(&mut self) {
-        let Ok(mut net) = self.process.world.0.net.try_borrow_mut() else { return };
-        let Some(asked) = net.attempts[self.attempt].take() else { return };
+        let Ok(mut net) = self.world.0.net.try_borrow_mut() else { return };
+        let Some(asked) = net.attempts.take(self.attempt) else { return };
         if let Some((at, Ok(conn))) = asked.outcome {
-            net.close(&self.process.world, conn, 0, at);
+            net.close(&self.world, conn, 0, at);
         }
     }
 }

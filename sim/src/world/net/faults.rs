@@ -13,11 +13,15 @@ use std::time::Duration;
 use quorate::base::Stamp;
 use quorate::runtime::{Label, LabelKind};
 
-use super::conn::{Frame, Segment, Stall};
-use super::{Cut, Latency, Net, NetEvent, Plane};
-use crate::world::hub::{Event, LATENCY_MIN};
-use crate::world::process::Process;
-use crate::world::{CrashMode, World, server_name};
+use super::conn::{Dir, Frame, Stall};
+use super::event::NetEvent;
+use super::link::{Cut, Latency};
+use super::plane::Plane;
+use super::state::{Hold, Net};
+use crate::world::handle::{Event, SendHook, World};
+use crate::world::machine::server_name;
+use crate::world::process::{CrashMode, Process};
+use crate::world::time::LATENCY_MIN;
 
 /// The first retransmission comes this long after the loss; each later one waits twice as long.
 pub(super) const RETRANSMIT_FIRST: Duration = Duration::from_millis(200);
@@ -25,33 +29,6 @@ pub(super) const RETRANSMIT_FIRST: Duration = Duration::from_millis(200);
 pub const RETRANSMIT_WAIT_MAX: Duration = Duration::from_secs(5);
 /// After this long without an acknowledgement the sender's kernel gives up.
 const RETRANSMIT_LIMIT: Duration = Duration::from_secs(15);
-
-pub(super) struct Hold {
-    pub(super) id: u64,
-    from: usize,
-    to: usize,
-    plane: Plane,
-    kind: Option<LabelKind>,
-}
-
-impl Hold {
-    pub(super) fn stops(&self, from: usize, to: usize, plane: Plane, segment: &Segment) -> bool {
-        let named = match (self.kind, segment.held_as) {
-            (None, _) => true,
-            (Some(kind), Some(label)) => label.kind == kind,
-            (Some(_), None) => false,
-        };
-        named && self.from == from && self.to == to && self.plane.covers(plane)
-    }
-}
-
-/// What to call when a frame of certain kinds was sent.
-pub(crate) struct SendHook {
-    kinds: Vec<LabelKind>,
-    call: Rc<SendCall>,
-}
-
-type SendCall = dyn Fn(&World, Stamp, &str, &str, Label);
 
 impl World {
     /// From now on nothing passes from one host to the other on this plane.
@@ -129,7 +106,7 @@ impl World {
     pub fn reset_connections(&self, host: &str, plane: Plane) {
         let at = self.now();
         let Some(host) = self.host_named(host) else { return };
-        self.0.net.borrow_mut().reset_connections(self, at, host.id, plane);
+        self.0.net.borrow_mut().reset_connections(self, at, host.machine.id, plane);
     }
 
     /// Calls back for every frame of these kinds that is sent, in the order of stamps, before
@@ -144,7 +121,7 @@ impl World {
     }
 
     pub(super) fn frame_sent(&self, frame: &Frame) {
-        let (from, to) = (self.host(frame.from), self.host(frame.to));
+        let (from, to) = (self.machine(frame.from), self.machine(frame.to));
         let (left, label) = (frame.left, frame.label);
         self.observer().sent(left, &from.name, &to.name, label);
         for hook in &*self.0.send_hooks.borrow() {
@@ -173,7 +150,7 @@ impl World {
     /// Hosts that the laboratory names; naming one that does not exist is its bug.
     fn pair(&self, from: &str, to: &str) -> (usize, usize) {
         let id = |name: &str| match self.host_named(name) {
-            Some(host) => host.id,
+            Some(host) => host.machine.id,
             None => panic!("host {name:?} was never added to this world"),
         };
         (id(from), id(to))
@@ -191,8 +168,7 @@ impl Net {
         }
         // Acknowledgements of what has just arrived the other way are swallowed too.
         let grace = self.default_latency.high;
-        for (id, slot) in self.conns.iter_mut().enumerate() {
-            let Some(conn) = slot else { continue };
+        for (id, conn) in self.conns.iter_mut() {
             for d in 0..2 {
                 let dir = &conn.dirs[1 - d];
                 let recent = dir.last_arrival <= at && dir.last_arrival + grace >= at;
@@ -215,8 +191,7 @@ impl Net {
 
     fn release(&mut self, world: &World, at: Stamp, hold: u64) {
         self.holds.retain(|placed| placed.id != hold);
-        for (id, slot) in self.conns.iter_mut().enumerate() {
-            let Some(conn) = slot else { continue };
+        for (id, conn) in self.conns.iter_mut() {
             for (d, dir) in conn.dirs.iter_mut().enumerate() {
                 if dir.stall == (Stall::Held { hold }) {
                     dir.relaunch(world, at, at + LATENCY_MIN, id, d);
@@ -226,9 +201,9 @@ impl Net {
     }
 
     fn reset_connections(&mut self, world: &World, at: Stamp, host: usize, plane: Plane) {
-        for id in 0..self.conns.len() {
+        for id in 0..self.conns.end() {
             for end in 0..2 {
-                let Some(conn) = &self.conns[id] else { continue };
+                let Some(conn) = self.conns.get(id) else { continue };
                 let this = &conn.ends[end];
                 if this.host == host && plane.covers(conn.plane) && !this.gone && !this.closed {
                     self.send_rst(world, id, 1 - end, at);
@@ -240,7 +215,7 @@ impl Net {
 
     /// The segment in front met a cut, or a machine without power.
     pub(super) fn lose(&mut self, world: &World, at: Stamp, id: usize, d: usize) {
-        let Some(Some(conn)) = self.conns.get_mut(id) else { return };
+        let Some(conn) = self.conns.get_mut(id) else { return };
         let dir = &mut conn.dirs[d];
         if dir.mute {
             dir.flight.clear();
@@ -260,15 +235,15 @@ impl Net {
         d: usize,
         tries: u32,
     ) {
-        let Some(Some(conn)) = self.conns.get(id) else { return };
+        let Some(conn) = self.conns.get(id) else { return };
         let (plane, dir) = (conn.plane, &conn.dirs[d]);
         let Stall::Lost { since } = dir.stall else { return };
         let link = dir.link;
         let latency = self.latency(link, plane, at, dir.key.name("again").with(u64::from(tries)));
         let reached = !self.links[link].cut_between(plane, at, at)
-            && world.host(conn.ends[1 - d].host).up.get();
+            && world.machine(conn.ends[1 - d].host).up.get();
         if reached {
-            let Some(Some(conn)) = self.conns.get_mut(id) else { return };
+            let Some(conn) = self.conns.get_mut(id) else { return };
             conn.dirs[d].relaunch(world, at, at + latency, id, d);
         } else if at - since >= RETRANSMIT_LIMIT {
             self.fail_end(id, d, at, io::ErrorKind::TimedOut);
@@ -287,7 +262,7 @@ impl Net {
         d: usize,
         left: Stamp,
     ) {
-        let Some(Some(conn)) = self.conns.get_mut(id) else { return };
+        let Some(conn) = self.conns.get_mut(id) else { return };
         let back = conn.dirs[1 - d].link;
         if self.links[back].cut_between(conn.plane, at, at) {
             conn.dirs[d].miss_ack(world, at, id, d, left);
@@ -302,10 +277,10 @@ impl Net {
         d: usize,
         tries: u32,
     ) {
-        let Some(Some(conn)) = self.conns.get_mut(id) else { return };
+        let Some(conn) = self.conns.get_mut(id) else { return };
         let Some(since) = conn.dirs[d].unacked else { return };
         let open = |link: usize| !self.links[link].cut_between(conn.plane, at, at);
-        let up = world.host(conn.ends[1 - d].host).up.get();
+        let up = world.machine(conn.ends[1 - d].host).up.get();
         if up && open(conn.dirs[d].link) && open(conn.dirs[1 - d].link) {
             conn.dirs[d].unacked = None;
         } else if at - since >= RETRANSMIT_LIMIT {
@@ -318,7 +293,7 @@ impl Net {
 
     /// The sockets of a process that died: closed by its kernel, or dark with its machine.
     pub(crate) fn end_process(&mut self, world: &World, process: &Rc<Process>) {
-        let (host, at) = (process.host.id, process.dead_at());
+        let (host, at) = (process.machine.id, process.dead_at());
         self.forget_attempts(process);
         let power = process.mode() == CrashMode::Power;
         if power {
@@ -327,9 +302,9 @@ impl Net {
         for port in self.ports_of(process) {
             self.unbind(world, host, port, at);
         }
-        for id in 0..self.conns.len() {
+        for id in 0..self.conns.end() {
             for end in 0..2 {
-                let Some(conn) = &self.conns[id] else { continue };
+                let Some(conn) = self.conns.get(id) else { continue };
                 let owner = conn.ends[end].process.as_ref();
                 if !power && owner.is_some_and(|owner| Rc::ptr_eq(owner, process)) {
                     self.close(world, id, end, at);
@@ -340,9 +315,9 @@ impl Net {
 
     /// A kernel stops: no end on this machine says or knows anything any more.
     pub(crate) fn power_off(&mut self, _world: &World, host: usize) {
-        for id in 0..self.conns.len() {
+        for id in 0..self.conns.end() {
             for end in 0..2 {
-                if let Some(conn) = &mut self.conns[id]
+                if let Some(conn) = self.conns.get_mut(id)
                     && conn.ends[end].host == host
                 {
                     conn.silence(end);
@@ -355,7 +330,7 @@ impl Net {
     }
 }
 
-impl super::conn::Dir {
+impl Dir {
     /// Sends again what left before `at`, to arrive together; what left later keeps its place.
     fn relaunch(&mut self, world: &World, at: Stamp, arrives: Stamp, id: usize, d: usize) {
         self.stall = Stall::Flowing;

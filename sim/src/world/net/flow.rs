@@ -17,9 +17,10 @@ use quorate::runtime::Label;
 use tokio::io::ReadBuf;
 
 use super::conn::{Arrived, Chunk, Frame, Payload, Segment, Stall, Written};
-use super::{Net, NetEvent};
-use crate::world::World;
-use crate::world::hub::Event;
+use super::event::NetEvent;
+use super::faults::RETRANSMIT_FIRST;
+use super::state::Net;
+use crate::world::handle::{Event, World};
 use crate::world::process::Process;
 
 /// How much may be under way and unread in one direction before writes wait.
@@ -43,7 +44,7 @@ impl Net {
         bufs: &[io::IoSlice<'_>],
         cx: &Context<'_>,
     ) -> Poll<io::Result<Written>> {
-        let Some(Some(conn)) = self.conns.get_mut(id) else { return broken_pipe() };
+        let Some(conn) = self.conns.get_mut(id) else { return broken_pipe() };
         let (from, to) = (conn.ends[end].host, conn.ends[1 - end].host);
         let (this, dir) = (&mut conn.ends[end], &mut conn.dirs[end]);
         if let Some((_, kind)) = this.error {
@@ -70,7 +71,7 @@ impl Net {
 
     /// The last step of the handshake, in front of all data.
     pub(super) fn send_open(&mut self, world: &World, id: usize, at: Stamp) {
-        if let Some(Some(conn)) = self.conns.get_mut(id) {
+        if let Some(conn) = self.conns.get_mut(id) {
             conn.dirs[0].left = conn.dirs[0].left.max(at);
             self.launch(world, (id, 0), Payload::Open, None);
         }
@@ -78,7 +79,7 @@ impl Net {
 
     /// Half-closes: what was written still arrives, then the end of the stream.
     pub(super) fn send_fin(&mut self, world: &World, id: usize, end: usize, at: Stamp) {
-        let Some(Some(conn)) = self.conns.get_mut(id) else { return };
+        let Some(conn) = self.conns.get_mut(id) else { return };
         if conn.ends[end].gone || conn.dirs[end].fin_queued {
             return;
         }
@@ -95,13 +96,13 @@ impl Net {
         payload: Payload,
         label: Option<Label>,
     ) {
-        let Some(Some(conn)) = self.conns.get(id) else { return };
+        let Some(conn) = self.conns.get(id) else { return };
         let (plane, dir) = (conn.plane, &conn.dirs[d]);
         let left = dir.left;
         let key = dir.key.with(dir.frames);
         let latency = self.latency(dir.link, plane, left, key);
-        let first = world.not_before_now((left + latency).max(dir.last_arrival));
-        let Some(Some(conn)) = self.conns.get_mut(id) else { return };
+        let first = world.time().not_before_now((left + latency).max(dir.last_arrival));
+        let Some(conn) = self.conns.get_mut(id) else { return };
         let dir = &mut conn.dirs[d];
         dir.frames += 1;
         let mut fly = |payload, arrives, label| {
@@ -146,7 +147,7 @@ impl Net {
         id: usize,
         d: usize,
     ) -> Option<Arrived> {
-        let conn = self.conns.get_mut(id)?.as_mut()?;
+        let conn = self.conns.get_mut(id)?;
         let dir = &mut conn.dirs[d];
         let front = dir.flight.front()?;
         if dir.stall != Stall::Flowing || front.arrives > at {
@@ -154,7 +155,7 @@ impl Net {
         }
         let (from, to) = (conn.ends[d].host, conn.ends[1 - d].host);
         let cut = self.links[dir.link].cut_between(conn.plane, front.left, front.arrives);
-        if cut || !world.host(to).up.get() {
+        if cut || !world.machine(to).up.get() {
             self.lose(world, at, id, d);
             return None;
         }
@@ -173,7 +174,7 @@ impl Net {
     fn deliver(&mut self, world: &World, at: Stamp, (id, d): (usize, usize), payload: Payload) {
         if matches!(payload, Payload::Open) {
             let listener = self.offer(at, id);
-            let Some(Some(conn)) = self.conns.get_mut(id) else { return };
+            let Some(conn) = self.conns.get_mut(id) else { return };
             let end = &mut conn.ends[1];
             match listener {
                 Some(process) => end.process = Some(process),
@@ -184,7 +185,7 @@ impl Net {
             }
             return;
         }
-        let Some(Some(conn)) = self.conns.get_mut(id) else { return };
+        let Some(conn) = self.conns.get_mut(id) else { return };
         let end = &mut conn.ends[1 - d];
         match payload {
             Payload::Data(_) if end.gone || end.closed => {
@@ -212,7 +213,7 @@ impl Net {
         buf: &mut ReadBuf<'_>,
         cx: &Context<'_>,
     ) -> Poll<(Stamp, io::Result<()>)> {
-        let Some(Some(conn)) = self.conns.get_mut(id) else {
+        let Some(conn) = self.conns.get_mut(id) else {
             return Poll::Ready((process.seen(), Err(io::ErrorKind::NotConnected.into())));
         };
         let this = &mut conn.ends[end];
@@ -254,7 +255,7 @@ impl Net {
 
     /// Tells the sender of room, when half the window was read.
     fn consume(&mut self, world: &World, (id, end): (usize, usize), taken: usize, at: Stamp) {
-        let Some(Some(conn)) = self.conns.get_mut(id) else { return };
+        let Some(conn) = self.conns.get_mut(id) else { return };
         let dir = &mut conn.dirs[1 - end];
         dir.consumed += taken;
         if dir.consumed < WINDOW / 2 {
@@ -263,12 +264,12 @@ impl Net {
         let bytes = std::mem::take(&mut dir.consumed);
         let key = dir.key.with(DRAW_WINDOW).with(dir.window_updates);
         dir.window_updates += 1;
-        let left = match world.is_fresh(at) {
+        let left = match world.time().is_fresh(at) {
             true => at,
-            false => Stamp(world.physical_now().0.next_multiple_of(READ_LATE_GRID)),
+            false => Stamp(world.time().physical_now().0.next_multiple_of(READ_LATE_GRID)),
         };
         let (plane, link) = (conn.plane, conn.dirs[end].link);
-        let arrives = world.not_before_now(left + self.latency(link, plane, left, key));
+        let arrives = world.time().not_before_now(left + self.latency(link, plane, left, key));
         world.push_net(arrives, NetEvent::WindowOpens { conn: id, dir: 1 - end, left, bytes });
     }
 
@@ -281,10 +282,10 @@ impl Net {
         left: Stamp,
         bytes: usize,
     ) {
-        let Some(Some(conn)) = self.conns.get_mut(id) else { return };
+        let Some(conn) = self.conns.get_mut(id) else { return };
         if self.links[conn.dirs[1 - d].link].cut_between(conn.plane, left, at) {
             // The sender's window probe finds out, once it gets through.
-            let again = at + super::faults::RETRANSMIT_FIRST;
+            let again = at + RETRANSMIT_FIRST;
             return world
                 .push_net(again, NetEvent::WindowOpens { conn: id, dir: d, left: at, bytes });
         }

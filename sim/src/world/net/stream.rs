@@ -11,10 +11,12 @@ use quorate::base::Stamp;
 use quorate::runtime::{Label, Listener, Stream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::world::handle::World;
 use crate::world::process::Process;
 
 /// One end of a simulated connection. Dropping it closes it.
 pub struct SimStream {
+    world: World,
     process: Rc<Process>,
     conn: usize,
     end: usize,
@@ -28,9 +30,25 @@ pub struct SimStream {
 }
 
 impl SimStream {
-    pub(super) fn new(process: Rc<Process>, conn: usize, end: usize, at: Stamp) -> SimStream {
-        let peer = process.world.0.net.borrow().peer_text(&process.world, conn, end);
-        SimStream { process, conn, end, at, label: Label::CLIENT, read_at: at, shut_at: None, peer }
+    pub(super) fn new(
+        world: World,
+        process: Rc<Process>,
+        conn: usize,
+        end: usize,
+        at: Stamp,
+    ) -> SimStream {
+        let peer = world.0.net.borrow().peer_text(&world, conn, end);
+        SimStream {
+            world,
+            process,
+            conn,
+            end,
+            at,
+            label: Label::CLIENT,
+            read_at: at,
+            shut_at: None,
+            peer,
+        }
     }
 
     /// The moment of a close: the newest thing that can have caused it.
@@ -42,7 +60,7 @@ impl SimStream {
         if self.process.refuses(self.at) {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
-        let world = &self.process.world;
+        let world = &self.world;
         let written = world.0.net.borrow_mut().poll_write(
             world,
             (self.conn, self.end),
@@ -84,7 +102,7 @@ impl AsyncRead for SimStream {
             return Poll::Pending;
         }
         let ends = (self.conn, self.end);
-        let world = &self.process.world;
+        let world = &self.world;
         let read = world.0.net.borrow_mut().poll_read(world, &self.process, ends, buf, cx);
         read.map(|(at, result)| {
             self.read_at = at;
@@ -122,7 +140,7 @@ impl AsyncWrite for SimStream {
         let announced = self.at.max(self.read_at);
         let at = *self.shut_at.get_or_insert(announced);
         if !self.process.refuses(at) {
-            let world = &self.process.world;
+            let world = &self.world;
             world.0.net.borrow_mut().send_fin(world, self.conn, self.end, at);
         }
         Poll::Ready(Ok(()))
@@ -132,7 +150,7 @@ impl AsyncWrite for SimStream {
 impl Drop for SimStream {
     fn drop(&mut self) {
         let at = self.closing_at();
-        let world = &self.process.world;
+        let world = &self.world;
         // After death the kernel has closed it already, or nobody has.
         if !self.process.refuses(at)
             && let Ok(mut net) = world.0.net.try_borrow_mut()
@@ -150,13 +168,14 @@ impl fmt::Debug for SimStream {
 
 /// A port of one process. Dropping it refuses later connections and resets unaccepted ones.
 pub struct SimListener {
+    world: World,
     process: Rc<Process>,
     port: u16,
 }
 
 impl SimListener {
-    pub(super) fn new(process: Rc<Process>, port: u16) -> SimListener {
-        SimListener { process, port }
+    pub(super) fn new(world: World, process: Rc<Process>, port: u16) -> SimListener {
+        SimListener { world, process, port }
     }
 }
 
@@ -165,9 +184,11 @@ impl Listener for SimListener {
 
     fn accept(&mut self) -> impl Future<Output = io::Result<(Stamp, SimStream)>> {
         std::future::poll_fn(|cx| {
-            let process = &self.process;
-            let polled = process.world.0.net.borrow_mut().poll_accept(process, self.port, cx);
-            polled.map(|(at, conn)| Ok((at, SimStream::new(process.clone(), conn, 1, at))))
+            let (world, process) = (&self.world, &self.process);
+            let polled = world.0.net.borrow_mut().poll_accept(process, self.port, cx);
+            polled.map(|(at, conn)| {
+                Ok((at, SimStream::new(world.clone(), process.clone(), conn, 1, at)))
+            })
         })
     }
 }
@@ -177,9 +198,9 @@ impl Drop for SimListener {
         let process = &self.process;
         let at = process.moment();
         if !process.refuses(at)
-            && let Ok(mut net) = process.world.0.net.try_borrow_mut()
+            && let Ok(mut net) = self.world.0.net.try_borrow_mut()
         {
-            net.unbind(&process.world, process.host.id, self.port, at);
+            net.unbind(&self.world, process.machine.id, self.port, at);
         }
     }
 }

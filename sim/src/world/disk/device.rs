@@ -1,0 +1,176 @@
+//! The disk of one machine: what is on it, what is on its way, what is wrong with it.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::rc::Rc;
+use std::task::Waker;
+use std::time::Duration;
+
+use quorate::base::Stamp;
+
+use super::crash::Unsynced;
+use super::failures::Failures;
+use super::platter::{Done, Op, Platter};
+use crate::draw::{Key, nanos};
+use crate::world::process::{CrashMode, Process};
+
+/// What everything but a sync takes.
+const OTHERWISE: (Duration, Duration) = (Duration::from_micros(200), Duration::from_micros(300));
+/// A gigabyte a second, on top.
+const NANOS_PER_BYTE: u64 = 1;
+
+/// An operation on its way.
+pub(super) struct Running {
+    pub(super) process: Rc<Process>,
+    pub(super) op: Op,
+    pub(super) begins: Stamp,
+    pub(super) ends: Stamp,
+    pub(super) key: Key,
+    pub(super) outcome: Option<io::Result<Done>>,
+    pub(super) waker: Option<Waker>,
+    pub(super) abandoned: bool,
+}
+
+pub(crate) struct Disk {
+    pub(super) key: Key,
+    pub(super) platter: Platter,
+    pub(super) running: BTreeMap<u64, Running>,
+    pub(super) begun: u64,
+    pub(super) crashes: u64,
+    pub(super) unsynced: Unsynced,
+    pub(super) fsync: (Duration, Duration),
+    pub(super) fsync_held: bool,
+    pub(super) held: Vec<u64>,
+    pub(super) failures: Failures,
+    /// Names of what the sync that was performed last made durable.
+    pub(super) saved: Vec<String>,
+    /// The copy of it that was put aside.
+    pub(super) put_aside: Option<Platter>,
+}
+
+impl Disk {
+    pub(crate) fn new(key: Key, fsync: (Duration, Duration), unsynced: Unsynced) -> Disk {
+        Disk {
+            key,
+            platter: Platter::default(),
+            running: BTreeMap::new(),
+            begun: 0,
+            crashes: 0,
+            unsynced,
+            fsync,
+            fsync_held: false,
+            held: vec![],
+            failures: Failures::default(),
+            saved: vec![],
+            put_aside: None,
+        }
+    }
+
+    /// How long an operation takes.
+    pub(super) fn duration(&self, op: &Op, key: Key) -> Duration {
+        let (low, high) = match op {
+            Op::Sync(_) | Op::SyncDir(_) => self.fsync,
+            _ => OTHERWISE,
+        };
+        let bytes = match op {
+            Op::Read { inode, offset, len } => {
+                let whole = self.platter.inodes.get(inode).map_or(0, |inode| inode.cache.len());
+                whole.saturating_sub(*offset).min(*len as u64)
+            }
+            Op::Change { change, .. } => change.range().1 - change.range().0,
+            _ => 0,
+        };
+        key.duration(low, high).max(OTHERWISE.0) + Duration::from_nanos(bytes * NANOS_PER_BYTE)
+    }
+
+    /// The effect, at `at`, of an operation that began at `begun`. A sync covers what was done
+    /// before it began.
+    pub(super) fn perform(&mut self, op: &Op, begun: Stamp, at: Stamp) -> io::Result<Done> {
+        let failure = self.failures.meet(op);
+        match op {
+            Op::Sync(inode) => match failure {
+                Err(_) => self.platter.inode(*inode)?.drop_dirty(begun),
+                Ok(()) if self.failures.lying => {}
+                Ok(()) => self.saved = self.platter.save(*inode, begun)?,
+            },
+            Op::SyncDir(dir) if failure.is_ok() && !self.failures.lying => {
+                self.saved = self.platter.dir(dir)?.save(begun);
+                self.platter.collect();
+            }
+            Op::SyncDir(_) => {}
+            _ => {
+                failure?;
+                return self.platter.perform(op, at);
+            }
+        }
+        failure.map(|()| Done::Nothing)
+    }
+}
+
+// What a death leaves.
+impl Disk {
+    /// The process is gone: its operations on their way end somehow, and on a power loss
+    /// everything unsynced does.
+    pub(crate) fn end_process(&mut self, process: &Rc<Process>) {
+        let key = self.next_crash();
+        let ids: Vec<u64> = self.running.keys().copied().collect();
+        for id in ids {
+            let Some(running) = self.running.get(&id) else { continue };
+            if !Rc::ptr_eq(&running.process, process) {
+                continue;
+            }
+            if let Some(running) = self.running.remove(&id)
+                && running.outcome.is_none()
+                && running.begins <= process.dead_at()
+            {
+                self.break_off(&running, process.dead_at());
+            }
+        }
+        self.held.retain(|id| self.running.contains_key(id));
+        for inode in self.platter.inodes.values_mut() {
+            inode.handles = 0;
+        }
+        if process.mode() == CrashMode::Power {
+            self.platter.lose_unsynced(self.unsynced, key);
+        }
+        self.platter.collect();
+        self.failures.forget_process();
+    }
+
+    /// The machine goes dark without a process on it.
+    pub(crate) fn lose_power(&mut self) {
+        let key = self.next_crash();
+        self.platter.lose_unsynced(self.unsynced, key);
+        self.platter.collect();
+    }
+
+    fn next_crash(&mut self) -> Key {
+        self.crashes += 1;
+        self.key.name("crash").with(self.crashes)
+    }
+
+    /// An operation that had begun and not ended: not done, done, or half done.
+    fn break_off(&mut self, running: &Running, at: Stamp) {
+        let draw = running.key.name("broken off");
+        match (draw.range(0, 2), &running.op) {
+            (0, _) => {}
+            (1, Op::Change { inode, change }) => {
+                let (from, to) = change.range();
+                let part = change.within(from, draw.with(1).range(from, to));
+                if let Some(change) = part {
+                    let op = Op::Change { inode: *inode, change };
+                    let _ = self.perform(&op, running.begins, at);
+                }
+            }
+            // Whether it succeeded, nobody is left to learn.
+            (_, op) => drop(self.perform(op, running.begins, at)),
+        }
+    }
+}
+
+impl Running {
+    /// When it ends if it starts again at `at` (a held sync that is let go).
+    pub(super) fn again_at(&self, at: Stamp) -> Stamp {
+        Stamp(at.0 + nanos(OTHERWISE.0)).max(self.begins)
+    }
+}
