@@ -10,7 +10,8 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use super::{FAILED, INVALID, Serve, ServerArgs, ServerVerb, logging, probe};
+use super::args::{FAILED, INVALID, Serve, ServerArgs, ServerVerb};
+use super::{logging, probe};
 use crate::config::ServerConfig;
 use crate::runtime::os::check_tls;
 

@@ -4,84 +4,21 @@
 //! Exit codes: 0 done, 1 it failed, 2 the command or a file is wrong; a server's own are Apache's
 //! (ExitCode.java). Not here: the server, which the caller passes in as a function.
 
+mod args;
 mod control;
 mod logging;
 mod probe;
 mod up;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::Parser;
+
+pub use args::Serve;
 
 use crate::config::ServerConfig;
 use crate::runtime::os::check_tls;
-
-/// Runs a server until it ends; the answer is the exit code of the process.
-pub type Serve = fn(ServerConfig) -> i32;
-
-const FAILED: i32 = 1;
-const INVALID: i32 = 2;
-
-#[derive(Parser, Debug)]
-#[command(name = "quorate", version, about = "A ZooKeeper-compatible coordination service")]
-struct Command {
-    #[command(subcommand)]
-    verb: Verb,
-}
-
-#[derive(Subcommand, Debug)]
-enum Verb {
-    /// An ensemble on this machine, for development; Ctrl-C ends it
-    Up(UpArgs),
-    /// One server, with zkServer.sh's verbs
-    Server(ServerArgs),
-    /// Says what is wrong with a configuration before it runs
-    Check {
-        /// A zoo.cfg
-        config: PathBuf,
-    },
-}
-
-#[derive(Args, Debug)]
-struct UpArgs {
-    /// How many servers
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=99))]
-    servers: u16,
-    /// Client port of the first server; the others follow it. Quorum ports are 1000 and election
-    /// ports 2000 above
-    #[arg(long, default_value_t = 2181, value_parser = clap::value_parser!(u16).range(1..=63_400))]
-    port: u16,
-    /// Where configurations, data and logs of the servers are kept
-    #[arg(long, default_value = "quorate-data")]
-    dir: PathBuf,
-}
-
-#[derive(Args, Debug)]
-struct ServerArgs {
-    /// Directory of the configuration [env: ZOOCFGDIR]
-    #[arg(long = "config", value_name = "DIR")]
-    config_dir: Option<PathBuf>,
-    verb: ServerVerb,
-    /// The configuration: a name in that directory, or a path [env: ZOOCFG; default: zoo.cfg]
-    config: Option<PathBuf>,
-    /// Leave the caller's terminal session
-    #[arg(long, hide = true)]
-    detached: bool,
-    /// End when standard input ends: the parent is gone
-    #[arg(long, hide = true)]
-    attached: bool,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
-enum ServerVerb {
-    Start,
-    StartForeground,
-    Stop,
-    Restart,
-    Status,
-    PrintCmd,
-    Version,
-}
+use args::{Command, INVALID, Verb};
 
 /// Parses the command line of this process and does what it says. The answer is the exit code.
 pub fn run(serve: Serve) -> i32 {

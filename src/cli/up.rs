@@ -11,7 +11,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use super::{FAILED, INVALID, UpArgs, probe};
+use super::args::{FAILED, INVALID, UpArgs};
+use super::probe;
 use crate::runtime::HostPort;
 
 const LOOPBACK: &str = "127.0.0.1";

@@ -5,9 +5,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::draft::{Draft, INT_MAX};
 use super::error::ConfigError;
 use super::jaas::read_server_section;
-use super::parse::{Draft, INT_MAX};
 use super::{DigestAlg, ServerConfig};
 
 /// Names the file of SASL's users.

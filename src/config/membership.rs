@@ -8,8 +8,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::draft::Draft;
 use super::error::{At, ConfigError};
-use super::parse::Draft;
 use super::properties::Entry;
 use super::server_line::{ANY_ADDRESS, parse_role};
 use super::{LearnerType, ServerSpec};

@@ -4,16 +4,16 @@
 //! `properties.rs`, the list of keys in `keys.rs`, servers and groups in `membership.rs`.
 //! (QuorumPeerConfig.parseProperties, and the system properties of the classes that own them)
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::ServerConfig;
-use super::error::{At, ConfigError};
+use super::draft::{Draft, INT_MAX};
+use super::error::ConfigError;
 use super::keys::{Class, classify_key, is_bare_property, is_foreign_property, nearest_key};
 use super::membership::{Place, read_membership};
 use super::properties::{Entry, read_jvm_flags, read_properties};
-use super::server_line::{ANY_ADDRESS, ServerLine, parse_server_line};
+use super::server_config::ServerConfig;
+use super::server_line::{ANY_ADDRESS, parse_server_line};
 use crate::base::ServerId;
 use crate::base::limits::COMMITTED_LOG_COUNT;
 use crate::runtime::HostPort;
@@ -78,19 +78,6 @@ pub(super) fn parse_beside(
     let mut loaded = draft.into_config(beside.myid)?;
     loaded.config.access.sasl_users = sasl_users;
     Ok(loaded)
-}
-
-/// The entries, sorted by what they are about.
-#[derive(Default, Debug)]
-pub(super) struct Draft {
-    pub(super) file: String,
-    settings: BTreeMap<&'static str, Entry>,
-    pub(super) super_users: Vec<Entry>,
-    pub(super) servers: BTreeMap<i64, (Entry, ServerLine)>,
-    pub(super) groups: BTreeMap<i64, Entry>,
-    pub(super) weights: BTreeMap<i64, Entry>,
-    pub(super) warnings: Vec<String>,
-    pub(super) key_password_text: Option<String>,
 }
 
 impl Draft {
@@ -221,49 +208,6 @@ impl Draft {
             let text = format!("{} is not supported yet and has no effect", entry.key);
             self.warn_at(&entry.key_at, &text);
         }
-    }
-
-    pub(super) fn warn_at(&mut self, at: &At, text: &str) {
-        self.warnings.push(format!("{at}: {text}"));
-    }
-
-    /// The entry of a supported key.
-    pub(super) fn setting(&self, key: &str) -> Option<&Entry> {
-        self.settings.get(key)
-    }
-
-    /// A whole number within these bounds, of this unit.
-    pub(super) fn number(
-        &self,
-        key: &str,
-        min: i64,
-        max: i64,
-        unit: &str,
-    ) -> Result<Option<i64>, ConfigError> {
-        let Some(entry) = self.setting(key) else { return Ok(None) };
-        let number = entry.value.parse::<i64>().ok().filter(|n| (min..=max).contains(n));
-        number.map(Some).ok_or_else(|| {
-            entry.mistyped(0, &format!("a whole number of {unit} from {min} to {max}"))
-        })
-    }
-
-    /// A time in milliseconds, from `min` on; -1 is "as if it were not there".
-    pub(super) fn millis(&self, key: &str, min: i64) -> Result<Option<Duration>, ConfigError> {
-        let number = self.number(key, min, INT_MAX, "milliseconds")?;
-        Ok(number.and_then(|n| u64::try_from(n).ok()).map(Duration::from_millis))
-    }
-
-    pub(super) fn boolean(&self, key: &str) -> Result<Option<bool>, ConfigError> {
-        let Some(entry) = self.setting(key) else { return Ok(None) };
-        match entry.value.to_ascii_lowercase().as_str() {
-            "true" => Ok(Some(true)),
-            "false" => Ok(Some(false)),
-            _ => Err(entry.mistyped(0, "true or false")),
-        }
-    }
-
-    pub(super) fn text(&self, key: &str) -> Option<&str> {
-        self.setting(key).map(|entry| entry.value.as_str()).filter(|value| !value.is_empty())
     }
 
     fn into_config(mut self, myid: Option<&str>) -> Result<Loaded, ConfigError> {
@@ -417,24 +361,7 @@ impl Draft {
             (None, None) => Ok(None),
         }
     }
-
-    /// Apache raises these instead of refusing them.
-    fn at_least(&mut self, key: &str, given: i64, floor: i64) -> i64 {
-        if given < floor
-            && let Some(at) = self.setting(key).map(|entry| entry.value_at.clone())
-        {
-            self.warn_at(&at, &format!("{key} is {given}; {floor}, the least, is used"));
-        }
-        given.max(floor)
-    }
-
-    pub(super) fn whole_file(&self) -> At {
-        At { file: self.file.clone(), line: 1, column: 1 }
-    }
 }
-
-/// Java's Integer.MAX_VALUE.
-pub(super) const INT_MAX: i64 = i32::MAX as i64;
 
 fn is_harmless(value: &str, harmless: &[&str]) -> bool {
     harmless.iter().any(|same| value.eq_ignore_ascii_case(same))

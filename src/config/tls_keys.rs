@@ -10,8 +10,8 @@
 
 use std::path::{Path, PathBuf};
 
+use super::draft::Draft;
 use super::error::ConfigError;
-use super::parse::Draft;
 use super::properties::Entry;
 use super::server_line::ANY_ADDRESS;
 use crate::runtime::HostPort;

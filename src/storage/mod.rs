@@ -21,6 +21,8 @@
 //! | `guard.rs`           | quorate.guard: identity, and a lower bound of what is durable     |
 //! | `purge.rs`           | old snapshots and logs                                            |
 //! | `layout.rs`          | directories, file names, atomic replacement of small files        |
+//! | `request.rs`         | what the drivers are asked, and what came of it                   |
+//! | `options.rs`         | what storage must know of a configuration                         |
 //!
 //! Invariants held here:
 //!
@@ -41,8 +43,10 @@ mod layout;
 pub mod log_format;
 mod log_reader;
 mod log_writer;
+mod options;
 mod purge;
 mod recovery;
+mod request;
 mod snapshot_check;
 pub mod snapshot_format;
 mod snapshot_writer;
@@ -57,167 +61,10 @@ mod golden_test;
 #[cfg(test)]
 mod storage_test;
 
-use std::path::PathBuf;
-use std::rc::Rc;
-
-use bytes::Bytes;
-use serde::{Deserialize, Serialize};
-
-use crate::base::{Epoch, Museum, SessionId, Zxid};
-use crate::jute::data::Acl;
-use crate::jute::persist::{SnapshotDigest, SnapshotNode};
-use crate::jute::txn::Proposal;
-
 pub use driver::{run_log, run_snapshots};
 pub use error::StorageError;
 pub use guard::{DurableBound, Guard};
+pub use options::StorageOptions;
 pub use recovery::load;
+pub use request::{EpochKind, Loaded, LogRequest, Outcome, SnapshotData, SnapshotRequest, Ticket};
 pub use snapshot_format::SnapshotEncoder;
-
-/// Ties a completion to its request. The core numbers them; storage gives them back.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-pub struct Ticket(pub u64);
-
-/// What storage must know of a server's configuration.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct StorageOptions {
-    /// Snapshots and epoch files live in its `version-2`.
-    pub data_dir: PathBuf,
-    /// Logs and the guard file live in its `version-2`. Often the same directory.
-    pub data_log_dir: PathBuf,
-    /// `preAllocSize`, in bytes: how far zeros are written ahead at most.
-    pub pre_alloc_bytes: u64,
-    /// `autopurge.snapRetainCount`; fewer than 3 count as 3.
-    pub snap_retain_count: usize,
-    /// `zookeeper.db.autocreate`: an empty directory may vote without an `initialize` file.
-    pub db_autocreate: bool,
-    /// False for a standalone server: it has no epoch files.
-    pub ensemble: bool,
-    /// Bytes of the longest string or buffer of a transaction (`ClientLimits::field_bytes_max`).
-    pub field_bytes_max: usize,
-    pub museum: Museum,
-}
-
-/// Which of the two epoch files.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-pub enum EpochKind {
-    Accepted,
-    Current,
-}
-
-/// A request to the log driver. `Load` comes first.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum LogRequest {
-    /// Group commit: all that is queued goes down in one write and one sync, and completes in order.
-    Append(Rc<Proposal>),
-    WriteEpoch {
-        which: EpochKind,
-        epoch: Epoch,
-    },
-    /// Drops every transaction after `to`, and every snapshot that may hold its effects.
-    /// Fails, and changes nothing, if neither a record nor a snapshot is at `to`.
-    Truncate {
-        to: Zxid,
-    },
-    /// The next append starts a new file.
-    Roll,
-    /// The log from the first record whose zxid is at least `after`, to the last one not beyond
-    /// `up_to`. Whether that is without a gap is for the caller to judge.
-    ReadLog {
-        after: Zxid,
-        up_to: Zxid,
-        bytes_max: u64,
-    },
-    /// The log begins anew behind a leader's snapshot at `behind`, which is durable: what was logged
-    /// before may lead elsewhere, and must never be read as one history with what follows.
-    Reset {
-        behind: Zxid,
-    },
-    /// Reads everything anew. The next append starts a new file.
-    Load,
-}
-
-/// A request to the snapshot driver.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum SnapshotRequest {
-    /// A snapshot named by the zxid captured before serialising. `sync`: durable when it is done.
-    Begin {
-        zxid: Zxid,
-        sync: bool,
-    },
-    /// The next bytes of a [`SnapshotEncoder`].
-    Chunk(Bytes),
-    Finish,
-    Abort,
-    /// Removes snapshots and logs that no recovery needs.
-    Purge,
-}
-
-/// What became of a request.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Outcome {
-    Durable {
-        zxid: Zxid,
-    },
-    EpochWritten {
-        which: EpochKind,
-        epoch: Epoch,
-    },
-    Truncated {
-        to: Zxid,
-    },
-    Rolled,
-    LogReset,
-    Log(Vec<Rc<Proposal>>),
-    /// More than `bytes_max`, or purged meanwhile.
-    LogTooLong,
-    Loaded(Box<Loaded>),
-    SnapshotBegun,
-    ChunkWritten,
-    /// `sync`: it is durable.
-    SnapshotDone {
-        zxid: Zxid,
-        sync: bool,
-    },
-    Aborted,
-    Purged {
-        /// Files.
-        removed: usize,
-    },
-}
-
-/// What a start found.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Loaded {
-    /// `None`: an empty directory.
-    pub snapshot: Option<SnapshotData>,
-    /// All with a zxid greater than the snapshot's, in order, without a gap.
-    pub txns: Vec<Rc<Proposal>>,
-    /// `None`: no file; Apache then takes the epoch of `last_logged`.
-    pub accepted_epoch: Option<Epoch>,
-    /// `None`: no file; Apache then takes the epoch of `last_logged`.
-    pub current_epoch: Option<Epoch>,
-    /// The last transaction that snapshot and log hold together; `Zxid::UNINITIALISED` if the
-    /// directory is empty and may not vote.
-    pub last_logged: Zxid,
-    /// This server may vote: there is data, or consent to start from nothing.
-    pub initialised: bool,
-    /// The guard file, if there is a readable one: identity of ensemble and instance.
-    pub guard: Option<Guard>,
-    /// Sentences for the operator: what was cut, which snapshot was skipped.
-    pub notes: Vec<String>,
-}
-
-/// A snapshot as read from a file.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct SnapshotData {
-    /// From the file's name: replay starts behind it, whatever the blocks at the end say.
-    pub zxid: Zxid,
-    /// Session and its timeout in milliseconds.
-    pub sessions: Vec<(SessionId, i32)>,
-    pub acls: Vec<(i64, Vec<Acl>)>,
-    pub nodes: Vec<SnapshotNode>,
-    pub digest: Option<SnapshotDigest>,
-    /// The last zxid whose effects the nodes may hold (since 3.9).
-    pub last_zxid: Option<Zxid>,
-}

@@ -1,0 +1,74 @@
+//! The command line as values.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::ServerConfig;
+
+/// Runs a server until it ends; the answer is the exit code of the process.
+pub type Serve = fn(ServerConfig) -> i32;
+
+pub(super) const FAILED: i32 = 1;
+pub(super) const INVALID: i32 = 2;
+
+#[derive(Parser, Debug)]
+#[command(name = "quorate", version, about = "A ZooKeeper-compatible coordination service")]
+pub(super) struct Command {
+    #[command(subcommand)]
+    pub(super) verb: Verb,
+}
+
+#[derive(Subcommand, Debug)]
+pub(super) enum Verb {
+    /// An ensemble on this machine, for development; Ctrl-C ends it
+    Up(UpArgs),
+    /// One server, with zkServer.sh's verbs
+    Server(ServerArgs),
+    /// Says what is wrong with a configuration before it runs
+    Check {
+        /// A zoo.cfg
+        config: PathBuf,
+    },
+}
+
+#[derive(Args, Debug)]
+pub(super) struct UpArgs {
+    /// How many servers
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=99))]
+    pub(super) servers: u16,
+    /// Client port of the first server; the others follow it. Quorum ports are 1000 and election
+    /// ports 2000 above
+    #[arg(long, default_value_t = 2181, value_parser = clap::value_parser!(u16).range(1..=63_400))]
+    pub(super) port: u16,
+    /// Where configurations, data and logs of the servers are kept
+    #[arg(long, default_value = "quorate-data")]
+    pub(super) dir: PathBuf,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct ServerArgs {
+    /// Directory of the configuration [env: ZOOCFGDIR]
+    #[arg(long = "config", value_name = "DIR")]
+    pub(super) config_dir: Option<PathBuf>,
+    pub(super) verb: ServerVerb,
+    /// The configuration: a name in that directory, or a path [env: ZOOCFG; default: zoo.cfg]
+    pub(super) config: Option<PathBuf>,
+    /// Leave the caller's terminal session
+    #[arg(long, hide = true)]
+    pub(super) detached: bool,
+    /// End when standard input ends: the parent is gone
+    #[arg(long, hide = true)]
+    pub(super) attached: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
+pub(super) enum ServerVerb {
+    Start,
+    StartForeground,
+    Stop,
+    Restart,
+    Status,
+    PrintCmd,
+    Version,
+}

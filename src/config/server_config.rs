@@ -1,0 +1,206 @@
+//! Everything that a server is told, as values, with Apache's defaults.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::access::Access;
+use super::limits::ClientLimits;
+use crate::base::{Museum, ServerId};
+use crate::runtime::HostPort;
+use crate::runtime::tls::ClientTls;
+
+/// Whether a server votes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum LearnerType {
+    Participant,
+    Observer,
+}
+
+/// One `server.N=host:quorumPort:electionPort[:role][;[clientHost:]clientPort]` line.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ServerSpec {
+    pub quorum: HostPort,
+    pub election: HostPort,
+    pub client: Option<HostPort>,
+    pub learner_type: LearnerType,
+    /// `weight.N`, 1 where none is given.
+    pub weight: i64,
+    /// `group.G` that lists this server.
+    pub group: Option<i64>,
+}
+
+impl ServerSpec {
+    /// One that votes with weight 1, in no group and without clients.
+    pub fn participant(quorum: HostPort, election: HostPort) -> ServerSpec {
+        let learner_type = LearnerType::Participant;
+        ServerSpec { quorum, election, client: None, learner_type, weight: 1, group: None }
+    }
+
+    /// Server `sid` as tests know it: `h<sid>`, ports 2888 and 3888.
+    #[cfg(test)]
+    pub(crate) fn test(sid: i64) -> ServerSpec {
+        let host = format!("h{sid}");
+        ServerSpec::participant(HostPort::new(&host, 2888), HostPort::new(&host, 3888))
+    }
+
+    /// The same without a vote.
+    #[cfg(test)]
+    pub(crate) fn observing(self) -> ServerSpec {
+        ServerSpec { learner_type: LearnerType::Observer, ..self }
+    }
+}
+
+/// Everything a server needs to know before it starts.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ServerConfig {
+    pub my_id: ServerId,
+    /// Empty for a standalone server.
+    pub servers: BTreeMap<ServerId, ServerSpec>,
+    /// True if `group.*` lines were given: then the verifier is hierarchical.
+    pub hierarchical: bool,
+    pub data_dir: PathBuf,
+    pub data_log_dir: PathBuf,
+    /// Where clients connect; `None` if neither `clientPort` nor a client part is given.
+    pub client: Option<HostPort>,
+    pub tick_time: Duration,
+    /// In ticks.
+    pub init_limit: u32,
+    /// In ticks.
+    pub sync_limit: u32,
+    /// `minSessionTimeout`; 2 ticks where none is given.
+    pub session_timeout_min: Duration,
+    /// `maxSessionTimeout`; 20 ticks where none is given.
+    pub session_timeout_max: Duration,
+    /// Connections one address may hold; 0 is no limit.
+    pub max_client_cnxns: u32,
+    /// Transactions between two snapshots (`snapCount`).
+    pub snap_count: u32,
+    /// `preAllocSize` in bytes.
+    pub pre_alloc_bytes: u64,
+    /// `autopurge.snapRetainCount`.
+    pub snap_retain_count: usize,
+    /// `autopurge.purgeInterval`; `None` if it is 0.
+    pub purge_interval: Option<Duration>,
+    /// Words that are answered (`4lw.commands.whitelist`); `*` is all.
+    pub four_letter_words: Vec<String>,
+    /// `commitLogCount`: committed transactions kept in memory for DIFF.
+    pub committed_log_count: usize,
+    /// Znodes in one slice of a snapshot, at least 1; no key of `zoo.cfg`.
+    pub snapshot_slice: usize,
+    /// `zookeeper.snapshotSizeFactor`: on-disk log sync budget as a share of the newest snapshot.
+    pub snapshot_size_factor: f64,
+    /// `zookeeper.db.autocreate`: an empty directory may vote without an `initialize` file.
+    pub db_autocreate: bool,
+    /// `fastleader.minNotificationInterval`.
+    pub notification_interval_min: Duration,
+    /// `fastleader.maxNotificationInterval`.
+    pub notification_interval_max: Duration,
+    /// How long an election waits for a better vote once it has a quorum (200 ms in Apache).
+    pub finalize_wait: Duration,
+    /// `cnxTimeout`: connecting to an election port.
+    pub election_connect_timeout: Duration,
+    /// `leader.maxTimeToWaitForEpoch`; `None` is initLimit alone.
+    pub epoch_wait_max: Option<Duration>,
+    pub quorum_listen_on_all_ips: bool,
+    pub access: Access,
+    pub limits: ClientLimits,
+    /// TLS for clients; `None` without `secureClientPort` and `client.portUnification`.
+    pub client_tls: Option<ClientTls>,
+    /// `extendedTypesEnabled`: TTL nodes may be made.
+    pub extended_types: bool,
+    /// `enforceQuota`: a write beyond a hard quota is refused.
+    pub enforce_quota: bool,
+    /// `localSessionsEnabled`: new sessions are known to their server alone.
+    pub local_sessions: bool,
+    /// `localSessionsUpgradingEnabled`: a local session becomes global with its first ephemeral.
+    pub local_sessions_upgrading: bool,
+    /// `readonlymode.enabled`: serves reads while it has no quorum.
+    pub read_only_mode: bool,
+    pub containers: ContainerReaping,
+    pub museum: Museum,
+}
+
+/// When empty container and TTL nodes are deleted (`znode.container.*`; ContainerManager).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ContainerReaping {
+    /// `checkIntervalMs`
+    pub check_interval: Duration,
+    /// `maxPerMinute`
+    pub per_minute_max: u32,
+    /// `maxNeverUsedIntervalMs`: containers that never had a child; zero is never.
+    pub never_used_max: Duration,
+}
+
+impl Default for ContainerReaping {
+    fn default() -> ContainerReaping {
+        ContainerReaping {
+            check_interval: Duration::from_secs(60),
+            per_minute_max: 10_000,
+            never_used_max: Duration::ZERO,
+        }
+    }
+}
+
+impl ServerConfig {
+    /// A configuration with Apache's defaults, and neither servers nor directories.
+    pub fn defaults(my_id: ServerId) -> ServerConfig {
+        let tick_time = Duration::from_millis(3000);
+        ServerConfig {
+            my_id,
+            servers: BTreeMap::new(),
+            hierarchical: false,
+            data_dir: PathBuf::new(),
+            data_log_dir: PathBuf::new(),
+            client: None,
+            tick_time,
+            init_limit: 10,
+            sync_limit: 5,
+            session_timeout_min: tick_time * 2,
+            session_timeout_max: tick_time * 20,
+            max_client_cnxns: 60,
+            snap_count: 100_000,
+            pre_alloc_bytes: 64 * 1024 * 1024,
+            snap_retain_count: 3,
+            purge_interval: None,
+            four_letter_words: vec!["srvr".into()],
+            committed_log_count: crate::base::limits::COMMITTED_LOG_COUNT,
+            snapshot_slice: crate::base::limits::SNAPSHOT_SLICE_NODES,
+            snapshot_size_factor: 0.33,
+            db_autocreate: true,
+            notification_interval_min: Duration::from_millis(200),
+            notification_interval_max: Duration::from_secs(60),
+            finalize_wait: Duration::from_millis(200),
+            election_connect_timeout: Duration::from_secs(5),
+            epoch_wait_max: None,
+            quorum_listen_on_all_ips: false,
+            access: Access::default(),
+            limits: ClientLimits::default(),
+            client_tls: None,
+            extended_types: false,
+            enforce_quota: false,
+            local_sessions: false,
+            local_sessions_upgrading: false,
+            read_only_mode: false,
+            containers: ContainerReaping::default(),
+            museum: Museum::default(),
+        }
+    }
+
+    /// A server without an ensemble: no peers, no epochs.
+    pub fn is_standalone(&self) -> bool {
+        self.servers.is_empty()
+    }
+
+    /// `initLimit` as a time.
+    pub fn init_timeout(&self) -> Duration {
+        self.tick_time * self.init_limit
+    }
+
+    /// `syncLimit` as a time.
+    pub fn sync_timeout(&self) -> Duration {
+        self.tick_time * self.sync_limit
+    }
+}

@@ -1,0 +1,140 @@
+//! What the two drivers are asked, and what came of it.
+
+use std::rc::Rc;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::guard::Guard;
+use crate::base::{Epoch, SessionId, Zxid};
+use crate::jute::data::Acl;
+use crate::jute::persist::{SnapshotDigest, SnapshotNode};
+use crate::jute::txn::Proposal;
+
+/// Ties a completion to its request. The core numbers them; storage gives them back.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct Ticket(pub u64);
+
+/// Which of the two epoch files.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub enum EpochKind {
+    Accepted,
+    Current,
+}
+
+/// A request to the log driver. `Load` comes first.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum LogRequest {
+    /// Group commit: all that is queued goes down in one write and one sync, and completes in order.
+    Append(Rc<Proposal>),
+    WriteEpoch {
+        which: EpochKind,
+        epoch: Epoch,
+    },
+    /// Drops every transaction after `to`, and every snapshot that may hold its effects.
+    /// Fails, and changes nothing, if neither a record nor a snapshot is at `to`.
+    Truncate {
+        to: Zxid,
+    },
+    /// The next append starts a new file.
+    Roll,
+    /// The log from the first record whose zxid is at least `after`, to the last one not beyond
+    /// `up_to`. Whether that is without a gap is for the caller to judge.
+    ReadLog {
+        after: Zxid,
+        up_to: Zxid,
+        bytes_max: u64,
+    },
+    /// The log begins anew behind a leader's snapshot at `behind`, which is durable: what was logged
+    /// before may lead elsewhere, and must never be read as one history with what follows.
+    Reset {
+        behind: Zxid,
+    },
+    /// Reads everything anew. The next append starts a new file.
+    Load,
+}
+
+/// A request to the snapshot driver.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum SnapshotRequest {
+    /// A snapshot named by the zxid captured before serialising. `sync`: durable when it is done.
+    Begin {
+        zxid: Zxid,
+        sync: bool,
+    },
+    /// The next bytes of a [`SnapshotEncoder`].
+    Chunk(Bytes),
+    Finish,
+    Abort,
+    /// Removes snapshots and logs that no recovery needs.
+    Purge,
+}
+
+/// What became of a request.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    Durable {
+        zxid: Zxid,
+    },
+    EpochWritten {
+        which: EpochKind,
+        epoch: Epoch,
+    },
+    Truncated {
+        to: Zxid,
+    },
+    Rolled,
+    LogReset,
+    Log(Vec<Rc<Proposal>>),
+    /// More than `bytes_max`, or purged meanwhile.
+    LogTooLong,
+    Loaded(Box<Loaded>),
+    SnapshotBegun,
+    ChunkWritten,
+    /// `sync`: it is durable.
+    SnapshotDone {
+        zxid: Zxid,
+        sync: bool,
+    },
+    Aborted,
+    Purged {
+        /// Files.
+        removed: usize,
+    },
+}
+
+/// What a start found.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Loaded {
+    /// `None`: an empty directory.
+    pub snapshot: Option<SnapshotData>,
+    /// All with a zxid greater than the snapshot's, in order, without a gap.
+    pub txns: Vec<Rc<Proposal>>,
+    /// `None`: no file; Apache then takes the epoch of `last_logged`.
+    pub accepted_epoch: Option<Epoch>,
+    /// `None`: no file; Apache then takes the epoch of `last_logged`.
+    pub current_epoch: Option<Epoch>,
+    /// The last transaction that snapshot and log hold together; `Zxid::UNINITIALISED` if the
+    /// directory is empty and may not vote.
+    pub last_logged: Zxid,
+    /// This server may vote: there is data, or consent to start from nothing.
+    pub initialised: bool,
+    /// The guard file, if there is a readable one: identity of ensemble and instance.
+    pub guard: Option<Guard>,
+    /// Sentences for the operator: what was cut, which snapshot was skipped.
+    pub notes: Vec<String>,
+}
+
+/// A snapshot as read from a file.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct SnapshotData {
+    /// From the file's name: replay starts behind it, whatever the blocks at the end say.
+    pub zxid: Zxid,
+    /// Session and its timeout in milliseconds.
+    pub sessions: Vec<(SessionId, i32)>,
+    pub acls: Vec<(i64, Vec<Acl>)>,
+    pub nodes: Vec<SnapshotNode>,
+    pub digest: Option<SnapshotDigest>,
+    /// The last zxid whose effects the nodes may hold (since 3.9).
+    pub last_zxid: Option<Zxid>,
+}
