@@ -284,7 +284,7 @@ impl Service {
         out: &mut Vec<Output>,
     ) {
         let Asked { session: (session, _), header, body, received, is_throttled } = asked;
-        if !is_throttled && self.screen(now, conn, &header, &body, db, out) {
+        if !is_throttled && self.screen((now, received), conn, &header, &body, db, out) {
             return;
         }
         let Some(admission) = self.admit(conn, body.len(), is_throttled, out) else { return };

@@ -30,7 +30,7 @@ use bytes::Bytes;
 use super::connection::{Pending, Wait};
 use super::replies;
 use super::service::{Output, Service};
-use crate::base::{ConnId, Now, Zxid};
+use crate::base::{ConnId, Mono, Now, Zxid};
 use crate::config::{Access, ServerConfig};
 use crate::database::Database;
 use crate::jute::client::{AuthPacket, RequestHeader, code, op};
@@ -122,7 +122,7 @@ impl Service {
     /// was a proof, or is refused.
     pub(super) fn screen(
         &mut self,
-        now: Now,
+        (now, received): (Now, Mono),
         conn: ConnId,
         header: &RequestHeader,
         body: &Bytes,
@@ -156,7 +156,7 @@ impl Service {
                     header: header.clone(),
                     body: body.clone(),
                     wait: Wait::Refused(err),
-                    received: now.mono,
+                    received,
                     admission,
                 });
                 self.answer_ready(now, conn, db, out);
