@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use super::auth::SaslExchange;
-use super::limits::{Admission, Flow};
+use super::auth::{self, DigestMd5};
+use super::gate::{Admission, Flow, Standing};
 use crate::base::{Mono, SessionId, Zxid};
 use crate::jute::client::RequestHeader;
 use crate::jute::data::Id;
@@ -48,6 +48,8 @@ pub(super) enum Wait {
     Moved,
     /// Its turn, to be told this error, with zxid 0.
     Refused(i32),
+    /// Its turn, to be told that it waited too long in the gate's queue.
+    Throttled,
 }
 
 #[derive(Debug)]
@@ -70,7 +72,7 @@ pub(super) struct Connection {
     pub(super) auth: Vec<Id>,
     /// Its session went on at another server. Only where that is known, which is at the leader.
     pub(super) moved: bool,
-    pub(super) sasl: SaslExchange,
+    pub(super) sasl: DigestMd5,
     pub(super) received: u64,
     pub(super) sent: u64,
 }
@@ -85,15 +87,36 @@ impl Connection {
             flow: Flow::default(),
             auth: vec![Id { scheme: "ip".into(), id: ip }],
             moved: false,
-            sasl: SaslExchange::default(),
+            sasl: DigestMd5::default(),
             received: 0,
             sent: 0,
         }
     }
 
-    /// It waits for an answer.
-    pub(super) fn is_busy(&self) -> bool {
-        self.pending.len() + self.flow.queued > 0
+    /// It proved to be these too. The ids are a set.
+    pub(super) fn grant(&mut self, ids: Vec<Id>) {
+        auth::add_ids(&mut self.auth, ids);
+    }
+
+    /// What the gate is told of it.
+    pub(super) fn standing(&self) -> Standing {
+        Standing {
+            awaits_session: matches!(
+                self.state,
+                State::Creating { .. } | State::Revalidating { .. }
+            ),
+            awaits_answer: !self.pending.is_empty(),
+        }
+    }
+
+    /// Of the session this connection has or is about to have.
+    pub(super) fn timeout_ms(&self) -> Option<i32> {
+        match self.state {
+            State::Greeting => None,
+            State::Creating { timeout_ms, .. }
+            | State::Revalidating { timeout_ms, .. }
+            | State::Open { timeout_ms, .. } => Some(timeout_ms),
+        }
     }
 
     /// The session this connection has or is about to have.

@@ -19,25 +19,30 @@
 
 use bytes::Bytes;
 
-use super::connection::{Pending, State};
-use super::handshake::connect_response;
-use super::replies;
-use super::service::{Output, Service};
-use crate::base::{ConnId, Mono, Now, SessionId};
+use crate::base::{Mono, SessionId};
 use crate::config::ServerConfig;
-use crate::database::Database;
 use crate::jute::Jute;
 use crate::jute::client::{CreateSessionRequest, code, op};
 use crate::prepare::{Request, creates_ephemeral};
 use crate::session::LocalSessions;
 
-/// The service's part of it.
+/// How a request ends that no other server hears of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Ending {
+    /// A session that asks for itself once more hears what it has heard before.
+    Welcome,
+    /// The session was local, and is over.
+    Goodbye,
+    NotReadOnly,
+}
+
+/// The local sessions of this server, and whether it serves readers only.
 #[derive(Debug)]
 pub(super) struct Local {
-    pub(super) sessions: LocalSessions,
+    sessions: LocalSessions,
     enabled: bool,
     upgrading: bool,
-    pub(super) read_only: bool,
+    read_only: bool,
 }
 
 impl Local {
@@ -52,9 +57,12 @@ impl Local {
         }
     }
 
-    /// Whether the next new session is a local one.
-    pub(super) fn is_next(&self) -> bool {
-        self.enabled || self.read_only
+    pub(super) fn begin_read_only(&mut self) {
+        self.read_only = true;
+    }
+
+    pub(super) fn is_read_only(&self) -> bool {
+        self.read_only
     }
 
     /// The role ended.
@@ -62,136 +70,120 @@ impl Local {
         self.sessions.clear();
         self.read_only = false;
     }
-}
 
-impl Service {
-    pub fn is_read_only(&self) -> bool {
-        self.local.read_only
-    }
-
-    pub fn local_session_count(&self) -> usize {
-        self.local.sessions.len()
+    pub(super) fn len(&self) -> usize {
+        self.sessions.len()
     }
 
     /// When the next local session dies, at the earliest.
-    pub(super) fn next_local_expiry(&self) -> Option<Mono> {
-        self.local.sessions.next_expiry()
+    pub(super) fn next_expiry(&self) -> Option<Mono> {
+        self.sessions.next_expiry()
     }
 
-    pub(super) fn expire_local_sessions(&mut self, now: Now, out: &mut Vec<Output>) {
-        for session in self.local.sessions.expire(now.mono) {
-            tracing::info!(%session, "local session expired");
-            if let Some(conn) = self.by_session.get(&session).copied() {
-                self.drop_connection(conn, out);
-            }
+    /// Takes out those whose time ran out.
+    pub(super) fn expire(&mut self, now: Mono) -> Vec<SessionId> {
+        self.sessions.expire(now)
+    }
+
+    /// A new session: true if it is a local one, which is open at once.
+    pub(super) fn open(&mut self, session: SessionId, timeout_ms: i32, now: Mono) -> bool {
+        let is_local = self.opens_local();
+        if is_local {
+            self.sessions.open(session, timeout_ms, now);
         }
+        is_local
     }
 
-    /// What `readOnly` says in an answer to a client that knows of it.
-    pub(super) fn read_only_byte(&self, asked: Option<bool>) -> Option<bool> {
-        asked.map(|_| self.is_read_only())
-    }
-
-    /// The session was heard. False: it is closing, and what it asks is dropped (LS-1).
-    pub(super) fn touch_session(
+    /// A session wants to go on here: whether it lives, if that is known without asking the leader.
+    pub(super) fn resume(
         &mut self,
-        now: Now,
         session: SessionId,
         timeout_ms: i32,
-        out: &mut Vec<Output>,
-    ) -> bool {
-        if self.local.sessions.contains(session) {
-            return self.local.sessions.touch(session, timeout_ms, now.mono);
+        now: Mono,
+    ) -> Option<bool> {
+        let is_known = self.read_only || self.sessions.contains(session);
+        is_known.then(|| self.sessions.touch(session, timeout_ms, now))
+    }
+
+    /// The session was heard. `None`: it is not local. False: it is closing, and what it asks is
+    /// dropped (LS-1).
+    pub(super) fn touch(&mut self, session: SessionId, timeout_ms: i32, now: Mono) -> Option<bool> {
+        let is_local = self.sessions.contains(session);
+        is_local.then(|| self.sessions.touch(session, timeout_ms, now))
+    }
+
+    /// The session is in the tree's list now, whoever made it.
+    pub(super) fn on_global(&mut self, session: SessionId) {
+        self.sessions.remove(session);
+    }
+
+    /// Its connection is gone. A session that was closing has nobody left to wait for.
+    pub(super) fn on_disconnected(&mut self, session: SessionId) {
+        if self.sessions.is_closing(session) {
+            self.sessions.remove(session);
         }
-        out.push(Output::Touch { session, timeout_ms });
-        true
     }
 
     /// Whether a request is answered here whatever it asks: its turn is all it waits for.
     pub(super) fn stays_here(&mut self, session: SessionId, op: i32) -> bool {
-        let closes = op == op::CLOSE_SESSION && self.local.sessions.contains(session);
+        let closes = op == op::CLOSE_SESSION && self.sessions.contains(session);
         if closes {
-            self.local.sessions.set_closing(session);
+            self.sessions.set_closing(session);
         }
-        let opens = op == op::CREATE_SESSION && self.local.is_next();
-        opens || closes || self.is_read_only()
+        let opens = op == op::CREATE_SESSION && self.opens_local();
+        opens || closes || self.read_only
     }
 
-    /// Its turn has come. False: it is none of those that end here.
-    pub(super) fn answer_here(
-        &mut self,
-        conn: ConnId,
-        pending: &Pending,
-        db: &Database,
-        out: &mut Vec<Output>,
-    ) -> bool {
-        let zxid = db.last_applied();
-        let (op, xid) = (pending.header.op, pending.header.xid);
-        let state = self.connections.get(&conn).map(|connection| connection.state);
-        match state {
-            // A session that asks for itself once more, and hears what it has heard before.
-            Some(State::Open { session, timeout_ms })
-                if op == op::CREATE_SESSION && self.local.is_next() =>
-            {
-                let response = connect_response(session, timeout_ms, Some(self.is_read_only()));
-                self.write(conn, replies::connected(&response), out);
-            }
-            Some(State::Open { session, .. })
-                if op == op::CLOSE_SESSION && self.local.sessions.contains(session) =>
-            {
-                self.write(conn, replies::reply(xid, zxid, Ok(Vec::new())), out);
-                self.drop_connection(conn, out);
-            }
-            _ if self.is_read_only() && changes_something(op) => {
-                self.write(conn, replies::reply(xid, zxid, Err(code::NOT_READ_ONLY)), out);
-            }
-            _ => return false,
-        }
-        true
-    }
-
-    /// A connection is gone. A session that was closing has nobody left to wait for.
-    pub(super) fn forget_closing(&mut self, session: SessionId) {
-        if self.local.sessions.is_closing(session) {
-            self.local.sessions.remove(session);
+    /// Its turn has come. `None`: it is none of those that end here.
+    pub(super) fn ending(&self, session: SessionId, op: i32) -> Option<Ending> {
+        match op {
+            op::CREATE_SESSION if self.opens_local() => Some(Ending::Welcome),
+            op::CLOSE_SESSION if self.sessions.contains(session) => Some(Ending::Goodbye),
+            op if self.read_only && changes_something(op) => Some(Ending::NotReadOnly),
+            _ => None,
         }
     }
 
     /// Before a request goes to the leader: a local session that is to own an ephemeral becomes a
-    /// global one, if it may.
-    pub(super) fn upgrade_session(
-        &mut self,
-        session: SessionId,
-        op: i32,
-        body: &Bytes,
-        out: &mut Vec<Output>,
-    ) {
-        if !self.local.upgrading || !creates_ephemeral(op, body) {
-            return;
+    /// global one, if it may, by what is to be submitted first.
+    pub(super) fn upgrade(&mut self, session: SessionId, op: i32, body: &Bytes) -> Option<Request> {
+        if !self.upgrading || !creates_ephemeral(op, body) {
+            return None;
         }
-        let Some(timeout) = self.local.sessions.remove(session) else { return };
+        let timeout = self.sessions.remove(session)?;
         tracing::info!(%session, "upgrading a local session");
-        out.push(Output::Submit(Request {
-            session,
-            cxid: 0,
-            op: op::CREATE_SESSION,
-            body: CreateSessionRequest { timeout }.to_jute().into(),
-            auth: Vec::new(),
-            origin: 0,
-        }));
+        Some(create_session(session, timeout))
     }
 
     /// The result of a write as its own server reports it.
     pub(super) fn as_reported(
         &self,
         session: SessionId,
-        pending: &Pending,
+        op: i32,
+        body: &Bytes,
         result: Result<Vec<u8>, i32>,
     ) -> Result<Vec<u8>, i32> {
         let is_refused_ephemeral = result == Err(code::SESSION_EXPIRED)
-            && self.local.sessions.contains(session)
-            && creates_ephemeral(pending.header.op, &pending.body);
+            && self.sessions.contains(session)
+            && creates_ephemeral(op, body);
         if is_refused_ephemeral { Err(code::EPHEMERAL_ON_LOCAL_SESSION) } else { result }
+    }
+
+    /// Whether the next new session is a local one.
+    fn opens_local(&self) -> bool {
+        self.enabled || self.read_only
+    }
+}
+
+/// What asks the leader for a global session.
+pub(super) fn create_session(session: SessionId, timeout: i32) -> Request {
+    Request {
+        session,
+        cxid: 0,
+        op: op::CREATE_SESSION,
+        body: CreateSessionRequest { timeout }.to_jute().into(),
+        auth: Vec::new(),
+        origin: 0,
     }
 }
 
@@ -213,7 +205,3 @@ fn changes_something(op: i32) -> bool {
             | op::CHECK
     )
 }
-
-#[cfg(test)]
-#[path = "local_sessions_test.rs"]
-mod tests;

@@ -1,9 +1,17 @@
 //! Client connections: handshake, order of replies, reads, watches.   (NIOServerCnxn, FinalRequestProcessor)
 //!
-//! `service.rs` decides, `connection.rs` is one connection's state, `reads/` answers from the
-//! tree, `watches/` is who watches what, `replies.rs` puts frames together; `auth/` knows who a client is; `local_sessions.rs` is
-//! about sessions that this server alone knows, and read-only service; `limits.rs`, `throttle.rs`
-//! and `blue_throttle.rs` bound what clients may take; `driver.rs` moves bytes.
+//!     service/            the order of everything: what comes in, and what goes back
+//!     gate/               how much clients may take: admits, holds or refuses
+//!     auth/               who a client is
+//!     handshake.rs        what is made of a client's first message
+//!     local_sessions.rs   sessions that this server alone knows, and read-only service
+//!     reads/              what is answered from the tree
+//!     watches/            who watches what
+//!     connection.rs       the state of one connection
+//!     replies.rs          frames for clients
+//!     driver.rs           moves bytes
+//!
+//! Only the service writes, closes and submits. The others are asked, and answer with values.
 //!
 //! - C-2   replies leave in the order of the requests; a read waits for earlier writes of its own
 //!   session and for nobody else's.
@@ -12,19 +20,14 @@
 //! Not here: writes (`prepare`, `zab` proposes), session expiry (`session`).
 
 mod auth;
-#[cfg(test)]
-mod bench;
-mod blue_throttle;
 mod connection;
 pub mod driver;
+mod gate;
 mod handshake;
-mod limits;
 mod local_sessions;
 mod reads;
 mod replies;
 mod service;
-mod throttle;
 mod watches;
-mod writes;
 
 pub use service::{ConnectionLine, Input, Output, Seeds, Service, ServiceStats};

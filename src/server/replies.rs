@@ -3,13 +3,14 @@
 use bytes::Bytes;
 
 use super::watches::Fired;
-use crate::base::Zxid;
+use crate::base::{SessionId, Zxid};
 use crate::jute::Jute;
 use crate::jute::client::{
     ConnectResponse, Create2Response, CreateResponse, ErrorResponse, MultiHeader, ReplyHeader,
     StatResponse, WatcherEvent, code, event, op, xid,
 };
 use crate::jute::txn::kind;
+use crate::session::password;
 use crate::tree::Outcome;
 
 /// A frame with its length.
@@ -30,15 +31,19 @@ pub(super) fn reply(xid: i32, zxid: Zxid, result: Result<Vec<u8>, i32>) -> Bytes
     }
 }
 
-pub(super) fn connected(response: &ConnectResponse) -> Bytes {
-    frame(response, &[])
+/// A session that is open. `read_only`: what the client is told of it, if it asked.
+pub(super) fn connected(session: SessionId, timeout_ms: i32, read_only: Option<bool>) -> Bytes {
+    let password = Some(Bytes::copy_from_slice(&password(session)));
+    let response =
+        ConnectResponse { protocol_version: 0, timeout_ms, session, password, read_only };
+    frame(&response, &[])
 }
 
 /// A session that is not (or no longer) alive: timeout 0, id 0, an empty password. `read_only` is
 /// what the client is told of it, if it asked.
-pub(super) fn refused(read_only: Option<bool>) -> ConnectResponse {
+pub(super) fn refused(read_only: Option<bool>) -> Bytes {
     let password = Some(Bytes::from_static(&[0; 16]));
-    ConnectResponse { password, read_only, ..Default::default() }
+    frame(&ConnectResponse { password, read_only, ..ConnectResponse::default() }, &[])
 }
 
 pub(super) fn watch_event(fired: &Fired) -> Bytes {

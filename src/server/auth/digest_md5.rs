@@ -80,7 +80,7 @@ pub(super) enum Answer {
 
 /// One exchange.
 #[derive(Debug, Default)]
-pub(super) enum DigestMd5 {
+pub(in crate::server) enum DigestMd5 {
     #[default]
     Fresh,
     Challenged {

@@ -10,6 +10,9 @@
 //!     digest_md5.rs   the mechanism in its tokens, RFC 2831
 //!     eager.rs        permissions checked before a write leaves this server
 //!     order.rs        the order of a connection's ids
+//!     nonces.rs       what nobody can guess
+//!
+//! What is decided here is carried out by the service, which alone writes and closes.
 //!
 //! - AU-1  auth and sasl are answered as they arrive, in front of requests that wait (Apache's fast
 //!   path): the reply has zxid 0.
@@ -27,18 +30,30 @@ mod sasl;
 
 use bytes::Bytes;
 
-use super::connection::{Pending, Wait};
 use super::replies;
-use super::service::{Output, Service};
-use crate::base::{ConnId, Mono, Now, Zxid};
+use crate::base::Zxid;
 use crate::config::{Access, ServerConfig};
 use crate::database::Database;
 use crate::jute::client::{AuthPacket, RequestHeader, code, op};
 use crate::jute::data::Id;
 use crate::jute::{Jute, Reader};
 
+pub(super) use digest_md5::DigestMd5;
 use nonces::Nonces;
-pub(super) use sasl::SaslExchange;
+pub(super) use order::add_ids;
+
+/// What becomes of a request before it takes its place behind the others.
+#[derive(PartialEq, Eq, Debug)]
+pub(super) enum Decision {
+    /// It takes its place.
+    Pass,
+    /// It takes its place, to be told this error, with zxid 0.
+    Refuse(i32),
+    /// It was a proof, and ends here: the connection has these ids from now on (AU-1).
+    Reply { ids: Vec<Id>, reply: Bytes },
+    /// Its connection ends, after the last word to it if there is one (AU-2).
+    Dismiss { reply: Option<Bytes> },
+}
 
 /// What decides over all connections of a server.
 #[derive(Debug)]
@@ -66,14 +81,60 @@ impl Authority {
         }
     }
 
+    /// Looks at a request of somebody at `peer` with these ids.
+    pub(super) fn screen(
+        &mut self,
+        peer: &str,
+        ids: &[Id],
+        sasl: &mut DigestMd5,
+        header: &RequestHeader,
+        body: &Bytes,
+        db: &Database,
+    ) -> Decision {
+        match header.op {
+            op::AUTH => self.on_auth(peer, ids, header.xid, body),
+            op::SASL => self.on_sasl(peer, sasl, header.xid, body),
+            _ if !self.serves(ids) => {
+                let schemes = &self.access.enforced_schemes;
+                tracing::warn!(peer, ?schemes, "closing a client that did not authenticate");
+                let refused = Err(code::SESSION_CLOSED_REQUIRE_SASL_AUTH);
+                let reply = replies::reply(header.xid, Zxid::ZERO, refused);
+                Decision::Dismiss { reply: Some(reply) }
+            }
+            op => match self.refuses_early(ids, op, body, db) {
+                Some(err) => Decision::Refuse(err),
+                None => Decision::Pass,
+            },
+        }
+    }
+
+    fn on_auth(&self, peer: &str, held: &[Id], xid: i32, body: &Bytes) -> Decision {
+        let Ok(packet) = AuthPacket::decode(&mut Reader::new(body.clone())) else {
+            return Decision::Dismiss { reply: None };
+        };
+        match self.verdict(&packet, held) {
+            Verdict::Proven(ids) => {
+                let reply = replies::reply(xid, Zxid::ZERO, Ok(Vec::new()));
+                Decision::Reply { ids, reply }
+            }
+            Verdict::Failed => {
+                let scheme = packet.scheme;
+                tracing::warn!(peer, scheme, "closing a client: authentication failed");
+                let reply = replies::reply(xid, Zxid::ZERO, Err(code::AUTH_FAILED));
+                Decision::Dismiss { reply: Some(reply) }
+            }
+            Verdict::WrongServer => Decision::Dismiss { reply: None },
+        }
+    }
+
     /// Whether somebody with these ids is served at all (AU-2).
     fn serves(&self, ids: &[Id]) -> bool {
         let enforced = &self.access.enforced_schemes;
         enforced.is_empty() || ids.iter().any(|id| enforced.contains(&id.scheme))
     }
 
-    /// The ids a certificate gives its owner.
-    fn ids_of_subject(&self, subject: String) -> Vec<Id> {
+    /// The ids a certificate gives its owner: `subject` is what TLS has verified.
+    pub(super) fn ids_of_subject(&self, subject: String) -> Vec<Id> {
         let is_super = self.access.x509_super_user.as_ref() == Some(&subject);
         let mark = is_super.then(|| Id { scheme: "super".into(), id: subject.clone() });
         mark.into_iter().chain([Id { scheme: "x509".into(), id: subject }]).collect()
@@ -108,100 +169,4 @@ fn is_of_ensemble(names: &[String], called: &[u8]) -> Verdict {
     }
     tracing::warn!(%called, "a client looks for another ensemble: closing its connection");
     Verdict::WrongServer
-}
-
-impl Service {
-    /// Takes the subject of a certificate that TLS has verified.
-    pub(super) fn identify(&mut self, conn: ConnId, subject: Option<String>) {
-        let Some(subject) = subject else { return };
-        let ids = self.authority.ids_of_subject(subject);
-        self.grant(conn, ids);
-    }
-
-    /// Looks at a request before it takes its place behind the others. True if it ends here: it
-    /// was a proof, or is refused.
-    pub(super) fn screen(
-        &mut self,
-        (now, received): (Now, Mono),
-        conn: ConnId,
-        header: &RequestHeader,
-        body: &Bytes,
-        db: &Database,
-        out: &mut Vec<Output>,
-    ) -> bool {
-        let Some(connection) = self.connections.get(&conn) else { return true };
-        match header.op {
-            op::AUTH => self.on_auth(conn, header.xid, body, out),
-            op::SASL => self.on_sasl(conn, header.xid, body, out),
-            _ if !self.authority.serves(&connection.auth) => {
-                let schemes = &self.authority.access.enforced_schemes;
-                tracing::warn!(
-                    peer = connection.peer,
-                    ?schemes,
-                    "closing a client that did not authenticate"
-                );
-                let refused = Err(code::SESSION_CLOSED_REQUIRE_SASL_AUTH);
-                self.send_away(conn, replies::reply(header.xid, Zxid::ZERO, refused), out);
-            }
-            _ => {
-                let Some(err) = self.authority.refuses_early(&connection.auth, header.op, body, db)
-                else {
-                    return false;
-                };
-                let Some(admission) = self.admit(conn, body.len(), false, out) else {
-                    return true;
-                };
-                let Some(connection) = self.connections.get_mut(&conn) else { return true };
-                connection.pending.push_back(Pending {
-                    header: header.clone(),
-                    body: body.clone(),
-                    wait: Wait::Refused(err),
-                    received,
-                    admission,
-                });
-                self.answer_ready(now, conn, db, out);
-            }
-        }
-        true
-    }
-
-    fn on_auth(&mut self, conn: ConnId, xid: i32, body: &Bytes, out: &mut Vec<Output>) {
-        let Ok(packet) = AuthPacket::decode(&mut Reader::new(body.clone())) else {
-            return self.drop_connection(conn, out);
-        };
-        let Some(connection) = self.connections.get(&conn) else { return };
-        match self.authority.verdict(&packet, &connection.auth) {
-            Verdict::Proven(ids) => {
-                self.grant(conn, ids);
-                self.write(conn, replies::reply(xid, Zxid::ZERO, Ok(Vec::new())), out);
-            }
-            Verdict::Failed => {
-                tracing::warn!(
-                    peer = connection.peer,
-                    scheme = packet.scheme,
-                    "closing a client: authentication failed"
-                );
-                let failed = replies::reply(xid, Zxid::ZERO, Err(code::AUTH_FAILED));
-                self.send_away(conn, failed, out);
-            }
-            Verdict::WrongServer => self.drop_connection(conn, out),
-        }
-    }
-
-    /// The ids are a set.
-    fn grant(&mut self, conn: ConnId, ids: Vec<Id>) {
-        let Some(connection) = self.connections.get_mut(&conn) else { return };
-        for id in ids {
-            if !connection.auth.contains(&id) {
-                connection.auth.push(id);
-            }
-        }
-        order::arrange(&mut connection.auth);
-    }
-
-    /// The last word to a client.
-    fn send_away(&mut self, conn: ConnId, reply: Bytes, out: &mut Vec<Output>) {
-        self.write(conn, reply, out);
-        self.drop_connection(conn, out);
-    }
 }

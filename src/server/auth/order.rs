@@ -9,8 +9,18 @@ use crate::jute::data::Id;
 /// A table this large ...
 const TABLE_MIN: usize = 16;
 
+/// Adds ids to those a connection has. They are a set.
+pub(in crate::server) fn add_ids(held: &mut Vec<Id>, ids: Vec<Id>) {
+    for id in ids {
+        if !held.contains(&id) {
+            held.push(id);
+        }
+    }
+    arrange(held);
+}
+
 /// Brings ids that stand in the order of their arrival into Apache's.
-pub(super) fn arrange(ids: &mut [Id]) {
+fn arrange(ids: &mut [Id]) {
     let mut table = TABLE_MIN;
     // ... doubles when it is full to three quarters.
     while ids.len() >= table / 4 * 3 {

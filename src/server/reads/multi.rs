@@ -11,7 +11,8 @@
 //! the last this ends the reply with MARSHALLINGERROR and, unlike any other error, with a body: the
 //! results so far. Watches cannot be set.
 
-use super::{Answer, Asker, get_children, get_data};
+use super::asker::{Answer, Asker};
+use super::nodes::{get_children, get_data};
 use crate::database::Database;
 use crate::jute::client::{
     CheckVersionRequest, CreateRequest, CreateTtlRequest, DeleteRequest, ErrorResponse,

@@ -3,7 +3,7 @@
 //! None of them asks for a permission or for the node to be there: what an event tells is checked
 //! when it is sent (CVE-2024-23944), and what setWatches catches up on is not.
 
-use super::{Answer, Asker};
+use super::asker::{Answer, Asker};
 use crate::database::Database;
 use crate::jute::client::{ErrorResponse, SetWatches, SetWatches2, add_watch_mode, code, op};
 use crate::jute::{DecodeError, Jute, Reader};

@@ -1,11 +1,11 @@
 //! Sessions and their connections, frame by frame.
 
-use crate::base::SessionId;
-use crate::jute::client::{ConnectRequest, code, op, xid};
-use crate::server::bench::{
+use super::bench::{
     A, B, Bench, closed, config, created, failed, hello, is_closed, replies, submitted_ops,
     touched, welcome, written,
 };
+use crate::base::SessionId;
+use crate::jute::client::{ConnectRequest, code, op, xid};
 use crate::server::{Input, Output};
 
 fn revalidated(bench: &mut Bench, session: SessionId, valid: bool) -> Vec<Output> {

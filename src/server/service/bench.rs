@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::service::{Input, Output, Seeds, Service};
+use super::{Input, Output, Seeds, Service};
 use crate::base::{ConnId, Epoch, Mono, Now, ServerId, SessionId, Zxid};
 use crate::config::{ServerConfig, ServerSpec};
 use crate::database::Database;

@@ -10,8 +10,7 @@
 
 use std::time::Duration;
 
-use super::service::Service;
-use crate::base::{Mono, Now, splitmix};
+use crate::base::{Mono, splitmix};
 use crate::config::ConnectionThrottle;
 
 #[derive(Debug)]
@@ -73,7 +72,7 @@ impl BlueThrottle {
     }
 
     /// Whether a session may begin, or go on here, now.
-    fn check_limit(&mut self, now: Mono, is_new: bool) -> bool {
+    pub(super) fn check_limit(&mut self, now: Mono, is_new: bool) -> bool {
         if self.tokens_max == 0 {
             return true;
         }
@@ -115,13 +114,6 @@ impl BlueThrottle {
     /// From 0 up to 1.
     fn random_share(&mut self) -> f64 {
         (splitmix::next(&mut self.random) >> 11) as f64 / (1_u64 << 53) as f64
-    }
-}
-
-impl Service {
-    /// Whether a ConnectRequest is taken up; the others go to another server.
-    pub(super) fn takes_session(&mut self, now: Now, is_new: bool) -> bool {
-        self.limits.sessions.check_limit(now.mono, is_new)
     }
 }
 

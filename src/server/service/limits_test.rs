@@ -2,19 +2,21 @@
 //!
 //! Over 500 lines: one bench, and a case for each limit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
-use super::*;
-use crate::base::{SessionId, Zxid};
-use crate::config::{ClientLimits, ServerSpec};
+use super::{Input, Output, Seeds, Service};
+use crate::base::limits::{CLIENT_HELD_BYTES_MAX, CLIENT_UNSENT_BYTES_HOLD};
+use crate::base::{ConnId, Mono, Now, SessionId, Zxid};
+use crate::config::{ClientLimits, ServerConfig};
+use crate::database::Database;
 use crate::jute::client::{
     ConnectRequest, ConnectResponse, CreateRequest, PathWatchRequest, ReplyHeader, RequestHeader,
-    SetDataRequest, code, op,
+    SetDataRequest, code, op, xid,
 };
 use crate::jute::data::Acl;
 use crate::jute::{Jute, Reader};
 use crate::prepare::{Prepare, PrepareOptions, Request};
-use crate::server::{Input, Seeds};
 use crate::session::SessionTracker;
 
 const A: ConnId = ConnId(1);
@@ -206,7 +208,7 @@ fn an_ordinary_session_is_neither_paused_nor_asked_whether_it_reads() {
     world.commit(499);
     assert_eq!(world.take_replies(A).len(), 3 * 499);
     assert_eq!(world.take_others(), Vec::<String>::new());
-    assert_eq!(world.service.limits.in_process(), 0);
+    assert_eq!(world.service.gate.in_process().0, 0);
 }
 
 #[test]
@@ -288,7 +290,7 @@ fn frames_before_the_session_wait_in_order_and_then_stop_the_reading() {
     );
     let no_node = code::NO_NODE;
     assert_eq!(world.take_replies(A), [(1, 0), (2, 0), (3, 0), (4, no_node), (5, 0)], "LI-1");
-    assert_eq!(world.service.limits.in_process.held.get(), 0);
+    assert_eq!(world.service.gate.held_and_queued().0, 0);
 }
 
 #[test]
@@ -325,7 +327,7 @@ fn a_lost_connection_makes_room_for_others() {
     assert_eq!(world.submitted_xids(), [1, 2, 11]);
     world.input(Input::Lost { conn: A });
     assert_eq!(world.submitted_xids(), [1, 2, 11, 12]);
-    assert_eq!(world.service.limits.in_process.held.get(), 0, "what A sent is forgotten");
+    assert_eq!(world.service.gate.held_and_queued().0, 0, "what A sent is forgotten");
 }
 
 #[test]
@@ -337,22 +339,6 @@ fn a_held_client_is_still_heard() {
     world.ping(A);
     assert_eq!(world.take_xids(A), Vec::<i32>::new(), "the ping is held");
     assert_eq!(world.touched.len(), 1);
-}
-
-#[test]
-fn the_outstanding_limit_is_shared_among_voters() {
-    let share = |voters: i64, observer: bool| {
-        let mut config = ServerConfig::defaults(crate::base::ServerId(1));
-        for id in 1..=voters + i64::from(observer) {
-            let spec = ServerSpec::test(id);
-            let spec = if observer && id == 1 { spec.observing() } else { spec };
-            config.servers.insert(crate::base::ServerId(id), spec);
-        }
-        outstanding_max(&config)
-    };
-    let voters = [0, 2, 3, 5].map(|voters| share(voters, false));
-    assert_eq!(voters, [1000, 1000, 500, 250]);
-    assert_eq!(share(3, true), 1000, "an observer has all of it");
 }
 
 #[test]
@@ -375,7 +361,7 @@ fn a_client_that_does_not_read_is_not_answered_without_bound() {
         world.input(Input::Drained { conn: A });
     }
     assert_eq!(world.take_xids(A), (7..=100).collect::<Vec<_>>(), "LI-1");
-    assert_eq!(world.service.limits.in_process.held.get(), 0);
+    assert_eq!(world.service.gate.held_and_queued().0, 0);
 }
 
 #[test]
@@ -388,11 +374,11 @@ fn a_client_that_lets_events_pile_up_is_closed() {
     for _ in 0..64 {
         world.service.write(A, event.clone().into(), &mut out);
     }
-    world.service.settle(world.now, &world.db, &mut out);
+    world.service.end_step(world.now, &world.db, &mut out);
     assert!(!out.iter().any(|output| matches!(output, Output::Close(_))));
     world.service.write(A, event.clone().into(), &mut out);
     world.service.write(A, event.into(), &mut out);
-    world.service.settle(world.now, &world.db, &mut out);
+    world.service.end_step(world.now, &world.db, &mut out);
     assert!(matches!(out.last(), Some(Output::Close(A))));
 }
 
@@ -419,7 +405,7 @@ fn a_large_request_too_many_ends_its_connection() {
     assert_eq!(world.submitted_xids(), [2, 1, 3], "what is answered makes room");
     assert_eq!(world.take_others(), Vec::<String>::new());
     world.commit(3);
-    assert_eq!(world.service.limits.in_process.large_bytes.get(), 0);
+    assert_eq!(world.service.gate.in_process().1, 0);
 }
 
 fn with_throttle(change: impl FnOnce(&mut ClientLimits)) -> World {
@@ -463,7 +449,7 @@ fn requests_of_a_closed_connection_are_dropped_all_or_carried_out_all() {
         world.input(Input::Lost { conn: B });
         world.commit(1);
         assert_eq!(world.submitted_xids(), left, "TH-1");
-        assert_eq!(world.service.limits.throttle.len(), 0);
+        assert_eq!(world.service.gate.held_and_queued().1, 0);
         assert_eq!(world.take_others(), Vec::<String>::new());
     }
 }

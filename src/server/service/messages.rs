@@ -1,0 +1,131 @@
+//! What a service is told, what it answers, and what it can say of itself.
+
+use std::fmt;
+use std::rc::Rc;
+
+use bytes::Bytes;
+
+use crate::base::{ConnId, SessionId, Zxid};
+use crate::jute::txn::Proposal;
+use crate::prepare::Request;
+use crate::tree::Applied;
+
+#[derive(Debug)]
+pub enum Input {
+    /// `peer` is `ip:port`, `subject` the distinguished name of a certificate TLS has verified.
+    Accepted {
+        conn: ConnId,
+        peer: String,
+        subject: Option<String>,
+    },
+    Frame {
+        conn: ConnId,
+        body: Bytes,
+    },
+    Lost {
+        conn: ConnId,
+    },
+    /// Everything written before the last `NotifyDrained` has left.
+    Drained {
+        conn: ConnId,
+    },
+    /// The connection asked a four-letter word. It is answered elsewhere, and counts as a packet of
+    /// its connection, as in Apache.
+    Word {
+        conn: ConnId,
+    },
+    /// The role begins to serve: clients are welcome.
+    Serve,
+    /// No leader is in sight, and the tree stands still: whoever asks for it may read.
+    ServeReadOnly,
+    /// The role ended: every client goes, and looks for another server.
+    Stop,
+    /// The oldest committed transaction was applied to the tree.
+    Applied {
+        proposal: Rc<Proposal>,
+        applied: Applied,
+    },
+    /// The leader answered this connection's oldest open sync.
+    SyncDone {
+        conn: ConnId,
+        zxid: Zxid,
+    },
+    /// The leader's word on a session that wants to go on here.
+    Revalidated {
+        session: SessionId,
+        valid: bool,
+    },
+    /// The session goes on at another server, whatever its connection here believes.
+    SessionMoved {
+        session: SessionId,
+    },
+    /// The time of [`super::Service::next_deadline`] has come.
+    Timer,
+}
+
+/// Random bits of the machine, drawn once, which make what is random here reproducible.
+#[derive(Clone, Copy, Default)]
+pub struct Seeds {
+    /// For whom to turn away (`connection_throttle_freeze_time`).
+    pub connection_throttle: u64,
+    /// Every nonce of a challenge follows from them: they are secret.
+    pub nonces: [u64; 2],
+}
+
+impl fmt::Debug for Seeds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Seeds").finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug)]
+pub enum Output {
+    Write(ConnId, Bytes),
+    /// Close after what is written has left.
+    Close(ConnId),
+    /// Read no more from this connection.
+    Pause(ConnId),
+    Resume(ConnId),
+    /// Tell when everything written so far has left.
+    NotifyDrained(ConnId),
+    /// A write, to be prepared by the leader. `origin` is filled in by whoever routes it.
+    Submit(Request),
+    Sync {
+        conn: ConnId,
+        session: SessionId,
+        cxid: i32,
+        body: Bytes,
+    },
+    Revalidate {
+        session: SessionId,
+        timeout_ms: i32,
+    },
+    /// The session was heard of.
+    Touch {
+        session: SessionId,
+        timeout_ms: i32,
+    },
+}
+
+/// What `srvr`, `stat` and `mntr` tell of the connections. Latencies are in milliseconds.
+#[derive(Clone, Debug, Default)]
+pub struct ServiceStats {
+    pub received: u64,
+    pub sent: u64,
+    pub latency_min_ms: u64,
+    pub latency_max_ms: u64,
+    pub latency_sum_ms: u64,
+    pub latency_count: u64,
+}
+
+/// One connection, for `stat`.
+#[derive(Clone, Debug)]
+pub struct ConnectionLine {
+    /// `ip:port` of the other end.
+    pub peer: String,
+    pub has_session: bool,
+    /// Requests that are not answered yet.
+    pub queued: usize,
+    pub received: u64,
+    pub sent: u64,
+}
