@@ -1,6 +1,6 @@
 //! Runs in processes of their own.
 //!
-//! - `process.rs`  starts a process, and ends it if it comes to no end
+//! - `process.rs`  starts a process, and ends it if it takes too long
 //! - `report.rs`   what a run reports to the program that started it
 
 mod process;

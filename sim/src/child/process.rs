@@ -1,7 +1,8 @@
-//! Another process, and an end to it if it comes to none.
+//! Runs another process, and ends it if it takes too long.
 //!
-//! What counts is the processor time the process has used: a loaded machine makes no run too long.
-//! One that waits for ever uses none, so some multiple of it in wall time is the end too.
+//! The limit is on processor time, so that a run is not too long only because the machine is busy. A
+//! process that waits for ever uses no processor time, so five times the limit in wall time ends it
+//! too.
 
 use std::fmt;
 use std::fs;
@@ -19,8 +20,8 @@ use crate::grammar::show_duration;
 pub const RUN_LIMIT: Duration = Duration::from_secs(60);
 /// Wall time is this much more patient than processor time.
 const WALL: u32 = 5;
-/// How often a process is looked at.
-const LOOK: Duration = Duration::from_millis(50);
+/// How often the limits are checked.
+const POLL: Duration = Duration::from_millis(50);
 
 /// When a process has to be over.
 #[derive(Clone, Copy, Debug)]
@@ -113,12 +114,12 @@ struct Watch {
 impl Watch {
     /// What a pipe brought until the process closed it.
     fn text(&mut self, from: &Receiver<String>) -> Result<String, Reached> {
-        let look = LOOK.min(self.limit.work / 4).max(Duration::from_millis(1));
+        let poll = POLL.min(self.limit.work / 4).max(Duration::from_millis(1));
         loop {
-            match from.recv_timeout(look) {
+            match from.recv_timeout(poll) {
                 Ok(text) => return Ok(text),
                 Err(RecvTimeoutError::Disconnected) => return Ok(String::new()),
-                Err(RecvTimeoutError::Timeout) => self.look()?,
+                Err(RecvTimeoutError::Timeout) => self.check()?,
             }
         }
     }
@@ -130,13 +131,13 @@ impl Watch {
             if let Ok(Some(status)) = child.try_wait() {
                 return Ok(status);
             }
-            self.look()?;
+            self.check()?;
             thread::sleep(pause);
-            pause = (pause * 2).min(LOOK);
+            pause = (pause * 2).min(POLL);
         }
     }
 
-    fn look(&self) -> Result<(), Reached> {
+    fn check(&self) -> Result<(), Reached> {
         let Limit { work, until } = self.limit;
         if used_by(self.pid).is_some_and(|used| used >= work) {
             return Err(Reached::Work(work));

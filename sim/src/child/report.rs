@@ -75,7 +75,7 @@ impl RunReport {
     }
 
     /// Reads a child's output: the report, and what stands behind it. `None` if the run broke off.
-    pub(crate) fn read(output: &str) -> Option<(RunReport, &str)> {
+    pub(crate) fn read_report(output: &str) -> Option<(RunReport, &str)> {
         let at = match output.starts_with(BEGINNING) {
             true => 0,
             false => output.find(&format!("\n{BEGINNING}"))? + 1,
@@ -87,7 +87,7 @@ impl RunReport {
 
     /// What failed first in a child that said this.
     pub(crate) fn first_in(output: &str) -> Option<FirstFailure> {
-        RunReport::read(output)?.0.first
+        RunReport::read_report(output)?.0.first
     }
 }
 
@@ -105,10 +105,10 @@ mod tests {
         let line = report.to_line();
         assert!(line.starts_with(BEGINNING) && !line.contains('\n'), "{line}");
         let output = format!("noise\n{line}\nthe verdict\n");
-        assert_eq!(RunReport::read(&output), Some((report.clone(), "the verdict\n")));
-        assert_eq!(RunReport::read(&format!("{line}\n")), Some((report, "")));
+        assert_eq!(RunReport::read_report(&output), Some((report.clone(), "the verdict\n")));
+        assert_eq!(RunReport::read_report(&format!("{line}\n")), Some((report, "")));
         assert_eq!(RunReport::first_in(&output), first);
-        assert_eq!(RunReport::read("a panic\n"), None);
-        assert_eq!(RunReport::read(&line[..line.len() - 4]), None);
+        assert_eq!(RunReport::read_report("a panic\n"), None);
+        assert_eq!(RunReport::read_report(&line[..line.len() - 4]), None);
     }
 }

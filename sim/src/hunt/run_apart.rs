@@ -86,7 +86,7 @@ pub(crate) fn run(by: Player<'_>, plan: &Plan, job: &Job, record: Option<&Path>)
 
 /// What a process that is over says: its exit code and its line must agree.
 fn outcome(code: Option<i32>, status: &str, output: &str, error: &str) -> Ran {
-    if let Some((report, verdict)) = RunReport::read(output) {
+    if let Some((report, verdict)) = RunReport::read_report(output) {
         let broken = report.failure.as_ref().map(|broke| broke.print.id == SIMULATOR);
         let agree = matches!((code, broken), (Some(0), None) | (Some(1), Some(false)))
             || (code == Some(3) && broken == Some(true));

@@ -1,4 +1,7 @@
-//! Does to the world what a timeline says: at a moment, or when something happens.
+//! The scenario driver. It sets up the machines, disks and clients of a scenario, and then does to the
+//! world what the timeline says: at a moment, or when a trigger is met.
+//!
+//! Not here: how a fault is done (`fault`), what is judged and when (`one_run`).
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -21,7 +24,7 @@ use crate::scenario::{Action, ClientAct, Expectation, Line, Scenario};
 use crate::workload::{Client, History, Op, Script, Source};
 use crate::world::{ServerPorts, SimRuntime, World, server_name as host};
 
-/// An `expect`, to be looked at when everything up to its moment is known.
+/// An `expect`, to be judged when everything up to its moment is known.
 #[derive(Clone, Debug)]
 pub(super) struct Checkpoint {
     pub(super) at: Stamp,
@@ -31,7 +34,7 @@ pub(super) struct Checkpoint {
 
 /// Everything actions need. Cheap to clone.
 #[derive(Clone)]
-pub(super) struct Stage(Rc<Inner>);
+pub(super) struct Driver(Rc<Inner>);
 
 struct Inner {
     scenario: Scenario,
@@ -42,12 +45,12 @@ struct Inner {
     history: Rc<RefCell<History>>,
     checkpoints: RefCell<Vec<Checkpoint>>,
     scripts: RefCell<BTreeMap<String, Rc<Script>>>,
-    /// Until when the story lasts; later actions are not done any more.
-    curtain: Cell<Stamp>,
+    /// When the scenario ends; later actions are not done any more.
+    scenario_end: Cell<Stamp>,
 }
 
-/// How often somebody's disk is looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How often the disk of one server is inspected, of all in turn.
+const INSPECT_EVERY: Duration = Duration::from_secs(1);
 
 /// Wakes up now and then, and does nothing.
 async fn sleep_for_ever(rt: SimRuntime) {
@@ -58,15 +61,15 @@ async fn sleep_for_ever(rt: SimRuntime) {
     }
 }
 
-impl Stage {
+impl Driver {
     pub(super) fn new(
         scenario: &Scenario,
         options: &RunOptions,
         recorder: Rc<Recorder>,
         history: Rc<RefCell<History>>,
-        curtain: Stamp,
-    ) -> Stage {
-        Stage(Rc::new(Inner {
+        scenario_end: Stamp,
+    ) -> Driver {
+        Driver(Rc::new(Inner {
             scenario: scenario.clone(),
             seed: options.seed,
             idle_task: options.idle_task,
@@ -75,12 +78,12 @@ impl Stage {
             history,
             checkpoints: RefCell::default(),
             scripts: RefCell::default(),
-            curtain: Cell::new(curtain),
+            scenario_end: Cell::new(scenario_end),
         }))
     }
 
     /// Machines, disks, clients and the timeline.
-    pub(super) fn set(&self, world: &World, lines: &[Line]) {
+    pub(super) fn set_up(&self, world: &World, lines: &[Line]) {
         let ensemble = &self.0.scenario.ensemble;
         for server in ensemble.servers() {
             world.add_server(server, ServerPorts::default());
@@ -98,26 +101,28 @@ impl Stage {
         for line in lines {
             self.schedule(world, line.clone());
         }
-        let stage = self.clone();
-        self.0.recorder.on_promise(Box::new(move |world, server| stage.look(world, server)));
-        self.look_around(world, 0);
+        let driver = self.clone();
+        self.0
+            .recorder
+            .on_promise(Box::new(move |world, server| driver.inspect_disk(world, server)));
+        self.inspect_disks(world, 0);
     }
 
-    /// What the server's disk would give back at this moment.
-    pub(super) fn look(&self, world: &World, server: ServerId) {
+    /// Reports what the server's disk would give back at this moment.
+    pub(super) fn inspect_disk(&self, world: &World, server: ServerId) {
         for rebuilt in super::rebuild::rebuild(world, server, &self.config(server)) {
             self.0.recorder.lab(world.now(), server, Event::Rebuilt(rebuilt));
         }
     }
 
-    /// At one server's disk a second, in turn.
-    fn look_around(&self, world: &World, n: usize) {
-        let stage = self.clone();
-        let at = world.now() + LOOK_EVERY;
+    /// Inspects one server's disk a second, in turn.
+    fn inspect_disks(&self, world: &World, n: usize) {
+        let driver = self.clone();
+        let at = world.now() + INSPECT_EVERY;
         world.at(at, move |world| {
-            let servers: Vec<ServerId> = stage.0.scenario.ensemble.servers().into_iter().collect();
-            stage.look(world, servers[n % servers.len()]);
-            stage.look_around(world, n + 1);
+            let servers: Vec<ServerId> = driver.0.scenario.ensemble.servers().into_iter().collect();
+            driver.inspect_disk(world, servers[n % servers.len()]);
+            driver.inspect_disks(world, n + 1);
         });
     }
 
@@ -136,21 +141,21 @@ impl Stage {
     }
 
     fn schedule(&self, world: &World, line: Line) {
-        let stage = self.clone();
+        let driver = self.clone();
         match line.when.clone() {
             When::At(at) => {
                 let at = Stamp(0) + at;
-                world.at(at, move |world| stage.perform(world, at, &line));
+                world.at(at, move |world| driver.perform_line(world, at, &line));
             }
             When::On(from, trigger) => {
                 let from = Stamp(0) + from;
-                stage.arm(world, from, trigger, line);
+                driver.arm(world, from, trigger, line);
             }
         }
     }
 
     fn arm(&self, world: &World, from: Stamp, trigger: Trigger, line: Line) {
-        let stage = self.clone();
+        let driver = self.clone();
         if let Trigger::Sends { from: sender, kind, to, zxid } = trigger {
             let fired = Cell::new(false);
             let to = to.map(host);
@@ -159,17 +164,17 @@ impl Stage {
                     && to.as_ref().is_none_or(|to| to == target)
                     && (zxid.is_none() || label.zxid == zxid);
                 if meant && left >= from && !fired.replace(true) {
-                    stage.perform(world, world.now(), &line);
+                    driver.perform_line(world, world.now(), &line);
                 }
             });
             return;
         }
-        let fire = move |world: &World, _| stage.perform(world, world.now(), &line);
+        let fire = move |world: &World, _| driver.perform_line(world, world.now(), &line);
         self.0.recorder.arm(from, trigger, Box::new(fire));
     }
 
-    fn perform(&self, world: &World, at: Stamp, line: &Line) {
-        if at > self.0.curtain.get() {
+    fn perform_line(&self, world: &World, at: Stamp, line: &Line) {
+        if at > self.0.scenario_end.get() {
             return;
         }
         for action in &line.actions {
@@ -208,11 +213,11 @@ impl Stage {
         world.install(server, Rc::new(program));
     }
 
-    /// The end of all faults: all disks are looked at, and what still runs may work undisturbed from now on.
+    /// The end of all faults: all disks are inspected, and what still runs may work undisturbed from now on.
     pub(super) fn heal_everything(&self, world: &World, at: Stamp) {
         self.0.recorder.over(at);
         let servers = self.0.scenario.ensemble.servers();
-        servers.iter().for_each(|server| self.look(world, *server));
+        servers.iter().for_each(|server| self.inspect_disk(world, *server));
         fault::heal_everything(world);
     }
 
@@ -222,7 +227,8 @@ impl Stage {
             self.0.scripts.borrow_mut().insert(name.to_owned(), script.clone());
             let key = name.bytes().map(u64::from).sum::<u64>() + 1000;
             let timeout = Duration::from_secs(10);
-            let client = self.new_client(name, key, servers.clone(), timeout, Source::Told(script));
+            let client =
+                self.new_client(name, key, servers.clone(), timeout, Source::Scripted(script));
             spawn_client(world, &format!("client-{name}"), client, at);
         } else if let (Some(op), Some(script)) =
             (Op::of_act(act), self.0.scripts.borrow().get(name))

@@ -1,7 +1,9 @@
 //! One run, from the first start to the verdict.
 //!
-//! The story is played to its end; then everything heals, and the deadlines L-1 .. L-4 run. The
-//! checkers get the facts of an instant when it has settled; the run ends at the first violation.
+//! The driver does what the timeline says until the scenario ends. Then all faults end, and the
+//! deadlines L-1 to L-4 run. Every 200 ms of simulated time the checkers are given the facts of the
+//! instants that have settled since. The run ends at the first violation, or when all deadlines are
+//! met; then the history of the clients is judged, and the verdict is made.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -11,7 +13,7 @@ use std::time::Duration;
 
 use quorate::base::{RoleName, ServerId, Stamp};
 
-use super::driver::{Checkpoint, Stage};
+use super::driver::{Checkpoint, Driver};
 use super::evidence::OwnedEvidence;
 use super::options::{RunOptions, timeline};
 use super::recorder::Recorder;
@@ -27,28 +29,33 @@ use crate::workload::history::Silence;
 use crate::workload::{History, Outcome, Record};
 use crate::world::{SETTLE, World, WorldOptions};
 
-/// How often the facts of a stretch of time are looked at.
+/// How often the checkers are given the facts of a stretch of time.
 const SLICE: Duration = Duration::from_millis(200);
-/// Sooner where so much has been said: servers that answer each other without an end double it
+/// Sooner where there are so many entries: servers that answer each other without an end double it
 /// every few milliseconds, and the checkers are there to see that.
-const SAID_MAX: usize = 10_000;
+const ENTRIES_MAX: usize = 10_000;
 const STEP: Duration = Duration::from_millis(10);
-/// Violations told of one run.
-const TOLD_MAX: usize = 5;
+/// Violations reported of one run.
+const VIOLATIONS_MAX: usize = 5;
 
 /// Runs one case in this process.
 pub fn run(scenario: &Scenario, options: &RunOptions) -> Verdict {
-    play(scenario, options, &Rc::new(Recorder::new(options.trace, false))).0
+    execute(scenario, options, &Rc::new(Recorder::new(options.trace, false))).0
 }
 
 /// The same, with everything that happened.
 pub fn run_recorded(scenario: &Scenario, options: &RunOptions) -> (Verdict, Recording) {
     let recorder = Rc::new(Recorder::new(options.trace, true));
-    let (verdict, seen) = play(scenario, options, &recorder);
-    // What a broken simulator said last was perhaps never looked at.
-    let tape = recorder.take_tape(verdict.simulator.is_some()).unwrap_or_default();
-    let recording =
-        tape.finish(scenario, options, &verdict, &seen.history.borrow(), &seen.found.borrow());
+    let (verdict, results) = execute(scenario, options, &recorder);
+    // What a broken simulator said last was perhaps never checked.
+    let builder = recorder.take_builder(verdict.simulator.is_some()).unwrap_or_default();
+    let recording = builder.finish(
+        scenario,
+        options,
+        &verdict,
+        &results.history.borrow(),
+        &results.found.borrow(),
+    );
     (verdict, recording)
 }
 
@@ -57,24 +64,30 @@ pub fn run_with_evidence(
     scenario: &Scenario,
     options: &RunOptions,
 ) -> (Verdict, Option<OwnedEvidence>) {
-    let (verdict, seen) = play(scenario, options, &Rc::new(Recorder::new(options.trace, false)));
-    let kept = seen.kept.take().map(|kept| OwnedEvidence { history: seen.history.take(), ..kept });
-    (verdict, kept)
+    let (verdict, results) =
+        execute(scenario, options, &Rc::new(Recorder::new(options.trace, false)));
+    let evidence = results.evidence.take();
+    let history = results.history.take();
+    (verdict, evidence.map(|evidence| OwnedEvidence { history, ..evidence }))
 }
 
 /// What is seen from outside of a run, even of one that broke off.
 #[derive(Default)]
-struct Seen {
+struct Results {
     history: Rc<RefCell<History>>,
     /// What the checkers found, in their order.
     found: Rc<RefCell<Vec<Violation>>>,
     /// Without the history, which stands beside it.
-    kept: Rc<RefCell<Option<OwnedEvidence>>>,
+    evidence: Rc<RefCell<Option<OwnedEvidence>>>,
 }
 
-fn play(scenario: &Scenario, options: &RunOptions, recorder: &Rc<Recorder>) -> (Verdict, Seen) {
+fn execute(
+    scenario: &Scenario,
+    options: &RunOptions,
+    recorder: &Rc<Recorder>,
+) -> (Verdict, Results) {
     let case = &scenario.cases[options.case];
-    let seen = Seen::default();
+    let results = Results::default();
     let world_options = WorldOptions {
         latency: scenario.latency,
         fsync: scenario.fsync,
@@ -86,10 +99,10 @@ fn play(scenario: &Scenario, options: &RunOptions, recorder: &Rc<Recorder>) -> (
     let observer = recorder.clone();
     let outcome = catch_unwind(AssertUnwindSafe(|| {
         World::run(options.seed, world_options, observer, limit, |world| {
-            let mut play = Play::new(scenario, case, options, recorder.clone(), world, &seen);
+            let mut run = OneRun::new(scenario, case, options, recorder.clone(), world, &results);
             async move {
-                play.whole(deadlines).await;
-                play.verdict()
+                run.whole(deadlines).await;
+                run.verdict()
             }
         })
     }));
@@ -102,7 +115,7 @@ fn play(scenario: &Scenario, options: &RunOptions, recorder: &Rc<Recorder>) -> (
         let simulator = Some(format!("a panic: {}", message.unwrap_or("without words")));
         Verdict { simulator, hash: recorder.hash(), ..empty_verdict(scenario, case, options) }
     });
-    (verdict, seen)
+    (verdict, results)
 }
 
 fn empty_verdict(scenario: &Scenario, case: &Case, options: &RunOptions) -> Verdict {
@@ -126,10 +139,10 @@ fn empty_verdict(scenario: &Scenario, case: &Case, options: &RunOptions) -> Verd
     }
 }
 
-struct Play {
+struct OneRun {
     world: World,
     recorder: Rc<Recorder>,
-    stage: Stage,
+    driver: Driver,
     checkers: Checkers,
     history: Rc<RefCell<History>>,
     found: Vec<Violation>,
@@ -138,81 +151,82 @@ struct Play {
     /// What the checkers found, for whoever looks from outside.
     checked: Rc<RefCell<Vec<Violation>>>,
     /// How many of these `found` holds already.
-    told: usize,
-    kept: Rc<RefCell<Option<OwnedEvidence>>>,
-    story: Duration,
+    reported: usize,
+    evidence: Rc<RefCell<Option<OwnedEvidence>>>,
+    duration: Duration,
     goes_on: bool,
     liveness: bool,
     strict_sync: bool,
-    /// Everything up to here has been looked at.
-    seen: Stamp,
+    /// The checkers have the facts up to here.
+    checked_upto: Stamp,
     verdict: Verdict,
 }
 
-impl Play {
+impl OneRun {
     fn new(
         scenario: &Scenario,
         case: &Case,
         options: &RunOptions,
         recorder: Rc<Recorder>,
         world: World,
-        seen: &Seen,
-    ) -> Play {
-        let history = seen.history.clone();
-        let curtain = Stamp(0) + case.duration;
+        results: &Results,
+    ) -> OneRun {
+        let history = results.history.clone();
+        let scenario_end = Stamp(0) + case.duration;
         recorder.begin(world.clone());
-        let stage = Stage::new(scenario, options, recorder.clone(), history.clone(), curtain);
-        stage.set(&world, &timeline(scenario, options));
-        Play {
+        let driver =
+            Driver::new(scenario, options, recorder.clone(), history.clone(), scenario_end);
+        driver.set_up(&world, &timeline(scenario, options));
+        OneRun {
             checkers: Checkers::new(
                 &scenario.ensemble,
                 &super::initial_disks::logs(&scenario.ensemble),
             ),
             world,
             recorder,
-            stage,
+            driver,
             history,
             found: Vec::new(),
             roles: None,
-            checked: seen.found.clone(),
-            told: 0,
-            kept: seen.kept.clone(),
-            story: case.duration,
+            checked: results.found.clone(),
+            reported: 0,
+            evidence: results.evidence.clone(),
+            duration: case.duration,
             goes_on: options.goes_on,
             liveness: scenario.liveness,
             strict_sync: scenario.strict.iter().any(|id| id == "C-3"),
-            seen: Stamp(0),
+            checked_upto: Stamp(0),
             verdict: empty_verdict(scenario, case, options),
         }
     }
 
     async fn whole(&mut self, deadlines: Deadlines) {
-        let curtain = Stamp(0) + self.story;
-        if !self.play_until(curtain).await {
+        let scenario_end = Stamp(0) + self.duration;
+        if !self.run_until(scenario_end).await {
             return;
         }
-        let stage = self.stage.clone();
-        // A little later: what happens now must lie ahead of the looking back.
-        let over = curtain + Duration::from_millis(1);
-        self.world.at(over, move |world| stage.heal_everything(world, over));
-        if self.play_until(over).await && self.liveness {
+        let driver = self.driver.clone();
+        // A little later: what happens now must lie ahead of what was checked.
+        let over = scenario_end + Duration::from_millis(1);
+        self.world.at(over, move |world| driver.heal_everything(world, over));
+        if self.run_until(over).await && self.liveness {
             self.liveness(over, deadlines).await;
         }
     }
 
-    /// Plays on to this moment. False once something is violated.
-    async fn play_until(&mut self, to: Stamp) -> bool {
-        while self.seen < to {
-            let end = (self.seen + SLICE).min(to);
-            let mut upto = self.seen;
+    /// Runs on to this moment. False once something is violated.
+    async fn run_until(&mut self, to: Stamp) -> bool {
+        while self.checked_upto < to {
+            let end = (self.checked_upto + SLICE).min(to);
+            let mut upto = self.checked_upto;
             loop {
                 upto = (upto + STEP).min(end);
                 self.world.sleep_until(self.world.settled(upto) + SETTLE).await;
-                if upto == end || self.recorder.said() >= SAID_MAX {
+                if upto == end || self.recorder.pending() >= ENTRIES_MAX {
                     break;
                 }
             }
-            self.look_at(upto);
+            self.check_upto(upto);
             if !self.found.is_empty() && !self.goes_on {
                 return false;
             }
@@ -220,13 +234,13 @@ impl Play {
         true
     }
 
-    fn look_at(&mut self, upto: Stamp) {
+    fn check_upto(&mut self, upto: Stamp) {
         let world = self.world.clone();
         let facts = self.recorder.take_upto(upto, |server, at| match server.0 {
             0 => quorate::base::Mono(at.0),
             _ => world.clock_at(server, at).mono,
         });
-        let mut checkpoints = self.stage.take_checkpoints(upto).into_iter().peekable();
+        let mut checkpoints = self.driver.take_checkpoints(upto).into_iter().peekable();
         for fact in &facts {
             // An expectation is about what was before its moment: what a line does at the same time
             // does not count yet.
@@ -236,7 +250,7 @@ impl Play {
             }
             self.checkers.take(fact);
             let violations = self.checkers.violations().len();
-            self.recorder.seen(&self.checkers.ghost, fact.server, violations);
+            self.recorder.checked(&self.checkers.ghost, fact.server, violations);
             if violations > 0 && self.roles.is_none() {
                 let first = &self.checkers.violations()[0];
                 self.roles = Some(roles(&self.checkers.ghost, &first.servers));
@@ -245,10 +259,10 @@ impl Play {
         checkpoints.for_each(|checkpoint| self.meet(&checkpoint));
         self.found.extend(self.recorder.take_halts());
         let violations = self.checkers.violations();
-        self.found.extend(violations[self.told..].iter().cloned());
-        self.told = violations.len();
+        self.found.extend(violations[self.reported..].iter().cloned());
+        self.reported = violations.len();
         self.checked.replace(self.checkers.violations().to_vec());
-        self.seen = upto;
+        self.checked_upto = upto;
     }
 
     fn meet(&mut self, checkpoint: &Checkpoint) {
@@ -296,7 +310,7 @@ impl Play {
         let history = self.history.borrow();
         let newest = history.newest_before(name, at);
         let outcome = newest.and_then(|record| record.outcome_at(at));
-        let told = self.stage.told_before(name, at);
+        let told = self.driver.told_before(name, at);
         let waits = told > history.count_before(name, at) || (told > 0 && outcome.is_none());
         match state {
             ClientState::Waits => waits,
@@ -328,36 +342,36 @@ impl Play {
             ("L-2", deadlines.learners, liveness::missing_learners),
         ];
         for (id, within, missing) in steps {
-            if !self.comes(id, healed, within, |play| missing(&play.checkers.ghost)).await {
+            if !self.comes(id, healed, within, |run| missing(&run.checkers.ghost)).await {
                 return;
             }
         }
-        let served = self.seen;
-        let (world, at) = (self.world.clone(), self.seen + SLICE);
-        let stage = self.stage.clone();
-        world.at(at, move |world| stage.probe(world, at));
-        if !self.play_until(at + SLICE).await {
+        let served = self.checked_upto;
+        let (world, at) = (self.world.clone(), self.checked_upto + SLICE);
+        let driver = self.driver.clone();
+        world.at(at, move |world| driver.probe(world, at));
+        if !self.run_until(at + SLICE).await {
             return;
         }
-        if self.comes("L-3", healed, deadlines.writes, Play::unwritten).await
-            && self.comes("L-3", healed, deadlines.writes, Play::unanswered).await
+        if self.comes("L-3", healed, deadlines.writes, OneRun::unwritten).await
+            && self.comes("L-3", healed, deadlines.writes, OneRun::unanswered).await
             && !self.are_silent_since(served)
         {
-            let missing = |play: &Play| liveness::missing_equality(&play.checkers.ghost);
+            let missing = |run: &OneRun| liveness::missing_equality(&run.checkers.ghost);
             self.comes("L-4", healed, deadlines.equal, missing).await;
         }
     }
 
     /// The new client's write, until it is done; asked again if it was lost.
     fn unwritten(&self) -> Option<String> {
-        if self.client_is("probe", ClientState::Ok, self.seen) {
+        if self.client_is("probe", ClientState::Ok, self.checked_upto) {
             return None;
         }
-        if self.client_is("probe", ClientState::Fails, self.seen) {
-            let (stage, at) = (self.stage.clone(), self.seen + SLICE / 2);
-            self.world.at(at, move |world| stage.probe_again(world, at));
+        if self.client_is("probe", ClientState::Fails, self.checked_upto) {
+            let (driver, at) = (self.driver.clone(), self.checked_upto + SLICE / 2);
+            self.world.at(at, move |world| driver.probe_again(world, at));
         }
-        let newest = self.client_words("probe", self.seen);
+        let newest = self.client_words("probe", self.checked_upto);
         Some(format!("a new client's write is not done: {newest}"))
     }
 
@@ -382,21 +396,21 @@ impl Play {
         true
     }
 
-    /// Plays on until nothing is missing. False if the deadline passes, or something is violated.
+    /// Runs on until nothing is missing. False if the deadline passes, or something is violated.
     async fn comes(
         &mut self,
         id: &str,
         healed: Stamp,
         within: Duration,
-        missing: impl Fn(&Play) -> Option<String>,
+        missing: impl Fn(&OneRun) -> Option<String>,
     ) -> bool {
         loop {
             let Some(what) = missing(self) else { return true };
-            if self.seen > healed + within {
-                self.found.push(liveness::missed(id, what, self.seen, within));
+            if self.checked_upto > healed + within {
+                self.found.push(liveness::missed(id, what, self.checked_upto, within));
                 return false;
             }
-            if !self.play_until(self.seen + SLICE).await {
+            if !self.run_until(self.checked_upto + SLICE).await {
                 return false;
             }
         }
@@ -405,7 +419,7 @@ impl Play {
     fn verdict(mut self) -> Verdict {
         let (sequence, complete) = super::committed::committed(&self.world, &self.checkers.ghost);
         let history = self.history.borrow();
-        let kept = OwnedEvidence {
+        let evidence = OwnedEvidence {
             history: History::default(),
             sequence,
             complete,
@@ -413,11 +427,11 @@ impl Play {
             deeds: std::mem::take(&mut self.checkers.deeds),
             strict_sync: self.strict_sync,
         };
-        let judgement = judge(&Evidence { history: &history, ..kept.evidence() });
-        self.kept.replace(Some(kept));
+        let judgement = judge(&Evidence { history: &history, ..evidence.evidence() });
+        self.evidence.replace(Some(evidence));
         self.found.extend(judgement.found);
         self.found.sort_by_key(|violation| violation.at);
-        self.found.truncate(TOLD_MAX);
+        self.found.truncate(VIOLATIONS_MAX);
         let first = self.found.first();
         let roles = match (self.roles.take(), first) {
             (Some(roles), Some(first)) if self.checkers.violations().first() == Some(first) => {
@@ -430,7 +444,7 @@ impl Play {
         Verdict {
             violations: std::mem::take(&mut self.found),
             roles,
-            ended: self.seen,
+            ended: self.checked_upto,
             notes: self.recorder.notes(),
             hash: self.recorder.hash(),
             operations: history.counts(),

@@ -1,8 +1,12 @@
-//! Everything that is said in a run, put into one order.
+//! The recorder puts everything that happens in a run into one order.
 //!
-//! Calls come in the order in which tasks happened to run; stamps say the true one. Once an
-//! instant has settled, its facts and lines are sorted by (stamp, source, n): facts go to the
-//! checkers, lines to the trace, and both into the trace hash.
+//! The world calls it in the order in which tasks happened to run. Every call has a stamp, the
+//! simulated time at which the thing happened. When an instant has settled, its entries are sorted by
+//! (stamp, server, class, n). Then facts go to the checkers; facts, frames and actions are folded into
+//! the trace hash; all of them, and the servers' own trace lines, are printed on request. The trace
+//! lines are not in the hash: it is the same with and without `--trace`.
+//!
+//! Triggers of a timeline are kept here too, since a trigger waits for what the recorder hears.
 
 use std::cell::{Cell, RefCell};
 use std::fmt::{Display, Write as _};
@@ -12,7 +16,7 @@ use std::time::Duration;
 use quorate::base::{AckKind, Broken, Mono, Note, ServerId, Stamp};
 use quorate::runtime::{Halt, Label};
 
-use super::recording_builder::{CLIENTS_FROM, Tape, Taped};
+use super::recording_builder::{CLIENTS_FROM, Recorded, RecordingBuilder};
 use crate::checkers::{Event, Fact, Ghost, Violation};
 use crate::draw::mix;
 use crate::grammar::Trigger;
@@ -32,11 +36,11 @@ struct Armed {
     fire: Fire,
 }
 
-/// Looks at a server's disk.
-pub(super) type Look = Box<dyn Fn(&World, ServerId)>;
+/// Inspects a server's disk.
+pub(super) type Inspect = Box<dyn Fn(&World, ServerId)>;
 
-/// One thing said. Ordered by stamp, then server, then class, then number.
-struct Said {
+/// One thing that happened. Ordered by stamp, then server, then class, then number.
+struct Entry {
     at: Stamp,
     server: i64,
     /// What the laboratory does to a server comes before what the server says at that stamp;
@@ -62,29 +66,29 @@ enum What {
     /// The scenario is over.
     Over,
     /// For the recording alone.
-    Taped(Taped),
+    Recorded(Recorded),
 }
 
 /// Watches a world.
 #[derive(Default)]
 pub(super) struct Recorder {
     world: RefCell<Option<World>>,
-    said: RefCell<Vec<Said>>,
+    entries: RefCell<Vec<Entry>>,
     armed: RefCell<Vec<Armed>>,
-    look: RefCell<Option<Rc<Look>>>,
+    inspect: RefCell<Option<Rc<Inspect>>>,
     halts: RefCell<Vec<Violation>>,
     hash: Cell<u64>,
     notes: Cell<u64>,
     lab_calls: Cell<u64>,
     prints: bool,
     /// What a recording is made of, if one is wanted.
-    tape: Option<RefCell<Tape>>,
+    builder: Option<RefCell<RecordingBuilder>>,
 }
 
-/// A server's or client's number in the order of the trace.
-/// A frame that took longer than any that nothing keeps.
-const LATE: Duration = Duration::from_millis(200);
+/// A frame that takes this long was held up: undisturbed ones take less.
+const HELD_UP: Duration = Duration::from_millis(200);
 
+/// A server's or client's number in the order of the trace.
 fn party(name: &str) -> i64 {
     let server = name.strip_prefix('s').and_then(|id| id.parse().ok());
     server.unwrap_or_else(|| {
@@ -95,26 +99,26 @@ fn party(name: &str) -> i64 {
 
 impl Recorder {
     pub(super) fn new(prints: bool, records: bool) -> Recorder {
-        let tape = records.then(RefCell::default);
-        Recorder { prints, tape, ..Recorder::default() }
+        let builder = records.then(RefCell::default);
+        Recorder { prints, builder, ..Recorder::default() }
     }
 
-    /// The checkers have seen the next fact and have found so many violations in all.
-    pub(super) fn seen(&self, ghost: &Ghost, server: ServerId, violations: usize) {
-        if let Some(tape) = &self.tape {
-            tape.borrow_mut().seen(ghost, server, violations);
+    /// The checkers have taken the next fact and have found so many violations in all.
+    pub(super) fn checked(&self, ghost: &Ghost, server: ServerId, violations: usize) {
+        if let Some(builder) = &self.builder {
+            builder.borrow_mut().checked(ghost, server, violations);
         }
     }
 
     /// What a recording is made of, once the run is over. With `rest`, what has not settled too.
-    pub(super) fn take_tape(&self, rest: bool) -> Option<Tape> {
-        let mut said = std::mem::take(&mut *self.said.borrow_mut());
-        said.sort_by_key(|one| (one.at, one.server, one.class, one.n));
-        let mut tape = self.tape.as_ref()?.take();
-        for one in said.into_iter().filter(|_| rest) {
-            tape_one(&mut tape, one.at, one.server, &one.what);
+    pub(super) fn take_builder(&self, rest: bool) -> Option<RecordingBuilder> {
+        let mut entries = std::mem::take(&mut *self.entries.borrow_mut());
+        entries.sort_by_key(|one| (one.at, one.server, one.class, one.n));
+        let mut builder = self.builder.as_ref()?.take();
+        for one in entries.into_iter().filter(|_| rest) {
+            record_entry(&mut builder, one.at, one.server, &one.what);
         }
-        Some(tape)
+        Some(builder)
     }
 
     pub(super) fn begin(&self, world: World) {
@@ -125,7 +129,7 @@ impl Recorder {
     pub(super) fn end(&self) {
         self.world.borrow_mut().take();
         self.armed.borrow_mut().clear();
-        self.look.borrow_mut().take();
+        self.inspect.borrow_mut().take();
     }
 
     /// The trace hash so far.
@@ -144,32 +148,32 @@ impl Recorder {
 
     /// The laboratory did this to a server.
     pub(super) fn lab(&self, at: Stamp, server: ServerId, event: Event) {
-        // A process ends behind the last it said. The next one may begin in the same instant.
-        let is_end = |one: &Said| {
+        // A process ends behind the last thing it said. The next one may begin in the same instant.
+        let is_end = |one: &Entry| {
             (one.at, one.server) == (at, server.0) && matches!(one.what, What::Fact(Event::Died))
         };
         let behind = event == Event::Died
-            || event == Event::Started && self.said.borrow().iter().any(is_end);
+            || event == Event::Started && self.entries.borrow().iter().any(is_end);
         let class = if behind { 2 } else { 0 };
-        self.say(at, server.0, class, self.lab_call(), What::Fact(event));
+        self.add(at, server.0, class, self.lab_call(), What::Fact(event));
     }
 
     /// An action of the timeline is done.
     pub(super) fn action(&self, at: Stamp, fault: Option<usize>, action: Action) {
-        self.say(at, 0, 0, self.lab_call(), What::Action { fault, action });
+        self.add(at, 0, 0, self.lab_call(), What::Action { fault, action });
     }
 
     /// The scenario is over: everything heals.
     pub(super) fn over(&self, at: Stamp) {
-        self.say(at, 0, 0, self.lab_call(), What::Over);
+        self.add(at, 0, 0, self.lab_call(), What::Over);
     }
 
     fn lab_call(&self) -> u64 {
         self.lab_calls.replace(self.lab_calls.get() + 1)
     }
 
-    fn say(&self, at: Stamp, server: i64, class: u8, n: u64, what: What) {
-        self.said.borrow_mut().push(Said { at, server, class, n, what });
+    fn add(&self, at: Stamp, server: i64, class: u8, n: u64, what: What) {
+        self.entries.borrow_mut().push(Entry { at, server, class, n, what });
     }
 
     /// Waits for an event that a server tells of, from a moment on.
@@ -177,14 +181,14 @@ impl Recorder {
         self.armed.borrow_mut().push(Armed { from, trigger, met: 0, fire });
     }
 
-    /// Whenever a server says that its disk holds a whole history, this looks.
-    pub(super) fn on_promise(&self, look: Look) {
-        *self.look.borrow_mut() = Some(Rc::new(look));
+    /// Whenever a server says that its disk holds a whole history, this inspects it.
+    pub(super) fn on_promise(&self, inspect: Inspect) {
+        *self.inspect.borrow_mut() = Some(Rc::new(inspect));
     }
 
-    /// How much has been said that nobody has looked at.
-    pub(super) fn said(&self) -> usize {
-        self.said.borrow().len()
+    /// How many entries nobody has taken yet.
+    pub(super) fn pending(&self) -> usize {
+        self.entries.borrow().len()
     }
 
     /// The facts up to and with this stamp, which has settled, in their order. Hashes and prints.
@@ -193,22 +197,22 @@ impl Recorder {
         upto: Stamp,
         mono: impl Fn(ServerId, Stamp) -> Mono,
     ) -> Vec<Fact> {
-        let mut said = self.said.borrow_mut();
+        let mut entries = self.entries.borrow_mut();
         let mut ready = Vec::new();
         let mut later = Vec::new();
-        for one in said.drain(..) {
+        for one in entries.drain(..) {
             if one.at <= upto { ready.push(one) } else { later.push(one) }
         }
-        *said = later;
+        *entries = later;
         ready.sort_by_key(|one| (one.at, one.server, one.class, one.n));
         let mut facts = Vec::new();
         let mut text = String::new();
-        let mut tape = self.tape.as_ref().map(RefCell::borrow_mut);
+        let mut builder = self.builder.as_ref().map(RefCell::borrow_mut);
         for one in ready {
-            if let Some(tape) = tape.as_deref_mut() {
-                tape_one(tape, one.at, one.server, &one.what);
+            if let Some(builder) = builder.as_deref_mut() {
+                record_entry(builder, one.at, one.server, &one.what);
             }
-            if matches!(one.what, What::Taped(_)) {
+            if matches!(one.what, What::Recorded(_)) {
                 continue;
             }
             text.clear();
@@ -246,8 +250,8 @@ impl Recorder {
     /// Fires what waited for this note, when the note's instant has settled.
     fn fire(&self, at: Stamp, server: ServerId, note: &Note) {
         let Some(world) = self.world.borrow().clone() else { return };
-        if let (true, Some(look)) = (promises(note), self.look.borrow().clone()) {
-            world.at(world.settled(at), move |world| look(world, server));
+        if let (true, Some(inspect)) = (promises(note), self.inspect.borrow().clone()) {
+            world.at(world.settled(at), move |world| inspect(world, server));
         }
         let mut armed = self.armed.borrow_mut();
         let mut n = 0;
@@ -285,16 +289,18 @@ impl Recorder {
     }
 }
 
-fn tape_one(tape: &mut Tape, at: Stamp, by: i64, what: &What) {
-    let taped = match what {
-        What::Fact(event) => Taped::Fact(event.clone()),
-        What::Frame { to, label } => Taped::Frame { to: *to, label: *label },
-        What::Action { fault, action } => Taped::Action { fault: *fault, action: action.clone() },
-        What::Over => Taped::Over,
-        What::Taped(taped) => taped.clone(),
+fn record_entry(builder: &mut RecordingBuilder, at: Stamp, by: i64, what: &What) {
+    let recorded = match what {
+        What::Fact(event) => Recorded::Fact(event.clone()),
+        What::Frame { to, label } => Recorded::Frame { to: *to, label: *label },
+        What::Action { fault, action } => {
+            Recorded::Action { fault: *fault, action: action.clone() }
+        }
+        What::Over => Recorded::Over,
+        What::Recorded(recorded) => recorded.clone(),
         What::Line(_) => return,
     };
-    tape.push(at, by, taped);
+    builder.push(at, by, recorded);
 }
 
 fn is_met(trigger: &Trigger, by: ServerId, note: &Note) -> bool {
@@ -321,7 +327,7 @@ fn is_effect(trigger: &Trigger, at: Stamp, by: ServerId, saved: &[String]) -> bo
     by == *server && saved.iter().any(named) && before.is_none_or(|before| at < Stamp(0) + before)
 }
 
-impl Said {
+impl Entry {
     fn write(&self, out: &mut String) {
         let _ = match &self.what {
             What::Fact(Event::Note(note)) => write!(out, "s{} {note:?}", self.server),
@@ -334,7 +340,7 @@ impl Said {
             What::Action { fault: None, action } => write!(out, "-- {action}"),
             What::Action { fault: Some(n), action } => write!(out, "-- fault {n}: {action}"),
             What::Over => write!(out, "-- {OVER}"),
-            What::Taped(_) => Ok(()),
+            What::Recorded(_) => Ok(()),
         };
     }
 }
@@ -342,7 +348,7 @@ impl Said {
 impl Observer for Recorder {
     fn note(&self, at: Stamp, server: ServerId, n: u64, note: &Note) {
         self.fire(at, server, note);
-        self.say(at, server.0, 1, n, What::Fact(Event::Note(note.clone())));
+        self.add(at, server.0, 1, n, What::Fact(Event::Note(note.clone())));
     }
 
     fn changed(&self, at: Stamp, server: ServerId, change: ServerChange) {
@@ -359,7 +365,7 @@ impl Observer for Recorder {
     }
 
     fn trace(&self, at: Stamp, server: ServerId, n: u64, line: &dyn Display) {
-        self.say(at, server.0, 1, n, What::Line(line.to_string()));
+        self.add(at, server.0, 1, n, What::Line(line.to_string()));
     }
 
     fn halted(&self, at: Stamp, server: ServerId, n: u64, halt: &Halt) {
@@ -367,10 +373,10 @@ impl Observer for Recorder {
         let world = self.world.borrow().clone();
         if world.is_some_and(|world| world.disk_explains(server, halt)) {
             // What a server must do whose disk the story has made fail.
-            self.say(at, server.0, 1, n, What::Line(words));
+            self.add(at, server.0, 1, n, What::Line(words));
             return self.lab(at, server, Event::Died);
         }
-        self.say(at, server.0, 1, n, What::Line(words.clone()));
+        self.add(at, server.0, 1, n, What::Line(words.clone()));
         let violation = Violation { id: "halt".into(), words, at, servers: vec![server] };
         self.halts.borrow_mut().push(violation);
         self.lab(at, server, Event::Died);
@@ -379,7 +385,7 @@ impl Observer for Recorder {
     fn panicked(&self, at: Stamp, server: ServerId, n: u64, broken: &Broken) {
         // The checkers make a violation of it.
         let note = broken.clone().into_note();
-        self.say(at, server.0, 1, n, What::Fact(Event::Note(note)));
+        self.add(at, server.0, 1, n, What::Fact(Event::Note(note)));
         self.lab(at, server, Event::Died);
     }
 
@@ -387,36 +393,36 @@ impl Observer for Recorder {
         let what = What::Frame { to: party(to), label };
         let kind = label.kind as u64;
         let n = (party(to) as u64) << 8 | kind;
-        self.say(at, party(from), 3, n, what);
-        if let Some(tape) = &self.tape {
-            let mut tape = tape.borrow_mut();
-            tape.host(party(from), from);
-            tape.host(party(to), to);
+        self.add(at, party(from), 3, n, what);
+        if let Some(builder) = &self.builder {
+            let mut builder = builder.borrow_mut();
+            builder.host(party(from), from);
+            builder.host(party(to), to);
         }
     }
 
     fn delivered(&self, sent: Stamp, at: Stamp, from: &str, to: &str, label: Label) {
         let (sender, hearer) = (party(from), party(to));
         let between_servers = sender.max(hearer) < CLIENTS_FROM;
-        if between_servers && at - sent >= LATE {
+        if between_servers && at - sent >= HELD_UP {
             let heard = What::Fact(Event::HeardLate { from: ServerId(sender) });
-            self.say(at, hearer, 4, (sender as u64) << 8 | label.kind as u64, heard);
+            self.add(at, hearer, 4, (sender as u64) << 8 | label.kind as u64, heard);
         }
-        if let Some(tape) = &self.tape {
-            tape.borrow_mut().arrived(sent, at, party(from), party(to), label);
+        if let Some(builder) = &self.builder {
+            builder.borrow_mut().arrived(sent, at, party(from), party(to), label);
         }
     }
 
     fn sync_began(&self, at: Stamp, server: ServerId, n: u64) {
-        if self.tape.is_some() {
-            self.say(at, server.0, 4, n, What::Taped(Taped::SyncBegan { n }));
+        if self.builder.is_some() {
+            self.add(at, server.0, 4, n, What::Recorded(Recorded::SyncBegan { n }));
         }
     }
 
     fn sync_ended(&self, at: Stamp, server: ServerId, n: u64, failed: bool, saved: &[String]) {
         self.fire_effect(at, server, saved);
-        if self.tape.is_some() {
-            self.say(at, server.0, 0, n, What::Taped(Taped::SyncEnded { n, failed }));
+        if self.builder.is_some() {
+            self.add(at, server.0, 0, n, What::Recorded(Recorded::SyncEnded { n, failed }));
         }
     }
 }

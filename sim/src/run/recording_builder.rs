@@ -1,8 +1,9 @@
-//! What a run leaves for its recording while it goes on.
+//! Builds the [`Recording`] of a run.
 //!
-//! Everything is kept as it comes and turned into a [`Recording`] once the run is over, so that
-//! recording costs little and changes nothing. The recorder hands over what happened in its order;
-//! arrivals and the clients' history, which have no place in that order, are put in at the end.
+//! While the run goes on, the recorder hands over everything in its order, and it is only kept: so
+//! recording costs little and changes nothing. When the run is over, [`RecordingBuilder::finish`] makes
+//! the recording of it. Arrivals of frames and the requests of clients have no place in the recorder's
+//! order; they are put in at the end.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -22,7 +23,7 @@ use crate::workload::{History, Outcome, Record};
 
 /// Something that happened, as the recorder knows it.
 #[derive(Clone, Debug)]
-pub(super) enum Taped {
+pub(super) enum Recorded {
     Fact(FactEvent),
     Action { fault: Option<usize>, action: Action },
     Over,
@@ -35,7 +36,7 @@ struct Entry {
     at: Stamp,
     /// A server, or the number of another host; 0 is the laboratory.
     by: i64,
-    what: Taped,
+    what: Recorded,
     state: Option<State>,
 }
 
@@ -43,10 +44,10 @@ struct Entry {
 type FrameKey = (Stamp, i64, i64, LabelKind, Option<Zxid>);
 
 #[derive(Default)]
-pub(super) struct Tape {
+pub(super) struct RecordingBuilder {
     entries: Vec<Entry>,
-    /// Facts that the checkers have not yet seen.
-    unseen: VecDeque<usize>,
+    /// Facts that the checkers have not yet taken.
+    unchecked: VecDeque<usize>,
     /// Violations the checkers have found, and the entry each was found at.
     blamed: Vec<usize>,
     arrivals: BTreeMap<FrameKey, VecDeque<Stamp>>,
@@ -54,18 +55,18 @@ pub(super) struct Tape {
     hosts: BTreeMap<i64, String>,
 }
 
-impl Tape {
-    pub(super) fn push(&mut self, at: Stamp, by: i64, what: Taped) {
-        if matches!(what, Taped::Fact(_)) {
-            self.unseen.push_back(self.entries.len());
+impl RecordingBuilder {
+    pub(super) fn push(&mut self, at: Stamp, by: i64, what: Recorded) {
+        if matches!(what, Recorded::Fact(_)) {
+            self.unchecked.push_back(self.entries.len());
         }
         self.entries.push(Entry { at, by, what, state: None });
     }
 
-    /// The checkers have seen the next fact, which is of this server, and have found so many
+    /// The checkers have taken the next fact, which is of this server, and have found so many
     /// violations in all.
-    pub(super) fn seen(&mut self, ghost: &Ghost, server: ServerId, violations: usize) {
-        let Some(n) = self.unseen.pop_front() else { return };
+    pub(super) fn checked(&mut self, ghost: &Ghost, server: ServerId, violations: usize) {
+        let Some(n) = self.unchecked.pop_front() else { return };
         self.entries[n].state = Some(state(ghost, server));
         while self.blamed.len() < violations {
             self.blamed.push(n);
@@ -179,19 +180,19 @@ fn events(
     let mut events = Vec::with_capacity(entries.len());
     for Entry { at, by: from, what, state } in entries {
         let by = match what {
-            Taped::Action { .. } | Taped::Over => Party::Lab,
+            Recorded::Action { .. } | Recorded::Over => Party::Lab,
             _ => clients.party(from),
         };
         let what = match what {
-            Taped::Fact(FactEvent::Note(note)) => notes::what(&note),
-            Taped::Fact(FactEvent::Rebuilt(rebuilt)) => notes::rebuilt(&rebuilt),
-            Taped::Fact(FactEvent::HeardLate { from }) => notes::heard_late(from),
-            Taped::Fact(event) => What::Life(life(&event)),
-            Taped::Action { fault, action } => {
+            Recorded::Fact(FactEvent::Note(note)) => notes::what(&note),
+            Recorded::Fact(FactEvent::Rebuilt(rebuilt)) => notes::rebuilt(&rebuilt),
+            Recorded::Fact(FactEvent::HeardLate { from }) => notes::heard_late(from),
+            Recorded::Fact(event) => What::Life(life(&event)),
+            Recorded::Action { fault, action } => {
                 What::Action { fault: fault.map(|fault| fault as u32), action }
             }
-            Taped::Over => What::Over,
-            Taped::Frame { to, label } => {
+            Recorded::Over => What::Over,
+            Recorded::Frame { to, label } => {
                 let key = (at, from, to, label.kind, label.zxid);
                 let arrives = arrivals.get_mut(&key).and_then(VecDeque::pop_front);
                 What::Frame {
@@ -201,8 +202,8 @@ fn events(
                     arrives: arrives.map(|at| at.0),
                 }
             }
-            Taped::SyncBegan { n } => What::SyncBegan { n },
-            Taped::SyncEnded { n, failed } => What::SyncEnded { n, failed },
+            Recorded::SyncBegan { n } => What::SyncBegan { n },
+            Recorded::SyncEnded { n, failed } => What::SyncEnded { n, failed },
         };
         events.push(Event { at: at.0, by, what, state });
     }

@@ -44,7 +44,7 @@ impl Chaos {
         let draws = Draws::new(seed);
         let mut faults = Vec::new();
         for (class, most) in &self.rates {
-            faults.extend(self.of_class(&draws, class, *most));
+            faults.extend(self.draw_class(&draws, class, *most));
         }
         self.in_bursts(&draws, &mut faults);
         faults.sort_by_key(|fault| (fault.begins, fault.class.name, fault.key));
@@ -80,7 +80,7 @@ impl Chaos {
     }
 
     /// Beginnings with exponential gaps at this seed's rate for the class.
-    fn of_class(&self, draws: &Draws, class: &'static Class, most: f64) -> Vec<DrawnFault> {
+    fn draw_class(&self, draws: &Draws, class: &'static Class, most: f64) -> Vec<DrawnFault> {
         let mut faults = Vec::new();
         let key = key_of(class.name);
         if most <= 0.0 || draws.unit("class is on", key, 0) < 0.25 {

@@ -24,7 +24,7 @@ pub enum Source {
         mix: Option<Rc<Mix>>,
     },
     /// Told by a scenario's timeline.
-    Told(Rc<Script>),
+    Scripted(Rc<Script>),
 }
 
 /// Operations a timeline tells a client to do, and when it told them.

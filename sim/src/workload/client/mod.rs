@@ -108,7 +108,7 @@ enum Turn {
 impl Client {
     /// Runs until the script closes the session, or for ever. `at` is when it begins.
     pub async fn run<R: Runtime>(self, rt: R, mut at: Stamp) {
-        let is_told = matches!(self.source, Source::Told(_));
+        let is_scripted = matches!(self.source, Source::Scripted(_));
         let mut running = Running {
             rt,
             spec: self,
@@ -126,7 +126,7 @@ impl Client {
         };
         loop {
             let ended = running.connected_once(at).await;
-            if is_told && matches!(ended, Ended::Closed(_)) {
+            if is_scripted && matches!(ended, Ended::Closed(_)) {
                 return;
             }
             at = running.lose(ended).await;
@@ -165,7 +165,7 @@ impl<R: Runtime> Running<R> {
     fn server(&self) -> ServerId {
         let count = self.spec.servers.len() as u64;
         let first = match &self.spec.source {
-            Source::Told(_) => 0,
+            Source::Scripted(_) => 0,
             Source::Drawn { .. } => {
                 self.spec.draws.below("client server", self.spec.number, 0, count)
             }
@@ -256,7 +256,7 @@ impl<R: Runtime> Running<R> {
     /// The script to wait for, if it has nothing to do now.
     fn idle_script(&self) -> Option<Rc<Script>> {
         match &self.spec.source {
-            Source::Told(script) if script.is_empty() => Some(script.clone()),
+            Source::Scripted(script) if script.is_empty() => Some(script.clone()),
             _ => None,
         }
     }
@@ -268,7 +268,7 @@ impl<R: Runtime> Running<R> {
             return None;
         }
         match &self.spec.source {
-            Source::Told(script) => script.next_at().map(|at| at.max(now)),
+            Source::Scripted(script) => script.next_at().map(|at| at.max(now)),
             Source::Drawn { from, until, every, .. } => {
                 // Spread evenly, each with its own place inside its slot.
                 let place = self.spec.draws.unit("op place", self.spec.number, self.ops);
@@ -281,7 +281,7 @@ impl<R: Runtime> Running<R> {
 
     fn next_turn(&mut self, at: Stamp, server: ServerId) -> Turn {
         let act = match &self.spec.source {
-            Source::Told(script) => {
+            Source::Scripted(script) => {
                 let op = script.take().expect("it was due");
                 Act::Ask(op)
             }
