@@ -10,7 +10,7 @@ use crate::base::{Epoch, Zxid};
 const NEXT_EPOCH: i64 = 1 << 32;
 
 /// A disk, what was promised on it, and what a server does with it.
-struct Story {
+struct CrashCase {
     disk: FakeDisk,
     promised: Vec<i64>,
     requests: Vec<LogRequest>,
@@ -18,7 +18,7 @@ struct Story {
 
 /// Appends in three logs, a truncation across them, and a new epoch behind it: once in an empty
 /// directory, once with a snapshot that the truncation must remove.
-fn stories() -> [Story; 2] {
+fn crash_cases() -> [CrashCase; 2] {
     let mut begin = vec![LogRequest::Load];
     begin.extend([1, 2, 3].map(append));
     begin.push(LogRequest::Roll);
@@ -35,12 +35,12 @@ fn stories() -> [Story; 2] {
     snapshot_run(&prepared, write_snapshot(4, true));
     prepared.take_ops();
     [
-        Story {
+        CrashCase {
             disk: disk_with(&[0]),
             promised: Vec::new(),
             requests: [begin, end.clone()].concat(),
         },
-        Story {
+        CrashCase {
             disk: prepared,
             promised: (1..=5).collect(),
             requests: [vec![LogRequest::Load], end].concat(),
@@ -48,7 +48,7 @@ fn stories() -> [Story; 2] {
     ]
 }
 
-impl Story {
+impl CrashCase {
     /// How many operations it takes as a whole.
     fn ops(&self) -> usize {
         let disk = self.disk.copy();
@@ -103,23 +103,23 @@ impl Story {
 
 #[test]
 fn a_power_failure_after_any_operation_takes_nothing_that_was_acknowledged() {
-    for story in stories() {
-        for after in 0..=story.ops() {
-            let (disk, done) = story.stopped_after(after);
+    for case in crash_cases() {
+        for after in 0..=case.ops() {
+            let (disk, done) = case.stopped_after(after);
             disk.crash();
-            story.check(&disk, &done, &format!("power failure after {after}"));
+            case.check(&disk, &done, &format!("power failure after {after}"));
         }
     }
 }
 
 #[test]
 fn what_a_start_finds_after_a_process_death_no_power_failure_can_take() {
-    for story in stories() {
-        for after in 0..=story.ops() {
-            let (disk, done) = story.stopped_after(after);
+    for case in crash_cases() {
+        for after in 0..=case.ops() {
+            let (disk, done) = case.stopped_after(after);
             // The process dies: the page cache lives. The next one reads it and votes with it.
             let alive = disk.copy();
-            story.check(&alive, &done, &format!("process death after {after}"));
+            case.check(&alive, &done, &format!("process death after {after}"));
             let voted_with = loaded(&alive).last_logged;
             alive.crash();
             assert_eq!(loaded(&alive).last_logged, voted_with, "after {after}");

@@ -44,37 +44,37 @@ impl Checker for Agreement {
 
 #[cfg(test)]
 mod tests {
-    use crate::checkers::testing::{Story, digest, h, z};
+    use crate::checkers::testing::{FactScript, digest, h, z};
     use quorate::base::{Epoch, Note};
 
     #[test]
     fn two_transactions_delivered_at_one_zxid_are_caught() {
-        let mut story = Story::healthy();
-        story.note(1, Note::Applied { zxid: z(1, 2), hash: 9, state_digest: 1 });
-        story.assert_violates("I-3");
+        let mut script = FactScript::healthy();
+        script.note(1, Note::Applied { zxid: z(1, 2), hash: 9, state_digest: 1 });
+        script.assert_violates("I-3");
     }
 
     #[test]
     fn a_snapshot_of_what_was_not_committed_when_it_was_taken_may_be_served() {
-        let mut story = Story::healthy();
-        story.note(3, Note::Proposed { zxid: z(1, 3), hash: h(z(1, 3)) });
-        story.log(3, z(1, 3));
-        story.note(1, Note::SnapshotInstalled { zxid: z(1, 3), tree_digest: digest(z(1, 3)) });
-        story.note(1, Note::SnapshotDurable { zxid: z(1, 3) });
-        story.note(1, Note::Serving { epoch: Epoch(2), zxid: z(1, 3) });
-        story.assert_quiet("I-3");
-        assert_eq!(story.checkers.ghost.committed.last(), z(1, 3));
+        let mut script = FactScript::healthy();
+        script.note(3, Note::Proposed { zxid: z(1, 3), hash: h(z(1, 3)) });
+        script.log(3, z(1, 3));
+        script.note(1, Note::SnapshotInstalled { zxid: z(1, 3), tree_digest: digest(z(1, 3)) });
+        script.note(1, Note::SnapshotDurable { zxid: z(1, 3) });
+        script.note(1, Note::Serving { epoch: Epoch(2), zxid: z(1, 3) });
+        script.assert_quiet("I-3");
+        assert_eq!(script.checkers.ghost.committed.last(), z(1, 3));
     }
 
     #[test]
     fn serving_another_history_is_caught() {
-        let mut story = Story::of(
+        let mut script = FactScript::of(
             "[ensemble]\nvoters = [1, 2, 3]\n\
              disk.1 = { log = [\"0x100000001\"] }\n\
              disk.2 = { log = [\"0x100000001\"] }\n\
              disk.3 = { log = [\"0x100000002\"] }\n",
         );
-        story.note(3, Note::Serving { epoch: Epoch(1), zxid: z(1, 2) });
-        story.assert_violates("I-3");
+        script.note(3, Note::Serving { epoch: Epoch(1), zxid: z(1, 2) });
+        script.assert_violates("I-3");
     }
 }

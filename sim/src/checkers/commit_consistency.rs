@@ -34,26 +34,26 @@ impl Checker for CommitConsistency {
 
 #[cfg(test)]
 mod tests {
-    use crate::checkers::testing::{Story, z};
+    use crate::checkers::testing::{FactScript, z};
 
     #[test]
     fn a_delivery_without_the_initial_history_is_caught() {
-        let mut story = Story::healthy();
-        story.write(3, &[1], z(1, 3));
-        story.elect(3, &[1, 3], 2);
-        story.establish(3, &[1], 2);
-        story.write(3, &[1], z(2, 1));
-        story.assert_holds();
+        let mut script = FactScript::healthy();
+        script.write(3, &[1], z(1, 3));
+        script.elect(3, &[1, 3], 2);
+        script.establish(3, &[1], 2);
+        script.write(3, &[1], z(2, 1));
+        script.assert_holds();
         // 2 never got (1,3).
-        story.log(2, z(2, 1));
-        story.apply(2, z(2, 1));
-        story.assert_violates("I-9");
+        script.log(2, z(2, 1));
+        script.apply(2, z(2, 1));
+        script.assert_violates("I-9");
     }
 
     #[test]
     fn a_delivery_in_an_epoch_without_a_leader_is_caught() {
-        let mut story = Story::healthy();
-        story.apply(2, z(5, 1));
-        story.assert_violates("I-9");
+        let mut script = FactScript::healthy();
+        script.apply(2, z(5, 1));
+        script.assert_violates("I-9");
     }
 }

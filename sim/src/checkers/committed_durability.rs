@@ -71,7 +71,7 @@ fn still_held(ghost: &Ghost, fact: &Fact, kept: Zxid, out: &mut Findings) {
 #[cfg(test)]
 mod tests {
     use crate::checkers::Event;
-    use crate::checkers::testing::{Story, digest, h, s, z};
+    use crate::checkers::testing::{FactScript, digest, h, s, z};
     use quorate::base::{Epoch, Note, RoleName, SyncMode};
 
     fn recovered(last_logged: quorate::base::Zxid) -> Note {
@@ -87,82 +87,82 @@ mod tests {
 
     #[test]
     fn a_truncation_that_leaves_no_quorum_is_caught() {
-        let mut story = Story::healthy();
-        story.note(1, Note::Truncated { to: z(1, 1) });
-        story.assert_holds();
-        story.note(2, Note::Truncated { to: z(1, 1) });
-        story.assert_violates("S-12");
+        let mut script = FactScript::healthy();
+        script.note(1, Note::Truncated { to: z(1, 1) });
+        script.assert_holds();
+        script.note(2, Note::Truncated { to: z(1, 1) });
+        script.assert_violates("S-12");
     }
 
     #[test]
     fn a_commit_by_acks_of_what_was_cut_since_is_caught() {
-        let mut story = Story::healthy();
+        let mut script = FactScript::healthy();
         let zxid = z(1, 3);
-        story.note(3, Note::Proposed { zxid, hash: h(zxid) });
-        story.log(1, zxid);
-        story.note(3, Note::AckCounted { zxid, from: s(1) });
-        story.note(1, Note::Truncated { to: z(1, 2) });
-        story.log(2, zxid);
-        story.note(3, Note::AckCounted { zxid, from: s(2) });
-        story.assert_holds();
-        story.note(3, Note::Committed { zxid, voters: vec![s(1), s(2)] });
-        story.assert_violates("S-12");
+        script.note(3, Note::Proposed { zxid, hash: h(zxid) });
+        script.log(1, zxid);
+        script.note(3, Note::AckCounted { zxid, from: s(1) });
+        script.note(1, Note::Truncated { to: z(1, 2) });
+        script.log(2, zxid);
+        script.note(3, Note::AckCounted { zxid, from: s(2) });
+        script.assert_holds();
+        script.note(3, Note::Committed { zxid, voters: vec![s(1), s(2)] });
+        script.assert_violates("S-12");
     }
 
     #[test]
     fn a_restart_without_what_was_durable_is_caught() {
-        let mut story = Story::healthy();
-        story.event(1, Event::Died);
-        story.event(1, Event::Started);
-        story.note(1, recovered(z(1, 2)));
-        story.assert_holds();
-        story.event(1, Event::Died);
-        story.note(1, recovered(z(1, 1)));
-        story.assert_violates("S-12");
+        let mut script = FactScript::healthy();
+        script.event(1, Event::Died);
+        script.event(1, Event::Started);
+        script.note(1, recovered(z(1, 2)));
+        script.assert_holds();
+        script.event(1, Event::Died);
+        script.note(1, recovered(z(1, 1)));
+        script.assert_violates("S-12");
     }
 
     #[test]
     fn a_death_while_the_log_is_cut_may_leave_it_cut_and_no_shorter() {
         for (left, holds) in [(z(1, 2), true), (z(1, 1), false)] {
-            let mut story = Story::healthy();
-            story.note(3, Note::Proposed { zxid: z(1, 3), hash: h(z(1, 3)) });
-            story.log(1, z(1, 3));
+            let mut script = FactScript::healthy();
+            script.note(3, Note::Proposed { zxid: z(1, 3), hash: h(z(1, 3)) });
+            script.log(1, z(1, 3));
             let (mode, peer, to) = (SyncMode::Trunc, z(1, 3), z(1, 2));
-            story.note(3, Note::SyncChosen { learner: s(1), mode, peer, to });
-            story.event(1, Event::Died);
-            story.note(1, recovered(left));
-            if holds { story.assert_holds() } else { story.assert_violates("S-12") }
+            script.note(3, Note::SyncChosen { learner: s(1), mode, peer, to });
+            script.event(1, Event::Died);
+            script.note(1, recovered(left));
+            if holds { script.assert_holds() } else { script.assert_violates("S-12") }
         }
     }
 
     #[test]
     fn a_restart_may_lose_what_was_not_durable() {
-        let mut story = Story::healthy();
-        story.note(3, Note::Proposed { zxid: z(1, 3), hash: h(z(1, 3)) });
-        story.note(1, Note::Appended { zxid: z(1, 3), hash: h(z(1, 3)) });
-        story.event(1, Event::Died);
-        story.note(1, recovered(z(1, 2)));
-        story.assert_holds();
+        let mut script = FactScript::healthy();
+        script.note(3, Note::Proposed { zxid: z(1, 3), hash: h(z(1, 3)) });
+        script.note(1, Note::Appended { zxid: z(1, 3), hash: h(z(1, 3)) });
+        script.event(1, Event::Died);
+        script.note(1, recovered(z(1, 2)));
+        script.assert_holds();
     }
 
     #[test]
     fn a_snapshot_that_became_durable_behind_a_lost_role_may_be_found() {
-        let mut story = Story::healthy();
-        story.note(1, Note::SnapshotInstalled { zxid: z(2, 9), tree_digest: digest(z(2, 9)) });
-        story.note(1, Note::Role { role: RoleName::Looking, epoch: Epoch(1) });
-        story.note(1, recovered(z(2, 9)));
-        story.assert_holds();
-        story.note(1, recovered(z(2, 10)));
-        story.assert_violates("S-12");
+        let mut script = FactScript::healthy();
+        script.note(1, Note::SnapshotInstalled { zxid: z(2, 9), tree_digest: digest(z(2, 9)) });
+        script.note(1, Note::Role { role: RoleName::Looking, epoch: Epoch(1) });
+        script.note(1, recovered(z(2, 9)));
+        script.assert_holds();
+        script.note(1, recovered(z(2, 10)));
+        script.assert_violates("S-12");
     }
 
     #[test]
     fn a_commit_that_disks_do_not_back_is_caught() {
-        let mut story = Story::healthy();
-        story.note(3, Note::Proposed { zxid: z(1, 3), hash: h(z(1, 3)) });
-        story.log(3, z(1, 3));
-        story.note(1, Note::Appended { zxid: z(1, 3), hash: h(z(1, 3)) });
-        story.note(3, Note::Committed { zxid: z(1, 3), voters: vec![s(1), s(3)] });
-        story.assert_violates("S-12");
+        let mut script = FactScript::healthy();
+        script.note(3, Note::Proposed { zxid: z(1, 3), hash: h(z(1, 3)) });
+        script.log(3, z(1, 3));
+        script.note(1, Note::Appended { zxid: z(1, 3), hash: h(z(1, 3)) });
+        script.note(3, Note::Committed { zxid: z(1, 3), voters: vec![s(1), s(3)] });
+        script.assert_violates("S-12");
     }
 }

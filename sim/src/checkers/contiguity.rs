@@ -32,27 +32,27 @@ impl Checker for Contiguity {
 
 #[cfg(test)]
 mod tests {
-    use crate::checkers::testing::{Story, z};
+    use crate::checkers::testing::{FactScript, z};
 
     #[test]
     fn a_gap_in_a_log_is_caught() {
-        let mut story = Story::healthy();
-        story.write(3, &[1], z(1, 3));
-        story.write(3, &[1], z(1, 4));
-        story.assert_holds();
-        story.log(2, z(1, 4));
-        story.assert_violates("S-14");
+        let mut script = FactScript::healthy();
+        script.write(3, &[1], z(1, 3));
+        script.write(3, &[1], z(1, 4));
+        script.assert_holds();
+        script.log(2, z(1, 4));
+        script.assert_violates("S-14");
     }
 
     #[test]
     fn a_later_epoch_behind_half_a_history_is_caught() {
-        let mut story = Story::healthy();
-        story.write(3, &[1], z(1, 3));
-        story.elect(3, &[1, 3], 2);
-        story.establish(3, &[1], 2);
-        story.write(3, &[1], z(2, 1));
-        story.assert_holds();
-        story.log(2, z(2, 1));
-        story.assert_violates("S-14");
+        let mut script = FactScript::healthy();
+        script.write(3, &[1], z(1, 3));
+        script.elect(3, &[1, 3], 2);
+        script.establish(3, &[1], 2);
+        script.write(3, &[1], z(2, 1));
+        script.assert_holds();
+        script.log(2, z(2, 1));
+        script.assert_violates("S-14");
     }
 }

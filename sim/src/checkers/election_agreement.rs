@@ -48,15 +48,15 @@ impl Checker for ElectionAgreement {
 
 #[cfg(test)]
 mod tests {
-    use crate::checkers::testing::{Story, s, z};
+    use crate::checkers::testing::{FactScript, s, z};
     use quorate::base::{Epoch, Note, RoleName};
 
     #[test]
     fn serving_under_another_leader_than_the_elected_is_caught() {
-        let mut story = Story::healthy();
-        story.note(1, Note::Role { role: RoleName::Looking, epoch: Epoch(1) });
-        story.note(1, Note::Elected { round: 2, leader: s(2), voters: vec![s(1), s(2)] });
-        story.note(1, Note::Serving { epoch: Epoch(1), zxid: z(1, 2) });
-        story.assert_violates("E-1");
+        let mut script = FactScript::healthy();
+        script.note(1, Note::Role { role: RoleName::Looking, epoch: Epoch(1) });
+        script.note(1, Note::Elected { round: 2, leader: s(2), voters: vec![s(1), s(2)] });
+        script.note(1, Note::Serving { epoch: Epoch(1), zxid: z(1, 2) });
+        script.assert_violates("E-1");
     }
 }

@@ -53,31 +53,31 @@ impl Checker for EpochSanity {
 #[cfg(test)]
 mod tests {
     use crate::checkers::Event;
-    use crate::checkers::testing::{Story, digest, z};
+    use crate::checkers::testing::{FactScript, digest, z};
     use quorate::base::{Epoch, Note};
 
     #[test]
     fn an_epoch_that_goes_back_is_caught() {
-        let mut story = Story::healthy();
-        story.note(1, Note::AcceptedEpochDurable { epoch: Epoch(4) });
-        story.assert_holds();
-        story.note(1, Note::AcceptedEpochDurable { epoch: Epoch(3) });
-        story.assert_violates("S-13");
+        let mut script = FactScript::healthy();
+        script.note(1, Note::AcceptedEpochDurable { epoch: Epoch(4) });
+        script.assert_holds();
+        script.note(1, Note::AcceptedEpochDurable { epoch: Epoch(3) });
+        script.assert_violates("S-13");
     }
 
     #[test]
     fn a_current_epoch_nobody_accepted_is_caught() {
-        let mut story = Story::healthy();
-        story.note(1, Note::CurrentEpochDurable { epoch: Epoch(2) });
-        story.assert_violates("S-13");
+        let mut script = FactScript::healthy();
+        script.note(1, Note::CurrentEpochDurable { epoch: Epoch(2) });
+        script.assert_violates("S-13");
     }
 
     #[test]
     fn a_promise_lost_over_a_restart_is_caught() {
-        let mut story = Story::healthy();
-        story.note(1, Note::AcceptedEpochDurable { epoch: Epoch(2) });
-        story.event(1, Event::Died);
-        story.note(
+        let mut script = FactScript::healthy();
+        script.note(1, Note::AcceptedEpochDurable { epoch: Epoch(2) });
+        script.event(1, Event::Died);
+        script.note(
             1,
             Note::Recovered {
                 last_logged: z(1, 2),
@@ -87,6 +87,6 @@ mod tests {
                 tree_digest: digest(z(1, 2)),
             },
         );
-        story.assert_violates("S-13");
+        script.assert_violates("S-13");
     }
 }

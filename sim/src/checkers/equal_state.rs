@@ -30,26 +30,27 @@ impl Checker for EqualState {
 
 #[cfg(test)]
 mod tests {
-    use crate::checkers::testing::{Story, h, z};
+    use crate::checkers::testing::{FactScript, h, z};
     use quorate::base::Note;
 
     #[test]
     fn another_state_after_the_same_history_is_caught() {
-        let mut story = Story::healthy();
+        let mut script = FactScript::healthy();
         let zxid = z(1, 3);
-        story.write(3, &[1], zxid);
-        story.log(2, zxid);
-        story.note(2, Note::Applied { zxid, hash: h(zxid), state_digest: 1 });
-        story.assert_violates("S-16");
+        script.write(3, &[1], zxid);
+        script.log(2, zxid);
+        script.note(2, Note::Applied { zxid, hash: h(zxid), state_digest: 1 });
+        script.assert_violates("S-16");
     }
 
     #[test]
     fn states_after_different_histories_are_not_compared() {
-        let mut story = Story::healthy();
-        story.note(3, Note::Proposed { zxid: z(1, 3), hash: h(z(1, 3)) });
-        story.log(3, z(1, 3));
-        story.note(3, Note::FastForwarded { to: z(1, 3), state_digest: 5 });
-        story.note(1, Note::FastForwarded { to: z(1, 2), state_digest: z(1, 2).0 as u64 ^ 0x1234 });
-        story.assert_holds();
+        let mut script = FactScript::healthy();
+        script.note(3, Note::Proposed { zxid: z(1, 3), hash: h(z(1, 3)) });
+        script.log(3, z(1, 3));
+        script.note(3, Note::FastForwarded { to: z(1, 3), state_digest: 5 });
+        script
+            .note(1, Note::FastForwarded { to: z(1, 2), state_digest: z(1, 2).0 as u64 ^ 0x1234 });
+        script.assert_holds();
     }
 }

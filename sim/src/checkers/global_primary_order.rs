@@ -19,21 +19,21 @@ impl Checker for GlobalPrimaryOrder {
 
 #[cfg(test)]
 mod tests {
-    use crate::checkers::testing::{Story, z};
+    use crate::checkers::testing::{FactScript, z};
 
     #[test]
     fn an_older_epoch_after_a_newer_one_is_caught() {
-        let mut story = Story::new();
-        story.apply(1, z(2, 1));
-        story.assert_quiet("I-6");
-        story.apply(1, z(1, 1));
-        story.assert_violates("I-6");
+        let mut script = FactScript::new();
+        script.apply(1, z(2, 1));
+        script.assert_quiet("I-6");
+        script.apply(1, z(1, 1));
+        script.assert_violates("I-6");
     }
 
     #[test]
     fn one_transaction_twice_is_caught() {
-        let mut story = Story::healthy();
-        story.apply(1, z(1, 2));
-        story.assert_violates("I-6");
+        let mut script = FactScript::healthy();
+        script.apply(1, z(1, 2));
+        script.assert_violates("I-6");
     }
 }

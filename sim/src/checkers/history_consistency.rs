@@ -25,33 +25,33 @@ impl Checker for HistoryConsistency {
 
 #[cfg(test)]
 mod tests {
-    use crate::checkers::testing::{Story, h, z};
+    use crate::checkers::testing::{FactScript, h, z};
     use quorate::base::Note;
 
     #[test]
     fn a_log_that_keeps_what_its_leader_never_had_is_caught() {
-        let mut story = Story::healthy();
+        let mut script = FactScript::healthy();
         // 3 logs (1,3) alone; 2 leads epoch 2 without it; 3 is not truncated.
-        story.note(3, Note::Proposed { zxid: z(1, 3), hash: h(z(1, 3)) });
-        story.log(3, z(1, 3));
-        story.elect(2, &[1, 2], 2);
-        story.establish(2, &[1], 2);
-        story.write(2, &[1], z(2, 1));
-        story.assert_holds();
-        story.log(3, z(2, 1));
-        story.assert_violates("I-10");
+        script.note(3, Note::Proposed { zxid: z(1, 3), hash: h(z(1, 3)) });
+        script.log(3, z(1, 3));
+        script.elect(2, &[1, 2], 2);
+        script.establish(2, &[1], 2);
+        script.write(2, &[1], z(2, 1));
+        script.assert_holds();
+        script.log(3, z(2, 1));
+        script.assert_violates("I-10");
     }
 
     #[test]
     fn a_truncated_log_may_go_on() {
-        let mut story = Story::healthy();
-        story.note(3, Note::Proposed { zxid: z(1, 3), hash: h(z(1, 3)) });
-        story.log(3, z(1, 3));
-        story.elect(2, &[1, 2], 2);
-        story.establish(2, &[1], 2);
-        story.write(2, &[1], z(2, 1));
-        story.note(3, Note::Truncated { to: z(1, 2) });
-        story.log(3, z(2, 1));
-        story.assert_holds();
+        let mut script = FactScript::healthy();
+        script.note(3, Note::Proposed { zxid: z(1, 3), hash: h(z(1, 3)) });
+        script.log(3, z(1, 3));
+        script.elect(2, &[1, 2], 2);
+        script.establish(2, &[1], 2);
+        script.write(2, &[1], z(2, 1));
+        script.note(3, Note::Truncated { to: z(1, 2) });
+        script.log(3, z(2, 1));
+        script.assert_holds();
     }
 }

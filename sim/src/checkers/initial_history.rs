@@ -28,19 +28,19 @@ impl Checker for InitialHistory {
 
 #[cfg(test)]
 mod tests {
-    use crate::checkers::testing::{Story, s, z};
+    use crate::checkers::testing::{FactScript, s, z};
     use quorate::base::{Epoch, Note};
 
     #[test]
     fn a_leader_without_the_history_of_the_one_before_is_caught() {
-        let mut story = Story::healthy();
-        story.elect(2, &[1, 2], 2);
-        story.establish(2, &[1], 2);
-        story.assert_holds();
+        let mut script = FactScript::healthy();
+        script.elect(2, &[1, 2], 2);
+        script.establish(2, &[1], 2);
+        script.assert_holds();
         // 3 lost its log and leads all the same.
-        story.note(3, Note::Truncated { to: z(1, 1) });
+        script.note(3, Note::Truncated { to: z(1, 1) });
         let voters = vec![s(1), s(3)];
-        story.note(3, Note::Established { epoch: Epoch(3), voters, history_end: z(1, 1) });
-        story.assert_violates("I-8");
+        script.note(3, Note::Established { epoch: Epoch(3), voters, history_end: z(1, 1) });
+        script.assert_violates("I-8");
     }
 }

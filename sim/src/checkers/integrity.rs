@@ -42,22 +42,22 @@ fn check(ghost: &Ghost, fact: &Fact, zxid: Zxid, hash: u64, did: &str, out: &mut
 
 #[cfg(test)]
 mod tests {
-    use crate::checkers::testing::{Story, h, z};
+    use crate::checkers::testing::{FactScript, h, z};
     use quorate::base::Note;
 
     #[test]
     fn a_transaction_out_of_nowhere_is_caught() {
-        let mut story = Story::healthy();
-        story.note(1, Note::Appended { zxid: z(1, 3), hash: 5 });
-        story.assert_violates("I-2");
+        let mut script = FactScript::healthy();
+        script.note(1, Note::Appended { zxid: z(1, 3), hash: 5 });
+        script.assert_violates("I-2");
     }
 
     #[test]
     fn another_transaction_under_a_proposed_zxid_is_caught() {
-        let mut story = Story::healthy();
-        story.note(3, Note::Proposed { zxid: z(1, 3), hash: h(z(1, 3)) });
-        story.assert_holds();
-        story.note(1, Note::Appended { zxid: z(1, 3), hash: 5 });
-        story.assert_violates("I-2");
+        let mut script = FactScript::healthy();
+        script.note(3, Note::Proposed { zxid: z(1, 3), hash: h(z(1, 3)) });
+        script.assert_holds();
+        script.note(1, Note::Appended { zxid: z(1, 3), hash: 5 });
+        script.assert_violates("I-2");
     }
 }

@@ -26,29 +26,29 @@ impl Checker for LeaderCompleteness {
 
 #[cfg(test)]
 mod tests {
-    use crate::checkers::testing::{Story, h, z};
+    use crate::checkers::testing::{FactScript, h, z};
     use quorate::base::Note;
 
     #[test]
     fn what_a_quorum_held_without_knowing_must_survive() {
-        let mut story = Story::healthy();
+        let mut script = FactScript::healthy();
         // Logged by 3 and 1, acked to nobody; 2 leads without it.
-        story.note(3, Note::Proposed { zxid: z(1, 3), hash: h(z(1, 3)) });
-        story.log(3, z(1, 3));
-        story.log(1, z(1, 3));
-        story.elect(2, &[1, 2], 2);
-        story.assert_quiet("S-11");
-        story.establish(2, &[1], 2);
-        story.assert_violates("S-11");
+        script.note(3, Note::Proposed { zxid: z(1, 3), hash: h(z(1, 3)) });
+        script.log(3, z(1, 3));
+        script.log(1, z(1, 3));
+        script.elect(2, &[1, 2], 2);
+        script.assert_quiet("S-11");
+        script.establish(2, &[1], 2);
+        script.assert_violates("S-11");
     }
 
     #[test]
     fn what_one_server_held_may_be_lost() {
-        let mut story = Story::healthy();
-        story.note(3, Note::Proposed { zxid: z(1, 3), hash: h(z(1, 3)) });
-        story.log(3, z(1, 3));
-        story.elect(2, &[1, 2], 2);
-        story.establish(2, &[1], 2);
-        story.assert_holds();
+        let mut script = FactScript::healthy();
+        script.note(3, Note::Proposed { zxid: z(1, 3), hash: h(z(1, 3)) });
+        script.log(3, z(1, 3));
+        script.elect(2, &[1, 2], 2);
+        script.establish(2, &[1], 2);
+        script.assert_holds();
     }
 }

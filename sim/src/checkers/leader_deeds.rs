@@ -78,22 +78,22 @@ impl LeaderDeeds {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checkers::testing::{Story, s, z};
+    use crate::checkers::testing::{FactScript, s, z};
 
     #[test]
     fn a_commit_counts_from_its_moment_and_for_its_own_epoch() {
-        let mut story = Story::healthy();
-        let early = story.now();
-        story.write(3, &[1], z(1, 3));
-        let late = story.now();
-        let deeds = &story.checkers.deeds;
+        let mut script = FactScript::healthy();
+        let early = script.now();
+        script.write(3, &[1], z(1, 3));
+        let late = script.now();
+        let deeds = &script.checkers.deeds;
         // 2 serves in the epoch and has not applied it: the leader's word counts.
         assert_eq!(deeds.committed(s(2), early), z(1, 2));
         assert_eq!(deeds.committed(s(2), late), z(1, 3));
         assert_eq!(deeds.committed(s(9), late), Zxid::ZERO);
-        story.event(2, Event::Died);
-        story.wait(std::time::Duration::from_millis(5));
-        let later = story.now();
-        assert_eq!(story.checkers.deeds.committed(s(2), later), Zxid::ZERO);
+        script.event(2, Event::Died);
+        script.wait(std::time::Duration::from_millis(5));
+        let later = script.now();
+        assert_eq!(script.checkers.deeds.committed(s(2), later), Zxid::ZERO);
     }
 }

@@ -119,46 +119,46 @@ pub fn missed(id: &str, what: String, at: Stamp, within: Duration) -> Violation 
 mod tests {
     use super::*;
     use crate::checkers::Event;
-    use crate::checkers::testing::{Story, s, z};
+    use crate::checkers::testing::{FactScript, s, z};
     use quorate::base::Note;
 
     #[test]
     fn an_ensemble_without_a_leader_is_told_apart_from_one_without_a_quorum() {
-        let mut story = Story::new();
-        assert!(missing_leader(&story.checkers.ghost).is_some());
-        story.event(1, Event::Died);
-        story.event(2, Event::Died);
-        assert!(missing_leader(&story.checkers.ghost).is_none());
-        let story = Story::healthy();
-        assert!(missing_leader(&story.checkers.ghost).is_none());
+        let mut script = FactScript::new();
+        assert!(missing_leader(&script.checkers.ghost).is_some());
+        script.event(1, Event::Died);
+        script.event(2, Event::Died);
+        assert!(missing_leader(&script.checkers.ghost).is_none());
+        let script = FactScript::healthy();
+        assert!(missing_leader(&script.checkers.ghost).is_none());
     }
 
     #[test]
     fn a_learner_that_stays_away_is_missed() {
-        let mut story = Story::healthy();
-        assert!(missing_learners(&story.checkers.ghost).is_some_and(|w| w.contains("server 9")));
-        story.event(9, Event::Died);
-        assert_eq!(missing_learners(&story.checkers.ghost), None);
-        story.note(2, Note::Role { role: RoleName::Looking, epoch: Epoch(1) });
-        assert!(missing_learners(&story.checkers.ghost).is_some_and(|w| w.contains("server 2")));
+        let mut script = FactScript::healthy();
+        assert!(missing_learners(&script.checkers.ghost).is_some_and(|w| w.contains("server 9")));
+        script.event(9, Event::Died);
+        assert_eq!(missing_learners(&script.checkers.ghost), None);
+        script.note(2, Note::Role { role: RoleName::Looking, epoch: Epoch(1) });
+        assert!(missing_learners(&script.checkers.ghost).is_some_and(|w| w.contains("server 2")));
         // Its promise to a later epoch is a declared exception.
-        story.note(2, Note::AcceptedEpochDurable { epoch: Epoch(7) });
-        assert_eq!(missing_learners(&story.checkers.ghost), None);
+        script.note(2, Note::AcceptedEpochDurable { epoch: Epoch(7) });
+        assert_eq!(missing_learners(&script.checkers.ghost), None);
     }
 
     #[test]
     fn unequal_logs_are_missed() {
-        let mut story = Story::healthy();
-        story.event(9, Event::Died);
-        assert_eq!(missing_equality(&story.checkers.ghost), None);
-        story.write(3, &[1], z(1, 3));
-        assert!(missing_equality(&story.checkers.ghost).is_some_and(|w| w.contains("log of 2")));
-        story.log(2, z(1, 3));
+        let mut script = FactScript::healthy();
+        script.event(9, Event::Died);
+        assert_eq!(missing_equality(&script.checkers.ghost), None);
+        script.write(3, &[1], z(1, 3));
+        assert!(missing_equality(&script.checkers.ghost).is_some_and(|w| w.contains("log of 2")));
+        script.log(2, z(1, 3));
         assert!(
-            missing_equality(&story.checkers.ghost).is_some_and(|w| w.contains("2 has applied"))
+            missing_equality(&script.checkers.ghost).is_some_and(|w| w.contains("2 has applied"))
         );
-        story.apply(2, z(1, 3));
-        assert_eq!(missing_equality(&story.checkers.ghost), None);
-        assert_eq!(story.checkers.ghost.leader(), Some((Epoch(1), s(3))));
+        script.apply(2, z(1, 3));
+        assert_eq!(missing_equality(&script.checkers.ghost), None);
+        assert_eq!(script.checkers.ghost.leader(), Some((Epoch(1), s(3))));
     }
 }

@@ -22,14 +22,14 @@ impl Checker for LocalPrimaryOrder {
 
 #[cfg(test)]
 mod tests {
-    use crate::checkers::testing::{Story, z};
+    use crate::checkers::testing::{FactScript, z};
 
     #[test]
     fn the_third_without_the_second_is_caught() {
-        let mut story = Story::new();
-        story.apply(1, z(1, 1));
-        story.assert_quiet("I-5");
-        story.apply(1, z(1, 3));
-        story.assert_violates("I-5");
+        let mut script = FactScript::new();
+        script.apply(1, z(1, 1));
+        script.assert_quiet("I-5");
+        script.apply(1, z(1, 3));
+        script.assert_violates("I-5");
     }
 }

@@ -74,50 +74,50 @@ fn is_end_of_log(ghost: &Ghost, fact: &Fact, zxid: Zxid, does: &str, out: &mut F
 
 #[cfg(test)]
 mod tests {
-    use crate::checkers::testing::{Story, h, s, z};
+    use crate::checkers::testing::{FactScript, h, s, z};
     use quorate::base::{AckKind, Epoch, Note, RoleName, Zxid};
 
     #[test]
     fn a_vote_with_more_than_the_log_holds_is_caught() {
-        let mut story = Story::healthy();
-        story.note(1, Note::Role { role: RoleName::Looking, epoch: Epoch(1) });
-        story.note(1, Note::Truncated { to: z(1, 1) });
+        let mut script = FactScript::healthy();
+        script.note(1, Note::Role { role: RoleName::Looking, epoch: Epoch(1) });
+        script.note(1, Note::Truncated { to: z(1, 1) });
         let (epoch, zxid) = (Epoch(1), z(1, 2));
-        story.note(1, Note::Vote { round: 2, leader: s(1), zxid, epoch });
-        story.assert_violates("S-15");
+        script.note(1, Note::Vote { round: 2, leader: s(1), zxid, epoch });
+        script.assert_violates("S-15");
     }
 
     #[test]
     fn a_vote_of_an_earlier_life_may_come_back_from_others() {
-        let mut story = Story::healthy();
+        let mut script = FactScript::healthy();
         let (epoch, zxid) = (Epoch(1), z(1, 2));
-        story.note(2, Note::Role { role: RoleName::Looking, epoch });
-        story.note(2, Note::Vote { round: 2, leader: s(1), zxid, epoch });
-        story.note(1, Note::Truncated { to: z(1, 1) });
-        story.note(1, Note::Role { role: RoleName::Looking, epoch });
-        story.note(1, Note::Vote { round: 2, leader: s(1), zxid, epoch });
-        story.assert_quiet("S-15");
+        script.note(2, Note::Role { role: RoleName::Looking, epoch });
+        script.note(2, Note::Vote { round: 2, leader: s(1), zxid, epoch });
+        script.note(1, Note::Truncated { to: z(1, 1) });
+        script.note(1, Note::Role { role: RoleName::Looking, epoch });
+        script.note(1, Note::Vote { round: 2, leader: s(1), zxid, epoch });
+        script.assert_quiet("S-15");
     }
 
     #[test]
     fn a_leader_that_counts_who_asks_for_a_snapshot_is_caught() {
-        let mut story = Story::healthy();
+        let mut script = FactScript::healthy();
         let hidden = Zxid::IN_NO_HISTORY;
-        story.note(1, Note::AckSent { kind: AckKind::Epoch, zxid: hidden });
-        story.assert_quiet("S-15");
+        script.note(1, Note::AckSent { kind: AckKind::Epoch, zxid: hidden });
+        script.assert_quiet("S-15");
         let (epoch, current) = (Epoch(2), Epoch(1));
-        story.note(3, Note::EpochAckCounted { epoch, from: s(1), current, zxid: hidden });
-        story.assert_violates("S-15");
+        script.note(3, Note::EpochAckCounted { epoch, from: s(1), current, zxid: hidden });
+        script.assert_violates("S-15");
     }
 
     #[test]
     fn an_ack_of_newleader_with_an_undurable_tree_is_caught() {
-        let mut story = Story::healthy();
-        story.note(3, Note::Proposed { zxid: z(1, 3), hash: h(z(1, 3)) });
-        story.note(1, Note::Appended { zxid: z(1, 3), hash: h(z(1, 3)) });
-        story.note(1, Note::FastForwarded { to: z(1, 3), state_digest: 3 });
-        story.assert_quiet("S-15");
-        story.note(1, Note::AckSent { kind: AckKind::NewLeader, zxid: z(2, 0) });
-        story.assert_violates("S-15");
+        let mut script = FactScript::healthy();
+        script.note(3, Note::Proposed { zxid: z(1, 3), hash: h(z(1, 3)) });
+        script.note(1, Note::Appended { zxid: z(1, 3), hash: h(z(1, 3)) });
+        script.note(1, Note::FastForwarded { to: z(1, 3), state_digest: 3 });
+        script.assert_quiet("S-15");
+        script.note(1, Note::AckSent { kind: AckKind::NewLeader, zxid: z(2, 0) });
+        script.assert_violates("S-15");
     }
 }

@@ -89,50 +89,50 @@ fn in_its_epoch(ghost: &Ghost, fact: &Fact, zxid: Zxid, did: &str, out: &mut Fin
 
 #[cfg(test)]
 mod tests {
-    use crate::checkers::testing::{Story, h, s, z};
+    use crate::checkers::testing::{FactScript, h, s, z};
     use quorate::base::Note;
 
     #[test]
     fn a_proposal_of_a_server_that_does_not_lead_is_caught() {
-        let mut story = Story::healthy();
-        story.note(2, Note::Proposed { zxid: z(1, 3), hash: h(z(1, 3)) });
-        story.assert_violates("I-11");
+        let mut script = FactScript::healthy();
+        script.note(2, Note::Proposed { zxid: z(1, 3), hash: h(z(1, 3)) });
+        script.assert_violates("I-11");
     }
 
     #[test]
     fn an_ack_of_nothing_and_one_before_newleader_are_caught() {
-        let mut story = Story::healthy();
-        story.note(3, Note::AckCounted { zxid: z(1, 7), from: s(1) });
-        story.assert_violates("I-12");
+        let mut script = FactScript::healthy();
+        script.note(3, Note::AckCounted { zxid: z(1, 7), from: s(1) });
+        script.assert_violates("I-12");
 
-        let mut story = Story::new();
-        story.elect(3, &[1, 2, 3], 1);
-        story.establish(3, &[1], 1);
-        story.note(3, Note::Proposed { zxid: z(1, 1), hash: h(z(1, 1)) });
-        story.assert_holds();
-        story.log(2, z(1, 1));
-        story.note(3, Note::AckCounted { zxid: z(1, 1), from: s(2) });
-        story.assert_violates("I-12");
+        let mut script = FactScript::new();
+        script.elect(3, &[1, 2, 3], 1);
+        script.establish(3, &[1], 1);
+        script.note(3, Note::Proposed { zxid: z(1, 1), hash: h(z(1, 1)) });
+        script.assert_holds();
+        script.log(2, z(1, 1));
+        script.note(3, Note::AckCounted { zxid: z(1, 1), from: s(2) });
+        script.assert_violates("I-12");
     }
 
     #[test]
     fn gaps_in_proposals_and_commits_are_caught() {
-        let mut story = Story::healthy();
-        story.note(3, Note::Proposed { zxid: z(1, 4), hash: h(z(1, 4)) });
-        story.assert_violates("I-13");
-        let mut story = Story::healthy();
-        story.note(3, Note::Committed { zxid: z(1, 4), voters: vec![s(1), s(3)] });
-        story.assert_violates("I-14");
+        let mut script = FactScript::healthy();
+        script.note(3, Note::Proposed { zxid: z(1, 4), hash: h(z(1, 4)) });
+        script.assert_violates("I-13");
+        let mut script = FactScript::healthy();
+        script.note(3, Note::Committed { zxid: z(1, 4), voters: vec![s(1), s(3)] });
+        script.assert_violates("I-14");
     }
 
     #[test]
     fn a_delivery_before_a_quorum_holds_it_is_caught() {
-        let mut story = Story::healthy();
-        story.note(3, Note::Proposed { zxid: z(1, 3), hash: h(z(1, 3)) });
-        story.log(3, z(1, 3));
-        story.note(1, Note::Appended { zxid: z(1, 3), hash: h(z(1, 3)) });
-        story.assert_holds();
-        story.apply(1, z(1, 3));
-        story.assert_violates("I-14");
+        let mut script = FactScript::healthy();
+        script.note(3, Note::Proposed { zxid: z(1, 3), hash: h(z(1, 3)) });
+        script.log(3, z(1, 3));
+        script.note(1, Note::Appended { zxid: z(1, 3), hash: h(z(1, 3)) });
+        script.assert_holds();
+        script.apply(1, z(1, 3));
+        script.assert_violates("I-14");
     }
 }

@@ -36,33 +36,33 @@ impl Checker for PrimaryIntegrity {
 
 #[cfg(test)]
 mod tests {
-    use crate::checkers::testing::{Story, h, z};
+    use crate::checkers::testing::{FactScript, h, z};
     use quorate::base::Note;
 
     #[test]
     fn a_leader_that_lacks_a_committed_transaction_is_caught() {
-        let mut story = Story::healthy();
-        story.write(3, &[1], z(1, 3));
-        story.elect(2, &[1, 2], 2);
-        story.note(2, Note::Proposed { zxid: z(2, 1), hash: h(z(2, 1)) });
-        story.assert_violates("I-7");
+        let mut script = FactScript::healthy();
+        script.write(3, &[1], z(1, 3));
+        script.elect(2, &[1, 2], 2);
+        script.note(2, Note::Proposed { zxid: z(2, 1), hash: h(z(2, 1)) });
+        script.assert_violates("I-7");
     }
 
     #[test]
     fn a_leader_that_wakes_up_late_owes_nothing_to_later_epochs() {
-        let mut story = Story::healthy();
-        story.elect(2, &[1, 2], 2);
-        story.write(2, &[1], z(2, 1));
-        story.note(3, Note::Proposed { zxid: z(1, 3), hash: h(z(1, 3)) });
-        story.assert_quiet("I-7");
+        let mut script = FactScript::healthy();
+        script.elect(2, &[1, 2], 2);
+        script.write(2, &[1], z(2, 1));
+        script.note(3, Note::Proposed { zxid: z(1, 3), hash: h(z(1, 3)) });
+        script.assert_quiet("I-7");
     }
 
     #[test]
     fn a_leader_that_has_not_applied_it_is_caught() {
-        let mut story = Story::healthy();
-        story.write(3, &[1], z(1, 3));
-        story.log(2, z(1, 3));
-        story.note(2, Note::Proposed { zxid: z(2, 1), hash: h(z(2, 1)) });
-        story.assert_violates("I-7");
+        let mut script = FactScript::healthy();
+        script.write(3, &[1], z(1, 3));
+        script.log(2, z(1, 3));
+        script.note(2, Note::Proposed { zxid: z(2, 1), hash: h(z(2, 1)) });
+        script.assert_violates("I-7");
     }
 }

@@ -53,32 +53,32 @@ impl Checker for PrimaryUniqueness {
 
 #[cfg(test)]
 mod tests {
-    use crate::checkers::testing::{Story, s, z};
+    use crate::checkers::testing::{FactScript, s, z};
     use quorate::base::{Epoch, Note};
 
     #[test]
     fn two_leaders_of_one_epoch_are_caught() {
-        let mut story = Story::healthy();
+        let mut script = FactScript::healthy();
         let voters = vec![s(1), s(2)];
-        story.note(2, Note::Established { epoch: Epoch(1), voters, history_end: z(1, 2) });
-        story.assert_violates("I-1");
+        script.note(2, Note::Established { epoch: Epoch(1), voters, history_end: z(1, 2) });
+        script.assert_violates("I-1");
     }
 
     #[test]
     fn two_quorums_of_promises_for_one_epoch_are_caught() {
-        let mut story = Story::new();
+        let mut script = FactScript::new();
         let (epoch, current, zxid) = (Epoch(1), Epoch(0), z(0, 0));
-        story.note(3, Note::EpochAckCounted { epoch, from: s(1), current, zxid });
-        story.assert_quiet("I-1");
-        story.note(2, Note::EpochAckCounted { epoch, from: s(1), current, zxid });
-        story.assert_violates("I-1");
+        script.note(3, Note::EpochAckCounted { epoch, from: s(1), current, zxid });
+        script.assert_quiet("I-1");
+        script.note(2, Note::EpochAckCounted { epoch, from: s(1), current, zxid });
+        script.assert_violates("I-1");
     }
 
     #[test]
     fn one_leader_after_the_other_is_legal() {
-        let mut story = Story::healthy();
-        story.elect(2, &[1, 2], 2);
-        story.establish(2, &[1], 2);
-        story.assert_holds();
+        let mut script = FactScript::healthy();
+        script.elect(2, &[1, 2], 2);
+        script.establish(2, &[1], 2);
+        script.assert_holds();
     }
 }

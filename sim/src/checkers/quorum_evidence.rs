@@ -29,31 +29,32 @@ impl Checker for QuorumEvidence {
 
 #[cfg(test)]
 mod tests {
-    use crate::checkers::testing::{Story, s};
+    use crate::checkers::testing::{FactScript, s};
     use quorate::base::Note;
 
     #[test]
     fn one_voter_counted_twice_is_caught() {
-        let mut story = Story::healthy();
-        story.note(3, Note::QuorumAlive { voters: vec![s(3), s(1)] });
-        story.assert_holds();
-        story.note(3, Note::QuorumAlive { voters: vec![s(3), s(3)] });
-        story.assert_violates("S-20");
+        let mut script = FactScript::healthy();
+        script.note(3, Note::QuorumAlive { voters: vec![s(3), s(1)] });
+        script.assert_holds();
+        script.note(3, Note::QuorumAlive { voters: vec![s(3), s(3)] });
+        script.assert_violates("S-20");
     }
 
     #[test]
     fn an_observer_counted_is_caught() {
-        let mut story = Story::healthy();
-        story.note(3, Note::QuorumAlive { voters: vec![s(1), s(3), s(9)] });
-        story.assert_violates("S-20");
+        let mut script = FactScript::healthy();
+        script.note(3, Note::QuorumAlive { voters: vec![s(1), s(3), s(9)] });
+        script.assert_violates("S-20");
     }
 
     #[test]
     fn weights_decide_where_there_are_some() {
-        let mut story = Story::of("[ensemble]\nvoters = [1, 2, 3, 4, 5]\nweights = { 1 = 3 }\n");
-        story.note(2, Note::QuorumAlive { voters: vec![s(1), s(2)] });
-        story.assert_holds();
-        story.note(2, Note::QuorumAlive { voters: vec![s(2), s(3), s(4)] });
-        story.assert_violates("S-20");
+        let mut script =
+            FactScript::of("[ensemble]\nvoters = [1, 2, 3, 4, 5]\nweights = { 1 = 3 }\n");
+        script.note(2, Note::QuorumAlive { voters: vec![s(1), s(2)] });
+        script.assert_holds();
+        script.note(2, Note::QuorumAlive { voters: vec![s(2), s(3), s(4)] });
+        script.assert_violates("S-20");
     }
 }

@@ -50,7 +50,7 @@ impl Checker for QuorumIntersection {
 
 #[cfg(test)]
 mod tests {
-    use crate::checkers::testing::{Story, s, z};
+    use crate::checkers::testing::{FactScript, s, z};
     use quorate::base::{Epoch, Note, ServerId};
 
     fn set(ids: &[i64]) -> Vec<ServerId> {
@@ -59,29 +59,30 @@ mod tests {
 
     #[test]
     fn an_epoch_chosen_beside_a_quorum_is_caught() {
-        let mut story = Story::healthy();
-        story.note(1, Note::EpochOffered { epoch: Epoch(2), voters: set(&[1, 2]) });
-        story.assert_quiet("S-21");
-        story.note(3, Note::Committed { zxid: z(1, 2), voters: set(&[3]) });
-        story.assert_violates("S-21");
+        let mut script = FactScript::healthy();
+        script.note(1, Note::EpochOffered { epoch: Epoch(2), voters: set(&[1, 2]) });
+        script.assert_quiet("S-21");
+        script.note(3, Note::Committed { zxid: z(1, 2), voters: set(&[3]) });
+        script.assert_violates("S-21");
     }
 
     #[test]
     fn observers_in_common_are_nobody() {
-        let mut story = Story::new();
-        story.note(1, Note::EpochOffered { epoch: Epoch(1), voters: set(&[1, 9]) });
-        story.assert_quiet("S-21");
-        story.note(2, Note::EpochOffered { epoch: Epoch(1), voters: set(&[2, 9]) });
-        story.assert_violates("S-21");
+        let mut script = FactScript::new();
+        script.note(1, Note::EpochOffered { epoch: Epoch(1), voters: set(&[1, 9]) });
+        script.assert_quiet("S-21");
+        script.note(2, Note::EpochOffered { epoch: Epoch(1), voters: set(&[2, 9]) });
+        script.assert_violates("S-21");
     }
 
     #[test]
     fn quorums_by_weight_intersect() {
-        let mut story = Story::of("[ensemble]\nvoters = [1, 2, 3, 4, 5]\nweights = { 1 = 3 }\n");
-        story.note(1, Note::EpochOffered { epoch: Epoch(1), voters: set(&[1, 2]) });
-        story.note(1, Note::EpochOffered { epoch: Epoch(2), voters: set(&[1, 5]) });
-        story.assert_quiet("S-21");
-        story.note(3, Note::EpochOffered { epoch: Epoch(3), voters: set(&[3, 4, 5]) });
-        story.assert_violates("S-21");
+        let mut script =
+            FactScript::of("[ensemble]\nvoters = [1, 2, 3, 4, 5]\nweights = { 1 = 3 }\n");
+        script.note(1, Note::EpochOffered { epoch: Epoch(1), voters: set(&[1, 2]) });
+        script.note(1, Note::EpochOffered { epoch: Epoch(2), voters: set(&[1, 5]) });
+        script.assert_quiet("S-21");
+        script.note(3, Note::EpochOffered { epoch: Epoch(3), voters: set(&[3, 4, 5]) });
+        script.assert_violates("S-21");
     }
 }

@@ -70,7 +70,7 @@ fn is_the_state(
 mod tests {
     use crate::checkers::Event;
     use crate::checkers::ghost::Rebuilt;
-    use crate::checkers::testing::{Story, digest, s, z};
+    use crate::checkers::testing::{FactScript, digest, s, z};
     use quorate::base::{AckKind, Epoch, Note, Zxid};
 
     fn recovered(zxid: Zxid, tree_digest: u64) -> Note {
@@ -84,89 +84,89 @@ mod tests {
     }
 
     /// 1 gets a snapshot of (1,1), written while (1,2) and (1,3) were applied.
-    fn snapshot_on_its_way() -> Story {
-        let mut story = Story::healthy();
-        story.write(3, &[2], z(1, 3));
+    fn snapshot_on_its_way() -> FactScript {
+        let mut script = FactScript::healthy();
+        script.write(3, &[2], z(1, 3));
         let voters = vec![s(1), s(3)];
-        story.note(1, Note::Elected { round: 2, leader: s(3), voters });
-        story.note(3, Note::SnapshotSent { learner: s(1), upto: z(1, 3) });
-        story.note(1, Note::SnapshotInstalled { zxid: z(1, 1), tree_digest: 99 });
-        story
+        script.note(1, Note::Elected { round: 2, leader: s(3), voters });
+        script.note(3, Note::SnapshotSent { learner: s(1), upto: z(1, 3) });
+        script.note(1, Note::SnapshotInstalled { zxid: z(1, 1), tree_digest: 99 });
+        script
     }
 
     #[test]
     fn a_start_with_another_tree_is_caught() {
-        let mut story = Story::healthy();
-        story.event(1, Event::Died);
-        story.event(1, Event::Started);
-        story.note(1, recovered(z(1, 2), digest(z(1, 2))));
-        story.assert_holds();
-        story.note(1, recovered(z(1, 2), 5));
-        story.assert_violates("S-17");
+        let mut script = FactScript::healthy();
+        script.event(1, Event::Died);
+        script.event(1, Event::Started);
+        script.note(1, recovered(z(1, 2), digest(z(1, 2))));
+        script.assert_holds();
+        script.note(1, recovered(z(1, 2), 5));
+        script.assert_violates("S-17");
     }
 
     #[test]
     fn a_disk_that_would_give_another_tree_is_caught() {
-        let mut story = Story::healthy();
-        story.event(1, rebuilt(z(1, 1), digest(z(1, 1))));
-        story.event(1, rebuilt(z(1, 2), digest(z(1, 2))));
-        story.assert_holds();
-        story.event(1, rebuilt(z(1, 1), digest(z(1, 2))));
-        story.assert_violates("S-17");
+        let mut script = FactScript::healthy();
+        script.event(1, rebuilt(z(1, 1), digest(z(1, 1))));
+        script.event(1, rebuilt(z(1, 2), digest(z(1, 2))));
+        script.assert_holds();
+        script.event(1, rebuilt(z(1, 1), digest(z(1, 2))));
+        script.assert_violates("S-17");
     }
 
     #[test]
     fn a_replay_that_does_more_the_second_time_is_caught() {
-        let mut story = Story::healthy();
+        let mut script = FactScript::healthy();
         let (last_applied, digest) = (z(1, 2), digest(z(1, 2)));
         let replayed = (7, 8);
         let durable = false;
-        story.event(1, Event::Rebuilt(Rebuilt { durable, last_applied, digest, replayed }));
-        story.assert_violates("S-17");
+        script.event(1, Event::Rebuilt(Rebuilt { durable, last_applied, digest, replayed }));
+        script.assert_violates("S-17");
     }
 
     #[test]
     fn a_half_synced_disk_is_excused_until_newleader_is_acked() {
-        let mut story = snapshot_on_its_way();
-        story.note(1, Note::SnapshotDurable { zxid: z(1, 1) });
-        story.event(1, rebuilt(z(1, 1), 99));
-        story.event(1, Event::Died);
-        story.event(1, Event::Started);
-        story.note(1, recovered(z(1, 1), 99));
-        story.assert_quiet("S-17");
-        story.assert_quiet("S-16");
-        story.note(1, Note::AckSent { kind: AckKind::NewLeader, zxid: z(1, 0) });
-        story.event(1, rebuilt(z(1, 1), 99));
-        story.assert_violates("S-17");
+        let mut script = snapshot_on_its_way();
+        script.note(1, Note::SnapshotDurable { zxid: z(1, 1) });
+        script.event(1, rebuilt(z(1, 1), 99));
+        script.event(1, Event::Died);
+        script.event(1, Event::Started);
+        script.note(1, recovered(z(1, 1), 99));
+        script.assert_quiet("S-17");
+        script.assert_quiet("S-16");
+        script.note(1, Note::AckSent { kind: AckKind::NewLeader, zxid: z(1, 0) });
+        script.event(1, rebuilt(z(1, 1), 99));
+        script.assert_violates("S-17");
     }
 
     #[test]
     fn a_half_synced_disk_is_excused_until_the_next_snapshot_is_on_it() {
-        let mut story = snapshot_on_its_way();
-        story.note(1, Note::SnapshotDurable { zxid: z(1, 1) });
+        let mut script = snapshot_on_its_way();
+        script.note(1, Note::SnapshotDurable { zxid: z(1, 1) });
         let (zxid, tree_digest) = (z(1, 3), digest(z(1, 3)));
-        story.note(1, Note::SnapshotInstalled { zxid, tree_digest });
-        story.event(1, rebuilt(z(1, 1), 99));
-        story.assert_quiet("S-17");
-        story.note(1, Note::SnapshotDurable { zxid });
-        story.event(1, rebuilt(z(1, 1), 99));
-        story.assert_violates("S-17");
+        script.note(1, Note::SnapshotInstalled { zxid, tree_digest });
+        script.event(1, rebuilt(z(1, 1), 99));
+        script.assert_quiet("S-17");
+        script.note(1, Note::SnapshotDurable { zxid });
+        script.event(1, rebuilt(z(1, 1), 99));
+        script.assert_violates("S-17");
     }
 
     #[test]
     fn beyond_what_its_snapshot_may_hold_no_disk_is_excused() {
-        let mut story = snapshot_on_its_way();
-        story.event(1, rebuilt(z(1, 3), digest(z(1, 3))));
-        story.assert_quiet("S-17");
-        story.event(1, rebuilt(z(1, 3), 99));
-        story.assert_violates("S-17");
+        let mut script = snapshot_on_its_way();
+        script.event(1, rebuilt(z(1, 3), digest(z(1, 3))));
+        script.assert_quiet("S-17");
+        script.event(1, rebuilt(z(1, 3), 99));
+        script.assert_violates("S-17");
     }
 
     #[test]
     fn a_leader_with_a_half_synced_tree_is_caught() {
-        let mut story = snapshot_on_its_way();
+        let mut script = snapshot_on_its_way();
         let (epoch, history_end) = (Epoch(2), z(1, 1));
-        story.note(1, Note::Established { epoch, voters: vec![s(1), s(2)], history_end });
-        story.assert_violates("S-17");
+        script.note(1, Note::Established { epoch, voters: vec![s(1), s(2)], history_end });
+        script.assert_violates("S-17");
     }
 }

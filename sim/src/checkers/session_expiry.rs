@@ -46,18 +46,18 @@ impl Checker for SessionExpiry {
 mod tests {
     use std::time::Duration;
 
-    use crate::checkers::testing::Story;
+    use crate::checkers::testing::FactScript;
     use quorate::base::{Note, SessionId};
 
     #[test]
     fn an_early_expiry_is_caught_and_a_late_one_is_not() {
         let session = SessionId(5);
         for (wait, caught) in [(3, true), (5, false)] {
-            let mut story = Story::healthy();
-            story.note(3, Note::SessionTouched { session });
-            story.wait(Duration::from_secs(wait));
-            story.note(3, Note::SessionExpired { session, timeout_ms: 4000 });
-            assert_eq!(story.ids().contains(&"C-5".to_owned()), caught);
+            let mut script = FactScript::healthy();
+            script.note(3, Note::SessionTouched { session });
+            script.wait(Duration::from_secs(wait));
+            script.note(3, Note::SessionExpired { session, timeout_ms: 4000 });
+            assert_eq!(script.ids().contains(&"C-5".to_owned()), caught);
         }
     }
 }

@@ -72,64 +72,64 @@ fn may_write(runs: bool, votes: bool, fact: &Fact, what: &str, out: &mut Finding
 #[cfg(test)]
 mod tests {
     use crate::checkers::Event;
-    use crate::checkers::testing::{Story, digest, h, z};
+    use crate::checkers::testing::{FactScript, digest, h, z};
     use quorate::base::{Epoch, Note, RoleName};
 
-    fn look(story: &mut Story, server: i64, upto: quorate::base::Zxid) {
-        story.note(server, Note::FastForwarded { to: upto, state_digest: digest(upto) });
+    fn look(script: &mut FactScript, server: i64, upto: quorate::base::Zxid) {
+        script.note(server, Note::FastForwarded { to: upto, state_digest: digest(upto) });
     }
 
     /// The leader has handed (1,3) to its log, and gives up.
-    fn gives_up() -> Story {
-        let mut story = Story::healthy();
+    fn gives_up() -> FactScript {
+        let mut script = FactScript::healthy();
         let zxid = z(1, 3);
-        story.note(3, Note::Proposed { zxid, hash: h(zxid) });
-        story.note(3, Note::Appended { zxid, hash: h(zxid) });
-        story.note(3, Note::Role { role: RoleName::Looking, epoch: Epoch(1) });
-        story
+        script.note(3, Note::Proposed { zxid, hash: h(zxid) });
+        script.note(3, Note::Appended { zxid, hash: h(zxid) });
+        script.note(3, Note::Role { role: RoleName::Looking, epoch: Epoch(1) });
+        script
     }
 
     #[test]
     fn what_a_role_left_may_end_before_the_vote() {
-        let mut story = gives_up();
-        story.note(3, Note::Durable { zxid: z(1, 3) });
-        look(&mut story, 3, z(1, 3));
-        story.assert_holds();
+        let mut script = gives_up();
+        script.note(3, Note::Durable { zxid: z(1, 3) });
+        look(&mut script, 3, z(1, 3));
+        script.assert_holds();
     }
 
     #[test]
     fn a_vote_while_the_log_still_grows_is_caught() {
-        let mut story = gives_up();
-        look(&mut story, 3, z(1, 3));
-        story.assert_violates("S-19");
+        let mut script = gives_up();
+        look(&mut script, 3, z(1, 3));
+        script.assert_violates("S-19");
     }
 
     #[test]
     fn an_append_that_ends_behind_the_vote_is_caught() {
-        let mut story = Story::healthy();
-        story.note(3, Note::Role { role: RoleName::Looking, epoch: Epoch(1) });
-        look(&mut story, 3, z(1, 2));
-        story.assert_holds();
-        story.note(3, Note::Durable { zxid: z(1, 2) });
-        story.assert_violates("S-19");
+        let mut script = FactScript::healthy();
+        script.note(3, Note::Role { role: RoleName::Looking, epoch: Epoch(1) });
+        look(&mut script, 3, z(1, 2));
+        script.assert_holds();
+        script.note(3, Note::Durable { zxid: z(1, 2) });
+        script.assert_violates("S-19");
     }
 
     #[test]
     fn a_truncation_that_ends_behind_the_vote_is_caught() {
-        let mut story = Story::healthy();
-        story.note(1, Note::Role { role: RoleName::Looking, epoch: Epoch(1) });
-        look(&mut story, 1, z(1, 2));
-        story.note(1, Note::Truncated { to: z(1, 1) });
-        story.assert_violates("S-19");
+        let mut script = FactScript::healthy();
+        script.note(1, Note::Role { role: RoleName::Looking, epoch: Epoch(1) });
+        look(&mut script, 1, z(1, 2));
+        script.note(1, Note::Truncated { to: z(1, 1) });
+        script.assert_violates("S-19");
     }
 
     #[test]
     fn a_dead_process_that_writes_is_caught() {
-        let mut story = Story::healthy();
-        story.note(3, Note::Proposed { zxid: z(1, 3), hash: h(z(1, 3)) });
-        story.event(1, Event::Died);
-        story.assert_holds();
-        story.note(1, Note::Appended { zxid: z(1, 3), hash: h(z(1, 3)) });
-        story.assert_violates("S-19");
+        let mut script = FactScript::healthy();
+        script.note(3, Note::Proposed { zxid: z(1, 3), hash: h(z(1, 3)) });
+        script.event(1, Event::Died);
+        script.assert_holds();
+        script.note(1, Note::Appended { zxid: z(1, 3), hash: h(z(1, 3)) });
+        script.assert_violates("S-19");
     }
 }

@@ -79,64 +79,64 @@ fn has_quorum(ghost: &Ghost, leader: ServerId, epoch: Epoch) -> bool {
 mod tests {
     use std::time::Duration;
 
-    use crate::checkers::testing::{Story, digest, s, z};
+    use crate::checkers::testing::{FactScript, digest, s, z};
     use crate::checkers::{Event, Rebuilt};
     use quorate::base::Note;
 
-    fn ticks(story: &mut Story, n: u32) {
+    fn ticks(script: &mut FactScript, n: u32) {
         for _ in 0..n {
-            story.wait(Duration::from_secs(1));
-            story.note(3, Note::QuorumAlive { voters: vec![s(1), s(3)] });
+            script.wait(Duration::from_secs(1));
+            script.note(3, Note::QuorumAlive { voters: vec![s(1), s(3)] });
         }
     }
 
     #[test]
     fn a_leader_that_goes_on_alone_is_caught() {
-        let mut story = Story::healthy();
-        ticks(&mut story, 5);
-        story.event(1, Event::Died);
-        story.event(2, Event::Died);
-        ticks(&mut story, 6);
-        story.assert_holds();
-        ticks(&mut story, 6);
-        story.assert_violates("L-3");
+        let mut script = FactScript::healthy();
+        ticks(&mut script, 5);
+        script.event(1, Event::Died);
+        script.event(2, Event::Died);
+        ticks(&mut script, 6);
+        script.assert_holds();
+        ticks(&mut script, 6);
+        script.assert_violates("L-3");
     }
 
     #[test]
     fn what_is_sent_again_after_a_cut_keeps_a_leader_that_much_longer() {
-        let mut story = Story::healthy();
-        ticks(&mut story, 5);
-        story.event(1, Event::Died);
-        story.event(2, Event::Died);
-        ticks(&mut story, 6);
-        story.event(3, Event::HeardLate { from: s(2) });
-        ticks(&mut story, 6);
-        story.assert_holds();
-        ticks(&mut story, 6);
-        story.assert_violates("L-3");
+        let mut script = FactScript::healthy();
+        ticks(&mut script, 5);
+        script.event(1, Event::Died);
+        script.event(2, Event::Died);
+        ticks(&mut script, 6);
+        script.event(3, Event::HeardLate { from: s(2) });
+        ticks(&mut script, 6);
+        script.assert_holds();
+        ticks(&mut script, 6);
+        script.assert_violates("L-3");
     }
 
     #[test]
     fn a_leader_that_never_looks_for_its_quorum_is_caught() {
-        let mut story = Story::healthy();
-        ticks(&mut story, 2);
-        story.wait(Duration::from_secs(10));
-        story.note(3, Note::SessionTouched { session: quorate::base::SessionId(1) });
-        story.assert_violates("L-3");
+        let mut script = FactScript::healthy();
+        ticks(&mut script, 2);
+        script.wait(Duration::from_secs(10));
+        script.note(3, Note::SessionTouched { session: quorate::base::SessionId(1) });
+        script.assert_violates("L-3");
     }
 
     #[test]
     fn a_look_at_the_disk_of_a_paused_leader_is_no_deed_of_its() {
-        let mut story = Story::healthy();
-        story.event(3, Event::Paused);
-        story.wait(Duration::from_secs(20));
+        let mut script = FactScript::healthy();
+        script.event(3, Event::Paused);
+        script.wait(Duration::from_secs(20));
         let rebuilt = Rebuilt {
             durable: true,
             last_applied: z(1, 2),
             digest: digest(z(1, 2)),
             replayed: (1, 1),
         };
-        story.event(3, Event::Rebuilt(rebuilt));
-        story.assert_holds();
+        script.event(3, Event::Rebuilt(rebuilt));
+        script.assert_holds();
     }
 }

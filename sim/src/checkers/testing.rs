@@ -11,7 +11,7 @@ use crate::scenario::Scenario;
 
 /// Builds facts for the checkers, a millisecond apart.
 #[derive(Debug)]
-pub(crate) struct Story {
+pub(crate) struct FactScript {
     pub(crate) checkers: Checkers,
     now: Duration,
 }
@@ -33,13 +33,13 @@ pub(crate) fn digest(zxid: Zxid) -> u64 {
     zxid.0 as u64 ^ 0x1234
 }
 
-impl Story {
+impl FactScript {
     /// Voters 1 2 3 and observer 9, nothing on their disks.
-    pub(crate) fn new() -> Story {
-        Story::of("[ensemble]\nvoters = [1, 2, 3]\nobservers = [9]\n")
+    pub(crate) fn new() -> FactScript {
+        FactScript::of("[ensemble]\nvoters = [1, 2, 3]\nobservers = [9]\n")
     }
 
-    pub(crate) fn of(text: &str) -> Story {
+    pub(crate) fn of(text: &str) -> FactScript {
         let text = format!("about = \"a test\"\n{text}");
         let scenario = Scenario::parse(Path::new("test.toml"), &text).expect("a scenario");
         let disks: BTreeMap<ServerId, Vec<(Zxid, u64)>> = scenario
@@ -48,13 +48,13 @@ impl Story {
             .iter()
             .map(|(id, disk)| (*id, disk.log.iter().map(|zxid| (*zxid, h(*zxid))).collect()))
             .collect();
-        let mut story =
-            Story { checkers: Checkers::new(&scenario.ensemble, &disks), now: Duration::ZERO };
+        let mut script =
+            FactScript { checkers: Checkers::new(&scenario.ensemble, &disks), now: Duration::ZERO };
         for server in scenario.ensemble.servers() {
-            story.event(server.0, Event::Started);
+            script.event(server.0, Event::Started);
             let disk = scenario.ensemble.disks.get(&server).cloned().unwrap_or_default();
             let last = if disk.uninitialised { Zxid::UNINITIALISED } else { disk.last() };
-            story.note(
+            script.note(
                 server.0,
                 Note::Recovered {
                     last_logged: last,
@@ -65,7 +65,7 @@ impl Story {
                 },
             );
         }
-        story
+        script
     }
 
     /// The moment of the next fact.
@@ -169,13 +169,13 @@ impl Story {
     }
 
     /// 3 leads 1 and 2 in epoch 1, with two transactions.
-    pub(crate) fn healthy() -> Story {
-        let mut story = Story::new();
-        story.elect(3, &[1, 2, 3], 1);
-        story.establish(3, &[1, 2], 1);
-        story.write(3, &[1, 2], z(1, 1));
-        story.write(3, &[1, 2], z(1, 2));
-        story
+    pub(crate) fn healthy() -> FactScript {
+        let mut script = FactScript::new();
+        script.elect(3, &[1, 2, 3], 1);
+        script.establish(3, &[1, 2], 1);
+        script.write(3, &[1, 2], z(1, 1));
+        script.write(3, &[1, 2], z(1, 2));
+        script
     }
 
     pub(crate) fn ids(&self) -> Vec<String> {
@@ -201,14 +201,14 @@ impl Story {
 
 #[test]
 fn a_healthy_story_violates_nothing() {
-    let mut story = Story::healthy();
+    let mut script = FactScript::healthy();
     // The leader dies, 2 takes over with 1, and 3 comes back as a follower.
-    story.event(3, Event::Died);
-    story.elect(2, &[1, 2], 2);
-    story.establish(2, &[1], 2);
-    story.write(2, &[1], z(2, 1));
-    story.event(3, Event::Started);
-    story.note(
+    script.event(3, Event::Died);
+    script.elect(2, &[1, 2], 2);
+    script.establish(2, &[1], 2);
+    script.write(2, &[1], z(2, 1));
+    script.event(3, Event::Started);
+    script.note(
         3,
         Note::Recovered {
             last_logged: z(1, 2),
@@ -218,17 +218,17 @@ fn a_healthy_story_violates_nothing() {
             tree_digest: digest(z(1, 2)),
         },
     );
-    story.note(3, Note::Role { role: RoleName::Looking, epoch: Epoch(0) });
+    script.note(3, Note::Role { role: RoleName::Looking, epoch: Epoch(0) });
     let voters = vec![s(1), s(2)];
-    story.note(3, Note::Elected { round: 2, leader: s(2), voters });
-    story.note(3, Note::Role { role: RoleName::Following, epoch: Epoch(0) });
-    story.note(3, Note::AcceptedEpochDurable { epoch: Epoch(2) });
-    story.log(3, z(2, 1));
-    story.note(3, Note::CurrentEpochDurable { epoch: Epoch(2) });
-    story.note(2, Note::NewLeaderAckCounted { epoch: Epoch(2), from: s(3) });
-    story.note(3, Note::Serving { epoch: Epoch(2), zxid: z(2, 1) });
-    story.write(2, &[1, 3], z(2, 2));
-    story.assert_holds();
-    assert_eq!(story.checkers.ghost.committed.last(), z(2, 2));
-    assert_eq!(story.checkers.ghost.leader(), Some((Epoch(2), s(2))));
+    script.note(3, Note::Elected { round: 2, leader: s(2), voters });
+    script.note(3, Note::Role { role: RoleName::Following, epoch: Epoch(0) });
+    script.note(3, Note::AcceptedEpochDurable { epoch: Epoch(2) });
+    script.log(3, z(2, 1));
+    script.note(3, Note::CurrentEpochDurable { epoch: Epoch(2) });
+    script.note(2, Note::NewLeaderAckCounted { epoch: Epoch(2), from: s(3) });
+    script.note(3, Note::Serving { epoch: Epoch(2), zxid: z(2, 1) });
+    script.write(2, &[1, 3], z(2, 2));
+    script.assert_holds();
+    assert_eq!(script.checkers.ghost.committed.last(), z(2, 2));
+    assert_eq!(script.checkers.ghost.leader(), Some((Epoch(2), s(2))));
 }

@@ -36,29 +36,29 @@ impl Checker for TotalOrder {
 
 #[cfg(test)]
 mod tests {
-    use crate::checkers::testing::{Story, z};
+    use crate::checkers::testing::{FactScript, z};
 
     #[test]
     fn a_transaction_passed_over_is_caught() {
-        let mut story = Story::healthy();
-        story.write(3, &[1], z(1, 3));
-        story.write(3, &[1], z(1, 4));
-        story.assert_holds();
-        story.log(2, z(1, 3));
-        story.log(2, z(1, 4));
-        story.apply(2, z(1, 4));
-        story.assert_violates("I-4");
+        let mut script = FactScript::healthy();
+        script.write(3, &[1], z(1, 3));
+        script.write(3, &[1], z(1, 4));
+        script.assert_holds();
+        script.log(2, z(1, 3));
+        script.log(2, z(1, 4));
+        script.apply(2, z(1, 4));
+        script.assert_violates("I-4");
     }
 
     #[test]
     fn a_late_server_may_deliver_later() {
-        let mut story = Story::healthy();
-        story.write(3, &[1], z(1, 3));
-        story.write(3, &[1], z(1, 4));
-        story.log(2, z(1, 3));
-        story.log(2, z(1, 4));
-        story.apply(2, z(1, 3));
-        story.apply(2, z(1, 4));
-        story.assert_holds();
+        let mut script = FactScript::healthy();
+        script.write(3, &[1], z(1, 3));
+        script.write(3, &[1], z(1, 4));
+        script.log(2, z(1, 3));
+        script.log(2, z(1, 4));
+        script.apply(2, z(1, 3));
+        script.apply(2, z(1, 4));
+        script.assert_holds();
     }
 }

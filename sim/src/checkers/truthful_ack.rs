@@ -61,27 +61,27 @@ impl Checker for TruthfulAck {
 
 #[cfg(test)]
 mod tests {
-    use crate::checkers::testing::{Story, h, s, z};
+    use crate::checkers::testing::{FactScript, h, s, z};
     use quorate::base::{AckKind, Epoch, Note};
 
     #[test]
     fn an_ack_before_the_flush_is_caught() {
-        let mut story = Story::healthy();
-        story.note(3, Note::Proposed { zxid: z(1, 3), hash: h(z(1, 3)) });
-        story.note(1, Note::Appended { zxid: z(1, 3), hash: h(z(1, 3)) });
-        story.assert_holds();
-        story.note(1, Note::AckSent { kind: AckKind::Proposal, zxid: z(1, 3) });
-        story.assert_violates("S-18");
+        let mut script = FactScript::healthy();
+        script.note(3, Note::Proposed { zxid: z(1, 3), hash: h(z(1, 3)) });
+        script.note(1, Note::Appended { zxid: z(1, 3), hash: h(z(1, 3)) });
+        script.assert_holds();
+        script.note(1, Note::AckSent { kind: AckKind::Proposal, zxid: z(1, 3) });
+        script.assert_violates("S-18");
     }
 
     #[test]
     fn acks_of_epochs_that_are_not_on_disk_are_caught() {
-        let mut story = Story::healthy();
-        story.note(1, Note::AckSent { kind: AckKind::NewLeader, zxid: z(2, 0) });
-        story.assert_violates("S-18");
-        let mut story = Story::healthy();
+        let mut script = FactScript::healthy();
+        script.note(1, Note::AckSent { kind: AckKind::NewLeader, zxid: z(2, 0) });
+        script.assert_violates("S-18");
+        let mut script = FactScript::healthy();
         let (epoch, current, zxid) = (Epoch(2), Epoch(1), z(1, 2));
-        story.note(2, Note::EpochAckCounted { epoch, from: s(1), current, zxid });
-        story.assert_violates("S-18");
+        script.note(2, Note::EpochAckCounted { epoch, from: s(1), current, zxid });
+        script.assert_violates("S-18");
     }
 }

@@ -40,7 +40,7 @@ impl Checker for VoteMonotone {
 
 #[cfg(test)]
 mod tests {
-    use crate::checkers::testing::{Story, s, z};
+    use crate::checkers::testing::{FactScript, s, z};
     use quorate::base::{Epoch, Note};
 
     fn vote(round: u64, leader: i64) -> Note {
@@ -49,22 +49,22 @@ mod tests {
 
     #[test]
     fn a_worse_vote_in_the_same_round_is_caught() {
-        let mut story = Story::new();
-        story.note(1, vote(1, 1));
-        story.note(1, vote(1, 3));
-        story.assert_holds();
-        story.note(1, vote(1, 2));
-        story.assert_violates("E-5");
+        let mut script = FactScript::new();
+        script.note(1, vote(1, 1));
+        script.note(1, vote(1, 3));
+        script.assert_holds();
+        script.note(1, vote(1, 2));
+        script.assert_violates("E-5");
     }
 
     #[test]
     fn an_older_round_is_caught_unless_the_server_joined_it() {
-        let mut story = Story::new();
-        story.note(1, vote(4, 1));
-        story.note(1, Note::Elected { round: 2, leader: s(3), voters: vec![s(2), s(3)] });
-        story.note(1, vote(3, 1));
-        story.assert_holds();
-        story.note(1, vote(2, 1));
-        story.assert_violates("E-5");
+        let mut script = FactScript::new();
+        script.note(1, vote(4, 1));
+        script.note(1, Note::Elected { round: 2, leader: s(3), voters: vec![s(2), s(3)] });
+        script.note(1, vote(3, 1));
+        script.assert_holds();
+        script.note(1, vote(2, 1));
+        script.assert_violates("E-5");
     }
 }

@@ -44,24 +44,24 @@ impl Checker for VoteOrder {
 #[cfg(test)]
 mod tests {
     use super::Rank;
-    use crate::checkers::testing::{Story, s, z};
+    use crate::checkers::testing::{FactScript, s, z};
     use quorate::base::{Epoch, Note, Zxid};
 
     #[test]
     fn votes_that_beat_each_other_are_caught() {
-        let mut story = Story::new();
+        let mut script = FactScript::new();
         let vote = |epoch, leader| Note::Vote {
             round: 1,
             leader: s(leader),
             zxid: z(0, 0),
             epoch: Epoch(epoch),
         };
-        story.note(1, vote(0, 1));
-        story.note(1, vote(1, 2));
-        story.assert_quiet("E-2");
-        story.note(2, vote(1, 2));
-        story.note(2, vote(0, 1));
-        story.assert_violates("E-2");
+        script.note(1, vote(0, 1));
+        script.note(1, vote(1, 2));
+        script.assert_quiet("E-2");
+        script.note(2, vote(1, 2));
+        script.note(2, vote(0, 1));
+        script.assert_violates("E-2");
     }
 
     /// The order itself, on every triple of a small domain.

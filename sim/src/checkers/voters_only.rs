@@ -35,30 +35,30 @@ fn may(ghost: &Ghost, fact: &Fact, whom: ServerId, did: &str, out: &mut Findings
 
 #[cfg(test)]
 mod tests {
-    use crate::checkers::testing::{Story, s};
+    use crate::checkers::testing::{FactScript, s};
     use quorate::base::Note;
 
     #[test]
     fn an_observers_vote_is_caught() {
-        let mut story = Story::new();
-        story.note(1, Note::VoteCounted { round: 1, from: s(9), leader: s(1) });
-        story.assert_violates("E-4");
+        let mut script = FactScript::new();
+        script.note(1, Note::VoteCounted { round: 1, from: s(9), leader: s(1) });
+        script.assert_violates("E-4");
     }
 
     #[test]
     fn a_leader_of_weight_0_is_caught() {
-        let mut story = Story::of("[ensemble]\nvoters = [1, 2, 3]\nweights = { 3 = 0 }\n");
-        story.note(1, Note::Elected { round: 1, leader: s(3), voters: vec![s(1), s(2)] });
-        story.assert_violates("E-4");
+        let mut script = FactScript::of("[ensemble]\nvoters = [1, 2, 3]\nweights = { 3 = 0 }\n");
+        script.note(1, Note::Elected { round: 1, leader: s(3), voters: vec![s(1), s(2)] });
+        script.assert_violates("E-4");
     }
 
     #[test]
     fn a_vote_of_a_server_without_a_history_is_caught() {
-        let mut story =
-            Story::of("[ensemble]\nvoters = [1, 2, 3]\ndisk.3 = { uninitialised = true }\n");
-        story.note(1, Note::VoteCounted { round: 1, from: s(2), leader: s(2) });
-        story.assert_holds();
-        story.note(1, Note::VoteCounted { round: 1, from: s(3), leader: s(2) });
-        story.assert_violates("E-4");
+        let mut script =
+            FactScript::of("[ensemble]\nvoters = [1, 2, 3]\ndisk.3 = { uninitialised = true }\n");
+        script.note(1, Note::VoteCounted { round: 1, from: s(2), leader: s(2) });
+        script.assert_holds();
+        script.note(1, Note::VoteCounted { round: 1, from: s(3), leader: s(2) });
+        script.assert_violates("E-4");
     }
 }

@@ -25,17 +25,17 @@ impl Checker for WinnerDominance {
 
 #[cfg(test)]
 mod tests {
-    use crate::checkers::testing::{Story, s, z};
+    use crate::checkers::testing::{FactScript, s, z};
     use quorate::base::{Epoch, Note};
 
     #[test]
     fn a_follower_ahead_of_its_leader_is_caught() {
-        let mut story = Story::healthy();
-        story.note(1, Note::AcceptedEpochDurable { epoch: Epoch(2) });
+        let mut script = FactScript::healthy();
+        script.note(1, Note::AcceptedEpochDurable { epoch: Epoch(2) });
         let (epoch, current) = (Epoch(2), Epoch(1));
-        story.note(2, Note::EpochAckCounted { epoch, from: s(1), current, zxid: z(1, 2) });
-        story.assert_holds();
-        story.note(2, Note::EpochAckCounted { epoch, from: s(1), current, zxid: z(1, 3) });
-        story.assert_violates("E-3");
+        script.note(2, Note::EpochAckCounted { epoch, from: s(1), current, zxid: z(1, 2) });
+        script.assert_holds();
+        script.note(2, Note::EpochAckCounted { epoch, from: s(1), current, zxid: z(1, 3) });
+        script.assert_violates("E-3");
     }
 }

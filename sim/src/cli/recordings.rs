@@ -184,12 +184,12 @@ pub(super) fn export_command(args: &ExportArgs) -> ExitCode {
     if file.exists() {
         return wrong(format!("{}: exists already; --name gives another name", file.display()));
     }
-    let story = match Scenario::parse(&file, &export.text) {
-        Ok(story) => story,
+    let scenario = match Scenario::parse(&file, &export.text) {
+        Ok(scenario) => scenario,
         Err(error) => return wrong(error),
     };
     panics::left_to_the_verdict();
-    let verdict = run(&story, &RunOptions { seed: recording.seed, ..RunOptions::default() });
+    let verdict = run(&scenario, &RunOptions { seed: recording.seed, ..RunOptions::default() });
     if verdict.exit_code() != 0 {
         println!("{verdict}");
         eprintln!("{}: not written: the run is not what was recorded", file.display());

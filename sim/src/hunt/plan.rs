@@ -98,7 +98,7 @@ impl Plan {
 
     fn jobs_of_seed(&self, round: u64) -> impl Iterator<Item = Job> + Send + '_ {
         let files = self.scenarios.iter().enumerate();
-        // A story about one seed is told once, whatever the range is.
+        // A scenario about one seed is run once, whatever the range is.
         let files = files.filter(move |(_, file)| file.seed.is_none() || round == self.seeds.0);
         files.flat_map(move |(scenario, file)| {
             let seed = file.seed.unwrap_or(round);
@@ -283,7 +283,7 @@ pub(super) mod tests {
     #[test]
     fn all_shards_together_are_the_whole_and_share_nothing() {
         let whole: Vec<Job> = plan((3, 20)).jobs().collect();
-        assert_eq!(whole.len(), 17 * 3 + 1, "a story about one seed is told once");
+        assert_eq!(whole.len(), 17 * 3 + 1, "a scenario about one seed is run once");
         for of in [1, 2, 5, 60] {
             let mut all = Vec::new();
             for n in 1..=of {

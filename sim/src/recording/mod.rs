@@ -77,7 +77,7 @@ pub struct Recording {
     pub simulator: Option<String>,
     /// The hash of the trace, as `run` prints it.
     pub trace_hash: u64,
-    /// When the story was over and everything healed, in nanoseconds.
+    /// When the scenario was over and everything healed, in nanoseconds.
     pub story_end: u64,
     /// When the run was over, in nanoseconds.
     pub ended: u64,

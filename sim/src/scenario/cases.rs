@@ -14,7 +14,7 @@ pub struct Case {
     pub name: String,
     /// Sorted by time; lines that wait for an event stand by the time they wait from.
     pub timeline: Vec<Line>,
-    /// How long the story is. Healing comes on top.
+    /// How long it lasts. Healing comes on top.
     pub duration: Duration,
 }
 

@@ -51,7 +51,7 @@ pub struct Scenario {
     pub museum: Vec<Exhibit>,
     /// Properties of which one must fail: the file shows a bug, and that it is caught.
     pub violates: Vec<String>,
-    /// The seed this story is about; any, if it says none.
+    /// The seed this scenario is about; any, if it says none.
     pub seed: Option<u64>,
     /// Properties held in a stronger form than ZooKeeper promises: C-3.
     pub strict: Vec<String>,

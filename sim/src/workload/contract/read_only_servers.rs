@@ -39,7 +39,7 @@ mod tests {
     use quorate::base::{ServerId, SessionId};
     use quorate::jute::client::code;
 
-    use crate::checkers::testing::Story;
+    use crate::checkers::testing::FactScript;
     use crate::workload::contract::testing::{Tale, z};
     use crate::workload::op::{Answer, Op};
 
@@ -57,10 +57,10 @@ mod tests {
     #[test]
     fn a_server_that_only_reads_may_show_its_own_log_and_nothing_else() {
         for (server, holds) in [(1, true), (2, false)] {
-            let mut story = Story::healthy();
-            story.log(1, z(9));
+            let mut script = FactScript::healthy();
+            script.log(1, z(9));
             let mut tale = Tale::new();
-            tale.deeds = story.checkers.deeds.clone();
+            tale.deeds = script.checkers.deeds.clone();
             tale.connect(SessionId(8), server);
             tale.read_only();
             let n = tale.ask(Op::Exists { path: "/none".into(), watch: false });

@@ -82,7 +82,7 @@ mod tests {
     use quorate::base::{Note, ServerId, SessionId, Stamp};
     use quorate::jute::client::code;
 
-    use crate::checkers::testing::Story;
+    use crate::checkers::testing::FactScript;
     use crate::workload::contract::testing::{S, Tale};
     use crate::workload::op::{Answer, Op};
 
@@ -117,12 +117,12 @@ mod tests {
         tale.assert_violates("C-5");
         // A leader that decided so may have said so, but not before.
         for (told_after, holds) in [(true, true), (false, false)] {
-            let mut story = Story::healthy();
-            let before = story.now();
-            story.note(3, Note::SessionExpired { session: S, timeout_ms: 1 });
-            let told = if told_after { story.now() } else { Stamp(before.0 - 1) };
+            let mut script = FactScript::healthy();
+            let before = script.now();
+            script.note(3, Note::SessionExpired { session: S, timeout_ms: 1 });
+            let told = if told_after { script.now() } else { Stamp(before.0 - 1) };
             let mut tale = Tale::new();
-            tale.deeds = story.checkers.deeds.clone();
+            tale.deeds = script.checkers.deeds.clone();
             tale.history.expired.push((S, told, ServerId(2)));
             if holds { tale.assert_holds() } else { tale.assert_violates("C-5") }
         }

@@ -69,19 +69,19 @@ fn newest_before(done: &[(Stamp, Zxid)], at: Stamp) -> Zxid {
 mod tests {
     use quorate::jute::client::code;
 
-    use crate::checkers::testing::{Story, z};
+    use crate::checkers::testing::{FactScript, z};
     use crate::workload::contract::testing::Tale;
     use crate::workload::op::{Answer, Op};
 
     /// 3 leads 1 and 2 in epoch 1, and has committed so much when the client asks.
     fn asked_after(commits: u32) -> Tale {
-        let mut story = Story::healthy();
+        let mut script = FactScript::healthy();
         for counter in 3..=commits {
-            story.write(3, &[2], z(1, counter));
+            script.write(3, &[2], z(1, counter));
         }
         let mut tale = Tale::new();
-        tale.deeds = story.checkers.deeds.clone();
-        tale.now = story.now().0;
+        tale.deeds = script.checkers.deeds.clone();
+        tale.now = script.now().0;
         tale.happen(&Tale::set("/a", -1));
         tale
     }
