@@ -6,7 +6,9 @@ use std::collections::BTreeSet;
 use std::fs;
 
 /// Words that meant too much or too little. No type and no module has one of them for a name.
-const GIVEN_UP: [&str; 1] = ["Curtain"];
+const GIVEN_UP: [&str; 11] = [
+    "Curtain", "Kept", "Play", "Said", "Sheet", "Shelf", "Story", "Tape", "Taped", "Tour", "Visit",
+];
 
 /// The first cell of each row of the table.
 fn glossary() -> Vec<String> {

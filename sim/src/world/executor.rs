@@ -37,8 +37,8 @@ impl World {
     /// A world inside a madsim runtime that runs already.
     pub fn new(seed: u64, options: WorldOptions, observer: Rc<dyn Observer>) -> World {
         let world = World::empty(seed, options, observer);
-        let node = Handle::current().create_node().name("hub").build();
-        world.spawn_on(&node, "hub", dispatch_all(world.clone()));
+        let node = Handle::current().create_node().name("events").build();
+        world.spawn_on(&node, "events", dispatch_all(world.clone()));
         world
     }
 
