@@ -1,6 +1,7 @@
 //! The state of one server, and one `step` for every input.
 
 use std::fmt;
+use std::rc::Rc;
 
 use super::disk::{Disk, ForWhom};
 use super::elections::Elections;
@@ -19,7 +20,7 @@ use crate::tree::AclRules;
 use crate::tree::DataTree;
 
 pub struct Peer {
-    pub(super) config: ServerConfig,
+    pub(super) config: Rc<ServerConfig>,
     pub(super) verifier: QuorumVerifier,
     pub(super) db: Database,
     pub(super) role: Role,
@@ -83,7 +84,7 @@ impl Peer {
             disk: Disk::new(&config),
             queue: Queue::new(),
             verifier,
-            config,
+            config: Rc::new(config),
         }
     }
 

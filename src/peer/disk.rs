@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::io::Output;
 use super::queue::Queue;
 use super::snapshotter::{Finished, Purpose, Snapshotter};
@@ -22,7 +24,7 @@ use crate::jute::txn::Proposal;
 use crate::storage::Ticket;
 use crate::storage::{EpochKind, Loaded, LogRequest, Outcome, SnapshotRequest, StorageError};
 
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Disk {
     museum: Museum,
     last_ticket: u64,
@@ -32,11 +34,12 @@ pub(super) struct Disk {
     purge_interval: Option<Duration>,
     next_purge: Mono,
     /// Requests of one step of the snapshotter. Empty between two.
+    #[serde(skip)]
     asked: Vec<SnapshotRequest>,
 }
 
 /// Whom a completion of the log lane is for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(super) enum ForWhom {
     /// Appends and epoch files. Nobody waits for a new segment of the log.
     Role,

@@ -2,6 +2,8 @@
 //!
 //! Not here: what the end of an election means (roles.rs).
 
+use serde::{Deserialize, Serialize};
+
 use super::io::Output;
 use super::queue::Queue;
 use super::reach::{Reach, wait_until};
@@ -13,7 +15,7 @@ use crate::election::links;
 use crate::election::{Election, Links, Notification};
 use crate::quorum::QuorumVerifier;
 
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Elections {
     election: Election,
     links: Links,

@@ -1,6 +1,8 @@
 //! How a learner dials its leader: the numbers of its links, which go on from role to role, and
 //! whether a leader is reached.
 
+use serde::{Deserialize, Serialize};
+
 use super::io::Output;
 use super::queue::Queue;
 use super::reach::{Reach, wait_until};
@@ -8,7 +10,7 @@ use crate::base::{LinkId, Mono, Now, ServerId};
 use crate::quorum::QuorumVerifier;
 use crate::runtime::HostPort;
 
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct LeaderDials {
     next_link: u64,
     reach: Reach,

@@ -8,6 +8,8 @@
 
 use std::rc::Rc;
 
+use serde::{Deserialize, Serialize};
+
 use super::queue::Queue;
 use super::reaper::Reaper;
 use crate::base::{LinkId, Mono, Note, Now, SessionId};
@@ -20,7 +22,7 @@ use crate::quorum::QuorumVerifier;
 use crate::session::{LOCAL_OWNER, SessionTracker};
 use crate::zab::leader::{Input, Leader, SyncOrigin};
 
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Leading {
     leader: Leader,
     prepare: Prepare,
@@ -29,7 +31,7 @@ pub(super) struct Leading {
     serving: Option<Serving>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Serving {
     sessions: SessionTracker,
     /// `None` where nothing is to be deleted.
@@ -37,7 +39,7 @@ struct Serving {
 }
 
 /// Sizes of proposals in bytes, for `srvr` and `mntr`. Zeros before the first.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(super) struct ProposalSizes {
     pub(super) last: usize,
     pub(super) min: usize,

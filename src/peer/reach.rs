@@ -5,18 +5,21 @@
 //!
 //! Not here: when a server is dialled (election/links.rs, zab/learner).
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 use crate::base::{LinkId, Mono, Now, ServerId};
 use crate::runtime::HostPort;
 
 /// What is known of the other servers' election ports, or of the leader's quorum port.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Reach {
     /// "server" or "leader".
-    who: &'static str,
+    who: Cow<'static, str>,
     dials: BTreeMap<LinkId, (ServerId, HostPort)>,
     unreachable: BTreeSet<ServerId>,
 }
@@ -24,7 +27,7 @@ pub(super) struct Reach {
 impl Reach {
     /// `who` is dialled here: "server" or "leader".
     pub(super) fn of(who: &'static str) -> Reach {
-        Reach { who, dials: BTreeMap::new(), unreachable: BTreeSet::new() }
+        Reach { who: who.into(), dials: BTreeMap::new(), unreachable: BTreeSet::new() }
     }
 
     pub(super) fn dialling(&mut self, link: LinkId, sid: ServerId, to: HostPort) {
@@ -40,7 +43,7 @@ impl Reach {
     pub(super) fn failed(&mut self, link: LinkId, why: &str, next: Option<Duration>) {
         let Some((sid, to)) = self.dials.remove(&link) else { return }; // Given up, see above.
         let first = self.unreachable.insert(sid);
-        let (who, next) = (self.who, Next(next));
+        let (who, next) = (&self.who, Next(next));
         if first {
             tracing::info!("{who} {sid} at {to} is not reachable yet ({why}); {next}");
         } else {

@@ -15,6 +15,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::base::{Mono, Now, SessionId};
 use crate::config::ContainerReaping;
 use crate::jute::Jute;
@@ -22,7 +24,7 @@ use crate::jute::client::{DeleteContainerRequest, op};
 use crate::prepare::Request;
 use crate::tree::{DataTree, Owner};
 
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Reaper {
     check_interval: Duration,
     /// Between two deletions.

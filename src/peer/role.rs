@@ -4,13 +4,15 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::leading::Leading;
 use crate::base::Mono;
 use crate::base::invariant::invariant;
 use crate::zab::learner::Learner;
 
 /// At most one of leader and learner exists.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) enum Role {
     /// Reading the disk.
     Loading(AfterLoad),
@@ -25,7 +27,7 @@ pub(super) enum Role {
 }
 
 /// What the disk is read for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(super) enum AfterLoad {
     /// The first start: write snapshot.0 if there is no snapshot, then look or serve.
     Begin,
@@ -34,7 +36,7 @@ pub(super) enum AfterLoad {
 }
 
 /// Between a role and the next election.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Settling {
     /// No election begins before.
     pub(super) rest_until: Mono,
@@ -89,7 +91,7 @@ impl Role {
 }
 
 /// How the role came to be.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Course {
     /// When it began.
     pub(super) since: Mono,

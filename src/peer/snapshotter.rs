@@ -16,6 +16,7 @@
 //! Not here: tickets, and the log that begins anew behind a leader's snapshot (disk.rs).
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use crate::base::Zxid;
 use crate::base::invariant::broken;
@@ -25,7 +26,7 @@ use crate::jute::persist::SnapshotDigest;
 use crate::storage::{Outcome, SnapshotEncoder, SnapshotRequest};
 use crate::tree::{DIGEST_VERSION, SnapshotCursor};
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(super) enum Purpose {
     /// snapshot.0 of an empty directory.
     First,
@@ -42,7 +43,7 @@ pub(super) struct Finished {
     pub(super) sync: bool,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Writing {
     purpose: Purpose,
     zxid: Zxid,
@@ -54,7 +55,7 @@ struct Writing {
 }
 
 /// Counts transactions and writes at most one snapshot at a time.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Snapshotter {
     snap_count: u32,
     /// Which part of the second half of `snap_count` is waited for.

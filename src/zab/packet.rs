@@ -27,6 +27,7 @@ use std::fmt;
 use std::rc::Rc;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use crate::base::{Epoch, ServerId, SessionId, Zxid};
 use crate::jute::client::op_name;
@@ -40,7 +41,7 @@ use crate::jute::{DecodeError, Jute, Reader};
 use crate::runtime::{Label, LabelKind};
 
 /// One message between a leader and a learner.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Packet {
     FollowerInfo {
         accepted_epoch: Epoch,

@@ -6,6 +6,8 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
+use serde::{Deserialize, Serialize};
+
 use super::core::{Leader, Output, Stage, SyncOrigin};
 use super::handler::{Handler, Phase};
 use crate::base::{Exhibit, LinkId, Museum, Note, Now, ServerId, Zxid};
@@ -14,7 +16,7 @@ use crate::jute::txn::Proposal;
 use crate::quorum::AckSet;
 use crate::zab::packet::Packet;
 
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Outstanding {
     proposal: Rc<Proposal>,
     acks: AckSet,
@@ -23,7 +25,7 @@ struct Outstanding {
 }
 
 /// Proposals that have no quorum yet.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Broadcast {
     outstanding: BTreeMap<Zxid, Outstanding>,
     last_proposed: Zxid,

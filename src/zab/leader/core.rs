@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use super::broadcast::Broadcast;
 use super::handler::{Handler, Phase};
@@ -19,7 +20,7 @@ use crate::storage::EpochKind;
 use crate::zab::packet::Packet;
 
 /// What a quorum has reached.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(super) enum Stage {
     /// Waiting for a quorum of FOLLOWERINFO.
     Discovery,
@@ -35,7 +36,7 @@ pub(super) enum Stage {
 }
 
 /// Who asked for a sync.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum SyncOrigin {
     Learner(LinkId),
     Local(ConnId),
@@ -116,7 +117,7 @@ pub enum Output {
 }
 
 /// One leadership, from the end of an election to its own end.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Leader {
     pub(super) sid: ServerId,
     pub(super) verifier: QuorumVerifier,

@@ -6,11 +6,13 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use serde::{Deserialize, Serialize};
+
 use crate::base::{Mono, ServerId, Zxid};
 use crate::tree::SnapshotCursor;
 use crate::zab::packet::Packet;
 
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub(super) enum Phase {
     Greeting,
     AwaitEpoch,
@@ -24,7 +26,7 @@ pub(super) enum Phase {
     Serving,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Handler {
     pub(super) sid: ServerId,
     pub(super) observer: bool,

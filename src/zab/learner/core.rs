@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use crate::base::SessionId;
 use crate::base::{ConnId, Epoch, Exhibit, LinkId, Mono, Museum, Note, Now, ServerId, Zxid};
@@ -18,7 +19,7 @@ use crate::session::TouchTable;
 use crate::storage::EpochKind;
 use crate::zab::packet::Packet;
 
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub(super) enum Phase {
     Connecting,
     AwaitLeaderInfo,
@@ -118,7 +119,7 @@ pub enum Output {
 }
 
 /// One following or observing, from the end of an election to its own end.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Learner {
     pub(super) sid: ServerId,
     pub(super) leader: ServerId,
