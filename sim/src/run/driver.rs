@@ -109,7 +109,7 @@ impl Driver {
     }
 
     /// Reports what the server's disk would give back at this moment.
-    pub(super) fn inspect_disk(&self, world: &World, server: ServerId) {
+    fn inspect_disk(&self, world: &World, server: ServerId) {
         for rebuilt in super::rebuild::rebuild(world, server, &self.config(server)) {
             self.0.recorder.lab(world.now(), server, Event::Rebuilt(rebuilt));
         }
