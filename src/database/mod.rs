@@ -12,6 +12,7 @@
 //!
 //! Not here: files (`storage`), who decides (`zab`).
 
+mod error;
 mod museum;
 mod snapshot;
 
@@ -27,7 +28,7 @@ use crate::session::Sessions;
 use crate::storage::{EpochKind, Loaded};
 use crate::tree::{AclRules, Applied, DataTree};
 
-pub use snapshot::InstallError;
+pub use error::InstallError;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Database {

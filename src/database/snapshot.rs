@@ -4,28 +4,17 @@
 //! and digest, followed by a signature (LearnerHandler).
 
 use bytes::Bytes;
-use thiserror::Error;
 
 use super::Database;
+use super::error::InstallError;
 use crate::base::Zxid;
 use crate::jute::persist::{SnapshotBody, decode_snapshot_body};
-use crate::jute::{DecodeError, Jute, Reader};
+use crate::jute::{Jute, Reader};
 use crate::storage::SnapshotEncoder;
-use crate::tree::{LoadError, SnapshotCursor, TreeLoader};
+use crate::tree::{SnapshotCursor, TreeLoader};
 
 /// The string that ends the stream behind SNAP.
 const SIGNATURE: &str = "BenWasHere";
-
-/// A snapshot that is no tree.
-#[derive(Debug, Error)]
-pub enum InstallError {
-    #[error("the snapshot does not decode: {0}")]
-    Decode(#[from] DecodeError),
-    #[error("the snapshot is no tree: {0}")]
-    Tree(#[from] LoadError),
-    #[error("the snapshot stream ends with {0:?} instead of its signature")]
-    Signature(String),
-}
 
 impl Database {
     /// Replaces tree and sessions. Log, epochs and the right to vote stay as they are.

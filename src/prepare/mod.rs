@@ -12,6 +12,7 @@
 //! | file       | what                                                                      |
 //! |------------|---------------------------------------------------------------------------|
 //! | request.rs | a request; its bytes as operations: no record at all, or one that fails   |
+//! | undecodable.rs | what is answered to bytes that are no request                         |
 //! | create.rs  | create, create2, createContainer, createTTL                               |
 //! | change.rs  | delete, deleteContainer, setData, setACL, check                           |
 //! | multi.rs   | several of them under one zxid, all or none                               |
@@ -40,6 +41,7 @@ mod quota;
 mod records;
 mod request;
 mod session;
+mod undecodable;
 
 #[cfg(test)]
 mod kinds_test;

@@ -11,8 +11,6 @@
 
 use bytes::Bytes;
 
-use super::Step;
-use super::create::create_mode;
 use crate::base::SessionId;
 use crate::jute::client::{
     CheckVersionRequest, CreateRequest, CreateTtlRequest, DeleteContainerRequest, DeleteRequest,
@@ -110,7 +108,7 @@ fn is_whole(op: i32, body: &Bytes) -> bool {
 }
 
 /// The record with a length of 0 in place of the null at `offset`.
-fn with_empty_at(body: &Bytes, offset: usize) -> Option<Bytes> {
+pub(super) fn with_empty_at(body: &Bytes, offset: usize) -> Option<Bytes> {
     let mut bytes = body.to_vec();
     bytes.get_mut(offset..offset + 4)?.fill(0);
     Some(bytes.into())
@@ -275,33 +273,4 @@ fn by_its_flags(create: Creation) -> Result<Creation, DecodeError> {
     }
     let op = if flags == create_flags::CONTAINER { op::CREATE_CONTAINER } else { op };
     Ok(Creation { op, ..create })
-}
-
-impl Step<'_> {
-    /// The code of a request that is no record of its operation, or has a null in it.
-    pub(super) fn refuse_bytes(&mut self, error: &DecodeError) -> i32 {
-        let checks_paths = matches!(self.request.op, op::SET_DATA | op::SET_ACL);
-        match error {
-            DecodeError::Unknown { what: "operation", .. } => code::UNIMPLEMENTED,
-            // A null path: these look at it as they look at any other.
-            DecodeError::Null { offset: 0 } if checks_paths => {
-                self.check_session().err().unwrap_or(code::BAD_ARGUMENTS)
-            }
-            DecodeError::Null { offset: 0 } => {
-                self.refuse_mode_without_path().err().unwrap_or(code::MARSHALLING_ERROR)
-            }
-            _ => code::MARSHALLING_ERROR,
-        }
-    }
-
-    /// What a create says of its node is looked at before its path is.
-    fn refuse_mode_without_path(&self) -> Result<(), i32> {
-        let with_path = with_empty_at(&self.request.body, 0);
-        match with_path.map(|body| Write::decode(self.request.op, &body)) {
-            Some(Ok(Write::Create(create))) => {
-                create_mode(&create, self.options.extended_types).map(|_| ())
-            }
-            _ => Ok(()),
-        }
-    }
 }

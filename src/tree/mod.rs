@@ -11,7 +11,8 @@
 //!     digest.rs    Apache's tree digest (version 2), and one that covers ACLs too
 //!     apply.rs     apply(txn): the rules, also for a transaction whose effect is there already
 //!     snapshot.rs  written in slices between transactions, and loaded again
-//!     quota.rs     which subtrees have a quota, and how much is in them
+//!     quota.rs     which subtrees have a quota, and what its nodes say
+//!     usage.rs     how much is in them
 //!
 //! TR-1  both digests equal those computed anew from all nodes, after every call
 //! TR-2  a snapshot begun at zxid z, loaded and followed by every transaction after z, is the tree
@@ -33,6 +34,7 @@ mod digest;
 mod quota;
 mod read;
 mod snapshot;
+mod usage;
 
 #[cfg(test)]
 mod apply_test;

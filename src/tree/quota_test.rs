@@ -1,9 +1,11 @@
 //! Texts of quota nodes, and usage as transactions change it.
 
+use bytes::Bytes;
+
 use super::*;
 use crate::base::Zxid;
 use crate::jute::txn::{CreateTxn, DeleteTxn, SetDataTxn, Txn, TxnHeader};
-use crate::tree::{SnapshotCursor, TreeLoader};
+use crate::tree::{DataTree, SnapshotCursor, TreeLoader};
 
 const LIMITS: &str = "/zookeeper/quota/a/zookeeper_limits";
 const STATS: &str = "/zookeeper/quota/a/zookeeper_stats";
