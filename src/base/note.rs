@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Epoch, ServerId, SessionId, Zxid};
+use super::{Epoch, GaveUp, ServerId, SessionId, Zxid};
 
 /// The four states of a peer (QuorumPeer.ServerState), and the server without an ensemble.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -185,7 +185,7 @@ pub enum Note {
     },
     /// A leader or learner gave its role up.
     GaveUp {
-        why: String,
+        why: GaveUp,
     },
     /// A server's own assertion: property id and words.
     Broken {

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::*;
 use crate::base::invariant::testing::fires;
-use crate::base::{ConnId, Epoch, Note, ServerId};
+use crate::base::{ConnId, Epoch, GaveUp, Note, ServerId};
 use crate::config::{ServerConfig, ServerSpec};
 use crate::election::{PeerState, Vote};
 use crate::peer::io::Input;
@@ -52,7 +52,7 @@ fn outputs_are_performed_in_order_and_what_they_cause_behind_them() {
 fn what_stands_behind_the_end_of_a_role_is_performed() {
     let mut peer = loading();
     peer.queue.of_leader(|out| {
-        out.push(leader::Output::GiveUp("no quorum".into()));
+        out.push(leader::Output::GiveUp(GaveUp::CounterUsedUp));
         out.push(leader::Output::Note(note(1)));
     });
     let words = performed(&mut peer);

@@ -14,7 +14,7 @@ use super::io::Output;
 use super::leading::Leading;
 use super::role::{AfterLoad, Role, Settling};
 use crate::base::invariant::{broken, invariant};
-use crate::base::{Exhibit, Mono, Note, Now, RoleName, ServerId};
+use crate::base::{Exhibit, GaveUp, Mono, Note, Now, RoleName, ServerId};
 use crate::election;
 use crate::election::PeerState;
 use crate::runtime::{Halt, HostPort};
@@ -43,7 +43,7 @@ impl Peer {
     }
 
     /// Ends the present role. Clients go; what is on its way to the log is waited for.
-    pub(super) fn become_settling(&mut self, now: Now, why: String) {
+    pub(super) fn become_settling(&mut self, now: Now, why: GaveUp) {
         if matches!(self.role, Role::Settling(_) | Role::Looking | Role::Halted) {
             return; // The disk refused what a role had asked for that is over already.
         }

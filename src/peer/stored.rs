@@ -13,7 +13,7 @@ use super::disk::Stored;
 use super::role::{AfterLoad, Role};
 use super::snapshotter::Purpose;
 use crate::base::invariant::broken;
-use crate::base::{Exhibit, Note, Now, RoleName, Zxid};
+use crate::base::{Exhibit, GaveUp, Note, Now, RoleName, Zxid};
 use crate::runtime::Halt;
 use crate::storage::{Loaded, Outcome, StorageError, Ticket};
 use crate::zab::{leader, learner};
@@ -55,7 +55,7 @@ impl Peer {
         match error {
             // ZOOKEEPER-4882 kept the tree, and went on.
             error if self.config.museum.on(Exhibit::MemoryAheadOfDisk) => {
-                self.become_settling(now, error.to_string());
+                self.become_settling(now, GaveUp::Storage { error: error.to_string() });
             }
             // Nothing was changed. With the snapshot of a leader whose history came to nothing,
             // the log may begin behind where another leader wants it cut. Apache ends here, and
@@ -64,7 +64,7 @@ impl Peer {
                 let sid = self.config.my_id;
                 tracing::warn!(%sid, "{error}; the leader's snapshot shall replace it");
                 self.db.require_snapshot();
-                self.become_settling(now, error.to_string());
+                self.become_settling(now, GaveUp::Storage { error: error.to_string() });
             }
             // PE-1: whatever could not be written, we no longer know what the disk holds.
             error => self.become_halted(Halt::unexpected(error.to_string())),
@@ -127,7 +127,8 @@ impl Peer {
     /// The leader's snapshot replaces everything we have. (SNAP)
     pub(super) fn install_snapshot(&mut self, now: Now, zxid: Zxid, body: bytes::Bytes) {
         if let Err(error) = self.db.install_stream(zxid, body) {
-            return self.become_settling(now, format!("the leader's snapshot: {error}"));
+            let error = error.to_string();
+            return self.become_settling(now, GaveUp::BadSnapshot { error });
         }
         let tree_digest = self.db.state_digest();
         self.note(Note::SnapshotInstalled { zxid, tree_digest });

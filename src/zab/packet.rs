@@ -29,7 +29,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::base::{Epoch, ServerId, SessionId, Zxid};
+use crate::base::{Epoch, PacketSeen, ServerId, SessionId, Zxid};
 use crate::jute::client::op_name;
 use crate::jute::data::Id;
 use crate::jute::quorum::{
@@ -243,6 +243,11 @@ impl Packet {
     }
 
     /// Kind and zxid, for whoever holds, delays or triggers on packets.
+    /// For what is said of it when it should not have come.
+    pub fn seen(&self) -> PacketSeen {
+        PacketSeen { name: kind_name(self.kind()), zxid: self.zxid() }
+    }
+
     pub fn label(&self) -> Label {
         let kind = match self {
             Packet::FollowerInfo { .. } => LabelKind::FollowerInfo,

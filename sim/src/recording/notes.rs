@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use quorate::base::{AckKind, Epoch, Note, RoleName, ServerId, SessionId, SyncMode, Zxid};
+use quorate::base::{AckKind, Epoch, GaveUp, Note, RoleName, ServerId, SessionId, SyncMode, Zxid};
 
 use super::{Role, Value, What};
 use crate::checkers::Rebuilt;
@@ -64,6 +64,7 @@ as_value! {
     u32, number => Value::Number(u64::from(*number));
     SyncMode, mode => Value::Text(mode_word(*mode).to_owned());
     AckKind, kind => Value::Text(format!("{kind:?}"));
+    GaveUp, why => Value::Text(why.to_string());
     String, text => Value::Text(text.clone());
     &'static str, text => Value::Text((*text).to_owned());
     Hash, hash => Value::Hash(hash.0);

@@ -35,7 +35,7 @@ pub(super) fn log(note: &Note) {
         Note::SessionExpired { session, timeout_ms } => {
             info!(%session, timeout_ms, "session expired");
         }
-        Note::GaveUp { why } => warn!(why, "giving up this role"),
+        Note::GaveUp { why } => warn!(%why, "giving up this role"),
         Note::Broken { id, what } => error!(id, what, "a property does not hold"),
         _ => {}
     }

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::core::{Leader, Output, Stage, SyncOrigin};
 use super::handler::{Handler, Phase};
-use crate::base::{Exhibit, LinkId, Museum, Note, Now, ServerId, Zxid};
+use crate::base::{Exhibit, GaveUp, LinkId, Museum, Note, Now};
+use crate::base::{PeerMisbehaved, ServerId, Zxid, invariant};
 use crate::database::Database;
 use crate::jute::txn::Proposal;
 use crate::quorum::AckSet;
@@ -75,10 +76,10 @@ impl Leader {
         out: &mut Vec<Output>,
     ) {
         let zxid = proposal.zxid();
-        assert_eq!(zxid, self.next_zxid(), "S-14: proposals are contiguous");
+        let next = self.next_zxid();
+        invariant!(zxid == next, "S-14", "{zxid} is proposed where {next} is next");
         if zxid.counter() == u32::MAX {
-            let why = "the counter of this epoch is used up: a new epoch is needed";
-            return self.give_up(why.to_string(), out);
+            return self.give_up(GaveUp::CounterUsedUp, out);
         }
         self.broadcast.last_proposed = zxid;
         out.push(Output::Note(Note::Proposed { zxid, hash: proposal.hash() }));
@@ -133,8 +134,8 @@ impl Leader {
                 }
             }
             phase => {
-                let why = format!("I-12: server {sid} acked {zxid} in phase {phase:?}");
-                self.close(link, why, out);
+                let did = PeerMisbehaved::UnexpectedAck { zxid, phase: phase.name() };
+                self.dismiss(link, did, out);
             }
         }
     }

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::broadcast::Broadcast;
 use super::handler::{Handler, Phase};
-use crate::base::{ConnId, Epoch, Exhibit, LinkId, Mono, Museum, Note, Now};
-use crate::base::{ServerId, SessionId, Zxid};
+use crate::base::{ConnId, Dismissed, Epoch, Exhibit, GaveUp, LinkId, Mono, Museum, Note, Now};
+use crate::base::{PeerMisbehaved, ServerId, SessionId, Zxid, invariant};
 use crate::config::ServerConfig;
 use crate::database::Database;
 use crate::jute::data::Id;
@@ -76,7 +76,7 @@ pub enum Output {
     /// A slice of the inline snapshot behind SNAP.
     SendSnapshot(LinkId, Bytes),
     NotifyDrained(LinkId),
-    Close(LinkId, String),
+    Close(LinkId, Dismissed),
     WriteEpoch(EpochKind, Epoch),
     Append(Rc<Proposal>),
     ReadLog {
@@ -112,7 +112,7 @@ pub enum Output {
         zxid: Zxid,
     },
     /// The leadership is over. The last output of its step, and of all steps but `Stop` (LD-1).
-    GiveUp(String),
+    GiveUp(GaveUp),
     Note(Note),
 }
 
@@ -181,7 +181,7 @@ impl Leader {
 
     fn idle(config: &ServerConfig, verifier: QuorumVerifier, db: &Database) -> Leader {
         let sid = config.my_id;
-        assert!(verifier.weight(sid) > 0, "E-4: server {sid} leads without a vote");
+        invariant!(verifier.weight(sid) > 0, "E-4", "server {sid} leads without a vote");
         Leader {
             sid,
             verifier,
@@ -235,7 +235,12 @@ impl Leader {
             Input::Stop => return self.on_stop(out),
         }
         let is_last = matches!(out.last(), Some(Output::GiveUp(_)));
-        assert!(!self.gave_up || is_last, "LD-1: something follows the end of a leadership");
+        invariant!(
+            !self.gave_up || is_last,
+            "LD-1",
+            "{:?} follows the end of a leadership",
+            out.last()
+        );
     }
 
     fn on_packet(
@@ -273,7 +278,11 @@ impl Leader {
                 let auth = auth.unwrap_or_default();
                 out.push(Output::Request { link, session, cxid, op, body, auth });
             }
-            other => self.close(link, format!("{other} in phase {phase:?}"), out),
+            other => {
+                let (packet, phase) = (other.seen(), phase.name());
+                let did = PeerMisbehaved::UnexpectedPacket { packet, phase };
+                self.dismiss(link, did, out);
+            }
         }
     }
 
@@ -320,19 +329,25 @@ impl Leader {
     }
 
     /// The leadership comes to nothing. Whoever calls this does nothing more in this step (LD-1).
-    pub(super) fn give_up(&mut self, why: String, out: &mut Vec<Output>) {
+    pub(super) fn give_up(&mut self, why: GaveUp, out: &mut Vec<Output>) {
         self.gave_up = true;
         out.push(Output::GiveUp(why));
     }
 
     fn on_stop(&mut self, out: &mut Vec<Output>) {
         for link in std::mem::take(&mut self.handlers).into_keys() {
-            out.push(Output::Close(link, "the leadership is over".to_string()));
+            out.push(Output::Close(link, Dismissed::RoleOver));
         }
         self.gave_up = true;
     }
 
-    pub(super) fn close(&mut self, link: LinkId, why: String, out: &mut Vec<Output>) {
+    pub(super) fn dismiss(&mut self, link: LinkId, did: PeerMisbehaved, out: &mut Vec<Output>) {
+        let Some(handler) = self.handlers.get(&link) else { return };
+        let server = handler.sid;
+        self.close(link, Dismissed::Misbehaved { server, did }, out);
+    }
+
+    pub(super) fn close(&mut self, link: LinkId, why: Dismissed, out: &mut Vec<Output>) {
         if self.handlers.remove(&link).is_some() {
             out.push(Output::Close(link, why));
         }

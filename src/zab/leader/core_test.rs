@@ -3,7 +3,8 @@
 use std::rc::Rc;
 
 use super::core::{Input, Leader, Output};
-use crate::base::{Epoch, LinkId, Mono, Note, Now, ServerId, SessionId, Zxid};
+use crate::base::{Dismissed, Epoch, LinkId, Mono, Note, Now, PeerMisbehaved, ServerId};
+use crate::base::{SessionId, Zxid};
 use crate::config::{ServerConfig, ServerSpec};
 use crate::database::Database;
 use crate::jute::quorum::{LearnerInfo, PROTOCOL_VERSION};
@@ -171,7 +172,8 @@ fn a_proposal_acked_before_newleader_ends_the_link() {
     bench.connect(B, 2, 1);
     bench.packet(B, ack_epoch(0, Some(0)));
     let out = bench.packet(B, Packet::Ack { zxid: Zxid::new(Epoch(1), 1) });
-    assert!(matches!(&out[..], [Output::Close(B, why)] if why.starts_with("I-12")), "{out:?}");
+    let [Output::Close(B, Dismissed::Misbehaved { did, .. })] = &out[..] else { panic!("{out:?}") };
+    assert!(matches!(did, PeerMisbehaved::UnexpectedAck { .. }), "{did:?}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::core::{Leader, Output, Stage};
 use super::handler::Phase;
-use crate::base::{Epoch, Exhibit, LinkId, Note, Now, Zxid};
+use crate::base::{Dismissed, Epoch, Exhibit, GaveUp, LinkId, Note, Now, PeerMisbehaved, Zxid};
 use crate::database::Database;
 use crate::jute::quorum::LearnerInfo;
 use crate::storage::EpochKind;
@@ -18,12 +18,9 @@ impl Leader {
     ) {
         let sid = info.server_id;
         if info.config_version > self.verifier.version() {
-            let why = format!(
-                "server {sid} has configuration version {:x}, ours is {:x}",
-                info.config_version,
-                self.verifier.version()
-            );
-            return self.close(link, why, out);
+            let (theirs, ours) = (info.config_version, self.verifier.version());
+            let did = PeerMisbehaved::NewerConfiguration { theirs, ours };
+            return self.close(link, Dismissed::Misbehaved { server: sid, did }, out);
         }
         // A server that comes back has lost its old connection, whether we noticed or not.
         let stale: Vec<LinkId> = self
@@ -33,7 +30,7 @@ impl Leader {
             .map(|(other, _)| *other)
             .collect();
         for other in stale {
-            self.close(other, format!("server {sid} connected again"), out);
+            self.close(other, Dismissed::ConnectedAgain { server: sid }, out);
         }
         let Some(handler) = self.handlers.get_mut(&link) else { return };
         handler.sid = sid;
@@ -118,13 +115,9 @@ impl Leader {
             if let Some(current) = current_epoch
                 && last_zxid != Zxid::UNINITIALISED
             {
-                if (current, last_zxid) > (db.current_epoch(), db.last_logged()) {
-                    let why = format!(
-                        "server {sid} is ahead: epoch {current} zxid {last_zxid}, ours {} {}",
-                        db.current_epoch(),
-                        db.last_logged()
-                    );
-                    return self.give_up(why, out);
+                let (theirs, ours) = ((current, last_zxid), (db.current_epoch(), db.last_logged()));
+                if theirs > ours {
+                    return self.give_up(GaveUp::FollowerAhead { server: sid, theirs, ours }, out);
                 }
                 if self.electing.add(sid, &self.verifier) {
                     out.push(Output::Note(Note::EpochAckCounted {

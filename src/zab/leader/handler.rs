@@ -26,6 +26,21 @@ pub(super) enum Phase {
     Serving,
 }
 
+impl Phase {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Phase::Greeting => "Greeting",
+            Phase::AwaitEpoch => "AwaitEpoch",
+            Phase::AwaitAckEpoch => "AwaitAckEpoch",
+            Phase::AwaitElection => "AwaitElection",
+            Phase::ReadingLog => "ReadingLog",
+            Phase::Syncing => "Syncing",
+            Phase::Synced => "Synced",
+            Phase::Serving => "Serving",
+        }
+    }
+}
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Handler {
     pub(super) sid: ServerId,

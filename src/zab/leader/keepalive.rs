@@ -5,7 +5,7 @@
 
 use super::core::{Leader, Output, Stage};
 use super::handler::Phase;
-use crate::base::{Exhibit, LinkId, Mono, Note, Now};
+use crate::base::{Exhibit, GaveUp, LinkId, Mono, Note, Now, PeerMisbehaved};
 use crate::quorum::AckSet;
 use crate::zab::packet::Packet;
 
@@ -28,40 +28,33 @@ impl Leader {
     /// False: it took too long to be established, and the leadership is over.
     fn is_in_time(&mut self, now: Now, out: &mut Vec<Output>) -> bool {
         if self.stage == Stage::Discovery && now.mono >= self.epoch_deadline {
-            let have = self.connecting.to_vec();
-            self.give_up(
-                format!("no quorum of followers within initLimit; connected: {have:?}"),
-                out,
-            );
+            self.give_up(GaveUp::NoFollowers { connected: self.connecting.to_vec() }, out);
         } else if self.stage != Stage::Broadcast && now.mono >= self.deadline {
             let (acked, synced) = (self.electing.to_vec(), self.newleader_acks.to_vec());
-            let why = format!(
-                "not established within initLimit; acked the epoch: {acked:?}, synced: {synced:?}"
-            );
-            self.give_up(why, out);
+            self.give_up(GaveUp::NotEstablished { acked, synced }, out);
         }
         !self.gave_up
     }
 
     fn drop_silent_learners(&mut self, now: Now, out: &mut Vec<Output>) {
         let oldest_allowed = Mono(now.mono.0.saturating_sub(self.sync_timeout.as_nanos() as u64));
-        let silent: Vec<(LinkId, String)> = self
+        let silent: Vec<(LinkId, PeerMisbehaved)> = self
             .handlers
             .iter()
             .filter_map(|(link, h)| {
                 let stuck = h.phase >= Phase::Synced
                     && h.unacked.values().next().is_some_and(|sent| *sent < oldest_allowed);
                 if now.mono >= h.deadline {
-                    Some((*link, format!("server {} was not heard in time", h.sid)))
+                    Some((*link, PeerMisbehaved::NotHeardInTime))
                 } else if stuck {
-                    Some((*link, format!("server {} did not ack in time", h.sid)))
+                    Some((*link, PeerMisbehaved::NoAckInTime))
                 } else {
                     None
                 }
             })
             .collect();
-        for (link, why) in silent {
-            self.close(link, why, out);
+        for (link, did) in silent {
+            self.dismiss(link, did, out);
         }
     }
 
@@ -87,7 +80,7 @@ impl Leader {
         if alive.has_quorum(&self.verifier) {
             out.push(Output::Note(Note::QuorumAlive { voters }));
         } else {
-            self.give_up(format!("only {voters:?} are still there: no quorum"), out);
+            self.give_up(GaveUp::NoQuorum { alive: voters }, out);
         }
     }
 }

@@ -12,6 +12,7 @@
 //! - I-12  a learner's first ACK is that of NEWLEADER; a proposal acked before it ends the link.
 //! - S-14  a learner is registered for forwarding in the very step in which its history is
 //!   queued: nothing fits in between (ZOOKEEPER-962).
+//! - E-4   nobody leads without a vote.
 //! - S-20  observers and strangers are counted nowhere: all counting is `quorum::AckSet`.
 //! - LD-1  GiveUp is the last output of its step, and of the leadership: what still comes in is
 //!   passed over, until `Stop` closes the learners' links.

@@ -3,8 +3,7 @@
 use std::rc::Rc;
 
 use super::core::{Learner, Output, Phase};
-use super::sync::follows;
-use crate::base::{AckKind, Note, Zxid};
+use crate::base::{AckKind, Note, PeerMisbehaved, Zxid};
 use crate::database::Database;
 use crate::jute::txn::Proposal;
 use crate::zab::packet::Packet;
@@ -48,9 +47,9 @@ impl Learner {
         out: &mut Vec<Output>,
     ) -> bool {
         let zxid = proposal.zxid();
-        if !follows(db.last_logged(), zxid) {
-            let (leader, last) = (self.leader, db.last_logged());
-            self.give_up(format!("S-14: leader {leader} sent {zxid} behind {last}"), out);
+        let behind = db.last_logged();
+        if !behind.is_followed_by(zxid) {
+            self.leader_did(PeerMisbehaved::Gap { zxid, behind }, out);
             return false;
         }
         db.append(proposal.clone());
@@ -82,10 +81,7 @@ impl Learner {
                 db.commit_to(zxid);
                 out.push(Output::Committed(zxid));
             }
-            oldest => {
-                let why = format!("I-14: COMMIT {zxid} while the oldest proposal is {oldest:?}");
-                self.give_up(why, out);
-            }
+            oldest => self.leader_did(PeerMisbehaved::UnexpectedCommit { zxid, oldest }, out),
         }
     }
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::base::SessionId;
-use crate::base::{ConnId, Epoch, Exhibit, LinkId, Mono, Museum, Note, Now, ServerId, Zxid};
+use crate::base::{ConnId, Epoch, Exhibit, GaveUp, LinkId, Mono, Museum, Note, Now};
+use crate::base::{PeerMisbehaved, ServerId, SessionId, Zxid, invariant};
 use crate::config::ServerConfig;
 use crate::database::Database;
 use crate::jute::client::op;
@@ -34,6 +34,23 @@ pub(super) enum Phase {
     PersistingEpoch,
     AwaitUpToDate,
     Broadcast,
+}
+
+impl Phase {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Phase::Connecting => "Connecting",
+            Phase::AwaitLeaderInfo => "AwaitLeaderInfo",
+            Phase::AcceptingEpoch => "AcceptingEpoch",
+            Phase::AwaitSync => "AwaitSync",
+            Phase::Replacing => "Replacing",
+            Phase::Syncing => "Syncing",
+            Phase::PersistingHistory => "PersistingHistory",
+            Phase::PersistingEpoch => "PersistingEpoch",
+            Phase::AwaitUpToDate => "AwaitUpToDate",
+            Phase::Broadcast => "Broadcast",
+        }
+    }
 }
 
 /// Events of a link that is not the learner's own, or not any more, mean nothing to it.
@@ -114,7 +131,7 @@ pub enum Output {
         valid: bool,
     },
     /// The role is over. The last output of its step, and of all steps but `Stop` (LN-1).
-    GiveUp(String),
+    GiveUp(GaveUp),
     Note(Note),
 }
 
@@ -198,13 +215,13 @@ impl Learner {
         }
         match input {
             Input::Connected(_) => self.on_connected(db, out),
-            Input::DialFailed(_, why) => self.on_dial_failed(now, why, out),
+            Input::DialFailed(_, error) => self.on_dial_failed(now, error, out),
             Input::Packet(_, packet) => {
                 self.hear(now);
                 self.on_packet(packet, db, out);
             }
             Input::Snapshot(_, body) => self.on_snapshot(body, out),
-            Input::Lost(_, why) => self.give_up(format!("leader lost: {why}"), out),
+            Input::Lost(_, error) => self.give_up(GaveUp::LeaderLost { error }, out),
             Input::Durable(zxid) => self.on_durable(zxid, out),
             Input::EpochDurable(kind, epoch) => self.on_epoch_durable(now, kind, epoch, db, out),
             Input::Replaced => self.on_replaced(db, out),
@@ -225,7 +242,12 @@ impl Learner {
             Input::Stop => return self.on_stop(out),
         }
         let is_last = matches!(out.last(), Some(Output::GiveUp(_)));
-        assert!(!self.gave_up || is_last, "LN-1: something follows the end of the role");
+        invariant!(
+            !self.gave_up || is_last,
+            "LN-1",
+            "{:?} follows the end of the role",
+            out.last()
+        );
     }
 
     fn is_of_another_link(&self, input: &Input) -> bool {
@@ -250,7 +272,7 @@ impl Learner {
     }
 
     /// The role comes to nothing. Whoever calls this does nothing more in this step (LN-1).
-    pub(super) fn give_up(&mut self, why: String, out: &mut Vec<Output>) {
+    pub(super) fn give_up(&mut self, why: GaveUp, out: &mut Vec<Output>) {
         self.gave_up = true;
         out.push(Output::GiveUp(why));
     }
@@ -282,9 +304,13 @@ impl Learner {
         }
     }
 
+    pub(super) fn leader_did(&mut self, did: PeerMisbehaved, out: &mut Vec<Output>) {
+        self.give_up(GaveUp::LeaderMisbehaved { leader: self.leader, did }, out);
+    }
+
     pub(super) fn misbehaved(&mut self, packet: &Packet, out: &mut Vec<Output>) {
-        let (leader, phase) = (self.leader, self.phase);
-        self.give_up(format!("I-14: leader {leader} sent {packet} in phase {phase:?}"), out);
+        let (packet, phase) = (packet.seen(), self.phase.name());
+        self.leader_did(PeerMisbehaved::UnexpectedPacket { packet, phase }, out);
     }
 
     fn on_timer(&mut self, now: Now, out: &mut Vec<Output>) {
@@ -296,10 +322,8 @@ impl Learner {
         }
         if now.mono >= self.deadline {
             let limit = if self.phase < Phase::AwaitUpToDate { "initLimit" } else { "syncLimit" };
-            let (leader, phase) = (self.leader, self.phase);
-            let why =
-                format!("leader {leader} did not do its part within {limit} (phase {phase:?})");
-            self.give_up(why, out);
+            let phase = self.phase.name();
+            self.leader_did(PeerMisbehaved::NotInTime { limit, phase }, out);
         }
     }
 

@@ -1,7 +1,7 @@
 //! Reach the leader, promise its epoch.           (Learner.connectToLeader, registerWithLeader)
 
 use super::core::{DIAL_PAUSE, DIALS_MAX, Learner, Output, Phase};
-use crate::base::{AckKind, Epoch, Exhibit, Note, Now, Zxid};
+use crate::base::{AckKind, Epoch, Exhibit, GaveUp, Note, Now, PeerMisbehaved, Zxid};
 use crate::database::Database;
 use crate::storage::EpochKind;
 use crate::zab::packet::Packet;
@@ -13,10 +13,10 @@ impl Learner {
     }
 
     /// The leader may not listen yet: a few attempts, then back to the election.
-    pub(super) fn on_dial_failed(&mut self, now: Now, why: String, out: &mut Vec<Output>) {
+    pub(super) fn on_dial_failed(&mut self, now: Now, error: String, out: &mut Vec<Output>) {
         if self.dials >= DIALS_MAX {
             let leader = self.leader;
-            return self.give_up(format!("cannot reach leader {leader}: {why}"), out);
+            return self.give_up(GaveUp::LeaderUnreachable { leader, error }, out);
         }
         self.dial_at = now.mono + DIAL_PAUSE;
     }
@@ -35,9 +35,8 @@ impl Learner {
             // Promised before, perhaps to another leader: sync us, but do not count us.
             self.send_ack_epoch(None, db, out);
         } else {
-            let leader = self.leader;
-            let why = format!("leader {leader} offers epoch {epoch}, we promised {accepted}");
-            self.give_up(why, out);
+            let (offered, promised) = (epoch, accepted);
+            self.leader_did(PeerMisbehaved::EpochBelowPromise { offered, promised }, out);
         }
     }
 

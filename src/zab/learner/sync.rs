@@ -8,7 +8,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 
 use super::core::{Learner, Output, Phase};
-use crate::base::{AckKind, Exhibit, Note, Now, Zxid};
+use crate::base::{AckKind, Exhibit, Note, Now, PeerMisbehaved, Zxid};
 use crate::database::Database;
 use crate::jute::txn::Proposal;
 use crate::storage::EpochKind;
@@ -27,8 +27,7 @@ impl Learner {
                 self.phase = Phase::Syncing;
             }
             Packet::Diff { .. } if db.needs_snapshot() => {
-                let leader = self.leader;
-                self.give_up(format!("leader {leader} sends DIFF, we need a snapshot"), out);
+                self.leader_did(PeerMisbehaved::DiffWithoutHistory, out);
             }
             // DIFF's zxid is the leader's last commit, not ours: nothing moves (ZOOKEEPER-2355).
             Packet::Diff { .. } => self.phase = Phase::Syncing,
@@ -91,14 +90,13 @@ impl Learner {
 
     /// False if there is a hole in front of it: then this role is over.
     fn hold(&mut self, proposal: Rc<Proposal>, db: &Database, out: &mut Vec<Output>) -> bool {
-        let (last, zxid) =
-            (self.to_log.back().map_or(db.last_logged(), |p| p.zxid()), proposal.zxid());
-        if follows(last, zxid) {
+        let zxid = proposal.zxid();
+        let behind = self.to_log.back().map_or(db.last_logged(), |p| p.zxid());
+        if behind.is_followed_by(zxid) {
             self.to_log.push_back(proposal);
             return true;
         }
-        let leader = self.leader;
-        self.give_up(format!("S-14: leader {leader} sent {zxid} behind {last}"), out);
+        self.leader_did(PeerMisbehaved::Gap { zxid, behind }, out);
         false
     }
 
@@ -156,9 +154,4 @@ impl Learner {
         }
         self.replay_waiting(db, out);
     }
-}
-
-/// S-14: the next transaction of the epoch, or the first of a later one.
-pub(super) fn follows(last: Zxid, next: Zxid) -> bool {
-    next == last.next() || (next.epoch() > last.epoch() && next.counter() == 1)
 }
