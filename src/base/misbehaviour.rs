@@ -50,10 +50,6 @@ pub enum PeerMisbehaved {
     },
     /// A DIFF to a server that told it has no history.
     DiffWithoutHistory,
-    /// A snapshot that is no tree.
-    BadSnapshot {
-        error: String,
-    },
     /// A learner that is configured by what its leader does not know yet.
     NewerConfiguration {
         theirs: i64,
@@ -103,6 +99,8 @@ pub enum GaveUp {
     LeaderUnreachable { leader: ServerId, error: String },
     /// The connection broke. The words are the driver's.
     LeaderLost { error: String },
+    /// A learner whose leader sent a snapshot that is no tree.
+    BadSnapshot { error: String },
     /// The disk refused what the role needs. The words are the storage's.
     Storage { error: String },
 }
@@ -133,7 +131,6 @@ impl PeerMisbehaved {
                 write!(f, "{who} offers epoch {offered}, we promised {promised}")
             }
             P::DiffWithoutHistory => write!(f, "{who} sends DIFF, we need a snapshot"),
-            P::BadSnapshot { error } => write!(f, "the snapshot of {who}: {error}"),
             P::NewerConfiguration { theirs, ours } => {
                 write!(f, "{who} has configuration version {theirs:x}, ours is {ours:x}")
             }
@@ -182,6 +179,7 @@ impl fmt::Display for GaveUp {
                 write!(f, "cannot reach leader {leader}: {error}")
             }
             GaveUp::LeaderLost { error } => write!(f, "leader lost: {error}"),
+            GaveUp::BadSnapshot { error } => write!(f, "the leader's snapshot: {error}"),
             GaveUp::Storage { error } => f.write_str(error),
         }
     }

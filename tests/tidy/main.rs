@@ -136,17 +136,25 @@ fn asserted_ids(text: &str) -> Vec<(usize, &str)> {
 }
 
 #[test]
-fn what_a_file_asserts_stands_in_its_head() {
+fn what_a_file_asserts_stands_in_its_head_or_its_rooms() {
     let mut places = Vec::new();
-    for (path, text) in house::rust_files(&["src"]) {
-        if is_test_file(&path) || path.starts_with("src/base/") {
+    let files = house::rust_files(&["src"]);
+    for (path, text) in &files {
+        if is_test_file(path) || path.starts_with("src/base/") {
             continue;
         }
-        let product = text.split("#[cfg(test)]\nmod ").next().unwrap_or(&text);
-        let head: Vec<&str> = text.lines().take_while(|line| line.starts_with("//!")).collect();
+        let product = text.split("#[cfg(test)]\nmod ").next().unwrap_or(text);
+        let room = path.rsplit_once('/').map_or("", |(room, _)| room);
+        let of_room = files.iter().find(|(path, _)| *path == format!("{room}/mod.rs"));
+        let heads = [Some(text), of_room.map(|(_, text)| text)].into_iter().flatten();
+        let head: Vec<&str> = heads
+            .flat_map(|text| text.lines().take_while(|line| line.starts_with("//!")))
+            .collect();
         for (line, id) in asserted_ids(product) {
             if !head.iter().any(|line| has_word(line.trim_start_matches("//!"), id)) {
-                places.push(format!("{path}:{line}: {id} does not stand in the head"));
+                places.push(format!(
+                    "{path}:{line}: {id} stands neither in the head nor in that of its room"
+                ));
             }
         }
     }

@@ -20,7 +20,7 @@ use crate::storage::EpochKind;
 use crate::zab::packet::Packet;
 
 /// What a quorum has reached.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub(super) enum Stage {
     /// Waiting for a quorum of FOLLOWERINFO.
     Discovery,
@@ -241,6 +241,7 @@ impl Leader {
             "{:?} follows the end of a leadership",
             out.last()
         );
+        self.invariants(db);
     }
 
     fn on_packet(

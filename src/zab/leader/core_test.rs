@@ -2,15 +2,18 @@
 
 use std::rc::Rc;
 
-use super::core::{Input, Leader, Output};
+use super::core::{Input, Leader, Output, Stage};
+use super::handler::{Handler, Phase};
+use crate::base::invariant::testing::{each_fires, fires};
 use crate::base::{Dismissed, Epoch, LinkId, Mono, Note, Now, PeerMisbehaved, ServerId};
 use crate::base::{SessionId, Zxid};
 use crate::config::{ServerConfig, ServerSpec};
 use crate::database::Database;
 use crate::jute::quorum::{LearnerInfo, PROTOCOL_VERSION};
 use crate::jute::txn::{ErrorTxn, Proposal, Txn, TxnHeader, kind};
-use crate::quorum::QuorumVerifier;
+use crate::quorum::{AckSet, QuorumVerifier};
 use crate::storage::EpochKind;
+use crate::tree::SnapshotCursor;
 use crate::zab::Packet;
 
 const A: LinkId = LinkId(1);
@@ -34,7 +37,7 @@ fn config() -> ServerConfig {
     config
 }
 
-fn proposal(zxid: Zxid) -> Rc<Proposal> {
+pub(super) fn proposal(zxid: Zxid) -> Rc<Proposal> {
     let header = TxnHeader { client_id: SessionId(1), cxid: 1, zxid, time: 0, kind: kind::ERROR };
     Rc::new(Proposal::new(header, Txn::Error(ErrorTxn { err: -101 }), None))
 }
@@ -305,4 +308,69 @@ fn nothing_follows_the_end_of_a_leadership_until_it_is_stopped() {
     assert!(out.is_empty(), "{out:?}");
     let out = bench.step(Input::Stop);
     assert!(matches!(&out[..], [Output::Close(A, _)]), "{out:?}");
+}
+
+#[test]
+fn an_ack_of_newleader_before_the_snapshot_has_left_ends_the_link() {
+    let mut bench = Bench::established();
+    bench.leader.snapshot_slice = 1;
+    bench.connect(B, 2, 1);
+    let out = bench.packet(B, ack_epoch(0x5_0000_0000, None));
+    assert!(sent(&out, B)[0].starts_with("SNAP"), "{out:?}");
+    let out = bench.packet(B, Packet::Ack { zxid: Zxid::new(Epoch(1), 0) });
+    let Some(Output::Close(B, Dismissed::Misbehaved { server, did })) = out.last() else {
+        panic!("{out:?}");
+    };
+    assert_eq!(*server, ServerId(2));
+    assert!(matches!(did, PeerMisbehaved::UnexpectedAck { phase: "Syncing", .. }), "{did:?}");
+}
+
+#[test]
+fn each_invariant_fires() {
+    /// Server 1 follows over A; a proposal is on its way.
+    fn leading() -> Bench {
+        let mut bench = Bench::established();
+        bench.propose(Zxid::new(Epoch(1), 1));
+        bench
+    }
+    fn learner(bench: &mut Bench) -> &mut Handler {
+        bench.leader.handlers.get_mut(&A).expect("it is connected")
+    }
+    fn observer_in(set: &mut AckSet) {
+        set.add(ServerId(9), &QuorumVerifier::alone(ServerId(9)));
+    }
+    let good = leading;
+    each_fires(
+        include_str!("invariants.rs"),
+        |bench: &Bench| bench.leader.invariants(&bench.db),
+        &[
+            ("I-7", good, |b| b.leader.stage = Stage::Synchronisation),
+            ("S-20", good, |b| b.leader.connecting.remove(ServerId(3))),
+            ("S-20", good, |b| b.leader.electing.remove(ServerId(1))),
+            ("S-20", good, |b| b.leader.newleader_acks = AckSet::default()),
+            ("S-20", good, |b| observer_in(&mut b.leader.electing)),
+            ("I-1", good, |b| b.leader.max_accepted = Epoch(1)),
+            ("S-13", good, |b| b.db.set_epoch(EpochKind::Accepted, Epoch(2))),
+            ("S-13", good, |b| b.db.set_epoch(EpochKind::Current, Epoch(2))),
+            ("LD-2", good, |b| {
+                let second =
+                    Handler { sid: ServerId(1), phase: Phase::Syncing, ..Handler::new(Mono(0)) };
+                b.leader.handlers.insert(B, second);
+            }),
+            ("LD-3", good, |b| learner(b).phase = Phase::Synced),
+            ("LD-3", good, |b| learner(b).phase = Phase::AwaitEpoch),
+            ("LD-4", good, |b| learner(b).behind_snapshot.push_back(Packet::UpToDate)),
+            ("LD-4", good, |b| learner(b).snapshot = Some(SnapshotCursor::new())),
+            ("I-11", good, |b| {
+                let verifier = b.leader.verifier.clone();
+                b.leader.newleader_acks.add(ServerId(2), &verifier);
+                b.leader.newleader_acks.remove(ServerId(1));
+            }),
+        ],
+    );
+    fires("S-14", || leading().propose(Zxid::new(Epoch(1), 3)));
+    let observer = ServerConfig { my_id: ServerId(9), ..config() };
+    let verifier = QuorumVerifier::new(&observer);
+    let (now, db) = (Now::default(), Database::empty(500));
+    fires("E-4", || Leader::new(now, &observer, verifier, &db, &mut Vec::new()));
 }

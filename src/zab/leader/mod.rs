@@ -25,6 +25,7 @@ mod core;
 mod core_test;
 mod discovery;
 mod handler;
+mod invariants;
 mod keepalive;
 mod sync;
 #[cfg(test)]

@@ -248,6 +248,7 @@ impl Learner {
             "{:?} follows the end of the role",
             out.last()
         );
+        self.invariants(db);
     }
 
     fn is_of_another_link(&self, input: &Input) -> bool {

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 
 use super::core::{Input, Learner, Output, Phase};
+use crate::base::invariant::testing::each_fires;
 use crate::base::{ConnId, Epoch, LinkId, Mono, Now, ServerId, SessionId, Zxid};
 use crate::config::ServerConfig;
 use crate::database::Database;
@@ -298,4 +299,34 @@ fn what_waited_behind_the_end_of_the_role_reaches_neither_log_nor_database() {
     let out = bench.durable(EpochKind::Current, 1);
     assert!(gave_up(&out) && appended(&out).is_empty(), "{out:?}");
     assert_eq!(bench.db.last_logged(), Zxid::ZERO, "the log would not hold it");
+}
+
+#[test]
+fn each_invariant_fires() {
+    fn syncing() -> Bench {
+        let mut bench = Bench::awaiting_sync();
+        bench.packet(Packet::Diff { zxid: z(9) });
+        bench
+    }
+    let good = Bench::following;
+    each_fires(
+        include_str!("invariants.rs"),
+        |bench: &Bench| bench.learner.invariants(&bench.db),
+        &[
+            ("LN-2", good, |b| b.learner.to_log.push_back(proposal(z(1)))),
+            ("LN-2", good, |b| b.learner.committed_in_sync = 1),
+            ("LN-2", syncing, |b| b.learner.committed_in_sync = 1),
+            ("S-14", syncing, |b| b.learner.to_log.push_back(proposal(z(5)))),
+            ("LN-3", good, |b| b.learner.waiting.push_back(Packet::UpToDate)),
+            ("LN-4", good, |b| b.learner.dial_at = Mono(0)),
+            ("LN-5", syncing, |b| b.learner.syncs.push_back(ConnId(1))),
+            ("S-13", syncing, |b| b.db.set_epoch(EpochKind::Accepted, Epoch(2))),
+            ("S-13", good, |b| b.db.set_epoch(EpochKind::Current, Epoch(2))),
+            ("S-18", good, |b| b.learner.durable = Zxid(-1)),
+            ("I-11", good, |b| {
+                b.learner.history_end = z(1);
+                b.learner.durable = z(1);
+            }),
+        ],
+    );
 }

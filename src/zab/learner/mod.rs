@@ -18,6 +18,7 @@ mod core;
 #[cfg(test)]
 mod core_test;
 mod discovery;
+mod invariants;
 mod sync;
 
 pub use core::{Input, Learner, Output};

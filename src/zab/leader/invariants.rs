@@ -1,0 +1,93 @@
+//! What must hold of a leadership between two of its steps.
+//!
+//! - S-20  each stage stands on its quorum, which holds the leader itself (ZOOKEEPER-1270), and
+//!   only voters are counted
+//! - I-1   the epoch is above every epoch that a counted voter had accepted
+//! - S-13  our own disk holds the epoch before it is offered, and as ours before history goes out
+//! - I-7   nothing is proposed before the leadership is established
+//! - LD-2  once a learner has said who it is, it has no other connection
+//! - LD-3  no learner is further than the leadership, and none is left behind by it
+//! - LD-4  packets wait only behind a snapshot; who acked NEWLEADER has all of it
+//! - I-11  every voter that acked NEWLEADER is counted for it
+//!
+//! A leadership that is over is not looked at: its last step may have been left half way.
+
+use std::collections::BTreeSet;
+
+use super::core::{Leader, Stage};
+use super::handler::{Handler, Phase};
+use crate::base::{COSTLY_CHECKS, Epoch, Exhibit, LinkId, invariant};
+use crate::database::Database;
+use crate::quorum::AckSet;
+
+impl Leader {
+    pub(super) fn invariants(&self, db: &Database) {
+        if self.gave_up {
+            return;
+        }
+        let proposes = self.stage == Stage::Broadcast;
+        let idle = self.broadcast.is_idle();
+        invariant!(proposes || idle, "I-7", "proposals in stage {:?}", self.stage);
+        if self.stage >= Stage::Synchronisation {
+            self.broadcast.invariants(self.stage, db, &self.verifier);
+        }
+        if self.standalone {
+            return;
+        }
+        self.invariants_of_stage(db);
+        if COSTLY_CHECKS {
+            self.handlers.iter().for_each(|(link, handler)| self.invariants_of(*link, handler));
+            let named = self.handlers.values().filter(|h| h.phase > Phase::Greeting);
+            let sids: BTreeSet<_> = named.clone().map(|h| h.sid).collect();
+            let count = named.count();
+            invariant!(sids.len() == count, "LD-2", "{count} connections of {sids:?}");
+        }
+    }
+
+    fn invariants_of_stage(&self, db: &Database) {
+        let stands = |set: &AckSet| set.contains(self.sid) && set.has_quorum(&self.verifier);
+        let (stage, epoch) = (self.stage, self.epoch);
+        let offers = stage >= Stage::OfferingEpoch;
+        let reported = !offers || stands(&self.connecting);
+        invariant!(reported, "S-20", "{stage:?} on the reports of {:?}", self.connecting);
+        let above = if offers { epoch > self.max_accepted } else { epoch == Epoch(-1) };
+        invariant!(above, "I-1", "epoch {epoch}, {} was accepted", self.max_accepted);
+        let promised = stage < Stage::EpochAcks || db.accepted_epoch() == epoch;
+        invariant!(promised, "S-13", "{epoch} is offered, we accepted {}", db.accepted_epoch());
+        let acked = stage < Stage::TakingEpoch || stands(&self.electing);
+        invariant!(acked, "S-20", "{stage:?} on the acks of {:?}", self.electing);
+        let taken = stage < Stage::Synchronisation || db.current_epoch() == epoch;
+        invariant!(taken, "S-13", "we lead {epoch}, our epoch is {}", db.current_epoch());
+        let synced = stage < Stage::Broadcast || stands(&self.newleader_acks);
+        invariant!(synced, "S-20", "{stage:?} on {:?}", self.newleader_acks);
+        let excused = self.museum.on(Exhibit::ObserversChooseEpoch);
+        for set in [&self.connecting, &self.electing, &self.newleader_acks] {
+            let other = set.sids().find(|sid| self.verifier.weight(*sid) <= 0);
+            invariant!(other.is_none() || excused, "S-20", "{other:?} is no voter, but counted");
+        }
+    }
+
+    fn invariants_of(&self, link: LinkId, handler: &Handler) {
+        let Handler { sid, phase, snapshot, behind_snapshot, .. } = handler;
+        let fits = match phase {
+            Phase::Greeting => true,
+            Phase::AwaitEpoch => self.stage <= Stage::OfferingEpoch,
+            Phase::AwaitAckEpoch => self.stage >= Stage::EpochAcks,
+            Phase::AwaitElection => matches!(self.stage, Stage::EpochAcks | Stage::TakingEpoch),
+            Phase::ReadingLog | Phase::Syncing => self.stage >= Stage::Synchronisation,
+            Phase::Synced => self.stage == Stage::Synchronisation,
+            Phase::Serving => self.stage == Stage::Broadcast,
+        };
+        invariant!(fits, "LD-3", "{link} of {sid} is {phase:?}, we are in {:?}", self.stage);
+        let (waits, sends) = (!behind_snapshot.is_empty(), snapshot.is_some());
+        invariant!(sends || !waits, "LD-4", "packets for {sid} wait behind nothing");
+        invariant!(
+            !sends || *phase == Phase::Syncing,
+            "LD-4",
+            "{sid} is sent a snapshot: {phase:?}"
+        );
+        let acked = *phase >= Phase::Synced && self.verifier.weight(*sid) > 0;
+        let counted = self.newleader_acks.contains(*sid);
+        invariant!(!acked || counted, "I-11", "{sid} acked NEWLEADER: {:?}", self.newleader_acks);
+    }
+}
