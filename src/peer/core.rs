@@ -3,6 +3,8 @@
 use std::fmt;
 use std::rc::Rc;
 
+use serde::{Deserialize, Serialize};
+
 use super::disk::{Disk, ForWhom};
 use super::elections::Elections;
 use super::io::{Input, Output};
@@ -19,6 +21,7 @@ use crate::storage::LogRequest;
 use crate::tree::AclRules;
 use crate::tree::DataTree;
 
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Peer {
     pub(super) config: Rc<ServerConfig>,
     pub(super) verifier: QuorumVerifier,
@@ -29,6 +32,7 @@ pub struct Peer {
     pub(super) leader_dials: LeaderDials,
     pub(super) service: Service,
     pub(super) disk: Disk,
+    #[serde(skip)]
     pub(super) queue: Queue,
 }
 

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use super::auth::{self, DigestMd5};
 use super::gate::{Admission, Flow, Standing};
@@ -11,7 +12,7 @@ use crate::jute::client::RequestHeader;
 use crate::jute::data::Id;
 
 /// Where a connection stands.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(super) enum State {
     /// Waiting for the ConnectRequest.
     Greeting,
@@ -34,7 +35,7 @@ pub(super) enum State {
 }
 
 /// What the oldest unanswered request waits for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(super) enum Wait {
     /// Its transaction to be applied here.
     Commit,
@@ -52,7 +53,7 @@ pub(super) enum Wait {
     Throttled,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Pending {
     pub(super) header: RequestHeader,
     pub(super) body: Bytes,
@@ -61,7 +62,7 @@ pub(super) struct Pending {
     pub(super) admission: Admission,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Connection {
     /// `ip:port` of the other end.
     pub(super) peer: String,

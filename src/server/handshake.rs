@@ -2,6 +2,8 @@
 //!
 //! Only the decision stands here; service/connect.rs carries it out.
 
+use serde::{Deserialize, Serialize};
+
 use crate::base::{ServerId, SessionId};
 use crate::config::ServerConfig;
 use crate::database::Database;
@@ -19,7 +21,7 @@ pub(super) enum Decision {
 }
 
 /// How this server receives clients.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Handshake {
     sid: ServerId,
     timeout_min_ms: i32,

@@ -18,6 +18,7 @@
 //! localSessionsEnabled says so; there it can open none without it.
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use crate::base::{Mono, SessionId};
 use crate::config::ServerConfig;
@@ -37,7 +38,7 @@ pub(super) enum Ending {
 }
 
 /// The local sessions of this server, and whether it serves readers only.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Local {
     sessions: LocalSessions,
     enabled: bool,

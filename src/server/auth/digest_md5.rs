@@ -20,6 +20,7 @@
 use std::collections::BTreeMap;
 
 use md5::{Digest, Md5};
+use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
 /// No token is longer in Java either.
@@ -79,7 +80,7 @@ pub(super) enum Answer {
 }
 
 /// One exchange.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(in crate::server) enum DigestMd5 {
     #[default]
     Fresh,

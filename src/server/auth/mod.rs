@@ -41,6 +41,7 @@ use crate::jute::{Jute, Reader};
 pub(super) use digest_md5::DigestMd5;
 use nonces::Nonces;
 pub(super) use order::add_ids;
+use serde::{Deserialize, Serialize};
 
 /// What becomes of a request before it takes its place behind the others.
 #[derive(PartialEq, Eq, Debug)]
@@ -56,7 +57,7 @@ pub(super) enum Decision {
 }
 
 /// What decides over all connections of a server.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Authority {
     access: Access,
     /// Writes are checked before they leave; a standalone server has nobody to send them to.

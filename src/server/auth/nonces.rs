@@ -4,10 +4,12 @@ use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 /// A secret and a counter, hashed. The secret is drawn once, when the server starts, so that a
 /// step of the server needs no entropy of its own.
+#[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Nonces {
     seed: [u64; 2],
     drawn: u64,

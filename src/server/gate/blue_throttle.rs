@@ -10,10 +10,12 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::base::{Mono, splitmix};
 use crate::config::ConnectionThrottle;
 
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct BlueThrottle {
     tokens_max: u64,
     fill_time: Duration,

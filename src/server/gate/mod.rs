@@ -48,6 +48,7 @@ use crate::jute::data::Id;
 use blue_throttle::BlueThrottle;
 use queue::RequestQueue;
 pub(super) use queue::{Asked, Leaving, Queued};
+use serde::{Deserialize, Serialize};
 
 /// What becomes of a frame or of a request now.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -60,7 +61,7 @@ pub(super) enum Verdict {
 
 /// A request counts as in process from when this is made until it is given back.
 #[must_use]
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(super) struct Admission {
     /// 0 unless it is a large request.
     large_bytes: usize,
@@ -76,7 +77,7 @@ pub(super) struct Standing {
 }
 
 /// What the gate keeps with each connection.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Flow {
     /// Frames that may not be carried out yet.
     held: VecDeque<Bytes>,
@@ -96,7 +97,7 @@ pub(super) struct Flow {
 }
 
 /// The limits of the whole server, and what counts against them.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Gate {
     connections_max: u32,
     per_address_max: u32,

@@ -19,6 +19,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use crate::base::{ConnId, Mono, SessionId};
 use crate::config::ClientLimits;
@@ -26,7 +27,7 @@ use crate::jute::client::{RequestHeader, op};
 use crate::jute::data::Id;
 
 /// A request of an open session, not yet taken up.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(in crate::server) struct Asked {
     pub(in crate::server) session: SessionId,
     /// Of the session.
@@ -39,7 +40,7 @@ pub(in crate::server) struct Asked {
 }
 
 /// A request in the queue.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(in crate::server) struct Queued {
     pub(in crate::server) conn: ConnId,
     pub(in crate::server) asked: Asked,
@@ -56,7 +57,7 @@ pub(in crate::server) enum Leaving {
     Stale(ConnId, usize),
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct RequestQueue {
     /// 0 is off.
     requests_max: usize,

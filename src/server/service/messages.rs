@@ -4,6 +4,7 @@ use std::fmt;
 use std::rc::Rc;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use crate::base::{ConnId, SessionId, Zxid};
 use crate::jute::txn::Proposal;
@@ -108,7 +109,7 @@ pub enum Output {
 }
 
 /// What `srvr`, `stat` and `mntr` tell of the connections. Latencies are in milliseconds.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct ServiceStats {
     pub received: u64,
     pub sent: u64,

@@ -30,6 +30,7 @@ mod reads_test;
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use super::auth::{Authority, Decision};
 use super::connection::{Connection, Pending, State, Wait, ip_of};
@@ -49,7 +50,7 @@ use crate::session::IdGenerator;
 pub use messages::{ConnectionLine, Input, Output, Seeds, ServiceStats};
 
 /// Every connection, what belongs to all of them, and who is asked about them.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Service {
     connections: BTreeMap<ConnId, Connection>,
     by_session: BTreeMap<SessionId, ConnId>,
