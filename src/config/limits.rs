@@ -1,6 +1,6 @@
 //! How much clients may take, as the operator wrote it. Zero means no limit where it says so.
 //!
-//! Not here: how the limits are kept (`server/limits.rs`, `server/throttle.rs`).
+//! Not here: how the limits are kept (`server/gate`).
 
 use std::time::Duration;
 
