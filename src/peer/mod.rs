@@ -24,6 +24,7 @@
 //! | reaper.rs      | chooses containers and TTL nodes that nobody uses                    |
 //! | read_only.rs   | reads for clients while no leader is in sight; local sessions' ends  |
 //! | words.rs       | the numbers behind the four-letter words                             |
+//! | fingerprint.rs | which servers are in the same state, whatever happened before        |
 //! | inbox.rs       | one order of inputs                                                  |
 //! | pump.rs        | waits for the next input, hands outputs out                          |
 //!
@@ -36,6 +37,7 @@ mod core;
 mod disk;
 mod dispatch;
 mod elections;
+mod fingerprint;
 mod inbox;
 mod io;
 mod leader_dials;

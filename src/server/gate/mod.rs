@@ -30,6 +30,7 @@
 //! queue.rs is the queue of requests that wait, blue_throttle.rs is about new sessions.
 
 mod blue_throttle;
+mod invariants;
 mod queue;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -94,6 +95,13 @@ pub(super) struct Flow {
     queued: usize,
     /// Its place in `Gate::expiry`.
     expires: Mono,
+}
+
+/// What one connection counts for.
+pub(super) struct Member<'a> {
+    pub(super) ip: &'a str,
+    pub(super) flow: &'a Flow,
+    pub(super) admissions: Vec<Admission>,
 }
 
 /// The limits of the whole server, and what counts against them.

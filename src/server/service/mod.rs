@@ -19,6 +19,7 @@ mod bench;
 mod connect;
 #[cfg(test)]
 mod handshake_test;
+mod invariants;
 #[cfg(test)]
 mod limits_test;
 #[cfg(test)]
@@ -81,6 +82,11 @@ impl Service {
     }
 
     pub fn step(&mut self, now: Now, input: Input, db: &Database, out: &mut Vec<Output>) {
+        self.on_input(now, input, db, out);
+        self.invariants();
+    }
+
+    fn on_input(&mut self, now: Now, input: Input, db: &Database, out: &mut Vec<Output>) {
         match input {
             Input::Accepted { conn, peer, subject } => {
                 self.on_accepted(now, conn, peer, subject, out);

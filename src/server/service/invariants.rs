@@ -1,0 +1,86 @@
+//! What must hold of the service between two of its steps.
+//!
+//! - C-2   the oldest request of a connection waits for something: what has only its turn to wait
+//!   for was answered
+//! - SV-1  a session is heard through a connection that is there
+//!
+//! With these go the gate's own (gate/invariants.rs).
+
+use super::Service;
+use crate::base::{COSTLY_CHECKS, invariant};
+use crate::server::connection::{Wait, ip_of};
+use crate::server::gate::Member;
+
+impl Service {
+    pub(super) fn invariants(&self) {
+        let (sessions, connections) = (self.by_session.len(), self.connections.len());
+        invariant!(sessions <= connections, "SV-1", "{sessions} sessions of {connections}");
+        if !COSTLY_CHECKS {
+            return;
+        }
+        for (session, conn) in &self.by_session {
+            let is_there = self.connections.contains_key(conn);
+            invariant!(is_there, "SV-1", "{session} is heard through {conn}, which is gone");
+        }
+        for (conn, connection) in &self.connections {
+            let oldest = connection.pending.front().map(|pending| pending.wait);
+            let waits =
+                matches!(oldest, None | Some(Wait::Commit | Wait::SyncAnswer | Wait::Reach(_)));
+            invariant!(waits, "C-2", "{conn}: the oldest request is {oldest:?}");
+        }
+        let members: Vec<Member<'_>> = self
+            .connections
+            .values()
+            .map(|connection| Member {
+                ip: ip_of(&connection.peer),
+                flow: &connection.flow,
+                admissions: connection.pending.iter().map(|pending| pending.admission).collect(),
+            })
+            .collect();
+        self.gate.invariants(&members);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::bench::{A, Bench, config};
+    use super::*;
+    use crate::base::invariant::testing::{Row, each_fires};
+    use crate::base::{ConnId, SessionId};
+
+    /// A connection without a session.
+    fn good() -> Service {
+        let mut bench = Bench::serving(&config());
+        let peer = "1.2.3.4:5".to_string();
+        bench.step(crate::server::Input::Accepted { conn: A, peer, subject: None });
+        bench.service
+    }
+
+    const ROWS: &[Row<Service>] = &[
+        ("SV-1", good, |service| {
+            for n in 0..=service.connections.len() as i64 {
+                service.by_session.insert(SessionId(n), A);
+            }
+        }),
+        ("SV-1", good, |service| {
+            service.by_session.clear();
+            service.by_session.insert(SessionId(1), ConnId(99));
+        }),
+        ("C-2", good, |service| {
+            let admission = service.gate.admit(1).expect("no limit refuses it");
+            let connection = service.connections.get_mut(&A).expect("it is there");
+            connection.pending.push_back(super::super::Pending {
+                header: crate::jute::client::RequestHeader::default(),
+                body: bytes::Bytes::new(),
+                wait: Wait::Turn,
+                received: crate::base::Mono(0),
+                admission,
+            });
+        }),
+    ];
+
+    #[test]
+    fn each_invariant_fires() {
+        each_fires(include_str!("invariants.rs"), Service::invariants, ROWS);
+    }
+}
