@@ -22,14 +22,16 @@ impl Gate {
         }
         let (counted, there) = (self.connections, members.len());
         invariant!(counted == there, "LI-4", "{counted} connections counted, {there} are there");
-        let same = per_address.iter().eq(self.per_address.iter().map(|(ip, n)| (ip, n)));
+        let counted = self.per_address.iter().map(|(ip, n)| (ip.as_str(), *n));
+        let same = per_address.iter().map(|(ip, n)| (*ip, *n)).eq(counted);
         invariant!(same, "LI-4", "{:?} counted, {per_address:?} are there", self.per_address);
-        let (counted, there) = (self.held, members.iter().map(|m| m.flow.held.len()).sum());
+        let (counted, there) =
+            (self.held, members.iter().map(|m| m.flow.held.len()).sum::<usize>());
         invariant!(counted == there, "LI-4", "{counted} frames counted, {there} are held");
         let admissions = members.iter().flat_map(|member| &member.admissions);
         let (counted, there) = (self.requests, admissions.clone().count());
         invariant!(counted == there, "LI-4", "{counted} requests counted, {there} are there");
-        let (counted, there) = (self.large_bytes, admissions.map(|a| a.large_bytes).sum());
+        let (counted, there) = (self.large_bytes, admissions.map(|a| a.large_bytes).sum::<usize>());
         invariant!(counted == there, "LI-4", "{counted} large bytes counted, {there} are there");
     }
 }
@@ -55,7 +57,7 @@ mod tests {
         let mut gate = Gate::new(&ServerConfig::defaults(ServerId(1)), 0);
         let mut flow = Flow::default();
         gate.accept(Mono(0), ConnId(1), "ip", &mut flow).expect("no limit refuses it");
-        gate.hold(ConnId(1), Bytes::from_static(b"frame"), &mut flow);
+        assert!(!gate.hold(ConnId(1), Bytes::from_static(b"frame"), &mut flow), "it is short");
         let admissions = vec![gate.admit(1).expect("no limit refuses it")];
         State { gate, flow, admissions }
     }
@@ -72,7 +74,7 @@ mod tests {
             state.gate.held = 0;
         }),
         ("LI-4", good, |state| state.gate.connections += 1),
-        ("LI-4", good, |state| drop(state.gate.per_address.insert("other".into(), 1))),
+        ("LI-4", good, |state| _ = state.gate.per_address.insert("other".into(), 1)),
         ("LI-4", good, |state| state.gate.held += 1),
         ("LI-4", good, |state| state.gate.requests += 1),
         ("LI-4", good, |state| state.gate.large_bytes += 1),

@@ -7,8 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::broadcast::Broadcast;
 use super::handler::{Handler, Phase};
+use super::outstanding::{Broadcast, SyncOrigin};
 use crate::base::{ConnId, Dismissed, Epoch, Exhibit, GaveUp, LinkId, Mono, Museum, Note, Now};
 use crate::base::{PeerMisbehaved, ServerId, SessionId, Zxid, invariant};
 use crate::config::ServerConfig;
@@ -33,13 +33,6 @@ pub(super) enum Stage {
     /// Waiting for a quorum of ACK(NEWLEADER).
     Synchronisation,
     Broadcast,
-}
-
-/// Who asked for a sync.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub enum SyncOrigin {
-    Learner(LinkId),
-    Local(ConnId),
 }
 
 #[derive(Debug)]

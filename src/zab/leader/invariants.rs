@@ -29,7 +29,8 @@ impl Leader {
         let idle = self.broadcast.is_idle();
         invariant!(proposes || idle, "I-7", "proposals in stage {:?}", self.stage);
         if self.stage >= Stage::Synchronisation {
-            self.broadcast.invariants(self.stage, db, &self.verifier);
+            let commits = self.stage >= Stage::Broadcast;
+            self.broadcast.invariants(commits, db, &self.verifier);
         }
         if self.standalone {
             return;

@@ -27,8 +27,10 @@ mod discovery;
 mod handler;
 mod invariants;
 mod keepalive;
+mod outstanding;
 mod sync;
 #[cfg(test)]
 mod sync_test;
 
-pub use core::{Input, Leader, Output, SyncOrigin};
+pub use core::{Input, Leader, Output};
+pub use outstanding::SyncOrigin;

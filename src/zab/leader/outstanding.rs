@@ -1,0 +1,138 @@
+//! What was proposed and has no quorum yet.                          (Leader.outstandingProposals)
+//!
+//! - S-14  zxids are given one behind the other, and what is committed goes up to the first that
+//!   is outstanding
+//! - BR-1  commits leave in zxid order: the oldest proposal is the one that waits for its quorum
+
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::{ConnId, LinkId, Museum, ServerId, Zxid, invariant};
+use crate::database::Database;
+use crate::jute::txn::Proposal;
+use crate::quorum::{AckSet, QuorumVerifier};
+
+/// Who asked for a sync.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum SyncOrigin {
+    Learner(LinkId),
+    Local(ConnId),
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Outstanding {
+    pub(super) proposal: Rc<Proposal>,
+    pub(super) acks: AckSet,
+    /// Syncs that are answered right behind this commit.
+    pub(super) syncs: VecDeque<SyncOrigin>,
+}
+
+/// Proposals that have no quorum yet.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Broadcast {
+    pub(super) outstanding: BTreeMap<Zxid, Outstanding>,
+    pub(super) last_proposed: Zxid,
+    pub(super) museum: Museum,
+}
+
+impl Broadcast {
+    pub(super) fn new(museum: Museum) -> Broadcast {
+        Broadcast { outstanding: BTreeMap::new(), last_proposed: Zxid::ZERO, museum }
+    }
+
+    /// Zxids go on after `last`.
+    pub(super) fn begin(&mut self, last: Zxid) {
+        self.last_proposed = last;
+    }
+
+    pub(super) fn outstanding_proposals(&self) -> Vec<Rc<Proposal>> {
+        self.outstanding.values().map(|o| o.proposal.clone()).collect()
+    }
+
+    /// A learner is synchronised anew: TRUNC may cut what it has acked, so its acks of proposals
+    /// without a commit count no more. It gets these proposals again, and acks them again (S-12).
+    pub(super) fn forget_acks_of(&mut self, sid: ServerId) {
+        for outstanding in self.outstanding.values_mut() {
+            outstanding.acks.remove(sid);
+        }
+    }
+
+    pub(super) fn last_proposed(&self) -> Zxid {
+        self.last_proposed
+    }
+
+    /// Whether every proposal is committed.
+    pub(super) fn is_idle(&self) -> bool {
+        self.outstanding.is_empty()
+    }
+
+    /// What must hold between two steps, once zxids are given. `commits`: the leader is established.
+    pub(super) fn invariants(&self, commits: bool, db: &Database, verifier: &QuorumVerifier) {
+        let (committed, last) = (db.committed(), self.last_proposed);
+        let ends = self.outstanding.first_key_value().zip(self.outstanding.last_key_value());
+        let Some(((first, oldest), (newest, _))) = ends else {
+            let level = committed == last || (last.counter() == 0 && committed < last);
+            return invariant!(level, "S-14", "{last} was proposed last, {committed} is committed");
+        };
+        invariant!(*newest == last, "S-14", "{newest} is outstanding, {last} was proposed last");
+        let is_next = committed.is_followed_by(*first);
+        invariant!(is_next, "S-14", "{first} is outstanding, {committed} is committed");
+        let row = (newest.0 - first.0 + 1) as usize;
+        let held = self.outstanding.len();
+        invariant!(row == held, "S-14", "{held} outstanding from {first} to {newest}");
+        let waits = !commits || !oldest.acks.has_quorum(verifier);
+        invariant!(waits, "BR-1", "{first} is not committed, by {:?}", oldest.acks);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::core_test::proposal;
+    use super::*;
+    use crate::base::Epoch;
+    use crate::base::invariant::testing::each_fires;
+
+    type State = (Broadcast, Database);
+
+    const ME: ServerId = ServerId(3);
+
+    fn z(counter: u32) -> Zxid {
+        Zxid::new(Epoch(1), counter)
+    }
+
+    /// 1 is committed; 2 to 4 are not.
+    fn good() -> State {
+        let (mut broadcast, mut db) = (Broadcast::new(Museum::default()), Database::empty(500));
+        for n in 1..=4 {
+            let (proposal, acks) = (proposal(z(n)), AckSet::default());
+            db.append(proposal.clone());
+            let outstanding = Outstanding { proposal, acks, syncs: VecDeque::new() };
+            broadcast.outstanding.insert(z(n), outstanding);
+        }
+        broadcast.begin(z(4));
+        broadcast.outstanding.pop_first();
+        db.commit_to(z(1));
+        (broadcast, db)
+    }
+
+    #[test]
+    fn each_invariant_fires() {
+        let alone = QuorumVerifier::alone(ME);
+        each_fires(
+            include_str!("outstanding.rs"),
+            |(broadcast, db): &State| broadcast.invariants(true, db, &alone),
+            &[
+                ("S-14", good, |(broadcast, _)| broadcast.outstanding.clear()),
+                ("S-14", good, |(broadcast, _)| broadcast.begin(z(5))),
+                ("S-14", good, |(_, db)| db.commit_to(z(2))),
+                ("S-14", good, |(broadcast, _)| _ = broadcast.outstanding.remove(&z(3))),
+                ("BR-1", good, |(broadcast, _)| {
+                    let oldest = broadcast.outstanding.get_mut(&z(2)).expect("it is there");
+                    oldest.acks.add(ME, &QuorumVerifier::alone(ME));
+                }),
+            ],
+        );
+    }
+}
