@@ -8,8 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{assert_none, code_of, house, is_test_file, lines_before_tests};
 
 /// What only tests use, and why it is there for them.
-const FOR_TESTS: [(&str, &str); 4] = [
-    ("fingerprint", "sim/tests/state.rs holds that servers can be copied and stored"),
+const FOR_TESTS: [(&str, &str); 3] = [
     ("NoObserver", "the world's own tests watch nothing"),
     ("run_with_evidence", "sim/tests judge the evidence of a run anew"),
     ("set_latency", "the net's own tests want latencies that are no chance"),

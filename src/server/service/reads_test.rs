@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 
-use crate::base::{ConnId, Now, ServerId, SessionId, Zxid};
+use crate::base::{ConnId, Mono, Now, ServerId, SessionId, Zxid};
 use crate::config::ServerConfig;
 use crate::database::Database;
 use crate::jute::client::*;
@@ -58,6 +58,8 @@ impl Rig {
             let session = session_of(conn);
             let mut connection = Connection::new("10.0.0.1:5000".into());
             connection.state = State::Open { session, timeout_ms: 4000 };
+            let gate = &mut service.gate;
+            gate.accept(Mono(0), conn, "10.0.0.1", &mut connection.flow).expect("within limits");
             service.connections.insert(conn, connection);
             service.by_session.insert(session, conn);
         }
