@@ -77,13 +77,13 @@ fn what_a_role_puts_out_is_performed_while_it_lasts_or_not_at_all() {
 
     let mut peer = loading();
     peer.queue.of_learner(|out| out.push(learner::Output::Serve));
-    fires("PE-4", || peer.dispatch(now));
+    fires("PE-8", || peer.dispatch(now));
 
     let mut peer = loading();
     let (leader, role, vote) = (ServerId(2), PeerState::Following, Vote::nobody());
     let decided = election::core::Output::Decided { leader, role, vote };
     peer.queue.of_election(|out| out.push(decided));
-    fires("PE-4", || peer.dispatch(now));
+    fires("PE-8", || peer.dispatch(now));
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn a_client_is_passed_over_only_where_nobody_serves() {
     assert!(performed(&mut peer).is_empty());
     peer.step_service(now, server::Input::Serve);
     peer.queue.of_service(|out| out.push(server::Output::Touch { session, timeout_ms }));
-    fires("PE-4", || peer.dispatch(now));
+    fires("PE-7", || peer.dispatch(now));
 }
 
 #[test]
@@ -114,5 +114,5 @@ fn a_disk_is_read_while_the_server_is_loading() {
     let [Output::Log(ticket, LogRequest::Load)] = out[..] else { panic!("{out:?}") };
     peer.role = Role::Looking;
     let loaded = Outcome::Loaded(Box::default());
-    fires("PE-5", || peer.step(now, Input::Stored(ticket, Ok(loaded))));
+    fires("PE-9", || peer.step(now, Input::Stored(ticket, Ok(loaded))));
 }

@@ -1,6 +1,6 @@
 //! A client's request on its way: to the leader, and back when its transaction is applied.
 //!
-//! - PE-4  what a client asks is passed over only where no role serves any more.
+//! - PE-7  what a client asks is passed over only where no role serves any more.
 
 use std::rc::Rc;
 
@@ -110,10 +110,10 @@ impl Peer {
         }
     }
 
-    /// The client asked while the role lasted, and was sent away with it (PE-4).
+    /// The client asked while the role lasted, and was sent away with it (PE-7).
     fn pass_over(&self, what: &str) {
         let serves = self.service.is_serving() && !matches!(self.role, Role::Halted);
-        invariant!(!serves, "PE-4", "{what} of a client, and the role is {:?}", self.role);
+        invariant!(!serves, "PE-7", "{what} of a client, and the role is {:?}", self.role);
     }
 
     pub(super) fn append(&mut self, proposal: Rc<Proposal>) {

@@ -2,7 +2,7 @@
 //!
 //! - S-19  at `look` nothing is on its way to the log any more, and no snapshot that was aborted
 //!   can get its name (ZOOKEEPER-4712).
-//! - PE-4  an election ends while this server looks; leaders and learners alone begin to serve.
+//! - PE-8  an election ends while this server looks; leaders and learners alone begin to serve.
 //!
 //! Not here: which changes are legal (role.rs).
 
@@ -108,7 +108,7 @@ impl Peer {
     /// The election is over.
     pub(super) fn on_decided(&mut self, now: Now, leader: ServerId, role: PeerState) {
         let looks = matches!(self.role, Role::Looking);
-        invariant!(looks, "PE-4", "an election ends while the role is {:?}", self.role);
+        invariant!(looks, "PE-8", "an election ends while the role is {:?}", self.role);
         self.end_read_only(now);
         self.course.last_election = now.mono.since(self.course.since);
         self.course.since = now.mono;
@@ -116,7 +116,7 @@ impl Peer {
             PeerState::Leading => self.become_leading(now),
             PeerState::Following => self.become_learning(now, leader, false),
             PeerState::Observing => self.become_learning(now, leader, true),
-            PeerState::Looking => broken("PE-4", "an election that is over goes on".to_string()),
+            PeerState::Looking => broken("PE-8", "an election that is over goes on".to_string()),
         }
     }
 
@@ -173,7 +173,7 @@ impl Peer {
                 leading.serve(now, &self.config, &self.db);
             }
             Role::Learning(_) => {}
-            other => broken("PE-4", format!("{other:?} begins to serve")),
+            other => broken("PE-8", format!("{other:?} begins to serve")),
         }
         self.db.become_initialised();
         self.step_service(now, server::Input::Serve);

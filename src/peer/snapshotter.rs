@@ -11,7 +11,7 @@
 //! - SN-1  only committed state is written: a snapshot ends with the role (ZOOKEEPER-1549).
 //! - SN-3  completions come in the order of the requests: what comes before `Aborted` is of the
 //!   snapshot that was aborted, what comes behind it of the present one.
-//! - PE-6  a completion without a request of the log lane answers one of this file.
+//! - PE-10  a completion without a request of the log lane answers one of this file.
 //!
 //! Not here: tickets, and the log that begins anew behind a leader's snapshot (disk.rs).
 
@@ -148,7 +148,7 @@ impl Snapshotter {
             }
             // The first chunk goes out behind Begin, and nobody waits for a purge.
             Outcome::SnapshotBegun | Outcome::Purged { .. } => {}
-            other => broken("PE-6", format!("{other:?} answers no request for a snapshot")),
+            other => broken("PE-10", format!("{other:?} answers no request for a snapshot")),
         }
         None
     }

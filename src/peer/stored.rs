@@ -4,7 +4,7 @@
 //! `step_learner`: the server settles until all of them have come (S-19), and only then looks.
 //!
 //! - PE-1  a failed write or fsync ends the process; nothing is tried again.
-//! - PE-5  the disk is read while this server is Loading.
+//! - PE-9  the disk is read while this server is Loading.
 //!
 //! Not here: which request a completion answers (disk.rs).
 
@@ -75,7 +75,7 @@ impl Peer {
     fn on_loaded(&mut self, now: Now, loaded: Loaded) {
         let is_new = loaded.snapshot.is_none();
         let Role::Loading(after) = self.role else {
-            broken("PE-5", format!("the disk was read while the role is {:?}", self.role));
+            broken("PE-9", format!("the disk was read while the role is {:?}", self.role));
         };
         if !self.restore(loaded) {
             return;

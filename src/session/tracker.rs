@@ -10,8 +10,8 @@
 //! A closing session stays known until its closeSession is applied, but has no deadline any more.
 //!
 //! - C-5   a touch moves the deadline to the first tick behind the timeout; who is beyond it has expired
-//! - TR-1  a live session stands in the bucket of its deadline and in no other, a closing one in none
-//! - TR-2  no bucket is empty
+//! - SE-3  a live session stands in the bucket of its deadline and in no other, a closing one in none
+//! - SE-4  no bucket is empty
 //!
 //! Where servers have local sessions, requests come from sessions that no leader tracks. They may
 //! do everything but own ephemerals (`check_global_owner`).
@@ -241,7 +241,7 @@ impl SessionTracker {
             return;
         };
         let there = self.buckets.get(deadline).is_some_and(|bucket| bucket.contains(&session));
-        invariant!(there, "TR-1", "{session} is not in its bucket, {deadline:?}");
+        invariant!(there, "SE-3", "{session} is not in its bucket, {deadline:?}");
         let end_ms = now.millis() + u64::try_from(*timeout_ms).unwrap_or(0);
         let in_time = (end_ms + 1..=end_ms + self.tick_ms).contains(&deadline.millis());
         invariant!(in_time, "C-5", "{session} may live until {end_ms} ms, not {deadline:?}");
@@ -255,17 +255,17 @@ impl SessionTracker {
         let mut waiting = 0;
         for (session, tracked) in &self.sessions {
             let Session { closing, deadline, .. } = tracked;
-            invariant!(*closing == deadline.is_none(), "TR-1", "{session}: {tracked:?}");
+            invariant!(*closing == deadline.is_none(), "SE-3", "{session}: {tracked:?}");
             let Some(deadline) = deadline else { continue };
             waiting += 1;
             let bucket = self.buckets.get(deadline);
             let there = bucket.is_some_and(|bucket| bucket.contains(session));
-            invariant!(there, "TR-1", "{session} is not in its bucket, {deadline:?}");
+            invariant!(there, "SE-3", "{session} is not in its bucket, {deadline:?}");
         }
         let empty = self.buckets.iter().find(|(_, bucket)| bucket.is_empty());
-        invariant!(empty.is_none(), "TR-2", "nobody is in the bucket {empty:?}");
+        invariant!(empty.is_none(), "SE-4", "nobody is in the bucket {empty:?}");
         let held: usize = self.buckets.values().map(BTreeSet::len).sum();
-        invariant!(held == waiting, "TR-1", "{waiting} sessions have {held} places");
+        invariant!(held == waiting, "SE-3", "{waiting} sessions have {held} places");
     }
 
     fn leave_bucket(&mut self, session: SessionId, deadline: Option<Mono>) {
@@ -420,12 +420,12 @@ mod tests {
                 tracker.invariants();
             },
             &[
-                ("TR-1", three_sessions, |t| _ = t.buckets.remove(&at(6000))),
-                ("TR-1", three_sessions, |t| session(t, C).closing = true),
-                ("TR-1", three_sessions, |t| session(t, C).deadline = Some(at(8000))),
-                ("TR-1", three_sessions, |t| _ = bucket(t, 6000).insert(B)),
-                ("TR-1", three_sessions, |t| _ = bucket(t, 8000).insert(A)),
-                ("TR-2", three_sessions, |t| bucket(t, 4000).clear()),
+                ("SE-3", three_sessions, |t| _ = t.buckets.remove(&at(6000))),
+                ("SE-3", three_sessions, |t| session(t, C).closing = true),
+                ("SE-3", three_sessions, |t| session(t, C).deadline = Some(at(8000))),
+                ("SE-3", three_sessions, |t| _ = bucket(t, 6000).insert(B)),
+                ("SE-3", three_sessions, |t| _ = bucket(t, 8000).insert(A)),
+                ("SE-4", three_sessions, |t| bucket(t, 4000).clear()),
                 ("C-5", three_sessions, |t| session(t, A).timeout_ms = 1000),
                 ("C-5", three_sessions, |t| session(t, A).timeout_ms = 6000),
             ],
