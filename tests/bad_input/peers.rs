@@ -209,7 +209,7 @@ fn a_server_that_is_not_up_yet_is_one_calm_line() {
         let address = ensemble.election_address(id);
         let calm = format!(
             "INFO quorate::peer::reach: server {id} at {address} is not reachable yet \
-             (connection refused); next try in "
+             (Connection refused); next try in "
         );
         assert_eq!(lines(&ensemble, &calm), 1, "server {id}:\n{}", ensemble.server(1).log());
         assert_eq!(lines(&ensemble, &format!("INFO quorate::peer::reach: server {id} ")), 1);

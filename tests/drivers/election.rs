@@ -164,7 +164,7 @@ fn a_dial_that_fails_or_is_closed_tells_so_once() {
         let ElectionEvent::DialFailed { link: LinkId(2), why } = failed else {
             panic!("{failed:?}");
         };
-        assert_eq!(why, "connection refused");
+        assert_eq!(why, "Connection refused");
 
         let blackhole = HostPort::new("192.0.2.1", 1);
         driver.dial(machine.stamp(), LinkId(4), blackhole, Bytes::new(), PATIENCE);

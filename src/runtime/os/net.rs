@@ -234,10 +234,15 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
-/// What a number of the system means, without the number.
+/// The system's own words, without its number: "Connection refused (os error 111)" ends at the
+/// bracket.
 fn in_words(error: io::Error) -> io::Error {
     match error.raw_os_error() {
-        Some(_) => io::Error::new(error.kind(), error.kind().to_string()),
+        Some(number) => {
+            let words = error.to_string();
+            let words = words.strip_suffix(&format!(" (os error {number})")).unwrap_or(&words);
+            io::Error::new(error.kind(), words)
+        }
         None => error,
     }
 }
