@@ -98,10 +98,28 @@ pub(super) struct Flow {
 }
 
 /// What one connection counts for.
+#[derive(Clone)]
 pub(super) struct Member<'a> {
-    pub(super) ip: &'a str,
-    pub(super) flow: &'a Flow,
-    pub(super) admissions: Vec<Admission>,
+    ip: &'a str,
+    flow: &'a Flow,
+    /// Its requests in process, and the bytes of the large ones.
+    requests: usize,
+    large_bytes: usize,
+}
+
+impl<'a> Member<'a> {
+    pub(super) fn new(
+        ip: &'a str,
+        flow: &'a Flow,
+        in_process: impl Iterator<Item = Admission>,
+    ) -> Member<'a> {
+        let (mut requests, mut large_bytes) = (0, 0);
+        for admission in in_process {
+            requests += 1;
+            large_bytes += admission.large_bytes;
+        }
+        Member { ip, flow, requests, large_bytes }
+    }
 }
 
 /// The limits of the whole server, and what counts against them.

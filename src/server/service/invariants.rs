@@ -28,16 +28,10 @@ impl Service {
                 matches!(oldest, None | Some(Wait::Commit | Wait::SyncAnswer | Wait::Reach(_)));
             invariant!(waits, "C-2", "{conn}: the oldest request is {oldest:?}");
         }
-        let members: Vec<Member<'_>> = self
-            .connections
-            .values()
-            .map(|connection| Member {
-                ip: ip_of(&connection.peer),
-                flow: &connection.flow,
-                admissions: connection.pending.iter().map(|pending| pending.admission).collect(),
-            })
-            .collect();
-        self.gate.invariants(&members);
+        self.gate.invariants(self.connections.values().map(|connection| {
+            let in_process = connection.pending.iter().map(|pending| pending.admission);
+            Member::new(ip_of(&connection.peer), &connection.flow, in_process)
+        }));
     }
 }
 

@@ -12,8 +12,6 @@
 //!
 //! A leadership that is over is not looked at: its last step may have been left half way.
 
-use std::collections::BTreeSet;
-
 use super::core::{Leader, Stage};
 use super::handler::{Handler, Phase};
 use crate::base::{COSTLY_CHECKS, Epoch, Exhibit, LinkId, invariant};
@@ -37,28 +35,35 @@ impl Leader {
         }
         self.invariants_of_stage(db);
         if COSTLY_CHECKS {
+            self.invariants_of_sets();
             self.handlers.iter().for_each(|(link, handler)| self.invariants_of(*link, handler));
-            let named = self.handlers.values().filter(|h| h.phase > Phase::Greeting);
-            let sids: BTreeSet<_> = named.clone().map(|h| h.sid).collect();
-            let count = named.count();
-            invariant!(sids.len() == count, "LD-2", "{count} connections of {sids:?}");
+            let named = || self.handlers.values().filter(|h| h.phase > Phase::Greeting);
+            for (n, Handler { sid, .. }) in named().enumerate() {
+                let is_other = named().skip(n + 1).all(|other| other.sid != *sid);
+                invariant!(is_other, "LD-2", "{sid} has two connections");
+            }
         }
     }
 
     fn invariants_of_stage(&self, db: &Database) {
-        let stands = |set: &AckSet| set.contains(self.sid) && set.has_quorum(&self.verifier);
         let (stage, epoch) = (self.stage, self.epoch);
         let offers = stage >= Stage::OfferingEpoch;
-        let reported = !offers || stands(&self.connecting);
-        invariant!(reported, "S-20", "{stage:?} on the reports of {:?}", self.connecting);
         let above = if offers { epoch > self.max_accepted } else { epoch == Epoch(-1) };
         invariant!(above, "I-1", "epoch {epoch}, {} was accepted", self.max_accepted);
         let promised = stage < Stage::EpochAcks || db.accepted_epoch() == epoch;
         invariant!(promised, "S-13", "{epoch} is offered, we accepted {}", db.accepted_epoch());
-        let acked = stage < Stage::TakingEpoch || stands(&self.electing);
-        invariant!(acked, "S-20", "{stage:?} on the acks of {:?}", self.electing);
         let taken = stage < Stage::Synchronisation || db.current_epoch() == epoch;
         invariant!(taken, "S-13", "we lead {epoch}, our epoch is {}", db.current_epoch());
+    }
+
+    /// Costly: it counts again.
+    fn invariants_of_sets(&self) {
+        let stands = |set: &AckSet| set.contains(self.sid) && set.has_quorum(&self.verifier);
+        let stage = self.stage;
+        let reported = stage < Stage::OfferingEpoch || stands(&self.connecting);
+        invariant!(reported, "S-20", "{stage:?} on the reports of {:?}", self.connecting);
+        let acked = stage < Stage::TakingEpoch || stands(&self.electing);
+        invariant!(acked, "S-20", "{stage:?} on the acks of {:?}", self.electing);
         let synced = stage < Stage::Broadcast || stands(&self.newleader_acks);
         invariant!(synced, "S-20", "{stage:?} on {:?}", self.newleader_acks);
         let excused = self.museum.on(Exhibit::ObserversChooseEpoch);

@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::{ConnId, LinkId, Museum, ServerId, Zxid, invariant};
+use crate::base::{COSTLY_CHECKS, ConnId, LinkId, Museum, ServerId, Zxid, invariant};
 use crate::database::Database;
 use crate::jute::txn::Proposal;
 use crate::quorum::{AckSet, QuorumVerifier};
@@ -82,7 +82,7 @@ impl Broadcast {
         let row = (newest.0 - first.0 + 1) as usize;
         let held = self.outstanding.len();
         invariant!(row == held, "S-14", "{held} outstanding from {first} to {newest}");
-        let waits = !commits || !oldest.acks.has_quorum(verifier);
+        let waits = !COSTLY_CHECKS || !commits || !oldest.acks.has_quorum(verifier);
         invariant!(waits, "BR-1", "{first} is not committed, by {:?}", oldest.acks);
     }
 }
