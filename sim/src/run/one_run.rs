@@ -11,7 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::Duration;
 
-use quorate::base::{RoleName, ServerId, Stamp};
+use quorate::base::{Broken, RoleName, ServerId, Stamp};
 
 use super::driver::{Checkpoint, Driver};
 use super::evidence::OwnedEvidence;
@@ -108,11 +108,7 @@ fn execute(
     }));
     recorder.end();
     let verdict = outcome.unwrap_or_else(|payload| {
-        let message = payload
-            .downcast_ref::<String>()
-            .map(String::as_str)
-            .or_else(|| payload.downcast_ref::<&str>().copied());
-        let simulator = Some(format!("a panic: {}", message.unwrap_or("without words")));
+        let simulator = Some(format!("a panic: {}", Broken::caught(payload).what));
         Verdict { simulator, hash: recorder.hash(), ..empty_verdict(scenario, case, options) }
     });
     (verdict, results)

@@ -51,21 +51,9 @@ struct Entry {
 }
 
 enum What {
-    Fact(Event),
-    /// A line of a server's trace.
+    /// A line of a server's trace. It is not recorded.
     Line(String),
-    Frame {
-        to: i64,
-        label: Label,
-    },
-    /// Something the laboratory did, for the trace.
-    Action {
-        fault: Option<usize>,
-        action: Action,
-    },
-    /// The scenario is over.
-    Over,
-    /// For the recording alone.
+    /// What a recording holds too.
     Recorded(Recorded),
 }
 
@@ -116,7 +104,9 @@ impl Recorder {
         entries.sort_by_key(|one| (one.at, one.server, one.class, one.n));
         let mut builder = self.builder.as_ref()?.take();
         for one in entries.into_iter().filter(|_| rest) {
-            record_entry(&mut builder, one.at, one.server, &one.what);
+            if let What::Recorded(what) = one.what {
+                builder.push(one.at, one.server, what);
+            }
         }
         Some(builder)
     }
@@ -150,22 +140,24 @@ impl Recorder {
     pub(super) fn lab(&self, at: Stamp, server: ServerId, event: Event) {
         // A process ends behind the last thing it said. The next one may begin in the same instant.
         let is_end = |one: &Entry| {
-            (one.at, one.server) == (at, server.0) && matches!(one.what, What::Fact(Event::Died))
+            (one.at, one.server) == (at, server.0)
+                && matches!(one.what, What::Recorded(Recorded::Fact(Event::Died)))
         };
         let behind = event == Event::Died
             || event == Event::Started && self.entries.borrow().iter().any(is_end);
         let class = if behind { 2 } else { 0 };
-        self.add(at, server.0, class, self.lab_call(), What::Fact(event));
+        self.record(at, server.0, class, self.lab_call(), Recorded::Fact(event));
     }
 
     /// An action of the timeline is done.
     pub(super) fn action(&self, at: Stamp, fault: Option<usize>, action: Action) {
-        self.add(at, 0, 0, self.lab_call(), What::Action { fault, action });
+        let action = Box::new(action);
+        self.record(at, 0, 0, self.lab_call(), Recorded::Action { fault, action });
     }
 
     /// The scenario is over: everything heals.
     pub(super) fn over(&self, at: Stamp) {
-        self.add(at, 0, 0, self.lab_call(), What::Over);
+        self.record(at, 0, 0, self.lab_call(), Recorded::Over);
     }
 
     fn lab_call(&self) -> u64 {
@@ -174,6 +166,10 @@ impl Recorder {
 
     fn add(&self, at: Stamp, server: i64, class: u8, n: u64, what: What) {
         self.entries.borrow_mut().push(Entry { at, server, class, n, what });
+    }
+
+    fn record(&self, at: Stamp, server: i64, class: u8, n: u64, what: Recorded) {
+        self.add(at, server, class, n, What::Recorded(what));
     }
 
     /// Waits for an event that a server tells of, from a moment on.
@@ -198,21 +194,16 @@ impl Recorder {
         mono: impl Fn(ServerId, Stamp) -> Mono,
     ) -> Vec<Fact> {
         let mut entries = self.entries.borrow_mut();
-        let mut ready = Vec::new();
-        let mut later = Vec::new();
-        for one in entries.drain(..) {
-            if one.at <= upto { ready.push(one) } else { later.push(one) }
-        }
-        *entries = later;
+        let mut ready: Vec<Entry> = entries.extract_if(.., |one| one.at <= upto).collect();
         ready.sort_by_key(|one| (one.at, one.server, one.class, one.n));
         let mut facts = Vec::new();
         let mut text = String::new();
         let mut builder = self.builder.as_ref().map(RefCell::borrow_mut);
         for one in ready {
-            if let Some(builder) = builder.as_deref_mut() {
-                record_entry(builder, one.at, one.server, &one.what);
+            if let (Some(builder), What::Recorded(what)) = (builder.as_deref_mut(), &one.what) {
+                builder.push(one.at, one.server, what.clone());
             }
-            if matches!(one.what, What::Recorded(_)) {
+            if one.is_for_the_recording_alone() {
                 continue;
             }
             text.clear();
@@ -224,7 +215,7 @@ impl Recorder {
             if self.prints {
                 println!("{} {text}", one.at);
             }
-            if let What::Fact(event) = one.what {
+            if let What::Recorded(Recorded::Fact(event)) = one.what {
                 self.notes.set(self.notes.get() + 1);
                 let server = ServerId(one.server);
                 facts.push(Fact { at: one.at, mono: mono(server, one.at), server, event });
@@ -289,20 +280,6 @@ impl Recorder {
     }
 }
 
-fn record_entry(builder: &mut RecordingBuilder, at: Stamp, by: i64, what: &What) {
-    let recorded = match what {
-        What::Fact(event) => Recorded::Fact(event.clone()),
-        What::Frame { to, label } => Recorded::Frame { to: *to, label: *label },
-        What::Action { fault, action } => {
-            Recorded::Action { fault: *fault, action: action.clone() }
-        }
-        What::Over => Recorded::Over,
-        What::Recorded(recorded) => recorded.clone(),
-        What::Line(_) => return,
-    };
-    builder.push(at, by, recorded);
-}
-
 fn is_met(trigger: &Trigger, by: ServerId, note: &Note) -> bool {
     match (trigger, note) {
         (Trigger::Durable { server, zxid }, Note::Durable { zxid: upto }) => {
@@ -328,19 +305,31 @@ fn is_effect(trigger: &Trigger, at: Stamp, by: ServerId, saved: &[String]) -> bo
 }
 
 impl Entry {
+    /// Neither hashed nor printed.
+    fn is_for_the_recording_alone(&self) -> bool {
+        use Recorded::{SyncBegan, SyncEnded};
+        matches!(self.what, What::Recorded(SyncBegan { .. } | SyncEnded { .. }))
+    }
+
     fn write(&self, out: &mut String) {
-        let _ = match &self.what {
-            What::Fact(Event::Note(note)) => write!(out, "s{} {note:?}", self.server),
-            What::Fact(event) => write!(out, "s{} ** {event:?}", self.server),
-            What::Line(line) => write!(out, "s{} {line}", self.server),
-            What::Frame { to, label } => {
+        let recorded = match &self.what {
+            What::Line(line) => {
+                let _ = write!(out, "s{} {line}", self.server);
+                return;
+            }
+            What::Recorded(recorded) => recorded,
+        };
+        let _ = match recorded {
+            Recorded::Fact(Event::Note(note)) => write!(out, "s{} {note:?}", self.server),
+            Recorded::Fact(event) => write!(out, "s{} ** {event:?}", self.server),
+            Recorded::Frame { to, label } => {
                 let _ = write!(out, "{} -> {to} {}", self.server, kind_word(label.kind));
                 label.zxid.map_or(Ok(()), |zxid| write!(out, " {zxid}"))
             }
-            What::Action { fault: None, action } => write!(out, "-- {action}"),
-            What::Action { fault: Some(n), action } => write!(out, "-- fault {n}: {action}"),
-            What::Over => write!(out, "-- {OVER}"),
-            What::Recorded(_) => Ok(()),
+            Recorded::Action { fault: None, action } => write!(out, "-- {action}"),
+            Recorded::Action { fault: Some(n), action } => write!(out, "-- fault {n}: {action}"),
+            Recorded::Over => write!(out, "-- {OVER}"),
+            Recorded::SyncBegan { .. } | Recorded::SyncEnded { .. } => Ok(()),
         };
     }
 }
@@ -348,7 +337,7 @@ impl Entry {
 impl Observer for Recorder {
     fn note(&self, at: Stamp, server: ServerId, n: u64, note: &Note) {
         self.fire(at, server, note);
-        self.add(at, server.0, 1, n, What::Fact(Event::Note(note.clone())));
+        self.record(at, server.0, 1, n, Recorded::Fact(Event::Note(note.clone())));
     }
 
     fn changed(&self, at: Stamp, server: ServerId, change: ServerChange) {
@@ -385,15 +374,15 @@ impl Observer for Recorder {
     fn panicked(&self, at: Stamp, server: ServerId, n: u64, broken: &Broken) {
         // The checkers make a violation of it.
         let note = broken.clone().into_note();
-        self.add(at, server.0, 1, n, What::Fact(Event::Note(note)));
+        self.record(at, server.0, 1, n, Recorded::Fact(Event::Note(note)));
         self.lab(at, server, Event::Died);
     }
 
     fn sent(&self, at: Stamp, from: &str, to: &str, label: Label) {
-        let what = What::Frame { to: party(to), label };
+        let what = Recorded::Frame { to: party(to), label };
         let kind = label.kind as u64;
         let n = (party(to) as u64) << 8 | kind;
-        self.add(at, party(from), 3, n, what);
+        self.record(at, party(from), 3, n, what);
         if let Some(builder) = &self.builder {
             let mut builder = builder.borrow_mut();
             builder.host(party(from), from);
@@ -405,8 +394,8 @@ impl Observer for Recorder {
         let (sender, hearer) = (party(from), party(to));
         let between_servers = sender.max(hearer) < CLIENTS_FROM;
         if between_servers && at - sent >= HELD_UP {
-            let heard = What::Fact(Event::HeardLate { from: ServerId(sender) });
-            self.add(at, hearer, 4, (sender as u64) << 8 | label.kind as u64, heard);
+            let heard = Recorded::Fact(Event::HeardLate { from: ServerId(sender) });
+            self.record(at, hearer, 4, (sender as u64) << 8 | label.kind as u64, heard);
         }
         if let Some(builder) = &self.builder {
             builder.borrow_mut().arrived(sent, at, party(from), party(to), label);
@@ -415,14 +404,14 @@ impl Observer for Recorder {
 
     fn sync_began(&self, at: Stamp, server: ServerId, n: u64) {
         if self.builder.is_some() {
-            self.add(at, server.0, 4, n, What::Recorded(Recorded::SyncBegan { n }));
+            self.record(at, server.0, 4, n, Recorded::SyncBegan { n });
         }
     }
 
     fn sync_ended(&self, at: Stamp, server: ServerId, n: u64, failed: bool, saved: &[String]) {
         self.fire_effect(at, server, saved);
         if self.builder.is_some() {
-            self.add(at, server.0, 0, n, What::Recorded(Recorded::SyncEnded { n, failed }));
+            self.record(at, server.0, 0, n, Recorded::SyncEnded { n, failed });
         }
     }
 }

@@ -25,11 +25,23 @@ use crate::workload::{History, Outcome, Record};
 #[derive(Clone, Debug)]
 pub(super) enum Recorded {
     Fact(FactEvent),
-    Action { fault: Option<usize>, action: Action },
+    /// In a box: actions are large and few, and every entry of a run has the size of the largest.
+    Action {
+        fault: Option<usize>,
+        action: Box<Action>,
+    },
     Over,
-    Frame { to: i64, label: Label },
-    SyncBegan { n: u64 },
-    SyncEnded { n: u64, failed: bool },
+    Frame {
+        to: i64,
+        label: Label,
+    },
+    SyncBegan {
+        n: u64,
+    },
+    SyncEnded {
+        n: u64,
+        failed: bool,
+    },
 }
 
 struct Entry {
@@ -189,7 +201,7 @@ fn events(
             Recorded::Fact(FactEvent::HeardLate { from }) => notes::heard_late(from),
             Recorded::Fact(event) => What::Life(life(&event)),
             Recorded::Action { fault, action } => {
-                What::Action { fault: fault.map(|fault| fault as u32), action }
+                What::Action { fault: fault.map(|fault| fault as u32), action: *action }
             }
             Recorded::Over => What::Over,
             Recorded::Frame { to, label } => {
