@@ -57,22 +57,24 @@ impl Reader {
     }
 
     pub fn bytes(&mut self, len: usize) -> Result<Bytes, DecodeError> {
-        if self.remaining() < len {
-            return Err(DecodeError::Short {
-                offset: self.pos,
-                wanted: len,
-                left: self.remaining(),
-            });
+        let at = self.advance(len)?;
+        Ok(self.buf.slice(at..at + len))
+    }
+
+    /// Passes over the next bytes, if so many are left; where they begin.
+    fn advance(&mut self, len: usize) -> Result<usize, DecodeError> {
+        let (at, left) = (self.pos, self.remaining());
+        if left < len {
+            return Err(DecodeError::Short { offset: at, wanted: len, left });
         }
-        let slice = self.buf.slice(self.pos..self.pos + len);
         self.pos += len;
-        Ok(slice)
+        Ok(at)
     }
 
     fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
-        let slice = self.bytes(N)?;
+        let at = self.advance(N)?;
         let mut array = [0; N];
-        array.copy_from_slice(&slice);
+        array.copy_from_slice(&self.buf[at..at + N]);
         Ok(array)
     }
 
@@ -107,7 +109,9 @@ impl Reader {
     }
 
     pub fn ustring(&mut self) -> Result<Option<String>, DecodeError> {
-        Ok(self.buffer()?.map(|bytes| text_of(&bytes)))
+        let Some(length) = self.length()? else { return Ok(None) };
+        let at = self.advance(length)?;
+        Ok(Some(text_of(&self.buf[at..at + length])))
     }
 
     /// How many elements what is left can hold: a count that lies costs no memory.
