@@ -87,13 +87,13 @@ async function stepsGoThroughTheEvents(page) {
   check('n steps forward through what is shown', rising);
   for (let k = 0; k < 30; k++) await page.keyboard.press('p');
   same('p steps back the same way', await selected(page), first);
-  const lane = await page.evaluate(() => window.timeline.lane);
-  const lanes = [];
+  const track = await page.evaluate(() => window.timeline.track);
+  const tracks = [];
   for (let k = 0; k < 12; k++) {
     await page.keyboard.press('j');
-    lanes.push(await page.evaluate(() => window.timeline.model.events.by[window.timeline.selected]));
+    tracks.push(await page.evaluate(() => window.timeline.model.events.by[window.timeline.selected]));
   }
-  check('j stays in the lane', lanes.every((other) => other === lane), lanes);
+  check('j stays in the track', tracks.every((other) => other === track), tracks);
   for (let k = 0; k < 12; k++) await page.keyboard.press('k');
   same('k goes back in it', await selected(page), first);
 }

@@ -4,11 +4,11 @@
 //! "Signed" means zigzag: 0, -1, 1, -2 are 0, 1, 2, 3.
 //!
 //!     at       nanoseconds since the event before it
-//!     by       lane: 0 the laboratory, then the servers in the order of the list, then the clients
+//!     by       track: 0 the laboratory, then the servers in the order of the list, then the clients
 //!     kind     place in `KINDS`, twice; odd: a state comes with it
 //!     text     place in the texts: what an action says, a note's name, a frame's kind, an operation
 //!     zxid     place in the zxids plus 1; 0: it has none
-//!     to       lane of a frame's receiver, of the server that is asked; 0 otherwise
+//!     to       track of a frame's receiver, of the server that is asked; 0 otherwise
 //!     number   signed: a role's epoch, an action's fault (0: none), a reply's error
 //!     lasts    nanoseconds until a frame arrives, a sync ends, an answer comes, plus 1; 0: a frame
 //!              that never does, or any other event
@@ -106,7 +106,7 @@ struct Packer {
     states: Column,
     texts: Texts,
     zxids: Vec<i64>,
-    lanes: BTreeMap<Party, u64>,
+    tracks: BTreeMap<Party, u64>,
     mates: Vec<Mate>,
     latest: u64,
     /// The newest state of each server.
@@ -143,7 +143,7 @@ impl Packer {
             states: Column::default(),
             texts: Texts::default(),
             zxids: zxids(recording),
-            lanes: parties.zip(0..).collect(),
+            tracks: parties.zip(0..).collect(),
             mates: mates(recording),
             latest: 0,
             before: BTreeMap::new(),
@@ -155,7 +155,7 @@ impl Packer {
         let mate = self.mates[n];
         let values = [
             event.at.saturating_sub(self.latest),
-            self.lane(event.by),
+            self.track(event.by),
             row.kind << 1 | u64::from(event.state.is_some()),
             row.text,
             row.zxid,
@@ -201,7 +201,7 @@ impl Packer {
                 name
             }
             What::Frame { to, kind, zxid, arrives } => {
-                (row.kind, row.zxid, row.to) = (4, self.zxid(*zxid), self.lane(*to));
+                (row.kind, row.zxid, row.to) = (4, self.zxid(*zxid), self.track(*to));
                 row.lasts = arrives.map_or(0, |at| at.saturating_sub(event.at) + 1);
                 kind
             }
@@ -214,7 +214,7 @@ impl Packer {
                 if *failed { "failed" } else { "" }
             }
             What::Asked { server, request, .. } => {
-                (row.kind, row.to) = (7, self.lane(Party::Server(*server)));
+                (row.kind, row.to) = (7, self.track(Party::Server(*server)));
                 written = request.to_string();
                 &written
             }
@@ -296,9 +296,9 @@ impl Packer {
         zxid.map_or(0, |zxid| self.place(zxid) + 1)
     }
 
-    /// Whom the ensemble does not know has the laboratory's lane.
-    fn lane(&self, party: Party) -> u64 {
-        self.lanes.get(&party).copied().unwrap_or(0)
+    /// Whom the ensemble does not know has the laboratory's track.
+    fn track(&self, party: Party) -> u64 {
+        self.tracks.get(&party).copied().unwrap_or(0)
     }
 
     fn finish(self) -> (Packed, Vec<u8>) {

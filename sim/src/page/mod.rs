@@ -37,7 +37,7 @@ const SCRIPTS: [&str; 13] = [
     include_str!("js/model.js"),
     include_str!("js/scale.js"),
     include_str!("js/theme.js"),
-    include_str!("js/lanes.js"),
+    include_str!("js/tracks.js"),
     include_str!("js/density.js"),
     include_str!("js/labels.js"),
     include_str!("js/marks.js"),

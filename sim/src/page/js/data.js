@@ -113,25 +113,25 @@ function readFieldPlaces(meta, events, rows) {
 }
 
 /// The states, in the order of their events: `of[name][place]`, and the place of the state before
-/// it of the same lane, -1 if it is the first.
+/// it of the same track, -1 if it is the first.
 function readStates(meta, events, rows) {
   const row = new Row(rows.states);
   let total = 0;
   for (let i = 0; i < events.n; i++) total += events.hasState[i];
-  const states = { event: new Int32Array(total), before: new Int32Array(total), of: {}, lanes: [] };
+  const states = { event: new Int32Array(total), before: new Int32Array(total), of: {}, tracks: [] };
   for (const name of meta.states) states.of[name] = new Float64Array(total);
   const latest = [];
   for (let i = 0, place = 0; i < events.n; i++) {
     if (!events.hasState[i]) continue;
-    const lane = events.by[i];
-    const before = latest[lane] ?? -1;
+    const track = events.by[i];
+    const before = latest[track] ?? -1;
     states.event[place] = i;
     states.before[place] = before;
     for (const name of meta.states) {
       states.of[name][place] = row.signed() + (before < 0 ? 0 : states.of[name][before]);
     }
-    (states.lanes[lane] ??= []).push(place);
-    latest[lane] = place++;
+    (states.tracks[track] ??= []).push(place);
+    latest[track] = place++;
   }
   return states;
 }

@@ -1,9 +1,9 @@
 // Where there is no room for each: how much happened, and mostly of which kind.
 
-/// Counts events by lane and pixel, and draws them as a strip in each lane.
+/// Counts events by track and pixel, and draws them as a strip in each track.
 class Density {
-  constructor(lanes) {
-    this.lanes = lanes;
+  constructor(tracks) {
+    this.tracks = tracks;
     this.width = 0;
   }
 
@@ -19,14 +19,14 @@ class Density {
   }
 
   reset(width, cats) {
-    const size = this.lanes * width * cats;
+    const size = this.tracks * width * cats;
     if (!(this.counts?.length >= size)) this.counts = new Uint16Array(size);
     else this.counts.fill(0);
     if (width === this.width) return;
     this.width = width;
-    this.canvas = new OffscreenCanvas(width, this.lanes);
+    this.canvas = new OffscreenCanvas(width, this.tracks);
     this.pen = this.canvas.getContext('2d');
-    this.image = this.pen.createImageData(width, this.lanes);
+    this.image = this.pen.createImageData(width, this.tracks);
   }
 
   /// Counts a slice of a list; each kind has a plane of its own.
@@ -34,7 +34,7 @@ class Density {
     const { counts, width } = this;
     const { at, by } = chart.model.events;
     const { from, pixels } = chart.scale;
-    const base = plane * this.lanes * width;
+    const base = plane * this.tracks * width;
     for (let k = first; k < last; k++) {
       const i = list[k];
       const pixel = Math.floor((at[i] - from) * pixels);
@@ -43,8 +43,8 @@ class Density {
   }
 
   paint(chart, cats) {
-    const { counts, width, lanes, image: { data } } = this;
-    const size = lanes * width;
+    const { counts, width, tracks, image: { data } } = this;
+    const size = tracks * width;
     let peak = 1;
     for (let place = 0; place < size; place++) {
       let most = 0;
@@ -76,9 +76,9 @@ class Density {
     this.pen.putImageData(this.image, 0, 0);
     const { pen } = chart;
     pen.imageSmoothingEnabled = false;
-    chart.model.lanes.forEach((lane, n) => {
-      if (lane.type !== 'server' || !chart.visible(lane)) return;
-      pen.drawImage(this.canvas, 0, n, width, 1, chart.gutter, lane.marks - 5, width, 10);
+    chart.model.tracks.forEach((track, n) => {
+      if (track.type !== 'server' || !chart.visible(track)) return;
+      pen.drawImage(this.canvas, 0, n, width, 1, chart.gutter, track.marks - 5, width, 10);
     });
     pen.imageSmoothingEnabled = true;
   }

@@ -2,7 +2,7 @@
 
 const KEYS = [
   ['n p', 'next, previous event'],
-  ['j k', 'the same, of the selected lane alone'],
+  ['j k', 'the same, of the selected track alone'],
   ['v', 'show the violation; again: the next one'],
   ['/', 'search; Enter and Shift+Enter go on'],
   ['wheel', 'zoom at the pointer'],
@@ -10,17 +10,17 @@ const KEYS = [
   ['drag', 'pan; so does the wheel with Shift'],
   ['\u2190 \u2192', 'pan; with Shift by a window'],
   ['Shift drag', 'zoom into a stretch; tells its length'],
-  ['\u2191 \u2193', 'select a lane'],
+  ['\u2191 \u2193', 'select a track'],
   ['1 \u2026 0', 'show or hide a kind'],
   ['f', 'the whole run'],
   ['m x', 'all messages, lost ones only'],
   ['s', 'zoom to the selected event'],
-  ['wheel on names', 'scroll the lanes'],
+  ['wheel on names', 'scroll the tracks'],
   ['Esc', 'select nothing'],
   ['?', 'this list'],
 ];
 
-const READING = 'A lane is a server; its band is its role, pale until it is established or serves, a thin line while it is down, '
+const READING = 'A track is a server; its band is its role, pale until it is established or serves, a thin line while it is down, '
   + 'hatched while it is paused. Strips above bands have one colour for servers that reach each other. Arrows run from where a frame '
   + 'was sent to where it arrived; lost ones end in a cross. Marks below a band are what the server says of itself, bars are fsyncs. '
   + 'Where there is no room for all, a strip shows how much of what there is. Selecting an event that has a zxid marks all that happened to that transaction.';
@@ -73,7 +73,7 @@ class Input {
     this.chart.canvas.focus({ preventScroll: true });
     if (event.button !== 0) return;
     if (event.offsetX < this.chart.gutter) {
-      this.app.selectLane(this.chart.laneAt(event.offsetY));
+      this.app.selectTrack(this.chart.trackAt(event.offsetY));
       return;
     }
     this.chart.canvas.setPointerCapture(event.pointerId);
@@ -110,7 +110,7 @@ class Input {
     if (!drag.moved) {
       const found = this.under(event.offsetX, event.offsetY);
       if (found.length > 0) app.select(found[0]);
-      else app.selectLane(this.chart.laneAt(event.offsetY));
+      else app.selectTrack(this.chart.trackAt(event.offsetY));
     } else if (drag.brush && Math.abs(event.offsetX - drag.x) > 3) {
       const [a, b] = [drag.x, event.offsetX].map((x) => this.chart.scale.moment(x));
       app.glideTo(Math.min(a, b), Math.max(a, b));
@@ -166,7 +166,7 @@ class Input {
     if (found.length === 0) return;
     const { model } = app;
     const lines = found.slice(0, 7).map((i) => element('div', {},
-      element('span', { class: 'when' }, `${seconds(model.events.at[i])} `), `${model.lanes[model.events.by[i]].name} ${model.label(i)}`));
+      element('span', { class: 'when' }, `${seconds(model.events.at[i])} `), `${model.tracks[model.events.by[i]].name} ${model.label(i)}`));
     if (found.length > 7) lines.push(element('div', { class: 'when' }, `and ${found.length - 7} more`));
     tip.replaceChildren(...lines);
     const left = Math.min(x + 14, chart.width - tip.offsetWidth - 6);
@@ -206,8 +206,8 @@ class Input {
       case 's': return () => app.showSelected();
       case 'ArrowLeft': return pan(-0.2);
       case 'ArrowRight': return pan(0.2);
-      case 'ArrowUp': return () => app.moveLane(-1);
-      case 'ArrowDown': return () => app.moveLane(1);
+      case 'ArrowUp': return () => app.moveTrack(-1);
+      case 'ArrowDown': return () => app.moveTrack(1);
       case 'Escape': return () => app.select(-1);
       case '?': return () => $('help').showModal();
       default: return this.toggle(key);

@@ -8,9 +8,9 @@ class Labels {
   constructor(chart, dense) {
     this.chart = chart;
     this.wanted = [];
-    // Cells of four pixels, two rows a lane: beside the marks, and below.
+    // Cells of four pixels, two rows a track: beside the marks, and below.
     this.cells = Math.ceil((chart.width - chart.gutter) / 4) + 1;
-    this.taken = new Uint8Array(this.cells * chart.model.lanes.length * 2);
+    this.taken = new Uint8Array(this.cells * chart.model.tracks.length * 2);
     // Nothing is written over a strip of density.
     this.rows = dense ? 1 : 0;
   }
@@ -20,16 +20,16 @@ class Labels {
   }
 
   /// A mark stands here and would like its label.
-  add(lane, x, i) {
+  add(track, x, i) {
     const from = Math.max(this.cell(x - 4), 0);
     const to = Math.min(this.cell(x + 4), this.cells - 1);
-    this.taken.fill(1, lane * 2 * this.cells + from, lane * 2 * this.cells + to + 1);
-    if (this.wanted.length < LABELS_MAX || this.chart.model.weight[i] >= 3) this.wanted.push([lane, x, i]);
+    this.taken.fill(1, track * 2 * this.cells + from, track * 2 * this.cells + to + 1);
+    if (this.wanted.length < LABELS_MAX || this.chart.model.weight[i] >= 3) this.wanted.push([track, x, i]);
   }
 
   /// How many pixels are free to the right of x.
-  free(lane, row, x, wanted) {
-    const base = (lane * 2 + row) * this.cells;
+  free(track, row, x, wanted) {
+    const base = (track * 2 + row) * this.cells;
     const first = this.cell(x);
     if (first < 0) return 0;
     let cell = first;
@@ -38,8 +38,8 @@ class Labels {
     return (cell - first) * 4;
   }
 
-  take(lane, row, x, width) {
-    const base = (lane * 2 + row) * this.cells;
+  take(track, row, x, width) {
+    const base = (track * 2 + row) * this.cells;
     const [from, to] = [Math.max(this.cell(x - 3), 0), Math.min(this.cell(x + width + 6), this.cells - 1)];
     if (to >= from) this.taken.fill(1, base + from, base + to + 1);
   }
@@ -51,21 +51,21 @@ class Labels {
     pen.textBaseline = 'middle';
     const order = this.wanted.sort((a, b) => model.weight[b[2]] - model.weight[a[2]] || a[1] - b[1]);
     for (const [n, x, i] of order) {
-      const lane = model.lanes[n];
+      const track = model.tracks[n];
       const heavy = model.weight[i] >= 3;
       const off = model.bad.has(i) ? 14 : 9;
       const beside = this.rows === 0 && this.free(n, 0, x + off, 40) >= 36;
-      if (!beside && !(heavy && lane.text)) continue;
+      if (!beside && !(heavy && track.text)) continue;
       const text = model.label(i);
       const width = this.chart.measure.width(pen, text);
       pen.fillStyle = heavy ? theme.ink : theme.soft;
       if (beside && this.free(n, 0, x + off, width) >= width) {
-        pen.fillText(text, x + off, lane.marks + 0.5);
+        pen.fillText(text, x + off, track.marks + 0.5);
         this.take(n, 0, x + off, width);
-      } else if (heavy && lane.text && this.free(n, 1, x - 2, width) >= width) {
-        pen.fillText(text, x - 2, lane.text);
+      } else if (heavy && track.text && this.free(n, 1, x - 2, width) >= width) {
+        pen.fillText(text, x - 2, track.text);
         pen.globalAlpha = 0.4;
-        pen.fillRect(x - 0.5, lane.marks + 5, 1, lane.text - lane.marks - 11);
+        pen.fillRect(x - 0.5, track.marks + 5, 1, track.text - track.marks - 11);
         pen.globalAlpha = 1;
         this.take(n, 1, x - 2, width);
       }
@@ -78,8 +78,8 @@ function drawLogs(chart, labels) {
   const { pen, theme, model, scale } = chart;
   chart.measure.font(pen, theme.font(10, 400, theme.mono));
   pen.textBaseline = 'middle';
-  model.lanes.forEach((lane, n) => {
-    if (lane.type !== 'server' || !lane.text || !chart.visible(lane)) return;
+  model.tracks.forEach((track, n) => {
+    if (track.type !== 'server' || !track.text || !chart.visible(track)) return;
     const logs = model.logs[n];
     let free = -Infinity;
     let k = Math.max(0, firstAfter(logs, scale.from) - 1);
@@ -97,8 +97,8 @@ function drawLogs(chart, labels) {
       const width = chart.measure.width(pen, text);
       if (next - x < width + 4 || labels.free(n, 1, x, width) < width) continue;
       pen.fillStyle = theme.faint;
-      pen.fillText(text, x + 3, lane.text);
-      pen.fillRect(x, lane.text - 4, 1, 8);
+      pen.fillText(text, x + 3, track.text);
+      pen.fillRect(x, track.text - 4, 1, 8);
       labels.take(n, 1, x, width + 4);
       free = x + width + 10;
     }
@@ -149,8 +149,8 @@ function drawFrameNames(chart, cats) {
 /// Whether something else is written at this height.
 function onRow(chart, y) {
   const near = (other, by) => Math.abs(other - y) < by;
-  return chart.model.lanes.some((lane) => lane.type !== 'lab' && y > lane.top && y < lane.bottom
-    && (near((lane.band[0] + lane.band[1]) / 2, 18) || near(lane.marks, 12) || (lane.sync && near(lane.sync[1], 9)) || (lane.text && near(lane.text, 10))));
+  return chart.model.tracks.some((track) => track.type !== 'lab' && y > track.top && y < track.bottom
+    && (near((track.band[0] + track.band[1]) / 2, 18) || near(track.marks, 12) || (track.sync && near(track.sync[1], 9)) || (track.text && near(track.text, 10))));
 }
 
 /// Takes a place for a text in a grid, if all of it is free.

@@ -64,7 +64,7 @@ class App {
     const moving = this.scale.step(now);
     const violation = this.model.meta.violations[this.violation];
     if (this.stale || moving) {
-      this.chart.lane = this.lane;
+      this.chart.track = this.track;
       this.chart.violation = this.violation;
       this.chart.render();
       this.overview.render(violation, this.matches, this.ratio);
@@ -108,14 +108,14 @@ class App {
     this.selected = i;
     if (i >= 0) {
       const { at, by } = this.model.events;
-      if (this.model.lanes[by[i]].type !== 'lab') this.lane = by[i];
+      if (this.model.tracks[by[i]].type !== 'lab') this.track = by[i];
       const [from, to] = this.scale.goal();
       const share = (at[i] - from) / (to - from);
       if (share < 0.06 || share > 0.94) {
         const half = (to - from) / 2;
         this.glideTo(at[i] - half, at[i] + half);
       }
-      this.showLane(by[i]);
+      this.showTrack(by[i]);
       this.panel.open('event');
     }
     this.panel.showEvent(i);
@@ -123,25 +123,25 @@ class App {
     this.redraw();
   }
 
-  selectLane(n) {
+  selectTrack(n) {
     if (n < 1) return;
-    this.lane = n;
+    this.track = n;
     this.redraw();
   }
 
-  moveLane(by) {
-    const next = (this.lane ?? (by > 0 ? 0 : this.model.lanes.length)) + by;
-    if (next < 1 || next >= this.model.lanes.length) return;
-    this.selectLane(next);
-    this.showLane(next);
+  moveTrack(by) {
+    const next = (this.track ?? (by > 0 ? 0 : this.model.tracks.length)) + by;
+    if (next < 1 || next >= this.model.tracks.length) return;
+    this.selectTrack(next);
+    this.showTrack(next);
   }
 
-  /// Scrolls until a lane is in sight.
-  showLane(n) {
-    const lane = this.model.lanes[n];
+  /// Scrolls until a track is in sight.
+  showTrack(n) {
+    const track = this.model.tracks[n];
     const room = this.chart.height - RULER;
-    if (lane.y < this.chart.scroll) this.chart.scrollTo(lane.y);
-    else if (lane.y + lane.h > this.chart.scroll + room) this.chart.scrollTo(lane.y + lane.h - room);
+    if (track.y < this.chart.scroll) this.chart.scrollTo(track.y);
+    else if (track.y + track.h > this.chart.scroll + room) this.chart.scrollTo(track.y + track.h - room);
   }
 
   /// The shown events before or after one, as many as wanted.
@@ -153,10 +153,10 @@ class App {
     return found;
   }
 
-  step(direction, withinLane = false) {
+  step(direction, withinTrack = false) {
     const { model, chart } = this;
-    if (withinLane && this.lane === undefined) this.lane = 1;
-    const list = withinLane ? model.byLane[this.lane] : null;
+    if (withinTrack && this.track === undefined) this.track = 1;
+    const list = withinTrack ? model.byTrack[this.track] : null;
     const from = this.selected >= 0 ? this.selected : this.firstInSight(direction);
     if (!list) {
       const next = this.around(from, direction, 1)[0];

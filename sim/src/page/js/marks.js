@@ -53,8 +53,8 @@ function drawEvents(chart) {
 
 /// The ends of a frame's line: from the edge of one band to the edge of the other.
 function frameLine(chart, i) {
-  const { events, lanes } = chart.model;
-  const [from, to] = [lanes[events.by[i]], lanes[events.to[i]]];
+  const { events, tracks } = chart.model;
+  const [from, to] = [tracks[events.by[i]], tracks[events.to[i]]];
   const down = to.top > from.top;
   const y1 = from.band[down ? 1 : 0];
   const y2 = to.band[down ? 0 : 1];
@@ -172,11 +172,11 @@ function drawMarks(chart, labels, cat, first, last) {
   pen.beginPath();
   for (let k = first; k < last; k++) {
     const i = list[k];
-    const lane = model.lanes[by[i]];
-    if (!chart.visible(lane) || lane.type !== 'server') continue;
+    const track = model.tracks[by[i]];
+    if (!chart.visible(track) || track.type !== 'server') continue;
     const x = scale.x(at[i]);
-    FIGURES[cat](pen, x, lane.marks);
-    hits.points.add(i, x, lane.marks);
+    FIGURES[cat](pen, x, track.marks);
+    hits.points.add(i, x, track.marks);
     labels.add(by[i], x, i);
   }
   pen.fillStyle = theme.kinds[cat];
@@ -192,27 +192,27 @@ function drawHeavy(chart, labels) {
   for (let k = first; k < last; k++) {
     const i = list[k];
     const cat = model.cat[i];
-    const lane = model.lanes[by[i]];
-    if (!show.cats[cat] || lane.type !== 'server' || !chart.visible(lane)) continue;
+    const track = model.tracks[by[i]];
+    if (!show.cats[cat] || track.type !== 'server' || !chart.visible(track)) continue;
     const x = scale.x(at[i]);
     if (kind[i] === KIND.life) {
-      drawLife(chart, lane, x, model.texts[text[i]]);
-      hits.points.add(i, x, (lane.band[0] + lane.band[1]) / 2);
+      drawLife(chart, track, x, model.texts[text[i]]);
+      hits.points.add(i, x, (track.band[0] + track.band[1]) / 2);
       continue;
     }
     pen.beginPath();
-    FIGURES[cat](pen, x, lane.marks);
+    FIGURES[cat](pen, x, track.marks);
     pen.fillStyle = theme.kinds[cat];
     pen.fill();
-    pen.fillRect(x - 0.5, lane.band[1], 1, lane.marks - lane.band[1]);
-    hits.points.add(i, x, lane.marks);
+    pen.fillRect(x - 0.5, track.band[1], 1, track.marks - track.band[1]);
+    hits.points.add(i, x, track.marks);
     labels.add(by[i], x, i);
   }
 }
 
-function drawLife(chart, lane, x, word) {
+function drawLife(chart, track, x, word) {
   const { pen, theme } = chart;
-  const [y, bottom] = lane.band;
+  const [y, bottom] = track.band;
   const middle = (y + bottom) / 2;
   pen.strokeStyle = pen.fillStyle = theme.ink;
   pen.lineWidth = 2;

@@ -1,4 +1,4 @@
-// The recording in the shapes the chart asks for: by lane, by kind, by time.
+// The recording in the shapes the chart asks for: by track, by kind, by time.
 
 const KIND = {};
 
@@ -57,7 +57,7 @@ class Model {
   constructor(recording) {
     Object.assign(this, recording);
     this.meta.kinds.forEach((name, code) => { KIND[name] = code; });
-    this.makeLanes();
+    this.makeTracks();
     this.sortOut();
     this.makeRoles();
     this.makeSides();
@@ -68,7 +68,7 @@ class Model {
     });
   }
 
-  makeLanes() {
+  makeTracks() {
     const servers = this.meta.servers.map(({ id, votes, weight }) => ({
       type: 'server',
       id,
@@ -77,8 +77,8 @@ class Model {
       note: !votes ? 'observer' : weight === 1 ? '' : `weight ${weight}`,
     }));
     const clients = this.meta.clients.map((name) => ({ type: 'client', name, long: `client ${name}`, note: '' }));
-    this.lanes = [{ type: 'lab', name: 'lab', long: 'laboratory', note: '' }, ...servers, ...clients];
-    this.laneOf = new Map(servers.map((lane, n) => [lane.id, n + 1]));
+    this.tracks = [{ type: 'lab', name: 'lab', long: 'laboratory', note: '' }, ...servers, ...clients];
+    this.trackOf = new Map(servers.map((track, n) => [track.id, n + 1]));
   }
 
   /// Gives every event its kind of the legend, and files it.
@@ -87,9 +87,9 @@ class Model {
     this.cat = new Uint8Array(n);
     this.weight = new Uint8Array(n);
     const perCat = () => CATEGORIES.map(() => []);
-    const perLane = () => this.lanes.map(() => []);
+    const perTrack = () => this.tracks.map(() => []);
     const [marks, frames, lost, heavy] = [perCat(), perCat(), [], []];
-    const [syncs, operations, byLane] = [perLane(), perLane(), perLane()];
+    const [syncs, operations, byTrack] = [perTrack(), perTrack(), perTrack()];
     this.byZxid = this.zxids.map(() => []);
     this.totals = new Array(CATEGORIES.length).fill(0);
     for (let i = 0; i < n; i++) {
@@ -98,7 +98,7 @@ class Model {
       this.weight[i] = weight;
       this.totals[cat]++;
       if (zxid[i] > 0) this.byZxid[zxid[i] - 1].push(i);
-      byLane[by[i]].push(i);
+      byTrack[by[i]].push(i);
       if (kind[i] === KIND.frame) {
         if (end[i] < 0) lost.push(i);
         else frames[cat].push(i);
@@ -115,7 +115,7 @@ class Model {
     // When the same client asks next: its words may go so far.
     this.next = new Map();
     for (const list of operations) list.forEach((i, k) => this.next.set(i, k + 1 < list.length ? at[list[k + 1]] : Infinity));
-    this.byLane = byLane.map((list) => Int32Array.from(list));
+    this.byTrack = byTrack.map((list) => Int32Array.from(list));
   }
 
   classify(kind, text) {
@@ -132,16 +132,16 @@ class Model {
 
   /// What a server is, from when to when; and where its log's end changes.
   makeRoles() {
-    const { of, event, lanes } = this.states;
-    this.roles = this.lanes.map(() => []);
-    this.logs = this.lanes.map(() => []);
-    this.lanes.forEach((lane, n) => {
-      if (lane.type !== 'server') return;
+    const { of, event, tracks } = this.states;
+    this.roles = this.tracks.map(() => []);
+    this.logs = this.tracks.map(() => []);
+    this.tracks.forEach((track, n) => {
+      if (track.type !== 'server') return;
       const roles = this.roles[n];
       const logs = this.logs[n];
       let shape = 'down';
       roles.push({ from: 0, shape, text: '' });
-      for (const place of lanes[n] ?? []) {
+      for (const place of tracks[n] ?? []) {
         const at = this.events.at[event[place]];
         const now = this.roleShape(place);
         const key = `${now.shape} ${now.settled} ${now.text}`;
@@ -174,7 +174,7 @@ class Model {
   makeSides() {
     const cuts = this.meta.faults.filter((fault) => fault.paint === 'parts' && fault.pairs.length > 0);
     const moments = [...new Set(cuts.flatMap((cut) => [cut.from, cut.to]))].sort((a, b) => a - b);
-    this.sides = this.lanes.map(() => []);
+    this.sides = this.tracks.map(() => []);
     for (let k = 0; k + 1 < moments.length; k++) {
       const [from, to] = [moments[k], moments[k + 1]];
       const open = cuts.filter((cut) => cut.from <= from && cut.to > from).flatMap((cut) => cut.pairs);
@@ -183,7 +183,7 @@ class Model {
       const touched = new Set(open.flat());
       this.meta.servers.forEach(({ id }) => {
         const side = groups.length > 1 ? groups.findIndex((group) => group.has(id)) : touched.has(id) ? -1 : null;
-        if (side !== null) this.sides[this.laneOf.get(id)].push({ from, to, side });
+        if (side !== null) this.sides[this.trackOf.get(id)].push({ from, to, side });
       });
     }
   }
@@ -236,7 +236,7 @@ class Model {
     const word = this.texts[text[i]];
     switch (kind[i]) {
       case KIND.role: return `${word}, epoch ${number[i]}`;
-      case KIND.frame: return `${this.frameName(i)} to ${this.lanes[to[i]].name}${this.events.end[i] < 0 ? ', never arrives' : ''}`;
+      case KIND.frame: return `${this.frameName(i)} to ${this.tracks[to[i]].name}${this.events.end[i] < 0 ? ', never arrives' : ''}`;
       case KIND.sync: return 'fsync begins';
       case KIND.synced: return word === 'failed' ? 'fsync fails' : 'fsync ends';
       case KIND.asked: return word;
@@ -265,12 +265,12 @@ class Model {
     const name = this.texts[text[i]];
     const fields = this.fieldsOf(i).map((field) => `${field.name} ${field.text}`).join(' ');
     const zxid = kind[i] === KIND.answered ? this.zxidOf(i) : '';
-    return `${this.lanes[by[i]].name} ${this.label(i)} ${name} ${fields} ${zxid} ${(at[i] / 1e9).toFixed(9)}`.toLowerCase();
+    return `${this.tracks[by[i]].name} ${this.label(i)} ${name} ${fields} ${zxid} ${(at[i] / 1e9).toFixed(9)}`.toLowerCase();
   }
 
-  /// The place of the newest state of a lane at an event; -1: there was none yet.
-  stateAt(lane, i) {
-    const places = this.states.lanes[lane] ?? [];
+  /// The place of the newest state of a track at an event; -1: there was none yet.
+  stateAt(track, i) {
+    const places = this.states.tracks[track] ?? [];
     let low = 0;
     let high = places.length;
     while (low < high) {

@@ -10,22 +10,22 @@ class Cover {
   /// Where an event is seen.
   spot(i) {
     const { model, scale } = this.chart;
-    const { events, lanes } = model;
-    const lane = lanes[events.by[i]];
+    const { events, tracks } = model;
+    const track = tracks[events.by[i]];
     const x = scale.x(events.at[i]);
     const kind = events.kind[i];
     if (kind === KIND.frame) {
       const [, y] = frameLine(this.chart, i);
       return { x, y };
     }
-    if (lane.type === 'server') {
-      if (kind === KIND.life || kind === KIND.role) return { x, y: (lane.band[0] + lane.band[1]) / 2 };
-      if (kind === KIND.sync || kind === KIND.synced) return { x, y: (lane.sync[0] + lane.sync[1]) / 2 };
-      return { x, y: lane.marks };
+    if (track.type === 'server') {
+      if (kind === KIND.life || kind === KIND.role) return { x, y: (track.band[0] + track.band[1]) / 2 };
+      if (kind === KIND.sync || kind === KIND.synced) return { x, y: (track.sync[0] + track.sync[1]) / 2 };
+      return { x, y: track.marks };
     }
-    if (lane.type === 'client') return { x, y: (lane.band[0] + lane.band[1]) / 2 };
+    if (track.type === 'client') return { x, y: (track.band[0] + track.band[1]) / 2 };
     const n = model.meta.faults.findIndex((fault) => fault.event === i);
-    return { x, y: lane.top + 4 + ((n < 0 ? 0 : this.chart.faultRows[n]) + 0.5) * FAULT_ROW };
+    return { x, y: track.top + 4 + ((n < 0 ? 0 : this.chart.faultRows[n]) + 0.5) * FAULT_ROW };
   }
 
   render(selected, violation, matches) {
@@ -167,7 +167,7 @@ class Cover {
     this.flag(x, id, theme.alarm, theme.alarmInk, true);
   }
 
-  /// Straight from lane to lane; within a lane in a bow above it.
+  /// Straight from track to track; within a track in a bow above it.
   link(a, b) {
     const { pen } = this;
     pen.moveTo(a.x, a.y);
@@ -267,7 +267,7 @@ class Overview {
       if (show.cats[model.cat[i]]) counts[Math.floor((at[i] / model.ended) * columns)]++;
     }
     const most = counts.reduce((a, b) => Math.max(a, b), 1);
-    const servers = model.lanes.map((lane, k) => [lane, k]).filter(([lane]) => lane.type === 'server');
+    const servers = model.tracks.map((track, k) => [track, k]).filter(([track]) => track.type === 'server');
     const foot = height - 5;
     const row = Math.min(5, (foot - 20) / Math.max(servers.length, 1));
     const rows = foot - row * servers.length;

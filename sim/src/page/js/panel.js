@@ -82,8 +82,8 @@ class Panel {
   showEvent(i) {
     const parts = i < 0 ? this.nothing() : this.event(i);
     $('event').replaceChildren(...parts);
-    const { events, lanes } = this.model;
-    $('status').textContent = i < 0 ? '' : `${seconds(events.at[i])} s, ${lanes[events.by[i]].long}: ${this.model.label(i)}`;
+    const { events, tracks } = this.model;
+    $('status').textContent = i < 0 ? '' : `${seconds(events.at[i])} s, ${tracks[events.by[i]].long}: ${this.model.label(i)}`;
   }
 
   nothing() {
@@ -95,19 +95,19 @@ class Panel {
 
   event(i) {
     const { model } = this;
-    const { events, lanes } = model;
-    const lane = lanes[events.by[i]];
+    const { events, tracks } = model;
+    const track = tracks[events.by[i]];
     const category = CATEGORIES[model.cat[i]];
     const parts = [
       element('div', { class: 'stamp' },
         element('span', {}, `${seconds(events.at[i])} s`),
         element('span', { class: 'hint' }, `event ${count(i + 1)} of ${count(events.n)}`)),
-      element('h2', {}, element('span', { class: 'chip' }, lane.long), ` ${model.label(i)}`),
+      element('h2', {}, element('span', { class: 'chip' }, track.long), ` ${model.label(i)}`),
     ];
     for (const { id, words, events: about } of model.meta.violations) {
       if (!about.includes(i)) continue;
       const others = about.filter((other) => other !== i).map((other) => element('div', {}, 'with ',
-        this.goTo(other, `${lanes[events.by[other]].name} ${model.label(other)}`), `, ${apart(events.at[other] - events.at[i])}`));
+        this.goTo(other, `${tracks[events.by[other]].name} ${model.label(other)}`), `, ${apart(events.at[other] - events.at[i])}`));
       parts.push(element('div', { class: 'violated' }, element('b', {}, id), ` ${words}`, ...others));
     }
     const rows = this.facts(i);
@@ -126,7 +126,7 @@ class Panel {
   }
 
   facts(i) {
-    const { model, model: { events, lanes, texts } } = this;
+    const { model, model: { events, tracks, texts } } = this;
     const kind = events.kind[i];
     const rows = [];
     if (kind === KIND.note) {
@@ -135,7 +135,7 @@ class Panel {
     } else if (kind === KIND.role) rows.push(this.row('currentEpoch', String(events.number[i])));
     else if (kind === KIND.frame) {
       rows.push(this.row('frame', texts[events.text[i]]));
-      rows.push(this.row('to', lanes[events.to[i]].long));
+      rows.push(this.row('to', tracks[events.to[i]].long));
       if (events.zxid[i] > 0) rows.push(this.row('zxid', zxidLong(model.zxidOf(i))));
       rows.push(events.end[i] < 0 ? this.row('arrives', 'never')
         : this.row('arrives', `${seconds(events.end[i])} s, after ${span(events.end[i] - events.at[i])}`));
@@ -154,10 +154,10 @@ class Panel {
   }
 
   operationFacts(i, kind) {
-    const { model, model: { events, texts, lanes } } = this;
+    const { model, model: { events, texts, tracks } } = this;
     const mate = events.mate[i];
     if (kind === KIND.asked) {
-      const rows = [this.row('asks', texts[events.text[i]]), this.row('server', lanes[events.to[i]].long)];
+      const rows = [this.row('asks', texts[events.text[i]]), this.row('server', tracks[events.to[i]].long)];
       rows.push(mate < 0 ? this.row('answer', 'none until the end')
         : this.row('answer', this.goTo(mate, `${model.label(mate)}, after ${span(events.at[mate] - events.at[i])}`)));
       return rows;
@@ -173,11 +173,11 @@ class Panel {
 
   /// The server's state at this event, before and after if the event changed it.
   states(i) {
-    const { events, lanes } = this.model;
+    const { events, tracks } = this.model;
     const parts = [];
-    if (lanes[events.by[i]].type === 'server') parts.push(...this.state(events.by[i], i));
+    if (tracks[events.by[i]].type === 'server') parts.push(...this.state(events.by[i], i));
     const to = events.kind[i] === KIND.frame || events.kind[i] === KIND.asked ? events.to[i] : -1;
-    if (to > 0 && lanes[to].type === 'server') {
+    if (to > 0 && tracks[to].type === 'server') {
       const end = events.kind[i] === KIND.frame ? events.end[i] : events.at[i];
       const arrival = end < 0 ? i : lastUpTo(events, end);
       const when = events.kind[i] === KIND.frame && end >= 0 ? 'as it arrives' : 'then';
@@ -186,10 +186,10 @@ class Panel {
     return parts;
   }
 
-  state(lane, i, when) {
+  state(track, i, when) {
     const { model } = this;
-    const place = model.stateAt(lane, i);
-    const name = model.lanes[lane].long;
+    const place = model.stateAt(track, i);
+    const name = model.tracks[track].long;
     if (place < 0) return [element('h3', {}, `${name}: nothing is known of it yet`)];
     const own = model.states.event[place] === i && model.states.before[place] >= 0;
     const rows = model.meta.states.map((line) => {
@@ -210,13 +210,13 @@ class Panel {
   near(i) {
     const list = element('div', { class: 'near' });
     const found = [...this.app.around(i, -1, 5).reverse(), i, ...this.app.around(i, 1, 8)];
-    const { model, model: { events, lanes } } = this;
+    const { model, model: { events, tracks } } = this;
     for (const other of found) {
       const gap = events.at[other] - events.at[i];
       const when = other === i ? '' : gap === 0 ? 'same time' : `${gap < 0 ? '\u2212' : '+'}${span(Math.abs(gap))}`;
       list.append(element('button', { 'aria-current': other === i ? 'true' : null, onclick: () => this.app.select(other), title: model.label(other) },
         element('span', { class: 'when' }, when),
-        element('span', { class: 'who' }, lanes[events.by[other]].name),
+        element('span', { class: 'who' }, tracks[events.by[other]].name),
         element('span', { class: 'what', style: `--hue: var(${CATEGORIES[model.cat[other]].hue})` }, model.label(other))));
     }
     return list;

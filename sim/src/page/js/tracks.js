@@ -1,11 +1,11 @@
-// The chart's ground: ruler, lanes, roles, partitions, faults, fsyncs and clients' operations.
+// The chart's ground: ruler, tracks, roles, partitions, faults, fsyncs and clients' operations.
 
 const RULER = 26;
 const FAULT_ROW = 17;
 /// Rows of faults that overlap; what does not fit shares the last one.
 const FAULT_ROWS = 5;
 const TEXT_FROM = 26;
-/// More bars in a lane than this are drawn as a strip: which pixels have some.
+/// More bars in a track than this are drawn as a strip: which pixels have some.
 const BARS_MAX = 300;
 
 /// Where events were drawn, by their coordinates. Rows of numbers, not lists of lists: a frame makes
@@ -54,7 +54,7 @@ class Chart {
     this.show = { cats: CATEGORIES.map(({ on }) => on), messages: true, lostOnly: false };
     this.faultRows = this.packFaults();
     this.scroll = 0;
-    this.density = new Density(model.lanes.length);
+    this.density = new Density(model.tracks.length);
     this.strip = new Strip();
     this.hits = { points: new Hits(2), lines: new Hits(4), boxes: new Hits(4) };
   }
@@ -81,24 +81,24 @@ class Chart {
     return rows;
   }
 
-  /// Places the lanes in a canvas of this size.
+  /// Places the tracks in a canvas of this size.
   layout(width, height) {
-    const { lanes } = this.model;
+    const { tracks } = this.model;
     this.width = width;
     this.height = height;
     this.gutter = width < 640 ? 64 : 92;
     this.scale.place(this.gutter, width);
-    const servers = lanes.filter((lane) => lane.type === 'server').length;
-    const clients = lanes.length - 1 - servers;
+    const servers = tracks.filter((track) => track.type === 'server').length;
+    const clients = tracks.length - 1 - servers;
     const faults = this.faultRowCount * FAULT_ROW + 8;
     const client = clients > 12 ? 16 : 22;
     const room = height - RULER - faults - clients * client - 10;
     const server = Math.min(Math.max(room / Math.max(servers, 1), 54), 96);
     let y = 0;
-    for (const lane of lanes) {
-      lane.y = y;
-      lane.h = lane.type === 'lab' ? faults : lane.type === 'server' ? server : client;
-      y += lane.h;
+    for (const track of tracks) {
+      track.y = y;
+      track.h = track.type === 'lab' ? faults : track.type === 'server' ? server : client;
+      y += track.h;
     }
     this.depth = y + 10;
     this.scrollTo(this.scroll);
@@ -106,32 +106,32 @@ class Chart {
 
   scrollTo(y) {
     this.scroll = Math.min(Math.max(y, 0), Math.max(this.depth - (this.height - RULER), 0));
-    for (const lane of this.model.lanes) this.placeRows(lane, RULER + lane.y - this.scroll);
+    for (const track of this.model.tracks) this.placeRows(track, RULER + track.y - this.scroll);
   }
 
-  /// Where the parts of a lane are.
-  placeRows(lane, top) {
-    lane.top = top;
-    lane.bottom = top + lane.h;
-    if (lane.type === 'server') {
-      const spare = Math.min((lane.h - 54) / 3, 8);
-      lane.band = [top + 7, top + 27];
-      lane.marks = top + 36 + spare / 2;
-      lane.sync = [top + 45 + spare, top + 49 + spare];
-      lane.text = lane.h >= 68 ? top + 60 + spare * 1.5 : null;
-    } else if (lane.type === 'client') {
-      lane.band = [top + 4, lane.bottom - 3];
-      lane.marks = (lane.band[0] + lane.band[1]) / 2;
-    } else lane.band = [top + 4, top + 4 + FAULT_ROW];
+  /// Where the parts of a track are.
+  placeRows(track, top) {
+    track.top = top;
+    track.bottom = top + track.h;
+    if (track.type === 'server') {
+      const spare = Math.min((track.h - 54) / 3, 8);
+      track.band = [top + 7, top + 27];
+      track.marks = top + 36 + spare / 2;
+      track.sync = [top + 45 + spare, top + 49 + spare];
+      track.text = track.h >= 68 ? top + 60 + spare * 1.5 : null;
+    } else if (track.type === 'client') {
+      track.band = [top + 4, track.bottom - 3];
+      track.marks = (track.band[0] + track.band[1]) / 2;
+    } else track.band = [top + 4, top + 4 + FAULT_ROW];
   }
 
-  laneAt(y) {
+  trackAt(y) {
     if (y < RULER) return -1;
-    return this.model.lanes.findIndex((lane) => y >= lane.top && y < lane.bottom);
+    return this.model.tracks.findIndex((track) => y >= track.top && y < track.bottom);
   }
 
-  visible(lane) {
-    return lane.bottom > RULER && lane.top < this.height;
+  visible(track) {
+    return track.bottom > RULER && track.top < this.height;
   }
 
   /// The whole picture. What follows the pointer and the selection is on the cover instead.
@@ -144,13 +144,13 @@ class Chart {
     pen.beginPath();
     pen.rect(this.gutter, RULER, this.width - this.gutter, this.height - RULER);
     pen.clip();
-    for (const lane of this.model.lanes) {
-      if (!this.visible(lane)) continue;
-      if (lane.type === 'server') {
-        this.drawRoles(lane);
-        this.drawSides(lane);
-        if (this.show.cats[SYNC]) this.drawSyncs(lane);
-      } else if (lane.type === 'client' && this.show.cats[CLIENT]) this.drawOperations(lane);
+    for (const track of this.model.tracks) {
+      if (!this.visible(track)) continue;
+      if (track.type === 'server') {
+        this.drawRoles(track);
+        this.drawSides(track);
+        if (this.show.cats[SYNC]) this.drawSyncs(track);
+      } else if (track.type === 'client' && this.show.cats[CLIENT]) this.drawOperations(track);
     }
     if (this.show.cats[FAULT]) this.drawFaults();
     drawEvents(this);
@@ -163,15 +163,15 @@ class Chart {
     const { pen, theme, scale } = this;
     pen.fillStyle = theme.paper;
     pen.fillRect(0, 0, this.width, this.height);
-    this.model.lanes.forEach((lane) => {
-      if (lane.type !== 'lab' && this.visible(lane)) return;
+    this.model.tracks.forEach((track) => {
+      if (track.type !== 'lab' && this.visible(track)) return;
       pen.fillStyle = theme.sheet;
-      if (lane.type === 'lab') pen.fillRect(0, lane.top, this.width, lane.h);
+      if (track.type === 'lab') pen.fillRect(0, track.top, this.width, track.h);
     });
     pen.fillStyle = theme.line;
     for (const tick of ticks) pen.fillRect(Math.round(scale.x(tick)), RULER, 1, this.height);
-    for (const lane of this.model.lanes) {
-      if (this.visible(lane)) pen.fillRect(0, Math.round(lane.bottom) - 1, this.width, 1);
+    for (const track of this.model.tracks) {
+      if (this.visible(track)) pen.fillRect(0, Math.round(track.bottom) - 1, this.width, 1);
     }
     const end = scale.x(this.model.ended);
     if (end < this.width) {
@@ -180,10 +180,10 @@ class Chart {
     }
   }
 
-  drawRoles(lane) {
+  drawRoles(track) {
     const { pen, theme, scale } = this;
-    const [y, bottom] = lane.band;
-    const roles = this.model.roles[this.model.lanes.indexOf(lane)];
+    const [y, bottom] = track.band;
+    const roles = this.model.roles[this.model.tracks.indexOf(track)];
     this.measure.font(pen, theme.font(11, 600));
     pen.textBaseline = 'middle';
     for (let k = firstEnding(roles, scale.from); k < roles.length && roles[k].from <= scale.to; k++) {
@@ -240,21 +240,21 @@ class Chart {
   }
 
   /// A strip over the band: servers of one colour can reach each other.
-  drawSides(lane) {
+  drawSides(track) {
     const { pen, theme, scale } = this;
-    const sides = this.model.sides[this.model.lanes.indexOf(lane)];
+    const sides = this.model.sides[this.model.tracks.indexOf(track)];
     for (const { from, to, side } of sides) {
       if (to < scale.from || from > scale.to) continue;
       const x = scale.x(from);
       const width = Math.max(scale.x(to) - x, 1);
       pen.fillStyle = side < 0 ? theme.kinds[FAULT] : theme.sides[side % theme.sides.length];
-      pen.fillRect(x, lane.band[0] - (side < 0 ? 3 : 5), width, side < 0 ? 1.5 : 3.5);
+      pen.fillRect(x, track.band[0] - (side < 0 ? 3 : 5), width, side < 0 ? 1.5 : 3.5);
     }
   }
 
   drawFaults() {
     const { pen, theme, scale, model } = this;
-    const lane = model.lanes[0];
+    const track = model.tracks[0];
     const color = theme.kinds[FAULT];
     this.measure.font(pen, theme.font(11));
     pen.textBaseline = 'middle';
@@ -266,7 +266,7 @@ class Chart {
         if (fault.paint !== 'moment' || fault.from > scale.to) return;
       }
       const x = scale.x(fault.from);
-      const y = lane.top + 4 + this.faultRows[n] * FAULT_ROW;
+      const y = track.top + 4 + this.faultRows[n] * FAULT_ROW;
       if (fault.paint === 'moment') {
         const next = place < moments.length ? scale.x(moments[place].from) - 6 : Infinity;
         free = this.drawMoment(fault, x, y, free, next);
@@ -301,15 +301,15 @@ class Chart {
   }
 
   /// Fsyncs: bars in a row of their own.
-  drawSyncs(lane) {
+  drawSyncs(track) {
     const { pen, theme, scale, model } = this;
-    const n = model.lanes.indexOf(lane);
-    const [y, bottom] = lane.sync;
+    const n = model.tracks.indexOf(track);
+    const [y, bottom] = track.sync;
     pen.globalAlpha = 0.16;
     pen.fillStyle = theme.kinds[FAULT];
     for (const fault of model.meta.faults) {
       const slow = fault.paint === 'slow';
-      if (!slow || !fault.servers.includes(lane.id) || fault.to < scale.from || fault.from > scale.to) continue;
+      if (!slow || !fault.servers.includes(track.id) || fault.to < scale.from || fault.from > scale.to) continue;
       pen.fillRect(scale.x(fault.from), y - 2, scale.x(fault.to) - scale.x(fault.from), bottom - y + 4);
     }
     pen.globalAlpha = 1;
@@ -336,10 +336,10 @@ class Chart {
   }
 
   /// From question to answer.
-  drawOperations(lane) {
+  drawOperations(track) {
     const { pen, theme, scale, model } = this;
-    const n = model.lanes.indexOf(lane);
-    const [y, bottom] = lane.band;
+    const n = model.tracks.indexOf(track);
+    const [y, bottom] = track.band;
     if (model.operations[n].count(scale.from, scale.to) >= BARS_MAX) {
       pen.globalAlpha = 0.55;
       this.drawBars(model.operations[n], y + 2, bottom - 2, CLIENT);
@@ -381,26 +381,26 @@ class Chart {
     pen.fillRect(0, RULER, this.gutter, this.height);
     pen.textBaseline = 'middle';
     const bad = new Set((this.model.meta.violations[this.violation ?? 0]?.servers ?? []));
-    this.model.lanes.forEach((lane, n) => {
-      if (!this.visible(lane)) return;
-      if (n === this.lane) {
+    this.model.tracks.forEach((track, n) => {
+      if (!this.visible(track)) return;
+      if (n === this.track) {
         pen.fillStyle = theme.accentWash;
-        pen.fillRect(0, lane.top, this.gutter, lane.h - 1);
+        pen.fillRect(0, track.top, this.gutter, track.h - 1);
         pen.fillStyle = theme.accent;
-        pen.fillRect(0, lane.top, 3, lane.h - 1);
+        pen.fillRect(0, track.top, 3, track.h - 1);
       }
-      const middle = lane.type === 'server' ? (lane.band[0] + lane.band[1]) / 2 : lane.type === 'lab' ? lane.top + 4 + FAULT_ROW / 2 : (lane.top + lane.bottom) / 2;
-      this.measure.font(pen, theme.font(lane.type === 'server' ? 13 : 11, lane.type === 'server' ? 600 : 400));
-      pen.fillStyle = bad.has(lane.id) ? theme.alarm : lane.type === 'server' ? theme.ink : theme.soft;
-      pen.fillText(lane.type === 'lab' ? 'actions' : lane.type === 'server' ? `server ${lane.id}` : this.fit(lane.name, this.gutter - 20), 12, middle);
-      if (lane.note && lane.h >= 54) {
+      const middle = track.type === 'server' ? (track.band[0] + track.band[1]) / 2 : track.type === 'lab' ? track.top + 4 + FAULT_ROW / 2 : (track.top + track.bottom) / 2;
+      this.measure.font(pen, theme.font(track.type === 'server' ? 13 : 11, track.type === 'server' ? 600 : 400));
+      pen.fillStyle = bad.has(track.id) ? theme.alarm : track.type === 'server' ? theme.ink : theme.soft;
+      pen.fillText(track.type === 'lab' ? 'actions' : track.type === 'server' ? `server ${track.id}` : this.fit(track.name, this.gutter - 20), 12, middle);
+      if (track.note && track.h >= 54) {
         this.measure.font(pen, theme.font(11));
         pen.fillStyle = theme.faint;
-        pen.fillText(lane.note, 12, middle + 16);
+        pen.fillText(track.note, 12, middle + 16);
       }
     });
     pen.fillStyle = theme.line;
-    for (const lane of this.model.lanes) if (this.visible(lane)) pen.fillRect(0, Math.round(lane.bottom) - 1, this.gutter, 1);
+    for (const track of this.model.tracks) if (this.visible(track)) pen.fillRect(0, Math.round(track.bottom) - 1, this.gutter, 1);
     pen.fillRect(this.gutter - 1, RULER, 1, this.height);
   }
 
