@@ -17,7 +17,7 @@
 //! | `run`       | one run: drives a scenario, records, judges                                 |
 //! | `child`     | a run in a process of its own, and what it reports                          |
 //! | `replay`    | a recorded run once more, and where it differs                              |
-//! | `hunt`      | many seeds, failures by fingerprint, as a report                            |
+//! | `hunt`      | many seeds, failures by signature, as a report                              |
 //! | `shrink`    | from a recorded failure to the smallest file that still fails so            |
 //! | `export`    | a recorded run as a scenario file of the repository                         |
 //! | `page`      | a recording as a page to look at (`timeline`)                               |

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::run::Verdict;
-use crate::run::fingerprint::Fingerprint;
+use crate::run::signature::Signature;
 
 /// How the line begins. A scenario's own output may stand before it.
 const BEGINNING: &str = "{\"run_report\":";
@@ -35,7 +35,7 @@ pub struct RunReport {
 /// The first property that failed in a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FirstFailure {
-    pub print: Fingerprint,
+    pub signature: Signature,
     /// When it broke, in nanoseconds of simulated time.
     pub at: u64,
 }
@@ -43,7 +43,7 @@ pub struct FirstFailure {
 /// How a run failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunFailure {
-    pub print: Fingerprint,
+    pub signature: Signature,
     /// The words of this run, numbers included.
     pub words: String,
 }
@@ -51,19 +51,20 @@ pub struct RunFailure {
 impl RunReport {
     /// Of a run whose verdict is known.
     pub fn of(verdict: &Verdict) -> RunReport {
-        let print = Fingerprint::of(verdict);
+        let signature = Signature::of(verdict);
         let violation = verdict.violations.first();
         let at = violation.map_or(0, |violation| violation.at.0);
-        let first = print.clone().map(|print| FirstFailure { print, at });
+        let first = signature.clone().map(|signature| FirstFailure { signature, at });
         let failure = (!verdict.holds()).then(|| {
-            let print = print.unwrap_or_else(|| Fingerprint {
+            let signature = signature.unwrap_or_else(|| Signature {
                 id: UNCAUGHT.into(),
                 roles: Vec::new(),
                 words: format!("nothing violates {}", verdict.wanted.join(" or ")),
             });
             let words = violation.map(|violation| violation.words.clone());
-            let words = verdict.simulator.clone().or(words).unwrap_or_else(|| print.words.clone());
-            RunFailure { print, words }
+            let words =
+                verdict.simulator.clone().or(words).unwrap_or_else(|| signature.words.clone());
+            RunFailure { signature, words }
         });
         RunReport { hash: verdict.hash, ended: verdict.ended.0, first, failure }
     }
@@ -97,9 +98,10 @@ mod tests {
 
     #[test]
     fn a_run_is_understood_whatever_it_said_before() {
-        let print = Fingerprint { id: "I-1".into(), roles: vec!["down".into()], words: "".into() };
-        let first = FirstFailure { print: print.clone(), at: 1_200_000 };
-        let failure = RunFailure { print, words: "two\nlines\tand \"quotes\"".into() };
+        let signature =
+            Signature { id: "I-1".into(), roles: vec!["down".into()], words: "".into() };
+        let first = FirstFailure { signature: signature.clone(), at: 1_200_000 };
+        let failure = RunFailure { signature, words: "two\nlines\tand \"quotes\"".into() };
         let (first, failure) = (Some(first), Some(failure));
         let report = RunReport { hash: u64::MAX, ended: 7, first: first.clone(), failure };
         let line = report.to_line();

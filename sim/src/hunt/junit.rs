@@ -46,7 +46,7 @@ fn testcase(out: &mut String, report: &Report, case: &CaseRuns) {
     for failure in &report.failures {
         let Some(Place { count, example }) = of(failure, case) else { continue };
         let tag = if failure.is_broken() { "error" } else { "failure" };
-        let roles = failure.print.roles.join(", ");
+        let roles = failure.signature.roles.join(", ");
         let message = format!("{count} of {} runs: {}", case.runs, example.words);
         let text = format!(
             "{}\nroles: {roles}\nquickest: seed {}, {} simulated s\nrepeat: {}",
@@ -55,7 +55,7 @@ fn testcase(out: &mut String, report: &Report, case: &CaseRuns) {
         let _ = writeln!(
             out,
             "<{tag} type=\"{}\" message=\"{}\">{}</{tag}>",
-            escaped(&failure.print.id),
+            escaped(&failure.signature.id),
             escaped(&message),
             escaped(&text)
         );

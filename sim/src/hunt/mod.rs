@@ -1,7 +1,7 @@
 //! Many runs, a process each: all cases of a file, or many seeds of many files.
 //!
 //! The process of a run is this program again, `run --quiet --report`; its exit code and its first
-//! line are the verdict. Failures that are the same (`run::fingerprint`) are one, with the quickest
+//! line are the verdict. Failures that are the same (`run::signature`) are one, with the quickest
 //! run that shows it.
 //!
 //! - `plan.rs`      which runs there are, their numbers, shards
@@ -146,7 +146,7 @@ impl<I> State<I> {
             let (failed, ways) = (report.failed + report.broken, report.failures.len());
             bar.set_message(format!("{failed} failed in {ways} ways"));
         }
-        let differs = report.failures.iter().find(|known| known.print == run_apart::differs());
+        let differs = report.failures.iter().find(|known| known.signature == run_apart::differs());
         differs.is_some_and(|differs| differs.count > PAIRS_MAX)
     }
 

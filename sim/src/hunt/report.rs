@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::plan::{Done, Job, Plan};
 use crate::child::{RunFailure, SIMULATOR};
 use crate::recording::Build;
-use crate::run::fingerprint::Fingerprint;
+use crate::run::signature::Signature;
 
 /// The version of `report.json`. Any change of a type below, or of the plan, needs a new one.
 pub const VERSION: u32 = 1;
@@ -42,7 +42,7 @@ pub struct Report {
     /// How long it took, all times it was started together.
     pub seconds: f64,
     pub cases: Vec<CaseRuns>,
-    /// Sorted by fingerprint.
+    /// Sorted by signature.
     pub failures: Vec<Failure>,
 }
 
@@ -63,7 +63,7 @@ pub struct CaseRuns {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Failure {
     #[serde(flatten)]
-    pub print: Fingerprint,
+    pub signature: Signature,
     pub count: u64,
     /// The quickest one: fewest simulated seconds, then the smallest seed.
     pub example: Example,
@@ -105,7 +105,7 @@ impl Example {
 impl Failure {
     /// Whether it is the simulator's own.
     pub fn is_broken(&self) -> bool {
-        self.print.id == SIMULATOR
+        self.signature.id == SIMULATOR
     }
 }
 
@@ -171,7 +171,7 @@ impl Report {
         }
         match &failure {
             None => self.held += 1,
-            Some(broke) if broke.print.id == SIMULATOR => self.broken += 1,
+            Some(broke) if broke.signature.id == SIMULATOR => self.broken += 1,
             Some(_) => self.failed += 1,
         }
         failure.is_some_and(|broke| self.fails(job, ended, broke))
@@ -179,7 +179,7 @@ impl Report {
 
     /// A failure of a run that is perhaps counted already.
     pub(super) fn fails(&mut self, job: &Job, ended: u64, broke: RunFailure) -> bool {
-        let twice = broke.print == super::run_apart::differs();
+        let twice = broke.signature == super::run_apart::differs();
         let plan = &self.plan;
         let example = Example {
             file: plan.scenarios[job.scenario].file.clone(),
@@ -190,18 +190,19 @@ impl Report {
             command: if twice { plan.command_twice(job) } else { plan.command(job) },
         };
         let places = vec![Place { count: 1, example: example.clone() }];
-        self.add(Failure { print: broke.print, count: 1, example, recording: None, places })
+        self.add(Failure { signature: broke.signature, count: 1, example, recording: None, places })
     }
 
     /// Whether it is one as none before.
     pub(super) fn add(&mut self, failure: Failure) -> bool {
-        let n = match self.failures.binary_search_by(|known| known.print.cmp(&failure.print)) {
-            Ok(n) => n,
-            Err(n) => {
-                self.failures.insert(n, failure);
-                return true;
-            }
-        };
+        let n =
+            match self.failures.binary_search_by(|known| known.signature.cmp(&failure.signature)) {
+                Ok(n) => n,
+                Err(n) => {
+                    self.failures.insert(n, failure);
+                    return true;
+                }
+            };
         let known = &mut self.failures[n];
         known.count += failure.count;
         if failure.example.order(&known.example).is_lt() {

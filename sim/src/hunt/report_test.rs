@@ -5,8 +5,8 @@ use super::*;
 
 fn broke(id: &str, roles: &[&str], words: &str) -> Option<RunFailure> {
     let roles = roles.iter().map(ToString::to_string).collect();
-    let print = Fingerprint { id: id.into(), roles, words: String::new() };
-    Some(RunFailure { print, words: words.into() })
+    let signature = Signature { id: id.into(), roles, words: String::new() };
+    Some(RunFailure { signature, words: words.into() })
 }
 
 /// Of every run: what it was, and when it ended.
@@ -43,7 +43,7 @@ fn failures_are_grouped_and_the_quickest_is_the_example_whoever_ends_first() {
     let report = report_of(&plan, &outcomes);
     let told = |failure: &Failure| {
         let example = &failure.example;
-        (failure.print.roles.join(" "), failure.count, example.case, example.seed)
+        (failure.signature.roles.join(" "), failure.count, example.case, example.seed)
     };
     let told: Vec<_> = report.failures.iter().map(told).collect();
     // Seeds 1 and 7 end a nanosecond before seed 4; of them and of the cases the first.

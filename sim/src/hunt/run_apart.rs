@@ -10,7 +10,7 @@ use crate::child::{self, Limit, NoEnd};
 use crate::child::{RunFailure, RunReport, SIMULATOR};
 use crate::recording::Recording;
 use crate::replay::first_difference;
-use crate::run::fingerprint::{Fingerprint, without_numbers};
+use crate::run::signature::{Signature, without_numbers};
 
 /// A run that is over.
 #[derive(Debug)]
@@ -27,26 +27,26 @@ pub(crate) struct Ran {
 
 impl Ran {
     fn is_endless(&self) -> bool {
-        self.failure.as_ref().is_some_and(|broke| broke.print == endless())
+        self.failure.as_ref().is_some_and(|broke| broke.signature == endless())
     }
 }
 
 /// The failure of a seed that has two traces.
-pub(super) fn differs() -> Fingerprint {
+pub(super) fn differs() -> Signature {
     let words = "two runs of one seed differ".into();
-    Fingerprint { id: SIMULATOR.into(), roles: Vec::new(), words }
+    Signature { id: SIMULATOR.into(), roles: Vec::new(), words }
 }
 
 /// The failure of a run that had to be ended. It has no recording.
-pub(super) fn endless() -> Fingerprint {
+pub(super) fn endless() -> Signature {
     let words = "a run did not end".into();
-    Fingerprint { id: SIMULATOR.into(), roles: Vec::new(), words }
+    Signature { id: SIMULATOR.into(), roles: Vec::new(), words }
 }
 
 fn broke_off(what: &str) -> RunFailure {
-    let print =
-        Fingerprint { id: SIMULATOR.into(), roles: Vec::new(), words: without_numbers(what) };
-    RunFailure { print, words: what.to_owned() }
+    let signature =
+        Signature { id: SIMULATOR.into(), roles: Vec::new(), words: without_numbers(what) };
+    RunFailure { signature, words: what.to_owned() }
 }
 
 /// The program that plays runs, and how long one may take.
@@ -87,7 +87,7 @@ pub(crate) fn run(by: Player<'_>, plan: &Plan, job: &Job, record: Option<&Path>)
 /// What a process that is over says: its exit code and its line must agree.
 fn outcome(code: Option<i32>, status: &str, output: &str, error: &str) -> Ran {
     if let Some((report, verdict)) = RunReport::read_report(output) {
-        let broken = report.failure.as_ref().map(|broke| broke.print.id == SIMULATOR);
+        let broken = report.failure.as_ref().map(|broke| broke.signature.id == SIMULATOR);
         let agree = matches!((code, broken), (Some(0), None) | (Some(1), Some(false)))
             || (code == Some(3) && broken == Some(true));
         if agree {
@@ -116,7 +116,7 @@ fn outcome(code: Option<i32>, status: &str, output: &str, error: &str) -> Ran {
 fn too_long(plan: &Plan, job: &Job, words: &str) -> Ran {
     let file = plan.scenarios[job.scenario].file.display();
     let output = format!("{file} seed {}: {words}\n  repeat: {}\n", job.seed, plan.command(job));
-    let failure = Some(RunFailure { print: endless(), words: words.to_owned() });
+    let failure = Some(RunFailure { signature: endless(), words: words.to_owned() });
     Ran { ended: 0, seconds: 0.0, failure, output, hash: 0 }
 }
 
@@ -129,8 +129,10 @@ pub(super) fn run_twice(by: Player<'_>, plan: &Plan, job: &Job, dir: &Path) -> R
     }
     let second = run(by, plan, job, Some(&files[1]));
     first.seconds += second.seconds;
-    let prints = |ran: &Ran| ran.failure.as_ref().map(|broke| broke.print.clone());
-    if (first.hash, first.ended, prints(&first)) == (second.hash, second.ended, prints(&second)) {
+    let signatures = |ran: &Ran| ran.failure.as_ref().map(|broke| broke.signature.clone());
+    if (first.hash, first.ended, signatures(&first))
+        == (second.hash, second.ended, signatures(&second))
+    {
         remove(&files);
         return first;
     }
@@ -141,7 +143,7 @@ pub(super) fn run_twice(by: Player<'_>, plan: &Plan, job: &Job, dir: &Path) -> R
         job.seed,
         plan.command_twice(job)
     );
-    first.failure = Some(RunFailure { print: differs(), words });
+    first.failure = Some(RunFailure { signature: differs(), words });
     first
 }
 
@@ -195,8 +197,8 @@ mod tests {
         let ran = outcome(Some(101), "exit status: 101", "noise\n", "panicked\nat line 7\n");
         let broke = ran.failure.expect("it broke off");
         assert_eq!(broke.words, "a run broke off: exit status: 101: at line 7");
-        assert_eq!(broke.print.words, "a run broke off: exit status: #: at line #");
-        assert_eq!(broke.print.id, SIMULATOR);
+        assert_eq!(broke.signature.words, "a run broke off: exit status: #: at line #");
+        assert_eq!(broke.signature.id, SIMULATOR);
         assert!(outcome(None, "signal: 9", "", "").failure.is_some());
     }
 

@@ -106,14 +106,14 @@ impl Store {
 
 /// Whether a file has a name that [`free_name`] gives.
 fn is_recording(failure: &Failure, name: &str) -> bool {
-    let rest = name.strip_prefix(&failure.print.id).and_then(|rest| rest.strip_prefix('-'));
+    let rest = name.strip_prefix(&failure.signature.id).and_then(|rest| rest.strip_prefix('-'));
     let Some(numbers) = rest.and_then(|rest| rest.strip_suffix(".qrec")) else { return false };
     numbers.split('-').all(|n| !n.is_empty() && n.bytes().all(|digit| digit.is_ascii_digit()))
 }
 
 /// `ID-SEED.qrec`; with a number where two ways to fail have both alike.
 fn free_name(failure: &Failure, taken: &mut BTreeSet<String>) -> String {
-    let base = format!("{}-{}", failure.print.id, failure.example.seed);
+    let base = format!("{}-{}", failure.signature.id, failure.example.seed);
     let mut name = format!("{base}.qrec");
     let mut n = 1;
     while !taken.insert(name.clone()) {
@@ -136,11 +136,11 @@ pub fn record_example(
     let mut jobs = plan.jobs();
     let job = jobs
         .find(|job| is_it(job.scenario) && (job.case, job.seed) == (example.case, example.seed));
-    let none = [run_apart::differs(), run_apart::endless()].contains(&failure.print);
+    let none = [run_apart::differs(), run_apart::endless()].contains(&failure.signature);
     let (Some(job), false) = (job, none) else { return Ok(false) };
     let ran = run_apart::run(by, plan, &job, Some(file));
-    let again = ran.failure.as_ref().map(|broke| &broke.print);
-    if again == Some(&failure.print) {
+    let again = ran.failure.as_ref().map(|broke| &broke.signature);
+    if again == Some(&failure.signature) {
         // A process that was ended by a signal wrote nothing.
         let empty = fs::metadata(file).map_or(true, |data| data.len() == 0);
         if empty {
@@ -149,18 +149,19 @@ pub fn record_example(
         return Ok(!empty);
     }
     let _ = fs::remove_file(file);
-    let (print, words, command) = match ran.failure {
+    let (signature, words, command) = match ran.failure {
         // Perhaps it could only not be recorded.
-        Some(broke) if broke.print.id == SIMULATOR => {
-            (broke.print, broke.words, plan.command(&job))
+        Some(broke) if broke.signature.id == SIMULATOR => {
+            (broke.signature, broke.words, plan.command(&job))
         }
         other => {
-            let now = other.map_or("holds".into(), |broke| format!("fails by {}", broke.print.id));
-            let words = format!("it failed by {}, and run again it {now}", failure.print.id);
+            let now =
+                other.map_or("holds".into(), |broke| format!("fails by {}", broke.signature.id));
+            let words = format!("it failed by {}, and run again it {now}", failure.signature.id);
             (run_apart::differs(), words, plan.command_twice(&job))
         }
     };
     let example = Example { words, command, ..example.clone() };
     let places = vec![Place { count: 1, example: example.clone() }];
-    Err(Box::new(Failure { print, count: 1, example, recording: None, places }))
+    Err(Box::new(Failure { signature, count: 1, example, recording: None, places }))
 }

@@ -49,11 +49,11 @@ fn block(failure: &Failure, dir: Option<&Path>) -> String {
     text
 }
 
-/// The fingerprint and how often it was seen, in one line.
+/// The signature and how often it was seen, in one line.
 pub(super) fn title(failure: &Failure) -> String {
-    let mut text = failure.print.id.clone();
-    if !failure.print.roles.is_empty() {
-        let _ = write!(text, " ({})", failure.print.roles.join(", "));
+    let mut text = failure.signature.id.clone();
+    if !failure.signature.roles.is_empty() {
+        let _ = write!(text, " ({})", failure.signature.roles.join(", "));
     }
     let runs = if failure.count == 1 { "run" } else { "runs" };
     let _ = write!(text, ": {} {runs}", failure.count);

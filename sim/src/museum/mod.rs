@@ -156,7 +156,7 @@ fn play(file: &Path, seed: u64, limit: Limit) -> (i32, Option<String>) {
     command.arg("run").arg(file).args(["--seed", &seed.to_string(), "--quiet", "--report"]);
     match child::run(command, limit) {
         Ok(done) => {
-            let fired = RunReport::first_in(&done.output).map(|first| first.print.id);
+            let fired = RunReport::first_in(&done.output).map(|first| first.signature.id);
             (done.status.code().unwrap_or(3), fired)
         }
         Err(error) => (3, Some(error.to_string())),

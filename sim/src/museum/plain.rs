@@ -21,7 +21,7 @@ use crate::grammar::show_duration;
 use crate::hunt::plan::{Job, Part, Plan, Planned};
 use crate::hunt::run_apart::{Player, run};
 use crate::recording::Recording;
-use crate::run::fingerprint::Fingerprint;
+use crate::run::signature::Signature;
 use crate::scenario::Scenario;
 use crate::shrink::{LINES_GOAL, ShrinkOptions, Size, shrink};
 
@@ -164,10 +164,10 @@ impl PlainHunt<'_> {
         let begun = used_by_children();
         let Trail { first, unasked } = self.trail(&plan);
         row.cpu_seconds = cpu_since(begun);
-        let Some((job, print)) = first else { return unasked };
-        row.broken |= print.id == SIMULATOR;
-        let small = self.shrink.map(|time| self.small(&plan, &job, &print, time));
-        row.found = Some(Found { id: print.id, seeds: job.number + 1, small });
+        let Some((job, signature)) = first else { return unasked };
+        row.broken |= signature.id == SIMULATOR;
+        let small = self.shrink.map(|time| self.small(&plan, &job, &signature, time));
+        row.found = Some(Found { id: signature.id, seeds: job.number + 1, small });
         unasked
     }
 
@@ -186,8 +186,8 @@ impl PlainHunt<'_> {
                     *jobs = None;
                 }
                 if let Ok(mut failed) = failed.lock() {
-                    let without = control.map(|control| control.print.id);
-                    failed.push(Failed { job, print: broke.print, without });
+                    let without = control.map(|control| control.signature.id);
+                    failed.push(Failed { job, signature: broke.signature, without });
                 }
             }
         };
@@ -208,7 +208,7 @@ impl PlainHunt<'_> {
         &self,
         plan: &Plan,
         job: &Job,
-        print: &Fingerprint,
+        signature: &Signature,
         time: Duration,
     ) -> Result<Small, String> {
         let file = self.dir.join(format!("{}.toml", plan.museum[0]));
@@ -216,7 +216,7 @@ impl PlainHunt<'_> {
         let again = run(self.player(), plan, job, Some(&recorded)).failure;
         match again {
             None => return Err("run again it holds".into()),
-            Some(broke) if broke.print != *print => {
+            Some(broke) if broke.signature != *signature => {
                 return Err(format!("run again it fails otherwise: {}", broke.words));
             }
             Some(_) => {}
@@ -233,12 +233,12 @@ impl PlainHunt<'_> {
         command.arg("run").arg(&file).args(["--quiet", "--report"]);
         let ended = child::run(command, self.player().limit).map_err(|error| error.to_string())?;
         let again =
-            RunReport::first_in(&ended.output).map_or("holds".into(), |first| first.print.id);
+            RunReport::first_in(&ended.output).map_or("holds".into(), |first| first.signature.id);
         Ok(Small {
             size: shrunk.after,
             seconds: shrunk.seconds,
             // The file says what must fail in it: then it is played as it should be.
-            is_same: again == print.id && ended.status.success(),
+            is_same: again == signature.id && ended.status.success(),
             again,
             without_exhibit: shrunk.holds_without_exhibits == Some(false),
         })
@@ -248,7 +248,7 @@ impl PlainHunt<'_> {
 /// A run that failed.
 struct Failed {
     job: Job,
-    print: Fingerprint,
+    signature: Signature,
     /// By what the same seed fails without the exhibit.
     without: Option<String>,
 }
@@ -256,7 +256,7 @@ struct Failed {
 /// What the runs up to the first failure said.
 struct Trail {
     /// The lowest run that fails because of the exhibit.
-    first: Option<(Job, Fingerprint)>,
+    first: Option<(Job, Signature)>,
     /// Seeds below it that fail without it, and by what.
     unasked: BTreeMap<u64, String>,
 }
@@ -266,9 +266,9 @@ impl Trail {
     fn of(mut failed: Vec<Failed>) -> Trail {
         failed.sort_by_key(|failed| failed.job.number);
         let mut unasked = BTreeMap::new();
-        for Failed { job, print, without } in failed {
+        for Failed { job, signature, without } in failed {
             match without {
-                None => return Trail { first: Some((job, print)), unasked },
+                None => return Trail { first: Some((job, signature)), unasked },
                 Some(id) => unasked.insert(job.seed, id),
             };
         }
@@ -390,11 +390,11 @@ mod tests {
 
     #[test]
     fn what_fails_without_the_exhibit_does_not_count_and_is_told() {
-        let print = |id: &str| Fingerprint { id: id.into(), roles: vec![], words: "".into() };
+        let signature = |id: &str| Signature { id: id.into(), roles: vec![], words: "".into() };
         let failed = |number: u64, id: &str, without: Option<&str>| {
             let seed = number + 1;
             let job = Job { number, place: number, scenario: 0, case: 1, seed, round: seed };
-            Failed { job, print: print(id), without: without.map(String::from) }
+            Failed { job, signature: signature(id), without: without.map(String::from) }
         };
         let trail = Trail::of(vec![
             failed(9, "S-12", Some("S-12")),
@@ -402,7 +402,7 @@ mod tests {
             failed(3, "halt", Some("S-12")),
             failed(5, "S-18", None),
         ]);
-        let first = trail.first.map(|(job, print)| (job.seed, print.id));
+        let first = trail.first.map(|(job, signature)| (job.seed, signature.id));
         assert_eq!(first, Some((6, "S-18".into())));
         // What comes behind it may or may not have been played.
         assert_eq!(trail.unasked, BTreeMap::from([(4, "S-12".to_owned())]));

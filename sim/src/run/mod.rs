@@ -11,7 +11,7 @@
 //! - `committed.rs`      the committed transactions, read back from the disks
 //! - `evidence.rs`       what the client contract is judged by, for another judge
 //! - `verdict.rs`        what came out, in words, with the command that repeats it
-//! - `fingerprint.rs`    what makes two failures the same
+//! - `signature.rs`      what makes two failures the same
 //!
 //! One run a process: many worlds in one process are neither repeatable nor free of leaks.
 
@@ -19,13 +19,13 @@ mod committed;
 mod disk_copy;
 mod driver;
 mod evidence;
-pub mod fingerprint;
 mod initial_disks;
 mod one_run;
 mod options;
 mod rebuild;
 mod recorder;
 mod recording_builder;
+pub mod signature;
 mod steps;
 mod verdict;
 

@@ -30,7 +30,7 @@ use toml::Value;
 
 use crate::grammar::show_duration;
 use crate::recording::{Build, Recording};
-use crate::run::fingerprint::Fingerprint;
+use crate::run::signature::Signature;
 use crate::run::timeline;
 use crate::scenario::draft::Draft;
 use crate::scenario::{Action, FileError, Scenario};
@@ -99,7 +99,7 @@ struct Shrinker {
     draft: Draft,
     hit: Hit,
     trials: Trials,
-    want: Fingerprint,
+    want: Signature,
     with_roles: bool,
     /// Whether what is expected must come where no fault is in the way. Without this an
     /// expectation would fail most simply where it is looked at too early.
@@ -130,7 +130,7 @@ pub fn shrink(
         });
     };
     trials.end_at(begun + options.time);
-    let want = hit.print.clone();
+    let want = hit.signature.clone();
     let met_without_faults = want.id == "expect" && trials.run(&without_faults(&draft)).is_none();
     let mut shrinker = Shrinker {
         draft,
@@ -183,8 +183,8 @@ pub fn draft_of(recording: &Recording, scenario: &Scenario) -> Result<Draft, Fil
 
 fn is_recorded(recording: &Recording, hit: &Hit) -> bool {
     match recording.violations.first() {
-        Some(first) if recording.simulator.is_none() => first.id == hit.print.id,
-        _ => hit.print.id == "simulator",
+        Some(first) if recording.simulator.is_none() => first.id == hit.signature.id,
+        _ => hit.signature.id == "simulator",
     }
 }
 
@@ -271,7 +271,7 @@ impl Shrinker {
         let mut from = 0;
         let (n, hit) = loop {
             let rest = candidates.get(from..)?;
-            let wanted = &mut |hit: &Hit| want.is(&hit.print, with_roles);
+            let wanted = &mut |hit: &Hit| want.is(&hit.signature, with_roles);
             let (n, hit) = self.trials.first(rest, wanted)?;
             let plain = || without_faults(&rest[n]);
             if !self.met_without_faults || self.trials.run(&plain()).is_none() {

@@ -15,13 +15,13 @@ use indicatif::ProgressBar;
 
 use crate::child::{self, Limit, RUN_LIMIT, RunReport};
 use crate::recording::Recording;
-use crate::run::fingerprint::Fingerprint;
+use crate::run::signature::Signature;
 use crate::scenario::draft::Draft;
 
 /// How a run of a draft failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Hit {
-    pub(super) print: Fingerprint,
+    pub(super) signature: Signature,
     /// When the property broke, after the start of the world.
     pub(super) at: Duration,
 }
@@ -146,7 +146,12 @@ impl Trials {
         let output = self.output_of(command);
         let _ = fs::remove_file(&file);
         let first = RunReport::first_in(&output?);
-        Some(first.map(|first| Hit { print: first.print, at: Duration::from_nanos(first.at) }))
+        Some(
+            first.map(|first| Hit {
+                signature: first.signature,
+                at: Duration::from_nanos(first.at),
+            }),
+        )
     }
 
     /// What happens in this draft, event by event.

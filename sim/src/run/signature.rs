@@ -7,7 +7,7 @@ use super::verdict::Verdict;
 
 /// A failure, recognisable in another run.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Fingerprint {
+pub struct Signature {
     /// The property's id; `simulator` if the simulator itself failed.
     pub id: String,
     /// Of the servers it is about, sorted: `leading`, `down`, ...
@@ -16,12 +16,12 @@ pub struct Fingerprint {
     pub words: String,
 }
 
-impl Fingerprint {
+impl Signature {
     /// Of the first violation of a run.
-    pub fn of(verdict: &Verdict) -> Option<Fingerprint> {
+    pub fn of(verdict: &Verdict) -> Option<Signature> {
         if let Some(what) = &verdict.simulator {
             let words = without_numbers(what);
-            return Some(Fingerprint { id: "simulator".into(), roles: Vec::new(), words });
+            return Some(Signature { id: "simulator".into(), roles: Vec::new(), words });
         }
         let first = verdict.violations.first()?;
         let words = match first.id.as_str() {
@@ -29,11 +29,11 @@ impl Fingerprint {
             "halt" | "assert" => without_numbers(&first.words),
             _ => String::new(),
         };
-        Some(Fingerprint { id: first.id.clone(), roles: verdict.roles.clone(), words })
+        Some(Signature { id: first.id.clone(), roles: verdict.roles.clone(), words })
     }
 
     /// Whether another failure is the same. Roles are compared where both runs know them.
-    pub fn is(&self, other: &Fingerprint, with_roles: bool) -> bool {
+    pub fn is(&self, other: &Signature, with_roles: bool) -> bool {
         self.id == other.id
             && self.words == other.words
             && (!with_roles || self.roles == other.roles)
