@@ -9,7 +9,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::file::{Change, Content, Inode};
-use super::platter::{Dir, Platter};
+use super::file_system::{Dir, FileSystem};
 use crate::draw::Key;
 
 const SECTOR: u64 = 512;
@@ -25,7 +25,7 @@ pub enum Unsynced {
     Torn,
 }
 
-impl Platter {
+impl FileSystem {
     pub(super) fn lose_unsynced(&mut self, policy: Unsynced, key: Key) {
         let policy = match policy {
             Unsynced::Drawn => match key.range(0, 3) {
@@ -60,7 +60,7 @@ impl Inode {
     }
 }
 
-/// Any subset of the sectors reaches the platter, or, as often, a prefix of them.
+/// Any subset of the sectors becomes durable, or, as often, a prefix of them.
 fn tear(change: &Change, content: &mut Content, key: Key) {
     let (from, to) = change.range();
     if matches!(change, Change::SetLen(_)) || from == to {

@@ -10,7 +10,7 @@ use quorate::base::Stamp;
 
 use super::crash::Unsynced;
 use super::failures::Failures;
-use super::platter::{Done, Op, Platter};
+use super::file_system::{Done, FileSystem, Op};
 use crate::draw::{Key, nanos};
 use crate::world::process::{CrashMode, Process};
 
@@ -33,7 +33,7 @@ pub(super) struct Running {
 
 pub(crate) struct Disk {
     pub(super) key: Key,
-    pub(super) platter: Platter,
+    pub(super) file_system: FileSystem,
     pub(super) running: BTreeMap<u64, Running>,
     pub(super) begun: u64,
     pub(super) crashes: u64,
@@ -45,14 +45,14 @@ pub(crate) struct Disk {
     /// Names of what the sync that was performed last made durable.
     pub(super) saved: Vec<String>,
     /// The copy of it that was put aside.
-    pub(super) put_aside: Option<Platter>,
+    pub(super) put_aside: Option<FileSystem>,
 }
 
 impl Disk {
     pub(crate) fn new(key: Key, fsync: (Duration, Duration), unsynced: Unsynced) -> Disk {
         Disk {
             key,
-            platter: Platter::default(),
+            file_system: FileSystem::default(),
             running: BTreeMap::new(),
             begun: 0,
             crashes: 0,
@@ -74,7 +74,7 @@ impl Disk {
         };
         let bytes = match op {
             Op::Read { inode, offset, len } => {
-                let whole = self.platter.inodes.get(inode).map_or(0, |inode| inode.cache.len());
+                let whole = self.file_system.inodes.get(inode).map_or(0, |inode| inode.cache.len());
                 whole.saturating_sub(*offset).min(*len as u64)
             }
             Op::Change { change, .. } => change.range().1 - change.range().0,
@@ -89,18 +89,18 @@ impl Disk {
         let failure = self.failures.meet(op);
         match op {
             Op::Sync(inode) => match failure {
-                Err(_) => self.platter.inode(*inode)?.drop_dirty(begun),
+                Err(_) => self.file_system.inode(*inode)?.drop_dirty(begun),
                 Ok(()) if self.failures.lying => {}
-                Ok(()) => self.saved = self.platter.save(*inode, begun)?,
+                Ok(()) => self.saved = self.file_system.save(*inode, begun)?,
             },
             Op::SyncDir(dir) if failure.is_ok() && !self.failures.lying => {
-                self.saved = self.platter.dir(dir)?.save(begun);
-                self.platter.collect();
+                self.saved = self.file_system.dir(dir)?.save(begun);
+                self.file_system.collect();
             }
             Op::SyncDir(_) => {}
             _ => {
                 failure?;
-                return self.platter.perform(op, at);
+                return self.file_system.perform(op, at);
             }
         }
         failure.map(|()| Done::Nothing)
@@ -127,21 +127,21 @@ impl Disk {
             }
         }
         self.held.retain(|id| self.running.contains_key(id));
-        for inode in self.platter.inodes.values_mut() {
+        for inode in self.file_system.inodes.values_mut() {
             inode.handles = 0;
         }
         if process.mode() == CrashMode::Power {
-            self.platter.lose_unsynced(self.unsynced, key);
+            self.file_system.lose_unsynced(self.unsynced, key);
         }
-        self.platter.collect();
+        self.file_system.collect();
         self.failures.forget_process();
     }
 
     /// The machine goes dark without a process on it.
     pub(crate) fn lose_power(&mut self) {
         let key = self.next_crash();
-        self.platter.lose_unsynced(self.unsynced, key);
-        self.platter.collect();
+        self.file_system.lose_unsynced(self.unsynced, key);
+        self.file_system.collect();
     }
 
     fn next_crash(&mut self) -> Key {

@@ -3,7 +3,7 @@
 use quorate::base::Stamp;
 
 use super::device::Running;
-use super::platter::Done;
+use super::file_system::Done;
 use crate::world::handle::{Event, World};
 
 impl World {
@@ -28,7 +28,7 @@ impl World {
         }
         if running.abandoned {
             if let Ok(Done::Opened(inode)) = outcome {
-                disk.platter.close(inode);
+                disk.file_system.close(inode);
             }
             return;
         }

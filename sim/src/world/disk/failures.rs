@@ -7,7 +7,7 @@ use std::io;
 use quorate::runtime::Halt;
 
 use super::file::Change;
-use super::platter::{Op, io_error};
+use super::file_system::{Op, io_error};
 
 /// What is wrong with a disk now.
 #[derive(Default)]

@@ -10,13 +10,13 @@ use quorate::runtime::Halt;
 
 use super::crash::Unsynced;
 use super::file::{Change, Content, Inode};
-use super::platter::{Dir, NameChange, Platter};
+use super::file_system::{Dir, FileSystem, NameChange};
 use crate::world::handle::World;
 use crate::world::observe::ServerChange;
 
 /// A copy of everything a disk holds, durable and not. Cheap: pages are shared.
 #[derive(Clone)]
-pub struct DiskImage(Platter);
+pub struct DiskImage(FileSystem);
 
 impl fmt::Debug for DiskImage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -55,9 +55,9 @@ impl World {
     /// Flips bits of one durable byte. False if there is no such byte.
     pub fn corrupt(&self, server: ServerId, path: &Path, offset: u64, xor: u8) -> bool {
         let host = self.server(server);
-        let platter = &mut host.disk.borrow_mut().platter;
-        let Ok(id) = platter.lookup(path) else { return false };
-        let Ok(inode) = platter.inode(id) else { return false };
+        let file_system = &mut host.disk.borrow_mut().file_system;
+        let Ok(id) = file_system.lookup(path) else { return false };
+        let Ok(inode) = file_system.inode(id) else { return false };
         let flip = |content: &mut Content| {
             let found = content.read(offset, 1).first().copied();
             if let Some(byte) = found {
@@ -92,41 +92,41 @@ impl World {
 
     /// Empties the disk. Open files of a running process are gone too.
     pub fn wipe_disk(&self, server: ServerId) {
-        self.restore_disk(server, &DiskImage(Platter::default()));
+        self.restore_disk(server, &DiskImage(FileSystem::default()));
         self.observer().changed(self.now(), server, ServerChange::Wiped);
     }
 
     /// Puts a copy of the disk as it is now aside; a later one takes its place.
     pub fn save_disk(&self, server: ServerId) {
-        let DiskImage(platter) = self.snapshot_disk(server);
-        self.server(server).disk.borrow_mut().put_aside = Some(platter);
+        let DiskImage(file_system) = self.snapshot_disk(server);
+        self.server(server).disk.borrow_mut().put_aside = Some(file_system);
         self.observer().changed(self.now(), server, ServerChange::DiskSaved);
     }
 
     /// Puts the copy that was put aside, if there is one, in place of what the disk holds.
     pub fn put_saved_disk(&self, server: ServerId) {
         let put_aside = self.server(server).disk.borrow().put_aside.clone();
-        if let Some(platter) = put_aside {
-            self.restore_disk(server, &DiskImage(platter));
+        if let Some(file_system) = put_aside {
+            self.restore_disk(server, &DiskImage(file_system));
             self.observer().changed(self.now(), server, ServerChange::DiskPut { from: None });
         }
     }
 
     pub fn snapshot_disk(&self, server: ServerId) -> DiskImage {
-        let mut platter = self.server(server).disk.borrow().platter.clone();
-        platter.inodes.values_mut().for_each(|inode| inode.handles = 0);
-        DiskImage(platter)
+        let mut file_system = self.server(server).disk.borrow().file_system.clone();
+        file_system.inodes.values_mut().for_each(|inode| inode.handles = 0);
+        DiskImage(file_system)
     }
 
     /// Puts a copy in place of what the disk holds: a rollback, or another server's disk.
     pub fn restore_disk(&self, server: ServerId, image: &DiskImage) {
         let host = self.server(server);
         let mut disk = host.disk.borrow_mut();
-        let (changes, inodes_made) = (disk.platter.changes, disk.platter.inodes_made);
+        let (changes, inodes_made) = (disk.file_system.changes, disk.file_system.inodes_made);
         let above = inodes_made.max(image.0.inodes_made);
-        disk.platter = image.0.renumbered(above);
+        disk.file_system = image.0.renumbered(above);
         // Numbers never come back: an old handle finds nothing, a sync covers what it covered.
-        disk.platter.changes = disk.platter.changes.max(changes);
+        disk.file_system.changes = disk.file_system.changes.max(changes);
         disk.failures.rotten.clear();
     }
 
@@ -138,12 +138,12 @@ impl World {
     /// Every file as reads would see it, by path.
     pub fn disk_files(&self, server: ServerId) -> Vec<(PathBuf, Bytes)> {
         let host = self.server(server);
-        let platter = &host.disk.borrow().platter;
-        let files = platter.dirs.iter().flat_map(|(dir, entries)| {
+        let file_system = &host.disk.borrow().file_system;
+        let files = file_system.dirs.iter().flat_map(|(dir, entries)| {
             entries.names.iter().map(move |(name, inode)| (dir.join(name), *inode))
         });
         let content = |inode: u64| {
-            let content = platter.inodes.get(&inode).map(|inode| &inode.cache);
+            let content = file_system.inodes.get(&inode).map(|inode| &inode.cache);
             content.map_or(Bytes::new(), |content| content.read(0, content.len() as usize))
         };
         files.map(|(path, inode)| (path, content(inode))).collect()
@@ -152,12 +152,12 @@ impl World {
     /// Every file as it would be after a power loss that takes all that was not synced.
     pub fn durable_files(&self, server: ServerId) -> Vec<(PathBuf, Bytes)> {
         let host = self.server(server);
-        let platter = &host.disk.borrow().platter;
-        let files = platter.dirs.iter().flat_map(|(dir, entries)| {
+        let file_system = &host.disk.borrow().file_system;
+        let files = file_system.dirs.iter().flat_map(|(dir, entries)| {
             entries.durable.iter().map(move |(name, inode)| (dir.join(name), *inode))
         });
         let content = |inode: u64| {
-            let content = platter.inodes.get(&inode).map(|inode| &inode.durable);
+            let content = file_system.inodes.get(&inode).map(|inode| &inode.durable);
             content.map_or(Bytes::new(), |content| content.read(0, content.len() as usize))
         };
         files.map(|(path, inode)| (path, content(inode))).collect()
@@ -166,19 +166,19 @@ impl World {
     /// Puts a durable file there, with its directories, in place of any other of that name.
     pub fn put_file(&self, server: ServerId, path: &Path, content: &[u8]) {
         let host = self.server(server);
-        let platter = &mut host.disk.borrow_mut().platter;
+        let file_system = &mut host.disk.borrow_mut().file_system;
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return };
         let name = name.to_string_lossy().into_owned();
         for dir in parent.ancestors() {
-            platter.dirs.entry(dir.to_path_buf()).or_default();
+            file_system.dirs.entry(dir.to_path_buf()).or_default();
         }
-        platter.inodes_made += 1;
-        let id = platter.inodes_made;
+        file_system.inodes_made += 1;
+        let id = file_system.inodes_made;
         let mut inode = Inode::default();
         Change::Write { offset: 0, data: Bytes::copy_from_slice(content) }.apply(&mut inode.cache);
         inode.durable = inode.cache.clone();
-        platter.inodes.insert(id, inode);
-        if let Some(dir) = platter.dirs.get_mut(parent) {
+        file_system.inodes.insert(id, inode);
+        if let Some(dir) = file_system.dirs.get_mut(parent) {
             dir.names.insert(name.clone(), id);
             dir.durable.insert(name, id);
         }
@@ -223,12 +223,12 @@ impl World {
     }
 }
 
-impl Platter {
+impl FileSystem {
     /// The same disk with inode numbers above `above`.
-    fn renumbered(&self, above: u64) -> Platter {
+    fn renumbered(&self, above: u64) -> FileSystem {
         let dirs = self.dirs.iter().map(|(path, dir)| (path.clone(), dir.renumbered(above)));
         let inodes = self.inodes.iter().map(|(id, inode)| (id + above, inode.clone()));
-        Platter {
+        FileSystem {
             dirs: dirs.collect(),
             inodes: inodes.collect(),
             inodes_made: self.inodes_made + above,

@@ -1,6 +1,6 @@
 //! The content of one file: sparse pages, shared between copies until written.
 //!
-//! A file has two contents: what reads see (`cache`) and what is certainly on the platter
+//! A file has two contents: what reads see (`cache`) and what survives a power loss
 //! (`durable`). The journal between them lists the writes that no sync has covered.
 
 use std::collections::BTreeMap;

@@ -19,7 +19,7 @@ use quorate::runtime::{DirEntry, File, Lane, LaneId, OpenMode};
 use super::cursor::LaneCursor;
 use super::device::Running;
 use super::file::Change;
-use super::platter::{Done, Op};
+use super::file_system::{Done, Op};
 use crate::world::handle::{Host, World};
 use crate::world::process::Process;
 
@@ -193,7 +193,7 @@ impl Drop for SimFile {
         if !process.is_reaped()
             && let Ok(mut disk) = self.lane.host.disk.try_borrow_mut()
         {
-            disk.platter.close(self.inode);
+            disk.file_system.close(self.inode);
         }
     }
 }
@@ -252,7 +252,7 @@ impl Drop for Operation<'_> {
                 if let Some(Ok(Done::Opened(inode))) =
                     disk.running.remove(&id).and_then(|running| running.outcome)
                 {
-                    disk.platter.close(inode);
+                    disk.file_system.close(inode);
                 }
             }
             None => {}

@@ -12,8 +12,8 @@
 //! Directories themselves are durable at once, and a rename between two directories is durable
 //! in both: neither occurs in a data directory at work.
 //!
-//! `file` is the content of one file, `platter` all that is on the disk, `device` the disk with its
-//! operations; `crash` is what a power loss leaves, `failures` what fails, `faults` how the
+//! `file` is the content of one file, `file_system` all that is on the disk, `device` the disk with
+//! its operations; `crash` is what a power loss leaves, `failures` what fails, `faults` how the
 //! laboratory makes it so; drivers hold a `lane`.
 
 mod crash;
@@ -23,8 +23,8 @@ mod dispatch;
 mod failures;
 mod faults;
 mod file;
+mod file_system;
 mod lane;
-mod platter;
 
 pub use crash::Unsynced;
 pub(crate) use cursor::LaneCursor;

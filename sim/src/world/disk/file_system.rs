@@ -108,7 +108,7 @@ impl Dir {
 
 /// What is on the disk: all that survives a process, and all that an image of it holds.
 #[derive(Clone, Default)]
-pub(super) struct Platter {
+pub(super) struct FileSystem {
     pub(super) dirs: BTreeMap<PathBuf, Dir>,
     pub(super) inodes: BTreeMap<u64, Inode>,
     pub(super) inodes_made: u64,
@@ -116,7 +116,7 @@ pub(super) struct Platter {
     pub(super) changes: u64,
 }
 
-impl Platter {
+impl FileSystem {
     pub(super) fn perform(&mut self, op: &Op, at: Stamp) -> io::Result<Done> {
         self.changes += 1;
         let n = self.changes;
@@ -229,7 +229,7 @@ impl Platter {
     }
 }
 
-impl Platter {
+impl FileSystem {
     pub(super) fn close(&mut self, inode: u64) {
         if let Some(inode) = self.inodes.get_mut(&inode) {
             inode.handles = inode.handles.saturating_sub(1);
