@@ -27,13 +27,13 @@ const A_WRITE: u64 = 46;
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [count, file] = &arguments[..] else { return Err("two arguments: EVENTS F.qrec".into()) };
-    let recording = Story::new(count.parse()?).tell();
+    let recording = Generator::new(count.parse()?).tell();
     Target::open(Path::new(file))?.write(&recording)?;
     println!("{file}: {} events", recording.events.len());
     Ok(())
 }
 
-struct Story {
+struct Generator {
     wanted: usize,
     events: Vec<Event>,
     states: Vec<State>,
@@ -46,8 +46,8 @@ struct Story {
     violated: Option<Violated>,
 }
 
-impl Story {
-    fn new(wanted: usize) -> Story {
+impl Generator {
+    fn new(wanted: usize) -> Generator {
         let state = State {
             running: false,
             paused: false,
@@ -61,7 +61,7 @@ impl Story {
             applied: 0,
             committed: 0,
         };
-        Story {
+        Generator {
             wanted,
             events: Vec::new(),
             states: vec![state; SERVERS as usize + 1],
@@ -137,7 +137,7 @@ impl Story {
                 .map(|v| Violated { events, ..v })
                 .into_iter()
                 .collect(),
-            story_end: MINUTE,
+            scenario_end: MINUTE,
             ended: MINUTE + 400 * MS,
             facts: self.events.len() as u64,
             operations: (self.operations, 0, 0),

@@ -44,7 +44,7 @@ pub fn export(
             let id = named(id);
             let _ = writeln!(
                 text,
-                "# In this story {id} fails. Once that is mended, take `violates` out:"
+                "# In this scenario {id} fails. Once that is mended, take `violates` out:"
             );
             let _ = writeln!(text, "# the file then holds, and sees to it that it stays so.");
         }
@@ -66,7 +66,7 @@ fn tell_origin(draft: &mut Draft, recording: &Recording, scenario: &Scenario) {
         None => "Everything holds in it.".into(),
     };
     let about = format!(
-        "{origin}, as it was recorded. {outcome} The story it was drawn from: {}",
+        "{origin}, as it was recorded. {outcome} The scenario it was drawn from: {}",
         scenario.about
     );
     draft.set_top("about", wrapped(&about));

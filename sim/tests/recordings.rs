@@ -219,7 +219,7 @@ fn a_file_with_many_cases_is_recorded_one_by_one() {
     assert_eq!(code(&sim(&["replay", path(&file)])), 0);
 }
 
-/// A failure among drawn faults and clients becomes a story that is read at a glance.
+/// A failure among drawn faults and clients becomes a scenario that is read at a glance.
 #[test]
 fn a_failure_shrinks_to_fifteen_lines_that_fail_in_the_same_way() {
     let dir = dir("shrink");

@@ -110,7 +110,7 @@ fn jobs(files: &[PathBuf], seeds: &[u64]) -> Vec<Job> {
         let scenario = load(file);
         let cases = scenario.cases.len();
         let seeds = if cases > 10 { &seeds[..1] } else { seeds };
-        // A story about one seed is told with that one.
+        // A scenario about one seed is run with that one.
         let seeds = scenario.seed.as_ref().map_or(seeds, std::slice::from_ref);
         for (case, seed) in (1..=cases).flat_map(|case| seeds.iter().map(move |seed| (case, seed)))
         {

@@ -99,7 +99,7 @@ fn two_servers_answer_alike() {
         let smallest = parting.signature(&steps);
         println!("\nseed {seed}: they part: {smallest}");
         if smallest == signature || !found.contains_key(&smallest) {
-            println!("{}", parting.story(&steps, [&one.0, &other.0]));
+            println!("{}", parting.report(&steps, [&one.0, &other.0]));
             found.entry(smallest).or_default();
         }
     }

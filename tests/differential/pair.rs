@@ -66,7 +66,7 @@ impl Parting {
     }
 
     /// The stream as a list of operations with both answers.
-    pub(crate) fn story(&self, steps: &[Step], names: [&str; 2]) -> String {
+    pub(crate) fn report(&self, steps: &[Step], names: [&str; 2]) -> String {
         let mut lines = Vec::new();
         let nothing = Vec::new();
         for n in 0..=self.step {

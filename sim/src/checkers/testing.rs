@@ -200,7 +200,7 @@ impl FactScript {
 }
 
 #[test]
-fn a_healthy_story_violates_nothing() {
+fn a_healthy_ensemble_violates_nothing() {
     let mut script = FactScript::healthy();
     // The leader dies, 2 takes over with 1, and 3 comes back as a follower.
     script.event(3, Event::Died);

@@ -274,7 +274,7 @@ pub(super) mod tests {
         };
         let scenarios = vec![
             file("two.toml", &["up", "down"], None),
-            file("story.toml", &[""], Some(77)),
+            file("scenario.toml", &[""], Some(77)),
             file("one.toml", &[""], None),
         ];
         Plan { scenarios, seeds, museum: Vec::new(), twice: Part { n: 0, of: 1 }, shard: None }
@@ -346,6 +346,6 @@ pub(super) mod tests {
             r"quorate-sim run 'a b'\''s.toml' --seed 1 --case 2 --museum ack_before_flush";
         assert_eq!(plan.command(&jobs[1]), command);
         plan.museum.clear();
-        assert_eq!(plan.command(&jobs[2]), "quorate-sim run story.toml --seed 77");
+        assert_eq!(plan.command(&jobs[2]), "quorate-sim run scenario.toml --seed 77");
     }
 }

@@ -31,8 +31,8 @@ pub struct Report {
     pub total: u64,
     /// Places of runs among those of this shard, in the order of the plan.
     pub done: Done,
-    /// Seeds of the range of which every run of this shard is done. Stories about a seed of their
-    /// own count with the first one.
+    /// Seeds of the range of which every run of this shard is done. Scenarios about a seed of
+    /// their own count with the first one.
     pub seeds_done: Done,
     pub held: u64,
     /// Runs in which a property failed.

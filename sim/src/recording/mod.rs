@@ -78,7 +78,7 @@ pub struct Recording {
     /// The hash of the trace, as `run` prints it.
     pub trace_hash: u64,
     /// When the scenario was over and everything healed, in nanoseconds.
-    pub story_end: u64,
+    pub scenario_end: u64,
     /// When the run was over, in nanoseconds.
     pub ended: u64,
     /// How many facts the checkers saw.

@@ -55,7 +55,7 @@ fn sample() -> Recording {
         wanted: Vec::new(),
         simulator: None,
         trace_hash: 42,
-        story_end: 10_000_000_000,
+        scenario_end: 10_000_000_000,
         ended: 1_000_000,
         facts: 1,
         operations: (1, 0, 0),

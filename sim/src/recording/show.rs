@@ -6,7 +6,8 @@ use quorate::base::{Stamp, Zxid};
 
 use super::{Answer, Event, Life, Party, Recording, Request, Role, State, Value, What};
 
-/// The end of a scenario in words. Trace hashes contain them.
+/// The end of a scenario in words. Trace hashes contain them: another word would change every hash
+/// that is on record.
 pub const OVER: &str = "the story is over: everything heals";
 
 impl Recording {

@@ -361,7 +361,7 @@ impl Observer for Recorder {
         let words = format!("the process ended itself with code {}: {}", halt.exit_code, halt.why);
         let world = self.world.borrow().clone();
         if world.is_some_and(|world| world.disk_explains(server, halt)) {
-            // What a server must do whose disk the story has made fail.
+            // What a server must do whose disk the laboratory has made fail.
             self.add(at, server.0, 1, n, What::Line(words));
             return self.lab(at, server, Event::Died);
         }

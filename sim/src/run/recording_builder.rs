@@ -133,7 +133,7 @@ impl RecordingBuilder {
             wanted: verdict.wanted.clone(),
             simulator: verdict.simulator.clone(),
             trace_hash: verdict.hash,
-            story_end: u64::try_from(case.duration.as_nanos()).unwrap_or(u64::MAX),
+            scenario_end: u64::try_from(case.duration.as_nanos()).unwrap_or(u64::MAX),
             ended,
             facts: verdict.notes,
             operations: (answered as u64, lost as u64, open as u64),

@@ -13,7 +13,7 @@ use super::chaos::Chaos;
 use super::error::{FileError, Source};
 use super::frame::{self, Frame};
 use super::mix::{MIX_WORDS, Mix};
-use super::order::Told;
+use super::order::Declared;
 use super::{DiskContent, Ensemble, Scenario, Workload};
 use crate::fault;
 use crate::grammar::lexer::{duration, duration_range, zxid};
@@ -139,8 +139,8 @@ impl Compiler<'_> {
             .ok_or_else(|| self.wrong(text, 0, "expected a zxid such as `0x100000004`"))
     }
 
-    /// The timeline stands at the top of the file or, so that it reads from the setting to the
-    /// story, as the last key of [ensemble] or [network].
+    /// The timeline stands at the top of the file or, so that a file reads from the setting to what
+    /// happens, as the last key of [ensemble] or [network].
     fn the_timeline(&self, frame: &mut Frame) -> Result<Vec<Text>, FileError> {
         let places = [
             frame.timeline.take(),
@@ -160,11 +160,11 @@ impl Compiler<'_> {
 
     fn lines(&self, names: &Names, texts: &[Text]) -> Result<Vec<Line>, FileError> {
         let mut lines = Vec::new();
-        let mut told = Told::default();
+        let mut declared = Declared::default();
         for text in texts {
             let line = names.line(text.get_ref()).map_err(|m| self.mistake(text, &m))?;
             for action in &line.actions {
-                told.take(action).map_err(|(word, message)| {
+                declared.check(action).map_err(|(word, message)| {
                     let at = text.get_ref().find(&word).unwrap_or(0);
                     self.wrong(text, at, message)
                 })?;

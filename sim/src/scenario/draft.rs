@@ -226,7 +226,7 @@ mod tests {
     use super::*;
 
     const FILE: &str = r#"
-about = "a story"
+about = "a test"
 duration = "25s"
 museum = ["ack_before_flush"]
 
@@ -258,7 +258,7 @@ until = "30s"
     }
 
     #[test]
-    fn a_story_reads_back_with_the_same_lines_and_settings() {
+    fn a_draft_reads_back_with_the_same_lines_and_settings() {
         let (original, draft) = draft();
         let read = scenario(&draft.text());
         let plain = |lines: &[Line]| {

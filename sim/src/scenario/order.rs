@@ -1,5 +1,5 @@
-//! What must have been said in a timeline before something else can be: a client connects before it
-//! does anything, and once; a disk is saved before it is restored.
+//! Which lines of a timeline need an earlier one: a client connects once, and before it does anything
+//! else; a disk is saved before it is restored.
 
 use std::collections::BTreeSet;
 
@@ -12,9 +12,9 @@ use crate::fault::SavedDisk;
 /// The client that the laboratory itself connects at the end.
 const PROBE: &str = "probe";
 
-/// What the lines so far have said.
+/// What the lines so far have declared.
 #[derive(Default)]
-pub(super) struct Told {
+pub(super) struct Declared {
     clients: BTreeSet<String>,
     saved: BTreeSet<ServerId>,
 }
@@ -22,8 +22,8 @@ pub(super) struct Told {
 /// A word of the line that is wrong, and why.
 type Wrong = (String, String);
 
-impl Told {
-    pub(super) fn take(&mut self, action: &Action) -> Result<(), Wrong> {
+impl Declared {
+    pub(super) fn check(&mut self, action: &Action) -> Result<(), Wrong> {
         match action {
             Action::Client { name, act: ClientAct::Connects(_) } => {
                 let twice = || (String::new(), format!("client `{name}` connects twice"));

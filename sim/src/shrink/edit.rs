@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn without_its_last_observer_the_story_has_none() {
+    fn without_its_last_observer_a_scenario_has_none() {
         let less = without_server(&draft(r#""0s start 1 2 3 4""#), ServerId(4));
         assert!(!less.text().contains("observers"), "{}", less.text());
         assert_eq!(lines(&less), ["0s  start 1 2 3"]);

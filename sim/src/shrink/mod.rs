@@ -343,7 +343,7 @@ fn finished(shrinker: &Shrinker, recording: &Recording) -> String {
     draft.set_top(
         "about",
         wrapped(&format!(
-            "The smallest story found in which {} fails as in {origin}. There: {words}.",
+            "The smallest scenario found in which {} fails as in {origin}. There: {words}.",
             named(id)
         )),
     );

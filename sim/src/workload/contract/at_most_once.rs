@@ -66,39 +66,39 @@ mod tests {
     use quorate::base::Stamp;
     use quorate::jute::client::code;
 
-    use crate::workload::contract::testing::{S, Tale};
+    use crate::workload::contract::testing::{ClientScript, S};
     use crate::workload::history::Outcome;
 
     #[test]
     fn a_request_that_happens_twice_is_caught() {
-        let mut tale = Tale::new();
-        let n = tale.ask(Tale::set("/a", -1));
-        tale.history.complete(n, Outcome::Lost { at: Stamp(1) });
-        tale.assert_holds();
-        tale.commit_asked(n);
-        tale.assert_holds();
-        tale.commit_asked(n);
-        tale.assert_violates("C-6");
+        let mut clients = ClientScript::new();
+        let n = clients.ask(ClientScript::set("/a", -1));
+        clients.history.complete(n, Outcome::Lost { at: Stamp(1) });
+        clients.assert_holds();
+        clients.commit_asked(n);
+        clients.assert_holds();
+        clients.commit_asked(n);
+        clients.assert_violates("C-6");
     }
 
     #[test]
     fn an_answered_write_that_never_happened_is_caught() {
-        let mut tale = Tale::new();
-        let n = tale.ask(Tale::set("/a", -1));
-        tale.answer(n, tale.last(), code::OK, tale.done(&Tale::set("/a", -1)));
-        let found = tale.judge().found;
+        let mut clients = ClientScript::new();
+        let n = clients.ask(ClientScript::set("/a", -1));
+        clients.answer(n, clients.last(), code::OK, clients.done(&ClientScript::set("/a", -1)));
+        let found = clients.judge().found;
         assert!(found.iter().any(|violation| violation.id == "C-6"), "{found:?}");
     }
 
     #[test]
     fn a_refused_write_that_happened_is_caught() {
-        let mut tale = Tale::new();
-        let op = Tale::set("/a", -1);
-        let n = tale.ask(op.clone());
-        let (kind, txn) = tale.txn(&op);
-        tale.commit(S, 3, kind, txn);
-        tale.answer(n, tale.last(), code::BAD_VERSION, None);
-        let found = tale.judge().found;
+        let mut clients = ClientScript::new();
+        let op = ClientScript::set("/a", -1);
+        let n = clients.ask(op.clone());
+        let (kind, txn) = clients.txn(&op);
+        clients.commit(S, 3, kind, txn);
+        clients.answer(n, clients.last(), code::BAD_VERSION, None);
+        let found = clients.judge().found;
         assert!(found.iter().any(|violation| violation.id == "C-6"), "{found:?}");
     }
 }

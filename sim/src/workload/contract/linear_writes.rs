@@ -127,62 +127,64 @@ mod tests {
     use quorate::jute::client::code;
     use quorate::jute::txn::{ErrorTxn, Txn, kind};
 
-    use crate::workload::contract::testing::{S, Tale};
+    use crate::workload::contract::testing::{ClientScript, S};
     use crate::workload::history::Outcome;
     use crate::workload::op::{Answer, Op};
 
     #[test]
     fn a_write_ordered_before_one_that_was_done_is_caught() {
-        let mut tale = Tale::new();
-        tale.write(Tale::set("/a", -1));
-        tale.assert_holds();
+        let mut clients = ClientScript::new();
+        clients.write(ClientScript::set("/a", -1));
+        clients.assert_holds();
         // The first write was asked for when the last one had been answered.
-        let late = tale.now + 10;
-        tale.history.records[0].invoked = Stamp(late);
-        let Some(Outcome::Reply { at, .. }) = &mut tale.history.records[0].outcome else { return };
+        let late = clients.now + 10;
+        clients.history.records[0].invoked = Stamp(late);
+        let Some(Outcome::Reply { at, .. }) = &mut clients.history.records[0].outcome else {
+            return;
+        };
         *at = Stamp(late + 10);
-        tale.assert_violates("C-1");
+        clients.assert_violates("C-1");
     }
 
     #[test]
     fn an_answer_that_differs_from_the_transaction_is_caught() {
-        let mut tale = Tale::new();
-        let n = tale.ask(Tale::create("/c", false));
-        tale.commit_asked(n);
-        tale.answer(n, tale.last(), code::OK, Some(Answer::Created("/d".into(), None)));
-        tale.assert_violates("C-1");
+        let mut clients = ClientScript::new();
+        let n = clients.ask(ClientScript::create("/c", false));
+        clients.commit_asked(n);
+        clients.answer(n, clients.last(), code::OK, Some(Answer::Created("/d".into(), None)));
+        clients.assert_violates("C-1");
     }
 
     #[test]
     fn an_error_the_tree_does_not_give_is_caught() {
         for (path, holds) in [("/none", true), ("/a/b", false)] {
-            let mut tale = Tale::new();
-            let n = tale.ask(Op::Delete { path: path.into(), version: -1 });
+            let mut clients = ClientScript::new();
+            let n = clients.ask(Op::Delete { path: path.into(), version: -1 });
             let error = Txn::Error(ErrorTxn { err: code::NO_NODE });
-            tale.commit(S, 3, kind::ERROR, error);
-            tale.answer(n, tale.last(), code::NO_NODE, None);
-            if holds { tale.assert_holds() } else { tale.assert_violates("C-1") }
+            clients.commit(S, 3, kind::ERROR, error);
+            clients.answer(n, clients.last(), code::NO_NODE, None);
+            if holds { clients.assert_holds() } else { clients.assert_violates("C-1") }
         }
     }
 
     #[test]
     fn a_condition_that_was_not_met_is_caught() {
-        let mut tale = Tale::new();
-        let op = Tale::set("/a", 7);
-        let n = tale.ask(op.clone());
-        let (kind, txn) = tale.txn(&op);
-        tale.commit(S, 3, kind, txn);
-        tale.answer(n, tale.last(), code::OK, tale.done(&op));
-        tale.assert_violates("C-1");
+        let mut clients = ClientScript::new();
+        let op = ClientScript::set("/a", 7);
+        let n = clients.ask(op.clone());
+        let (kind, txn) = clients.txn(&op);
+        clients.commit(S, 3, kind, txn);
+        clients.answer(n, clients.last(), code::OK, clients.done(&op));
+        clients.assert_violates("C-1");
     }
 
     #[test]
     fn an_answer_with_the_zxid_of_another_request_is_caught() {
-        let mut tale = Tale::new();
-        let n = tale.ask(Tale::set("/a", -1));
-        tale.happen(&Tale::set("/a", -1));
-        tale.answer(n, tale.last(), code::OK, tale.done(&Tale::set("/a", -1)));
-        let ids: Vec<String> = tale.judge().found.into_iter().map(|found| found.id).collect();
+        let mut clients = ClientScript::new();
+        let n = clients.ask(ClientScript::set("/a", -1));
+        clients.happen(&ClientScript::set("/a", -1));
+        clients.answer(n, clients.last(), code::OK, clients.done(&ClientScript::set("/a", -1)));
+        let ids: Vec<String> = clients.judge().found.into_iter().map(|found| found.id).collect();
         // It is in the history of nobody, either.
         assert_eq!(ids, ["C-6", "C-1"]);
     }

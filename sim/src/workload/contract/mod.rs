@@ -64,17 +64,17 @@ pub fn judge(evidence: &Evidence<'_>) -> Judgement {
 
 #[cfg(test)]
 mod tests {
-    use super::testing::Tale;
+    use super::testing::ClientScript;
 
     #[test]
-    fn a_true_tale_violates_nothing_and_every_check_had_something_to_compare() {
-        let mut tale = Tale::new();
-        tale.look("/a", true);
-        tale.write(Tale::set("/a/b", 0));
-        tale.write(Tale::set("/a/b", 0));
-        tale.look("/none", false);
-        tale.assert_holds();
-        let compared = tale.judge().compared;
+    fn a_correct_ensemble_violates_nothing_and_every_check_had_something_to_compare() {
+        let mut clients = ClientScript::new();
+        clients.get("/a", true);
+        clients.write(ClientScript::set("/a/b", 0));
+        clients.write(ClientScript::set("/a/b", 0));
+        clients.get("/none", false);
+        clients.assert_holds();
+        let compared = clients.judge().compared;
         assert_eq!((compared["C-1"], compared["C-2"], compared["C-6"]), (4, 6, 4));
     }
 }

@@ -111,29 +111,29 @@ mod tests {
     use quorate::jute::client::code;
     use quorate::jute::txn::{ErrorTxn, Txn, kind};
 
-    use crate::workload::contract::testing::{S, Tale};
+    use crate::workload::contract::testing::{ClientScript, S};
     use crate::workload::op::{Answer, Op};
 
     /// A multi of these parts, logged with this error at its second part, if any.
-    fn multi(parts: Vec<Op>, err: Option<i32>, results: Vec<Result<Answer, i32>>) -> Tale {
-        let mut tale = Tale::new();
-        let mut logged: Vec<(i32, Txn)> = parts.iter().map(|part| tale.txn(part)).collect();
+    fn multi(parts: Vec<Op>, err: Option<i32>, results: Vec<Result<Answer, i32>>) -> ClientScript {
+        let mut clients = ClientScript::new();
+        let mut logged: Vec<(i32, Txn)> = parts.iter().map(|part| clients.txn(part)).collect();
         if let Some(err) = err {
             logged[1] = (kind::ERROR, Txn::Error(ErrorTxn { err }));
         }
-        let n = tale.ask(Op::Multi(parts));
-        tale.commit(S, 3, kind::MULTI, Txn::Multi(logged));
-        tale.answer(n, tale.last(), code::OK, Some(Answer::Multi(results)));
-        tale
+        let n = clients.ask(Op::Multi(parts));
+        clients.commit(S, 3, kind::MULTI, Txn::Multi(logged));
+        clients.answer(n, clients.last(), code::OK, Some(Answer::Multi(results)));
+        clients
     }
 
     fn set_twice(version: i32) -> Vec<Op> {
-        vec![Tale::set("/a", -1), Tale::set("/a/b", version)]
+        vec![ClientScript::set("/a", -1), ClientScript::set("/a/b", version)]
     }
 
     fn answers() -> Vec<Result<Answer, i32>> {
-        let tale = multi(set_twice(-1), None, vec![]);
-        let stat = |path| Ok(Answer::Stat(tale.model.stat(path).expect("it was created")));
+        let clients = multi(set_twice(-1), None, vec![]);
+        let stat = |path| Ok(Answer::Stat(clients.model.stat(path).expect("it was created")));
         vec![stat("/a"), stat("/a/b")]
     }
 
@@ -165,21 +165,21 @@ mod tests {
         let mut stale = answers();
         stale.swap(0, 1);
         multi(set_twice(-1), None, stale).assert_violates("C-1");
-        let parts = vec![Tale::create("/c", false), Tale::create("/c/d", false)];
+        let parts = vec![ClientScript::create("/c", false), ClientScript::create("/c/d", false)];
         let created = |path: &str| Ok(Answer::Created(path.into(), None));
         multi(parts, None, vec![created("/c"), created("/c/d")]).assert_holds();
     }
 
     #[test]
     fn a_read_between_two_parts_is_caught() {
-        let before = Tale::new();
+        let before = ClientScript::new();
         let between = before.model.data("/a/b").zip(before.model.stat("/a/b"));
-        let mut tale = multi(set_twice(-1), None, answers());
+        let mut clients = multi(set_twice(-1), None, answers());
         // The first part is there, the second is not.
-        tale.look("/a", false);
-        tale.assert_holds();
+        clients.get("/a", false);
+        clients.assert_holds();
         let answer = between.map(|(data, stat)| Answer::Data(data, stat));
-        tale.read(Op::Get { path: "/a/b".into(), watch: false }, code::OK, answer);
-        tale.assert_violates("C-7");
+        clients.read(Op::Get { path: "/a/b".into(), watch: false }, code::OK, answer);
+        clients.assert_violates("C-7");
     }
 }

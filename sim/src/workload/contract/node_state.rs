@@ -49,45 +49,45 @@ mod tests {
     use quorate::jute::data::Acl;
     use quorate::jute::txn::{Proposal, TxnDigest};
 
-    use crate::workload::contract::testing::Tale;
+    use crate::workload::contract::testing::ClientScript;
     use crate::workload::op::{Answer, Op, for_anyone};
 
     #[test]
     fn a_stat_that_differs_in_one_field_is_caught() {
-        let mut tale = Tale::new();
-        let mut stat = tale.model.stat("/a").expect("it was created");
+        let mut clients = ClientScript::new();
+        let mut stat = clients.model.stat("/a").expect("it was created");
         stat.cversion += 1;
-        tale.read(
+        clients.read(
             Op::Exists { path: "/a".into(), watch: false },
             code::OK,
             Some(Answer::Stat(stat)),
         );
-        tale.assert_violates("C-9");
+        clients.assert_violates("C-9");
     }
 
     #[test]
     fn another_acl_and_a_refusal_without_reason_are_caught() {
         for (acl, holds) in [(Acl::open(), true), (for_anyone(1), false)] {
-            let mut tale = Tale::new();
-            let stat = tale.model.stat("/a").expect("it was created");
+            let mut clients = ClientScript::new();
+            let stat = clients.model.stat("/a").expect("it was created");
             let answer = Some(Answer::Acl(acl, stat));
-            tale.read(Op::GetAcl { path: "/a".into() }, code::OK, answer);
-            if holds { tale.assert_holds() } else { tale.assert_violates("C-9") }
+            clients.read(Op::GetAcl { path: "/a".into() }, code::OK, answer);
+            if holds { clients.assert_holds() } else { clients.assert_violates("C-9") }
         }
-        let mut tale = Tale::new();
-        tale.read(Op::Get { path: "/a".into(), watch: false }, code::NO_AUTH, None);
-        tale.assert_violates("C-9");
+        let mut clients = ClientScript::new();
+        clients.read(Op::Get { path: "/a".into(), watch: false }, code::NO_AUTH, None);
+        clients.assert_violates("C-9");
     }
 
     #[test]
     fn another_digest_of_the_whole_tree_is_caught() {
         for wrong in [0, 1] {
-            let mut tale = Tale::new();
-            let tree_digest = tale.model.digest() as i64 + wrong;
-            let last = tale.sequence.pop().expect("two transactions");
+            let mut clients = ClientScript::new();
+            let tree_digest = clients.model.digest() as i64 + wrong;
+            let last = clients.sequence.pop().expect("two transactions");
             let digest = Some(TxnDigest { version: 2, tree_digest });
-            tale.sequence.push(Proposal::new(last.header.clone(), last.txn.clone(), digest));
-            if wrong == 0 { tale.assert_holds() } else { tale.assert_violates("C-9") }
+            clients.sequence.push(Proposal::new(last.header.clone(), last.txn.clone(), digest));
+            if wrong == 0 { clients.assert_holds() } else { clients.assert_violates("C-9") }
         }
     }
 }

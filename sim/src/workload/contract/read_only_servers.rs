@@ -40,18 +40,18 @@ mod tests {
     use quorate::jute::client::code;
 
     use crate::checkers::testing::FactScript;
-    use crate::workload::contract::testing::{Tale, z};
+    use crate::workload::contract::testing::{ClientScript, z};
     use crate::workload::op::{Answer, Op};
 
     #[test]
     fn an_observer_that_shows_what_was_never_committed_is_caught() {
-        let mut tale = Tale::new();
-        tale.observers.insert(ServerId(1));
-        tale.look("/a", false);
-        tale.assert_holds();
-        let n = tale.ask(Op::Sync { path: "/".into() });
-        tale.answer(n, z(9), code::OK, Some(Answer::Nothing));
-        tale.assert_violates("C-10");
+        let mut clients = ClientScript::new();
+        clients.observers.insert(ServerId(1));
+        clients.get("/a", false);
+        clients.assert_holds();
+        let n = clients.ask(Op::Sync { path: "/".into() });
+        clients.answer(n, z(9), code::OK, Some(Answer::Nothing));
+        clients.assert_violates("C-10");
     }
 
     #[test]
@@ -59,24 +59,24 @@ mod tests {
         for (server, holds) in [(1, true), (2, false)] {
             let mut script = FactScript::healthy();
             script.log(1, z(9));
-            let mut tale = Tale::new();
-            tale.deeds = script.checkers.deeds.clone();
-            tale.connect(SessionId(8), server);
-            tale.read_only();
-            let n = tale.ask(Op::Exists { path: "/none".into(), watch: false });
-            tale.answer(n, z(9), code::NO_NODE, None);
-            if holds { tale.assert_holds() } else { tale.assert_violates("C-10") }
+            let mut clients = ClientScript::new();
+            clients.deeds = script.checkers.deeds.clone();
+            clients.connect(SessionId(8), server);
+            clients.read_only();
+            let n = clients.ask(Op::Exists { path: "/none".into(), watch: false });
+            clients.answer(n, z(9), code::NO_NODE, None);
+            if holds { clients.assert_holds() } else { clients.assert_violates("C-10") }
         }
     }
 
     #[test]
     fn a_write_acknowledged_by_a_server_that_only_reads_is_caught() {
-        let mut tale = Tale::new();
-        tale.connect(super::super::testing::S, 2);
-        tale.read_only();
-        tale.look("/a", false);
-        tale.assert_holds();
-        tale.write(Tale::set("/a", -1));
-        tale.assert_violates("C-10");
+        let mut clients = ClientScript::new();
+        clients.connect(super::super::testing::S, 2);
+        clients.read_only();
+        clients.get("/a", false);
+        clients.assert_holds();
+        clients.write(ClientScript::set("/a", -1));
+        clients.assert_violates("C-10");
     }
 }

@@ -70,8 +70,8 @@ pub(super) fn replay(evidence: &Evidence<'_>, out: &mut Judgement) -> Replayed {
     let (model, catch_ups) = (Model::default(), BTreeMap::new());
     let mut replay = Replay { evidence, model, multi: None, catch_ups, out };
     for proposal in evidence.sequence {
-        replay.look_below(&mut replies, proposal);
-        names.look(evidence, proposal, &replay.model, replay.out);
+        replay.judge_below(&mut replies, proposal);
+        names.check(evidence, proposal, &replay.model, replay.out);
         let at_it: Vec<usize> =
             std::iter::from_fn(|| replies.next_if(|(zxid, _)| *zxid == proposal.zxid()))
                 .map(|(_, n)| n)
@@ -80,7 +80,7 @@ pub(super) fn replay(evidence: &Evidence<'_>, out: &mut Judgement) -> Replayed {
     }
     if evidence.complete {
         for (_, n) in replies {
-            replay.look(n, None);
+            replay.judge(n, None);
         }
     }
     Replayed { changes, catch_ups: replay.catch_ups, model: replay.model }
@@ -88,12 +88,12 @@ pub(super) fn replay(evidence: &Evidence<'_>, out: &mut Judgement) -> Replayed {
 
 impl<'a> Replay<'a, '_> {
     /// Replies that saw the state before this transaction.
-    fn look_below<I>(&mut self, replies: &mut Peekable<I>, next: &'a Proposal)
+    fn judge_below<I>(&mut self, replies: &mut Peekable<I>, next: &'a Proposal)
     where
         I: Iterator<Item = (Zxid, usize)>,
     {
         while let Some((_, n)) = replies.next_if(|(zxid, _)| *zxid < next.zxid()) {
-            self.look(n, Some(next));
+            self.judge(n, Some(next));
         }
     }
 
@@ -123,7 +123,7 @@ impl<'a> Replay<'a, '_> {
                     &self.model,
                     self.out,
                 ),
-                None => self.look_at(*n, Some(proposal), None),
+                None => self.judge_at(*n, Some(proposal), None),
             }
         }
         Changes {
@@ -135,16 +135,16 @@ impl<'a> Replay<'a, '_> {
     }
 
     /// A reply that saw this state; `next` is the transaction that follows.
-    fn look(&mut self, n: usize, next: Option<&'a Proposal>) {
+    fn judge(&mut self, n: usize, next: Option<&'a Proposal>) {
         let record = &self.evidence.history.records[n];
         if reply(record).is_some_and(|reply| is_transaction(record, &reply)) {
             return self.out.add_about("C-1", record, "no transaction was committed there");
         }
-        self.look_at(n, None, next);
+        self.judge_at(n, None, next);
     }
 
     /// A reply that is no transaction's.
-    fn look_at(&mut self, n: usize, at: Option<&Proposal>, next: Option<&'a Proposal>) {
+    fn judge_at(&mut self, n: usize, at: Option<&Proposal>, next: Option<&'a Proposal>) {
         let record = &self.evidence.history.records[n];
         let Some(reply) = reply(record) else { return };
         session_end::answered(self.evidence.history, record, at, &self.model, self.out);

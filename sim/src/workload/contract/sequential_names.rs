@@ -32,8 +32,8 @@ impl<'a> Names<'a> {
         Names { asked, last: BTreeMap::new() }
     }
 
-    /// Looks at one transaction; `before` is the tree without it.
-    pub(super) fn look(
+    /// Checks one transaction; `before` is the tree without it.
+    pub(super) fn check(
         &mut self,
         evidence: &Evidence<'_>,
         proposal: &Proposal,
@@ -94,7 +94,7 @@ impl<'a> Names<'a> {
 mod tests {
     use quorate::jute::txn::{CreateTxn, Txn, kind};
 
-    use crate::workload::contract::testing::{S, Tale};
+    use crate::workload::contract::testing::{ClientScript, S};
     use crate::workload::op::{Create, Op};
 
     fn sequential() -> Op {
@@ -102,11 +102,11 @@ mod tests {
     }
 
     /// A sequential create that was committed under this name.
-    fn named(tale: &mut Tale, xid: i32, path: &str) {
-        tale.ask(sequential());
+    fn named(clients: &mut ClientScript, xid: i32, path: &str) {
+        clients.ask(sequential());
         let (data, acl, parent_cversion) = (None, None, xid);
         let txn = CreateTxn { path: path.into(), data, acl, ephemeral: false, parent_cversion };
-        tale.commit(S, xid, kind::CREATE, Txn::Create(txn));
+        clients.commit(S, xid, kind::CREATE, Txn::Create(txn));
     }
 
     #[test]
@@ -117,30 +117,30 @@ mod tests {
             ("/a/s-1", false),
             ("/a/t-0000000001", false),
         ] {
-            let mut tale = Tale::new();
-            named(&mut tale, 3, path);
-            if holds { tale.assert_holds() } else { tale.assert_violates("C-8") }
+            let mut clients = ClientScript::new();
+            named(&mut clients, 3, path);
+            if holds { clients.assert_holds() } else { clients.assert_violates("C-8") }
         }
     }
 
     #[test]
     fn a_name_that_was_given_before_is_caught() {
-        let mut tale = Tale::new();
-        tale.write(sequential());
+        let mut clients = ClientScript::new();
+        clients.write(sequential());
         let path = "/a/s-0000000001";
-        tale.write(Op::Delete { path: path.into(), version: -1 });
-        tale.assert_holds();
-        named(&mut tale, 5, path);
-        tale.assert_violates("C-8");
+        clients.write(Op::Delete { path: path.into(), version: -1 });
+        clients.assert_holds();
+        named(&mut clients, 5, path);
+        clients.assert_violates("C-8");
     }
 
     #[test]
     fn a_parent_that_came_anew_counts_anew() {
-        let mut tale = Tale::new();
-        tale.write(Op::Delete { path: "/a/b".into(), version: -1 });
-        tale.write(Op::Delete { path: "/a".into(), version: -1 });
-        tale.write(Tale::create("/a", false));
-        tale.write(sequential());
-        tale.assert_holds();
+        let mut clients = ClientScript::new();
+        clients.write(Op::Delete { path: "/a/b".into(), version: -1 });
+        clients.write(Op::Delete { path: "/a".into(), version: -1 });
+        clients.write(ClientScript::create("/a", false));
+        clients.write(sequential());
+        clients.assert_holds();
     }
 }

@@ -83,52 +83,52 @@ mod tests {
     use quorate::jute::client::code;
 
     use crate::checkers::testing::FactScript;
-    use crate::workload::contract::testing::{S, Tale};
+    use crate::workload::contract::testing::{ClientScript, S};
     use crate::workload::op::{Answer, Op};
 
     #[test]
     fn an_ephemeral_that_stays_is_caught() {
         for (listed, holds) in [(&["/e"][..], true), (&[][..], false)] {
-            let mut tale = Tale::new();
-            tale.write(Tale::create("/e", true));
-            tale.close(S, listed);
-            if holds { tale.assert_holds() } else { tale.assert_violates("C-5") }
+            let mut clients = ClientScript::new();
+            clients.write(ClientScript::create("/e", true));
+            clients.close(S, listed);
+            if holds { clients.assert_holds() } else { clients.assert_violates("C-5") }
         }
     }
 
     #[test]
     fn a_session_that_goes_on_after_its_end_is_caught() {
         for ephemeral in [false, true] {
-            let mut tale = Tale::new();
-            tale.close(S, &[]);
-            let n = tale.ask(Tale::create("/late", ephemeral));
-            tale.commit_asked(n);
-            tale.assert_violates("C-5");
+            let mut clients = ClientScript::new();
+            clients.close(S, &[]);
+            let n = clients.ask(ClientScript::create("/late", ephemeral));
+            clients.commit_asked(n);
+            clients.assert_violates("C-5");
         }
     }
 
     #[test]
     fn an_unfounded_end_is_caught() {
-        let mut tale = Tale::new();
-        tale.close(SessionId(7), &[]);
-        tale.history.expired.push((SessionId(7), Stamp(3), ServerId(2)));
-        tale.assert_holds();
-        tale.history.expired.push((S, Stamp(3), ServerId(2)));
-        tale.assert_violates("C-5");
+        let mut clients = ClientScript::new();
+        clients.close(SessionId(7), &[]);
+        clients.history.expired.push((SessionId(7), Stamp(3), ServerId(2)));
+        clients.assert_holds();
+        clients.history.expired.push((S, Stamp(3), ServerId(2)));
+        clients.assert_violates("C-5");
         // A leader that decided so may have said so, but not before.
         for (told_after, holds) in [(true, true), (false, false)] {
             let mut script = FactScript::healthy();
             let before = script.now();
             script.note(3, Note::SessionExpired { session: S, timeout_ms: 1 });
             let told = if told_after { script.now() } else { Stamp(before.0 - 1) };
-            let mut tale = Tale::new();
-            tale.deeds = script.checkers.deeds.clone();
-            tale.history.expired.push((S, told, ServerId(2)));
-            if holds { tale.assert_holds() } else { tale.assert_violates("C-5") }
+            let mut clients = ClientScript::new();
+            clients.deeds = script.checkers.deeds.clone();
+            clients.history.expired.push((S, told, ServerId(2)));
+            if holds { clients.assert_holds() } else { clients.assert_violates("C-5") }
         }
-        let mut tale = Tale::new();
-        tale.read(Op::Sync { path: "/".into() }, code::OK, Some(Answer::Nothing));
-        tale.read(Op::Close, code::OK, Some(Answer::Nothing));
-        tale.assert_violates("C-5");
+        let mut clients = ClientScript::new();
+        clients.read(Op::Sync { path: "/".into() }, code::OK, Some(Answer::Nothing));
+        clients.read(Op::Close, code::OK, Some(Answer::Nothing));
+        clients.assert_violates("C-5");
     }
 }

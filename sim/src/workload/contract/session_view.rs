@@ -110,51 +110,51 @@ mod tests {
     use quorate::base::{Epoch, Zxid};
     use quorate::jute::client::code;
 
-    use crate::workload::contract::testing::{S, Tale, z};
+    use crate::workload::contract::testing::{ClientScript, S, z};
     use crate::workload::op::{Answer, Op};
 
     #[test]
     fn a_read_must_show_the_tree_at_its_zxid() {
-        let mut tale = Tale::new();
-        let old = tale.model.data("/a").zip(tale.model.stat("/a"));
+        let mut clients = ClientScript::new();
+        let old = clients.model.data("/a").zip(clients.model.stat("/a"));
         let answer = old.map(|(data, stat)| Answer::Data(data, stat));
-        tale.happen(&Tale::set("/a", -1));
-        let n = tale.ask(Op::Get { path: "/a".into(), watch: false });
-        tale.answer(n, z(2), code::OK, answer.clone());
-        tale.assert_holds();
+        clients.happen(&ClientScript::set("/a", -1));
+        let n = clients.ask(Op::Get { path: "/a".into(), watch: false });
+        clients.answer(n, z(2), code::OK, answer.clone());
+        clients.assert_holds();
         // The same answer at the next state is that of another tree.
-        tale.read(Op::Get { path: "/a".into(), watch: false }, code::OK, answer);
-        tale.assert_violates("C-2");
+        clients.read(Op::Get { path: "/a".into(), watch: false }, code::OK, answer);
+        clients.assert_violates("C-2");
     }
 
     #[test]
     fn a_view_that_goes_back_is_caught_over_a_reconnect_too() {
         for reconnects in [false, true] {
-            let mut tale = Tale::new();
-            tale.look("/a", false);
+            let mut clients = ClientScript::new();
+            clients.get("/a", false);
             if reconnects {
-                tale.connect(S, 2);
+                clients.connect(S, 2);
             }
-            let n = tale.ask(Op::Sync { path: "/".into() });
-            tale.answer(n, z(1), code::OK, Some(Answer::Nothing));
-            tale.assert_violates("C-2");
+            let n = clients.ask(Op::Sync { path: "/".into() });
+            clients.answer(n, z(1), code::OK, Some(Answer::Nothing));
+            clients.assert_violates("C-2");
         }
     }
 
     #[test]
     fn a_state_that_was_never_committed_is_caught() {
         for (zxid, holds) in [(z(9), false), (Zxid::new(Epoch(2), 0), true)] {
-            let mut tale = Tale::new();
-            let n = tale.ask(Op::Sync { path: "/".into() });
-            tale.answer(n, zxid, code::OK, Some(Answer::Nothing));
-            if holds { tale.assert_holds() } else { tale.assert_violates("C-2") }
+            let mut clients = ClientScript::new();
+            let n = clients.ask(Op::Sync { path: "/".into() });
+            clients.answer(n, zxid, code::OK, Some(Answer::Nothing));
+            if holds { clients.assert_holds() } else { clients.assert_violates("C-2") }
         }
     }
 
     #[test]
     fn a_node_that_is_said_to_be_missing_is_caught() {
-        let mut tale = Tale::new();
-        tale.read(Op::Exists { path: "/a".into(), watch: false }, code::NO_NODE, None);
-        tale.assert_violates("C-2");
+        let mut clients = ClientScript::new();
+        clients.read(Op::Exists { path: "/a".into(), watch: false }, code::NO_NODE, None);
+        clients.assert_violates("C-2");
     }
 }

@@ -70,44 +70,44 @@ mod tests {
     use quorate::jute::client::code;
 
     use crate::checkers::testing::{FactScript, z};
-    use crate::workload::contract::testing::Tale;
+    use crate::workload::contract::testing::ClientScript;
     use crate::workload::op::{Answer, Op};
 
     /// 3 leads 1 and 2 in epoch 1, and has committed so much when the client asks.
-    fn asked_after(commits: u32) -> Tale {
+    fn asked_after(commits: u32) -> ClientScript {
         let mut script = FactScript::healthy();
         for counter in 3..=commits {
             script.write(3, &[2], z(1, counter));
         }
-        let mut tale = Tale::new();
-        tale.deeds = script.checkers.deeds.clone();
-        tale.now = script.now().0;
-        tale.happen(&Tale::set("/a", -1));
-        tale
+        let mut clients = ClientScript::new();
+        clients.deeds = script.checkers.deeds.clone();
+        clients.now = script.now().0;
+        clients.happen(&ClientScript::set("/a", -1));
+        clients
     }
 
     #[test]
     fn an_answer_below_what_the_leader_had_committed_is_caught() {
         for (commits, holds) in [(2, true), (3, false)] {
-            let mut tale = asked_after(commits);
-            let n = tale.ask(Op::Sync { path: "/".into() });
-            tale.answer(n, z(1, 2), code::OK, Some(Answer::Nothing));
-            if holds { tale.assert_holds() } else { tale.assert_violates("C-3") }
+            let mut clients = asked_after(commits);
+            let n = clients.ask(Op::Sync { path: "/".into() });
+            clients.answer(n, z(1, 2), code::OK, Some(Answer::Nothing));
+            if holds { clients.assert_holds() } else { clients.assert_violates("C-3") }
         }
     }
 
     #[test]
     fn the_strict_form_wants_what_anybody_had_done() {
         for strict in [false, true] {
-            let mut tale = asked_after(2);
-            tale.strict_sync = strict;
+            let mut clients = asked_after(2);
+            clients.strict_sync = strict;
             let other = quorate::base::SessionId(6);
-            tale.connect(other, 2);
-            tale.write(Tale::set("/a", -1));
-            tale.connect(super::super::testing::S, 1);
-            let n = tale.ask(Op::Sync { path: "/".into() });
-            tale.answer(n, z(1, 3), code::OK, Some(Answer::Nothing));
-            if strict { tale.assert_violates("C-3") } else { tale.assert_holds() }
+            clients.connect(other, 2);
+            clients.write(ClientScript::set("/a", -1));
+            clients.connect(super::super::testing::S, 1);
+            let n = clients.ask(Op::Sync { path: "/".into() });
+            clients.answer(n, z(1, 3), code::OK, Some(Answer::Nothing));
+            if strict { clients.assert_violates("C-3") } else { clients.assert_holds() }
         }
     }
 }

@@ -1,4 +1,5 @@
-//! A small history told by hand: transactions, connections, answers and events; a test bends one.
+//! A small correct history, built call by call: transactions, connections, answers, events. A test
+//! puts one mistake into it and asserts that the check finds it.
 
 use std::collections::BTreeSet;
 
@@ -22,9 +23,9 @@ pub(super) fn z(counter: u32) -> Zxid {
     Zxid::new(Epoch(1), counter)
 }
 
-/// What is written and what is seen, in the order of the calls.
+/// Builds what clients did and saw, and what was committed, in the order of the calls.
 #[derive(Debug, Default)]
-pub(super) struct Tale {
+pub(super) struct ClientScript {
     pub(super) history: History,
     pub(super) sequence: Vec<Proposal>,
     pub(super) model: Model,
@@ -35,14 +36,14 @@ pub(super) struct Tale {
     xid: i32,
 }
 
-impl Tale {
+impl ClientScript {
     /// One client's session on server 1, and `/a` with a child.
-    pub(super) fn new() -> Tale {
-        let mut tale = Tale::default();
-        tale.connect(S, 1);
-        tale.write(Tale::create("/a", false));
-        tale.write(Tale::create("/a/b", false));
-        tale
+    pub(super) fn new() -> ClientScript {
+        let mut script = ClientScript::default();
+        script.connect(S, 1);
+        script.write(ClientScript::create("/a", false));
+        script.write(ClientScript::create("/a/b", false));
+        script
     }
 
     pub(super) fn create(path: &str, ephemeral: bool) -> Op {
@@ -74,7 +75,7 @@ impl Tale {
     }
 
     fn connection(&mut self) -> &mut Connection {
-        self.history.connections.last_mut().expect("the tale begins with a connection")
+        self.history.connections.last_mut().expect("every script begins with a connection")
     }
 
     pub(super) fn read_only(&mut self) {
@@ -108,7 +109,7 @@ impl Tale {
     }
 
     /// A true answer to getData or exists.
-    pub(super) fn look(&mut self, path: &str, watch: bool) {
+    pub(super) fn get(&mut self, path: &str, watch: bool) {
         let path = path.to_owned();
         match (self.model.data(&path), self.model.stat(&path)) {
             (Some(data), Some(stat)) => {

@@ -182,47 +182,47 @@ mod tests {
     use quorate::base::Zxid;
     use quorate::jute::client::{code, event};
 
-    use crate::workload::contract::testing::{S, Tale};
+    use crate::workload::contract::testing::{ClientScript, S};
     use crate::workload::op::{Answer, Op, Rewatch};
 
     /// A watch on `/a`, which is then set.
-    fn changed() -> Tale {
-        let mut tale = Tale::new();
-        tale.look("/a", true);
-        tale.happen(&Tale::set("/a", -1));
-        tale
+    fn changed() -> ClientScript {
+        let mut clients = ClientScript::new();
+        clients.get("/a", true);
+        clients.happen(&ClientScript::set("/a", -1));
+        clients
     }
 
     #[test]
     fn an_event_comes_before_what_shows_its_change() {
-        let mut tale = changed();
-        tale.event(tale.last(), event::DATA_CHANGED, "/a");
-        tale.look("/a", false);
-        tale.assert_holds();
-        let mut tale = changed();
-        tale.look("/a", false);
-        tale.event(tale.last(), event::DATA_CHANGED, "/a");
-        tale.assert_violates("C-4");
+        let mut clients = changed();
+        clients.event(clients.last(), event::DATA_CHANGED, "/a");
+        clients.get("/a", false);
+        clients.assert_holds();
+        let mut clients = changed();
+        clients.get("/a", false);
+        clients.event(clients.last(), event::DATA_CHANGED, "/a");
+        clients.assert_violates("C-4");
     }
 
     #[test]
     fn an_event_that_never_comes_is_caught() {
-        let mut tale = changed();
-        tale.look("/a/b", false);
-        tale.assert_violates("C-4");
+        let mut clients = changed();
+        clients.get("/a/b", false);
+        clients.assert_violates("C-4");
     }
 
     #[test]
     fn an_event_that_comes_twice_or_unasked_is_caught() {
-        let mut tale = changed();
-        tale.event(tale.last(), event::DATA_CHANGED, "/a");
-        tale.assert_holds();
-        tale.event(tale.last(), event::DATA_CHANGED, "/a");
-        tale.assert_violates("C-4");
-        let mut tale = Tale::new();
-        tale.happen(&Tale::set("/a", -1));
-        tale.event(tale.last(), event::DATA_CHANGED, "/a");
-        tale.assert_violates("C-4");
+        let mut clients = changed();
+        clients.event(clients.last(), event::DATA_CHANGED, "/a");
+        clients.assert_holds();
+        clients.event(clients.last(), event::DATA_CHANGED, "/a");
+        clients.assert_violates("C-4");
+        let mut clients = ClientScript::new();
+        clients.happen(&ClientScript::set("/a", -1));
+        clients.event(clients.last(), event::DATA_CHANGED, "/a");
+        clients.assert_violates("C-4");
     }
 
     #[test]
@@ -232,26 +232,26 @@ mod tests {
             (event::DATA_CHANGED, "/a/b", 0),
             (event::DATA_CHANGED, "/a", 1),
         ] {
-            let mut tale = changed();
-            let zxid = Zxid(tale.last().0 - back);
-            tale.event(zxid, kind, path);
-            tale.assert_violates("C-4");
+            let mut clients = changed();
+            let zxid = Zxid(clients.last().0 - back);
+            clients.event(zxid, kind, path);
+            clients.assert_violates("C-4");
         }
     }
 
     #[test]
     fn a_persistent_watch_tells_every_change_in_order() {
         let watched = |events: &[u32]| {
-            let mut tale = Tale::new();
+            let mut clients = ClientScript::new();
             let op = Op::AddWatch { path: "/a".into(), recursive: true };
-            tale.read(op, code::OK, Some(Answer::Nothing));
-            tale.happen(&Tale::set("/a/b", -1));
-            tale.happen(&Tale::set("/a/b", -1));
+            clients.read(op, code::OK, Some(Answer::Nothing));
+            clients.happen(&ClientScript::set("/a/b", -1));
+            clients.happen(&ClientScript::set("/a/b", -1));
             for n in events {
-                tale.event(super::super::testing::z(*n), event::DATA_CHANGED, "/a/b");
+                clients.event(super::super::testing::z(*n), event::DATA_CHANGED, "/a/b");
             }
-            tale.look("/a", false);
-            tale
+            clients.get("/a", false);
+            clients
         };
         watched(&[3, 4]).assert_holds();
         watched(&[4, 3]).assert_violates("C-4");
@@ -259,28 +259,28 @@ mod tests {
     }
 
     /// The client reconnects and sets its watch of `/a` again, and is told this.
-    fn reconnected(told: &[(i32, &str)]) -> Tale {
-        let mut tale = changed();
-        let relative_zxid = Zxid(tale.last().0 - 1);
-        tale.connect(S, 2);
+    fn reconnected(told: &[(i32, &str)]) -> ClientScript {
+        let mut clients = changed();
+        let relative_zxid = Zxid(clients.last().0 - 1);
+        clients.connect(S, 2);
         for (kind, path) in told {
-            tale.event(Zxid(-1), *kind, path);
+            clients.event(Zxid(-1), *kind, path);
         }
         let again =
             Rewatch { relative_zxid, data: vec!["/a".into(), "/a/b".into()], ..Rewatch::default() };
         let again = Op::SetWatches(Box::new(again));
-        tale.read(again, code::OK, Some(Answer::Nothing));
-        tale
+        clients.read(again, code::OK, Some(Answer::Nothing));
+        clients
     }
 
     #[test]
     fn what_was_missed_between_two_servers_is_told_by_the_second() {
-        let mut tale = reconnected(&[(event::DATA_CHANGED, "/a")]);
-        tale.assert_holds();
+        let mut clients = reconnected(&[(event::DATA_CHANGED, "/a")]);
+        clients.assert_holds();
         // What had not changed is watched again.
-        tale.happen(&Tale::set("/a/b", -1));
-        tale.look("/a", false);
-        tale.assert_violates("C-4");
+        clients.happen(&ClientScript::set("/a/b", -1));
+        clients.get("/a", false);
+        clients.assert_violates("C-4");
         reconnected(&[]).assert_violates("C-4");
         reconnected(&[(event::DATA_CHANGED, "/a"), (event::DATA_CHANGED, "/a/b")])
             .assert_violates("C-4");
@@ -289,34 +289,34 @@ mod tests {
     #[test]
     fn a_multi_of_which_a_part_is_told_is_caught() {
         use quorate::jute::txn::{Txn, kind};
-        let mut tale = Tale::new();
-        tale.look("/a", true);
-        tale.look("/a/b", true);
-        let parts = [Tale::set("/a", -1), Tale::set("/a/b", -1)];
-        let logged = parts.iter().map(|part| tale.txn(part)).collect();
-        tale.commit(quorate::base::SessionId(77), 9, kind::MULTI, Txn::Multi(logged));
-        tale.event(tale.last(), event::DATA_CHANGED, "/a");
-        tale.assert_holds();
-        tale.look("/a", false);
-        let found = tale.judge().found;
+        let mut clients = ClientScript::new();
+        clients.get("/a", true);
+        clients.get("/a/b", true);
+        let parts = [ClientScript::set("/a", -1), ClientScript::set("/a/b", -1)];
+        let logged = parts.iter().map(|part| clients.txn(part)).collect();
+        clients.commit(quorate::base::SessionId(77), 9, kind::MULTI, Txn::Multi(logged));
+        clients.event(clients.last(), event::DATA_CHANGED, "/a");
+        clients.assert_holds();
+        clients.get("/a", false);
+        let found = clients.judge().found;
         assert!(found.iter().any(|violation| violation.id == "C-7"), "{found:?}");
     }
 
     #[test]
     fn the_nodes_of_a_closed_session_go_in_any_order() {
         for swapped in [false, true] {
-            let mut tale = Tale::new();
+            let mut clients = ClientScript::new();
             for path in ["/e", "/f"] {
-                tale.happen(&Tale::create(path, true));
-                tale.look(path, true);
+                clients.happen(&ClientScript::create(path, true));
+                clients.get(path, true);
             }
-            tale.close(quorate::base::SessionId(77), &["/e", "/f"]);
+            clients.close(quorate::base::SessionId(77), &["/e", "/f"]);
             let paths = if swapped { ["/f", "/e"] } else { ["/e", "/f"] };
             for path in paths {
-                tale.event(tale.last(), event::DELETED, path);
+                clients.event(clients.last(), event::DELETED, path);
             }
-            tale.look("/a", false);
-            tale.assert_holds();
+            clients.get("/a", false);
+            clients.assert_holds();
         }
     }
 }

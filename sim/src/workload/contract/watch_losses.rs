@@ -130,17 +130,17 @@ mod tests {
 
     use super::super::replay::replay;
     use super::super::{Evidence, Judgement};
-    use crate::workload::contract::testing::{S, Tale};
+    use crate::workload::contract::testing::{ClientScript, S};
     use crate::workload::op::{Answer, Op, Rewatch};
 
     /// What this half alone finds.
-    fn losses(tale: &Tale) -> usize {
+    fn losses(clients: &ClientScript) -> usize {
         let evidence = Evidence {
-            history: &tale.history,
-            sequence: &tale.sequence,
+            history: &clients.history,
+            sequence: &clients.sequence,
             complete: true,
-            observers: &tale.observers,
-            deeds: &tale.deeds,
+            observers: &clients.observers,
+            deeds: &clients.deeds,
             strict_sync: false,
         };
         let replayed = replay(&evidence, &mut Judgement::default());
@@ -155,48 +155,50 @@ mod tests {
         for (told, reconnects, expected) in
             [(true, false, 0), (false, false, 1), (true, true, 0), (false, true, 1)]
         {
-            let mut tale = Tale::new();
-            tale.look("/a", true);
-            tale.happen(&Tale::set("/a", -1));
-            let mut zxid = tale.last();
+            let mut clients = ClientScript::new();
+            clients.get("/a", true);
+            clients.happen(&ClientScript::set("/a", -1));
+            let mut zxid = clients.last();
             if reconnects {
                 zxid = Zxid(-1);
-                tale.connect(S, 2);
+                clients.connect(S, 2);
             }
             if told {
-                tale.event(zxid, event::DATA_CHANGED, "/a");
+                clients.event(zxid, event::DATA_CHANGED, "/a");
             }
-            tale.look("/a/b", false);
-            assert_eq!(losses(&tale), expected, "told {told}, reconnects {reconnects}");
+            clients.get("/a/b", false);
+            assert_eq!(losses(&clients), expected, "told {told}, reconnects {reconnects}");
         }
     }
 
     #[test]
     fn an_exists_watch_may_miss_what_came_and_went_but_not_what_stays() {
         for (goes, expected) in [(true, 0), (false, 1)] {
-            let mut tale = Tale::new();
-            tale.look("/new", true);
-            tale.happen(&Tale::create("/new", false));
+            let mut clients = ClientScript::new();
+            clients.get("/new", true);
+            clients.happen(&ClientScript::create("/new", false));
             if goes {
-                tale.happen(&Op::Delete { path: "/new".into(), version: -1 });
+                clients.happen(&Op::Delete { path: "/new".into(), version: -1 });
             }
-            tale.connect(S, 2);
+            clients.connect(S, 2);
             let again = Rewatch { exist: vec!["/new".into()], ..Rewatch::default() };
             let again = Op::SetWatches(Box::new(again));
-            tale.read(again, code::OK, Some(Answer::Nothing));
-            assert_eq!(losses(&tale), expected);
+            clients.read(again, code::OK, Some(Answer::Nothing));
+            assert_eq!(losses(&clients), expected);
         }
     }
 
     #[test]
     fn a_child_watch_hears_of_children_and_of_its_own_end() {
-        for op in [Tale::create("/a/c", false), Op::Delete { path: "/a/b".into(), version: -1 }] {
-            let mut tale = Tale::new();
-            let children = tale.model.children("/a").map(Answer::Children);
-            tale.read(Op::List { path: "/a".into(), watch: true }, code::OK, children);
-            tale.happen(&op);
-            tale.look("/a", false);
-            assert_eq!(losses(&tale), 1);
+        for op in
+            [ClientScript::create("/a/c", false), Op::Delete { path: "/a/b".into(), version: -1 }]
+        {
+            let mut clients = ClientScript::new();
+            let children = clients.model.children("/a").map(Answer::Children);
+            clients.read(Op::List { path: "/a".into(), watch: true }, code::OK, children);
+            clients.happen(&op);
+            clients.get("/a", false);
+            assert_eq!(losses(&clients), 1);
         }
     }
 }
