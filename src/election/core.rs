@@ -1,9 +1,9 @@
 //! The rounds of an election (FastLeaderElection), as a state machine.
 //!
-//!     Settled --Look--> Polling --quorum--> Finalizing --silence--> Settled (Decided)
-//!                         ^  ^----better vote----'
-//!                         '-- silence: ask again, twice as patient
-//!     Polling --a quorum follows a leader that says it is LEADING--> Settled (Decided)
+//!     Idle --Look--> Polling --quorum--> Finalizing --silence--> Idle (Decided)
+//!                      ^  ^----better vote----'
+//!                      '-- silence: ask again, twice as patient
+//!     Polling --a quorum follows a leader that says it is LEADING--> Idle (Decided)
 //!
 //! A server answers notifications in every state. Its own notifications to itself do not leave
 //! this file: they are counted at the end of the step that sent them.
@@ -78,7 +78,7 @@ pub enum Output {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Phase {
     /// Not looking for a leader: before the first `Look`, and in every role.
-    Settled,
+    Idle,
     /// Waiting for notifications until the silence is long enough to ask again.
     Polling { deadline: Mono },
     /// `voters` are a quorum for the vote; waiting for a better one.
@@ -106,8 +106,8 @@ pub struct Election {
     not_timeout: Duration,
     /// Votes of this round (recvset).
     round_votes: Ballots,
-    /// Votes of servers that are settled, of any round (outofelection).
-    settled_votes: Ballots,
+    /// Votes of servers that are not LOOKING, of any round (outofelection).
+    out_of_election_votes: Ballots,
     /// My notifications to myself.
     to_myself: VecDeque<Notification>,
     /// Notifications from before the first `Look`: the newest of each voter.
@@ -128,12 +128,12 @@ impl Election {
             finalize_wait: config.finalize_wait,
             config_text: verifier.config_text().into(),
             verifier,
-            phase: Phase::Settled,
+            phase: Phase::Idle,
             vote: Vote::nobody(),
             initial: Vote::nobody(),
             not_timeout: config.notification_interval_min,
             round_votes: Ballots::default(),
-            settled_votes: Ballots::default(),
+            out_of_election_votes: Ballots::default(),
             to_myself: VecDeque::new(),
             early: BTreeMap::new(),
             told: BTreeMap::new(),
@@ -159,7 +159,7 @@ impl Election {
     }
 
     fn on_established(&mut self, epoch: Epoch) {
-        if self.phase == Phase::Settled {
+        if self.phase == Phase::Idle {
             self.vote.peer_epoch = epoch;
         }
     }
@@ -192,7 +192,7 @@ impl Election {
         initial.election_epoch = self.vote.election_epoch.wrapping_add(1);
         self.initial = initial;
         self.round_votes = Ballots::default();
-        self.settled_votes = Ballots::default();
+        self.out_of_election_votes = Ballots::default();
         self.told.clear();
         self.not_timeout = self.interval_min;
         self.phase = Phase::Polling { deadline: now + self.not_timeout };
@@ -232,13 +232,13 @@ impl Election {
         out: &mut Vec<Output>,
     ) {
         let asks = n.state == PeerState::Looking;
-        if self.phase == Phase::Settled && self.vote.state == PeerState::Looking {
+        if self.phase == Phase::Idle && self.vote.state == PeerState::Looking {
             if self.verifier.is_voter(from) {
                 self.early.insert(from, n);
             }
             return;
         }
-        if !self.verifier.is_voter(from) || self.phase == Phase::Settled {
+        if !self.verifier.is_voter(from) || self.phase == Phase::Idle {
             if asks {
                 self.answer(from, out);
             }
@@ -278,7 +278,7 @@ impl Election {
         if self.verifier.is_voter(n.leader) {
             match n.state {
                 PeerState::Looking => self.on_looking(now, from, &n, out),
-                PeerState::Following | PeerState::Leading => self.on_settled(from, &n, out),
+                PeerState::Following | PeerState::Leading => self.on_out_of_election(from, &n, out),
                 PeerState::Observing => {}
             }
         }
@@ -324,7 +324,7 @@ impl Election {
     }
 
     /// A voter that is FOLLOWING or LEADING: is there a leader to join?
-    fn on_settled(&mut self, from: ServerId, n: &Notification, out: &mut Vec<Output>) {
+    fn on_out_of_election(&mut self, from: ServerId, n: &Notification, out: &mut Vec<Output>) {
         let heard = Vote::heard(n);
         if heard.election_epoch == self.round() {
             // Version 0: within a round only the leader counts, since some of its followers may
@@ -338,13 +338,13 @@ impl Election {
                 return self.decide(heard, voters, out);
             }
         } else {
-            self.note_counted(&self.settled_votes, from, &heard, out);
+            self.note_counted(&self.out_of_election_votes, from, &heard, out);
         }
-        self.settled_votes.votes.insert(from, heard);
-        let ballots = &mut self.settled_votes;
+        self.out_of_election_votes.votes.insert(from, heard);
+        let ballots = &mut self.out_of_election_votes;
         let voters = tally_votes(ballots, from, heard, &self.verifier, self.museum);
         if let Some(voters) = voters
-            && self.leader_is_known(&self.settled_votes, &heard)
+            && self.leader_is_known(&self.out_of_election_votes, &heard)
         {
             self.decide(heard, voters, out);
         }
@@ -375,7 +375,7 @@ impl Election {
         // The round is that of the vote, be it an older one: an established ensemble does not
         // start a new round for one server.
         self.vote = Vote { state: role, version: 0, ..vote };
-        self.phase = Phase::Settled;
+        self.phase = Phase::Idle;
         self.to_myself.clear();
         out.push(Output::Note(Note::Elected {
             round: vote.election_epoch as u64,
@@ -442,8 +442,8 @@ impl Election {
     fn invariants(&self) {
         let Election { me, vote, initial, verifier, .. } = self;
         self.round_votes.invariants(verifier);
-        self.settled_votes.invariants(verifier);
-        let looks = self.phase != Phase::Settled;
+        self.out_of_election_votes.invariants(verifier);
+        let looks = self.phase != Phase::Idle;
         let is_new = vote.leader == ServerId::NOBODY && initial.leader == ServerId::NOBODY;
         invariant!(
             looks == (vote.state == PeerState::Looking) || (is_new && !looks),
@@ -475,7 +475,7 @@ impl Election {
 
     fn set_timer(&mut self, out: &mut Vec<Output>) {
         let deadline = match &self.phase {
-            Phase::Settled => Mono::FAR,
+            Phase::Idle => Mono::FAR,
             Phase::Polling { deadline } | Phase::Finalizing { deadline, .. } => *deadline,
         };
         if deadline != self.wake_at {

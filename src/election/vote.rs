@@ -66,7 +66,7 @@ impl Vote {
 
     /// Whether two votes back the same leader (Vote.equals).
     ///
-    /// Votes of an election in progress must agree in everything. Settled members may remember
+    /// Votes of an election in progress must agree in everything. Members that are not LOOKING may remember
     /// different rounds and zxids of one leader, since they joined it at different times
     /// (ZOOKEEPER-1732); servers before 3.4.6 have no useful peer epoch either (1805).
     pub fn agrees_with(&self, other: &Vote) -> bool {
@@ -162,8 +162,8 @@ mod tests {
     #[test]
     fn votes_of_an_election_in_progress_agree_in_everything() {
         let a = vote(1, 2, 3);
-        let settled = Vote { state: PeerState::Following, ..a };
-        assert!(a.agrees_with(&a) && a.agrees_with(&settled) && settled.agrees_with(&a));
+        let following = Vote { state: PeerState::Following, ..a };
+        assert!(a.agrees_with(&a) && a.agrees_with(&following) && following.agrees_with(&a));
         for b in [vote(2, 2, 3), vote(1, 3, 3), vote(1, 2, 2), Vote { election_epoch: 2, ..a }] {
             assert!(!a.agrees_with(&b) && !b.agrees_with(&a), "{b:?}");
             let b = Vote { state: PeerState::Following, ..b };
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn settled_votes_agree_by_leader_and_epoch() {
+    fn votes_of_members_in_a_role_agree_by_leader_and_epoch() {
         let a = Vote { state: PeerState::Following, version: 2, ..vote(4, 2, 3) };
         let b =
             Vote { zxid: Zxid(77), election_epoch: 9, state: PeerState::Leading, version: 1, ..a };

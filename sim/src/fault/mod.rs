@@ -32,10 +32,10 @@ mod hold;
 mod hold_fsync;
 mod kind;
 mod lie_fsync;
-mod look;
 mod mend_disk;
 mod pause;
 mod process;
+mod reset_quorum;
 mod rot;
 mod saved_disk;
 mod slow_apply;
@@ -123,7 +123,7 @@ faults! {
     slow_apply::SlowApply,
     pause::Pause,
     wipe::Wipe,
-    look::Look,
+    reset_quorum::ResetQuorum,
     full_backlog::FullBacklog,
 }
 

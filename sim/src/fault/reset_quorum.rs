@@ -1,4 +1,5 @@
-//! `look`: a server loses its leader or its followers, and looks for a leader again without a restart.
+//! `look`: a server loses its connections to leader or followers, and goes back to LOOKING without a
+//! restart.
 
 use std::fmt;
 
@@ -11,26 +12,26 @@ use crate::world::{Plane, World, server_name};
 
 /// Resets every connection of the quorum port: the role ends, the process lives.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Look {
+pub struct ResetQuorum {
     pub servers: Vec<ServerId>,
 }
 
 pub(super) const ENTRY: Entry = Entry {
     words: &[Word {
         text: "look",
-        read: |names, words| Ok(Look { servers: names.servers(words)? }.into()),
+        read: |names, words| Ok(ResetQuorum { servers: names.servers(words)? }.into()),
     }],
     classes: &[Class {
         name: "look",
         draw: |drawing| {
             let servers = vec![drawing.server()];
-            Some(vec![Step::at(drawing.begins, Look { servers })])
+            Some(vec![Step::at(drawing.begins, ResetQuorum { servers })])
         },
     }],
     heal: Heal::Nothing,
 };
 
-impl Kind for Look {
+impl Kind for ResetQuorum {
     fn apply(&self, world: &World) {
         for server in self.servers.iter().copied() {
             world.reset_connections(&server_name(server), Plane::Quorum);
@@ -46,7 +47,7 @@ impl Kind for Look {
     }
 }
 
-impl fmt::Display for Look {
+impl fmt::Display for ResetQuorum {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "look {}", List(&self.servers))
     }
