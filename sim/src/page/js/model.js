@@ -144,7 +144,7 @@ class Model {
       for (const place of tracks[n] ?? []) {
         const at = this.events.at[event[place]];
         const now = this.roleShape(place);
-        const key = `${now.shape} ${now.settled} ${now.text}`;
+        const key = `${now.shape} ${now.ready} ${now.text}`;
         if (key !== shape) roles.push({ from: at, ...now });
         shape = key;
         if (logs.length === 0 || logs.at(-1).zxid !== of.logged[place]) logs.push({ at, zxid: of.logged[place] });
@@ -160,13 +160,13 @@ class Model {
     const process = this.meta.processes[of.process[place]];
     if (process === 'down') return { shape: 'down', text: '', paused: false };
     const shape = this.meta.roles[of.role[place]].toLowerCase();
-    const settled = shape === 'leading' ? of.established[place] > 0
+    const ready = shape === 'leading' ? of.established[place] > 0
       : shape === 'looking' || shape === 'standalone' || of.serving[place] > 0;
     const epoch = of.current[place];
     const paused = process === 'paused';
     const word = shape.toUpperCase();
     const short = paused ? 'PAUSED' : word;
-    return { shape, settled, paused, short, text: `${word} \u00b7 e${epoch}${paused ? ' \u00b7 PAUSED' : ''}` };
+    return { shape, ready, paused, short, text: `${word} \u00b7 e${epoch}${paused ? ' \u00b7 PAUSED' : ''}` };
   }
 
   /// While the network is cut into sides: which side each server is on. Where a cut leaves all

@@ -281,7 +281,7 @@ class Overview {
         if (role.shape === 'down') continue;
         const x = this.x(role.from);
         pen.fillStyle = theme.roles[role.shape].fill;
-        pen.globalAlpha = role.settled ? 1 : 0.45;
+        pen.globalAlpha = role.ready ? 1 : 0.45;
         pen.fillRect(x, rows + place * row, Math.max(this.x(role.to) - x, 0.7), Math.max(row - 1, 1));
       }
     });

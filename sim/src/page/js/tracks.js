@@ -198,10 +198,10 @@ class Chart {
       }
       const { fill, ink } = theme.roles[role.shape];
       pen.fillStyle = fill;
-      pen.globalAlpha = role.settled ? 1 : 0.38;
+      pen.globalAlpha = role.ready ? 1 : 0.38;
       pen.fillRect(x, y, Math.max(width - 1, 0.6), bottom - y);
       pen.globalAlpha = 1;
-      if (!role.settled && width > 6) {
+      if (!role.ready && width > 6) {
         pen.strokeStyle = fill;
         pen.lineWidth = 1.5;
         pen.strokeRect(x + 0.75, y + 0.75, width - 2.5, bottom - y - 1.5);
@@ -211,7 +211,7 @@ class Chart {
         pen.fillRect(x, y, width - 1, bottom - y);
       }
       if (width > TEXT_FROM) {
-        this.bandText(role.text, x, width, (y + bottom) / 2, role.settled ? ink : theme.ink, role.paused ? fill : null, role.short);
+        this.bandText(role.text, x, width, (y + bottom) / 2, role.ready ? ink : theme.ink, role.paused ? fill : null, role.short);
       }
     }
   }
