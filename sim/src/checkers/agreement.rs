@@ -1,4 +1,9 @@
-//! I-3  Agreement: what any server delivers at a place in the order, every server delivers there.
+//! I-3  Agreement: all servers deliver the same transactions in the same places.
+//!
+//! Checked whenever a server applies a transaction: it must be the one that the committed history
+//! has under this zxid. A server that is established or begins to serve delivers its whole history
+//! at once; that history is compared then. If this fails, two servers hold different trees for one
+//! zxid.
 
 use quorate::base::{Note, Zxid};
 

@@ -1,4 +1,4 @@
-//! What one checker is, and where it puts what it finds.
+//! The trait of a checker, and the list in which checkers put the violations that they find.
 
 use std::fmt;
 

@@ -1,5 +1,8 @@
-//! I-9  Commit consistency: a server that delivers in an epoch has delivered the history its
-//! leader was established on.
+//! I-9  Commit consistency: a server that delivers a transaction of an epoch has delivered the
+//! whole history with which the leader of that epoch began.
+//!
+//! Checked at the first transaction of a new epoch that a server applies. If this fails, the server
+//! was not synchronised with its leader, and its tree lacks transactions below the new one.
 
 use quorate::base::Note;
 

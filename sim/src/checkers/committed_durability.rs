@@ -1,12 +1,16 @@
-//! S-12  Committed durability: a quorum's disks hold every committed transaction, at the commit and
-//! after every truncation and restart; and a restart finds what was durable before.
+//! S-12  Committed durability: every committed transaction is durable on the disks of a quorum.
 //!
-//! What a quorum's disks hold and nobody has committed yet may be cut by its own leader, which then
-//! proposes it anew: ZooKeeper does so when a follower reconnects. It must not count the acks
-//! from before; the check at the commit sees to that.
+//! Checked when a leader commits, and again whenever a server cuts its log or has read it after a
+//! start: the others must still be a quorum without what it lost. At a start, also: the server
+//! finds all that was durable before, and nothing that it never wrote. If this fails, an
+//! acknowledged write can vanish.
 //!
-//! A scenario that wipes a disk breaks the crash model itself; that is not reported here, what
-//! comes of it is (S-11).
+//! Not a violation: a transaction that a quorum has on disk, but that nobody has committed, is cut
+//! by its own leader and proposed again. ZooKeeper does this when a follower reconnects. The leader
+//! must not count the old acks then; the check at the commit finds it if it does.
+//!
+//! A scenario that wipes a disk takes away what was durable. That is not reported here; if a
+//! committed transaction is lost by it, S-11 reports that.
 
 use quorate::base::{Note, Zxid};
 

@@ -1,5 +1,8 @@
-//! S-14  Contiguity: a log grows by the next transaction of its epoch, or by the first one of a
-//! later epoch right behind the history that epoch's leader was established on.
+//! S-14  Contiguity: a log has no gaps.
+//!
+//! Checked at every append. The new transaction is the next one of the same epoch, or number 1 of a
+//! later epoch; then the log must end exactly where the history of that epoch's leader ended when
+//! it was established. A log with a gap gives a tree that lacks a transaction, at the next restart.
 
 use quorate::base::Note;
 

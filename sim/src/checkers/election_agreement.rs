@@ -1,6 +1,8 @@
-//! E-1  Election agreement: a server is established, or serves, only under the leader that its own
-//! last election named. Two servers may both think they lead for a moment; two may not both be
-//! followed into service by the same election.
+//! E-1  Election agreement: a server takes part in an epoch only under the leader that it elected.
+//!
+//! Checked when a server is established as leader or begins to serve: the leader of that epoch must
+//! be the one that the server's own last election named. For a moment two servers may both believe
+//! that they lead; but only one of them may have followers that serve.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,9 @@
-//! S-13  Epoch sanity: on one disk neither epoch goes back, the current one never passes the
-//! accepted one, and no log reaches into an epoch beyond the current one.
+//! S-13  Epoch sanity: the two epoch files of a server fit each other and its log.
+//!
+//! Checked when one of the files becomes durable and when a server has read them at its start:
+//! neither epoch goes back, currentEpoch is not beyond acceptedEpoch, and the log holds no
+//! transaction of an epoch beyond currentEpoch. If this fails, a server forgets which
+//! epoch it has promised, or votes with a wrong one.
 
 use quorate::base::Note;
 

@@ -1,8 +1,12 @@
-//! S-16  Equal state: two servers whose trees hold the same history hold the same tree, to the
-//! last stat field, ACL and session.
+//! S-16  Equal state: servers with the same history have the same tree.
 //!
-//! Excused is a learner between a leader's snapshot and what the leader sent behind it
-//! ([`super::ghost::HalfSynced`]). What a disk gives back is S-17.
+//! Checked whenever a server tells the digest of its state at a zxid: it must be the digest that
+//! the first server with the same history told for this zxid. The digest covers all: data, every
+//! field of every stat, ACLs and sessions.
+//!
+//! Not compared: a learner that has installed a leader's snapshot and not yet applied what the
+//! leader sends behind it (`HalfSynced` in the ghost state). What a server reads from its disk is
+//! S-17.
 
 use quorate::base::Note;
 

@@ -1,4 +1,5 @@
-//! I-6  Global primary order: the zxids a server applies rise, across epochs too.
+//! I-6  Global primary order: the zxids that a server applies always rise, also from one epoch to
+//! the next. Checked whenever a server applies a transaction.
 
 use quorate::base::Note;
 

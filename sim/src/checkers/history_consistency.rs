@@ -1,6 +1,8 @@
-//! I-10  History consistency: two logs that hold one zxid are equal up to it.
+//! I-10  History consistency: two logs that both hold some zxid are equal up to that zxid.
 //!
-//! Checked against the history as it was logged first, by its leader or by a disk of the file.
+//! Checked at every append, by a hash over the whole log up to there. It must be the hash of the
+//! log that held this zxid first: the leader's that proposed it, or one that the scenario put on a
+//! disk.
 
 use quorate::base::Note;
 

@@ -1,5 +1,5 @@
-//! I-8  Initial history: the history a leader is established on contains that of every leader
-//! established before it.
+//! I-8  Initial history: a leader begins with a history that contains the history with which every
+//! earlier leader began. Checked when a leader is established.
 
 use quorate::base::Note;
 

@@ -1,5 +1,8 @@
-//! I-2  Integrity: whatever a server logs or delivers was proposed by the leader of its epoch, as
-//! the very same transaction.
+//! I-2  Integrity: a server logs and applies only what the leader of the transaction's epoch
+//! proposed, and with the same content.
+//!
+//! Checked at every append and whenever a transaction is applied. Also checked: no zxid is proposed
+//! twice.
 
 use quorate::base::{Note, Zxid};
 

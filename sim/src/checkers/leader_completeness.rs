@@ -1,5 +1,9 @@
-//! S-11  Leader completeness: a leader is established on a history that contains every committed
-//! transaction. Stronger than I-8: what a quorum held durably counts, whether anybody knew or not.
+//! S-11  Leader completeness: when a leader is established, its history contains every committed
+//! transaction.
+//!
+//! This is stronger than I-8: a transaction counts as committed as soon as a quorum has it on disk
+//! in its own epoch, even if its leader died before it could commit it. If this fails, acknowledged
+//! writes are lost.
 
 use quorate::base::Note;
 

@@ -1,9 +1,12 @@
-//! What each leader had committed, and when; which epoch each server served in; which sessions a
-//! leader let expire; and what each server had logged, committed or not.
+//! A record, over the whole run, of what leaders did. It checks nothing itself; the client contract
+//! (`workload::contract`) asks it at the end of the run:
 //!
-//! For C-3: a client's sync is answered by the leader of its server's epoch. For C-5: a client
-//! learns that its session is over from a leader that decided so, committed or not. For C-10: a
-//! server that only reads shows what its log holds.
+//! - what the leader of each epoch had committed, and when; and in which epoch each server served
+//!   at any moment. C-3 needs both: a client's sync is answered by the leader of its server's epoch
+//! - which sessions a leader let expire, whether that was committed or not. C-5 needs it: a client
+//!   may be told that its session is over as soon as a leader has decided so
+//! - what each server has logged, committed or not. C-10 needs it: a server that only reads shows
+//!   its log
 
 use std::collections::{BTreeMap, BTreeSet};
 

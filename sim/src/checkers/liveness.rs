@@ -1,14 +1,16 @@
-//! L-1 .. L-4  What must happen once nothing goes wrong any more.
+//! L-1 .. L-4  Liveness: once all faults are over, the ensemble works again within a known time.
 //!
-//! - L-1  with a quorum up, a leader is established within the longest wait of a kernel that sends
-//!   again, finalizeWait, the longest silence between notifications, and initLimit
-//! - L-2  every server that is up is led by it and serves, one such span later; except a server
-//!   whose acceptedEpoch is beyond the leader's
-//! - L-3  a new client's write completes, every request is answered, and no client waits in vain
-//!   for a server that serves (asked by `run`, which has the clients)
-//! - L-4  then all logs end alike and all trees hold the same
+//! - L-1  if a quorum is up, a leader is established
+//! - L-2  every server that is up follows this leader and serves. Excepted is a server whose
+//!   acceptedEpoch is beyond the leader's epoch: it may not follow
+//! - L-3  a new client's write is done, every request is answered, and no client tries in vain to
+//!   connect to a server that serves. (`run` asks for these, since it has the clients)
+//! - L-4  all logs end in the same place, and all trees hold all of it
 //!
-//! `run` asks again and again after the last fault, and gives up at the deadline.
+//! The deadlines (`Deadlines::of`) add up the timeouts that may have to pass one after another: the
+//! kernel's wait before it sends again, the longest pause between notifications, finalizeWait,
+//! initLimit, syncLimit. After the last fault `run` asks again and again, and a property fails if
+//! it does not hold at its deadline.
 
 use std::time::Duration;
 

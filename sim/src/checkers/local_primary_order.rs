@@ -1,6 +1,5 @@
-//! I-5  Local primary order: of one epoch, a server applies number k only after number k-1.
-//!
-//! For every pair, not for some pair: a transaction paired with itself proves nothing.
+//! I-5  Local primary order: a server applies the transactions of one epoch one by one: number k
+//! only directly after number k-1. Checked whenever a server applies a transaction.
 
 use quorate::base::Note;
 

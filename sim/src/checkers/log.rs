@@ -1,5 +1,5 @@
-//! A log as the checkers see it: zxids with a chained hash, so that two histories are equal up to
-//! a point if one number is.
+//! A server's log as the checkers keep it: the zxids, and for each a hash of everything up to it (a
+//! chain). Two logs are equal up to a zxid exactly if their chains there are equal.
 
 use quorate::base::Zxid;
 

@@ -1,10 +1,12 @@
-//! S-15  Memory not ahead of the log where it matters: a server votes with, and reports to a
-//! leader, the end of its log and nothing else; and when it votes for itself or acks NEWLEADER, its
-//! tree holds nothing that is not durable.
+//! S-15  A server does not vote or ack with a state that its log does not have.
 //!
-//! In between a tree may well be ahead: a COMMIT can come before the follower's own fsync ends.
+//! Checked when a server votes for itself or reports its last zxid to a leader: the zxid is the end
+//! of its log. And when it votes for itself or acks NEWLEADER: everything in its tree is durable in
+//! its log. If this fails, a server wins an election with transactions that its next restart loses.
 //!
-//! The detector of ZOOKEEPER-2845 and 4882: a tree that kept what the log lost, or the reverse.
+//! At other times the tree may be ahead of the disk: a COMMIT can come before the follower's own
+//! fsync has ended. In ZOOKEEPER-2845 and 4882 the tree kept what the log had lost, or lacked what
+//! the log had.
 
 use std::collections::BTreeMap;
 

@@ -1,11 +1,13 @@
-//! I-11 .. I-14  Message legality: what a leader does fits its state.
+//! I-11 .. I-14  Message legality: a leader sends and counts only what its state allows.
 //!
 //! - I-11  only an established leader proposes and commits, and only in its own epoch
-//! - I-12  it counts acks of proposals it made, from learners that acked NEWLEADER first
-//! - I-13  its proposals follow one another without a gap
-//! - I-14  its commits do too, and nobody delivers what no quorum holds
+//! - I-12  a leader counts acks only of its own proposals, and only from learners that acked
+//!   NEWLEADER
+//! - I-13  a leader proposes zxids one after another, without a gap
+//! - I-14  it commits them so, too; and no server applies a transaction that no quorum has logged
 //!
-//! The servers assert the same of the packets they get; those come as `Broken` notes.
+//! The servers check the packets that they receive themselves, by assertions. One that fails comes
+//! here as a `Broken` note.
 
 use std::collections::{BTreeMap, BTreeSet};
 

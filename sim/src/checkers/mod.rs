@@ -1,14 +1,15 @@
-//! The properties that must hold in every run, whatever the scenario says.
+//! The properties that must hold in every run, whatever the scenario does.
 //!
-//! Facts come in one by one, sorted by (stamp, server, n). Each checker sees the ghost state
-//! before and after a fact and says what it violates; each costs no more per fact when the run
-//! gets longer. One file a property, its id in the head (bug_museum part 2).
+//! A checker gets the facts of a run one by one, in the order (stamp, server, n). For each fact it
+//! is called twice: before and after the ghost state takes the fact in. It compares the fact with
+//! the ghost state, and adds a violation if its property does not hold. What a fact costs does not
+//! grow with the length of the run. Each property has a file, whose first line begins with its id.
 //!
-//! The forms are those that mean something: no pair of equal transactions satisfies an order, and
-//! followers are not the only servers that must agree.
+//! The properties are stated so that they cannot hold for nothing: a transaction is never compared
+//! with itself, and observers have to agree like followers.
 //!
-//! Not here: what clients see (`workload::contract`: C-1 to C-10), and liveness deadlines, which
-//! need a clock that goes on when nothing happens (`liveness.rs`, asked by `run`).
+//! Not here: what clients are promised (`workload::contract`, C-1 to C-10); and when the deadlines
+//! of `liveness.rs` are looked at, which `run` decides, because they can pass without any fact.
 
 mod agreement;
 mod checker;

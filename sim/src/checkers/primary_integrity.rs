@@ -1,5 +1,5 @@
-//! I-7  Primary integrity: before its first proposal a leader has delivered everything that was
-//! committed in earlier epochs.
+//! I-7  Primary integrity: before a leader proposes for the first time, it has applied everything
+//! that was committed in earlier epochs. Checked at the first proposal of each epoch.
 
 use std::collections::BTreeSet;
 

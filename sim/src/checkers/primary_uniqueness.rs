@@ -1,8 +1,9 @@
-//! I-1  Primary uniqueness: an epoch has at most one established leader, and at most one server
-//! has a quorum's promise for it.
+//! I-1  Primary uniqueness: an epoch has at most one established leader, and at most one server to
+//! which a quorum has promised it.
 //!
-//! Two servers may *offer* one epoch, if the first died before anybody promised; a voter promises
-//! an epoch once, so only one of them can get a quorum of promises.
+//! Checked when a leader is established and when it counts an ACKEPOCH. That two servers offer the
+//! same epoch is no violation: the first may have died before anybody promised. But each voter
+//! promises an epoch once, so that only one of the two can get a quorum.
 
 use std::collections::{BTreeMap, BTreeSet};
 

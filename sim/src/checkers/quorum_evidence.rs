@@ -1,5 +1,8 @@
-//! S-20  Quorum evidence: whoever decides names distinct voters that are a quorum, by weight;
-//! observers and voters of weight 0 never count.
+//! S-20  Quorum evidence: every decision rests on a quorum of different voters.
+//!
+//! Whoever wins an election, chooses an epoch, is established, commits, or stays leader names the
+//! voters that it counted. Checked each time: their weights make a quorum, and no observer and no
+//! voter of weight 0 is among them.
 
 use quorate::base::{Note, ServerId};
 

@@ -1,9 +1,12 @@
-//! S-21  Any two quorums in use intersect: the voters behind an epoch's choice, a leader's
-//! establishment and a commit have a server in common with those behind every other of them.
+//! S-21  Quorum intersection: any two sets of voters that have decided something have a voter in
+//! common.
 //!
-//! S-20 asks whether each set is a quorum by the file's weights; this asks for what quorums are there
-//! for, whatever the file says: two disjoint sets that both decide are a split brain. Observers and
-//! voters of weight 0 are nobody here. The configuration is static.
+//! Checked whenever an epoch is chosen, a leader is established, or a transaction is committed: the
+//! voters behind it are compared with every set that has decided before. S-20 asks whether a set is
+//! a quorum by the weights of the configuration. This property does not use these rules: two sets
+//! without a common voter that both decide are a split brain, whatever the configuration says.
+//! Observers and voters of weight 0 are left out of the sets. The configuration does not change
+//! during a run.
 
 use std::collections::BTreeMap;
 

@@ -1,14 +1,17 @@
-//! S-17  Recovery equivalence: what a disk gives back, snapshot and replayed log, is the state that
-//! the same history has in memory; and replaying the log twice is replaying it once.
+//! S-17  Recovery equivalence: a server that restarts has the tree that it had before, as far as
+//! its log goes.
 //!
-//! Looked at when a server has read its disk, and in copies of the disk that the laboratory recovers
-//! beside the run (`run/rebuild.rs`): of all that was written, and of what was durable.
+//! What a disk gives back is its newest snapshot and the log replayed on top. Its digest must be
+//! the one that a server in memory had at the same history. Replaying the log a second time must
+//! change nothing, as a snapshot may already hold effects of what is replayed. Checked when a
+//! server has read its disk, and in between: `run/rebuild.rs` recovers copies of the disk beside
+//! the run, once of all that was written and once of what was durable.
 //!
-//! One disk is excused, and may do nothing: that of a learner which has saved a leader's snapshot
-//! and not acked NEWLEADER. The snapshot may hold effects of transactions behind its own zxid
-//! ([`super::ghost::HalfSynced`]), which the learner gets before NEWLEADER; until they are there it
-//! can neither win an election (a quorum holds them) nor serve. From the ack on, and whoever is
-//! established, must be exact: the detector of ZOOKEEPER-3104.
+//! Not compared: the disk of a learner that has saved a leader's snapshot and not yet acked
+//! NEWLEADER. The snapshot may hold effects of transactions beyond its zxid (`HalfSynced` in the
+//! ghost state), which the learner gets before NEWLEADER. Until then it can neither win an
+//! election, since a quorum has those transactions, nor serve. From its ack on, and if it is
+//! established, its tree must be exact: ZOOKEEPER-3104 violated this.
 
 use quorate::base::{Note, Zxid};
 

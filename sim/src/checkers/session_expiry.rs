@@ -1,5 +1,10 @@
-//! C-5 (first half)  A session expires only if its leader did not hear of it for its timeout, on
-//! the leader's own monotonic clock, since the later of the last touch and its establishment.
+//! C-5 (first half)  A leader lets a session expire only after it has not heard of it for its
+//! timeout.
+//!
+//! Checked when a session expires. The time counts on the leader's own monotonic clock, from the
+//! last sign of life of the session or from the leader's establishment, whichever is later. That
+//! nothing is left of a session that is over is the second half
+//! (`workload/contract/session_end.rs`).
 
 use std::collections::BTreeMap;
 use std::time::Duration;

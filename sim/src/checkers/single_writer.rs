@@ -1,8 +1,10 @@
-//! S-19  A log has one writer: the present role of the present process. What an earlier role handed to
-//! the log has ended before the server votes again, and a role that is over hands over nothing.
+//! S-19  A log has one writer: only the present role of the running process writes to it.
 //!
-//! Between the end of a role and the vote the log may well take in what the role left; the vote says
-//! where the log ends, and it must not grow behind it (ZOOKEEPER-4712).
+//! When a role ends, some of its appends may still be on their way to the disk. The server must
+//! wait for them before it votes, because its vote says where its log ends (ZOOKEEPER-4712: the log
+//! grew behind the vote). Checked at each vote: no append is on its way. Checked at each append,
+//! end of an append, and truncation: the process is alive, and the server has not voted since its
+//! last role ended.
 
 use std::collections::BTreeMap;
 

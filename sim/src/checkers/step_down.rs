@@ -1,9 +1,13 @@
-//! L-3 (first half)  A leader without a quorum steps down within syncLimit ticks and some, on its
-//! own clock.
+//! L-3 (first half)  A leader that has lost its quorum steps down.
 //!
-//! Measured from when fewer than a quorum were in its epoch: dead, paused or gone elsewhere.
-//! Whether the network hides some of the others is for their own timers to find out first; what
-//! it brings late the leader hears late.
+//! Checked when a leader says that it has found its quorum alive: on its own clock, the time since
+//! a quorum was last in its epoch is at most syncLimit and a few ticks. Also checked: it looks for
+//! its quorum every few ticks. A server is in the epoch if it is up, not paused, and follows in
+//! this epoch.
+//!
+//! Followers that a fault of the network hides still count: they have timers of their own and leave
+//! when these expire. And when a delayed packet reaches the leader late, the time begins anew,
+//! since the leader hears its followers then.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! A small healthy ensemble told in notes; a test bends one of them.
+//! Facts of a small ensemble in which everything is right. A test adds one fact that is wrong, and
+//! asserts that the checker finds it.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,5 +1,7 @@
-//! I-4  Total order: a server delivers the committed history without a gap: after one transaction
-//! comes the one that follows it there.
+//! I-4  Total order: a server delivers the committed history from its beginning and without a gap.
+//!
+//! Checked whenever a server applies a transaction: it is the one that directly follows, in the
+//! committed history, the last one that this server applied.
 
 use quorate::base::Note;
 

@@ -1,4 +1,9 @@
-//! S-18  Truthful acks: what an ack promises is durable when the ack is sent, and when it is counted.
+//! S-18  Truthful acks: what an ack promises is on disk when the ack is sent, and when it is
+//! counted.
+//!
+//! Checked for the ack of a proposal (the transaction is durable), of NEWLEADER (currentEpoch and
+//! the whole log are durable), and of LEADERINFO (acceptedEpoch is durable when the leader counts
+//! it). If this fails, a power loss takes away what a quorum was believed to hold.
 
 use quorate::base::{AckKind, Note};
 

@@ -1,5 +1,5 @@
-//! E-5  Within one election a server's round never goes back, and within a round its vote only
-//! gets better.
+//! E-5  Votes only improve: within one election the round of a server never falls, and within a
+//! round its vote only changes to a better one. Checked whenever a server votes.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,9 @@
-//! E-2  The order of votes is strict and total: by (currentEpoch, zxid, id), and two votes never
-//! beat each other. ZOOKEEPER-1419 lost a pair of parentheses, and votes went round in a circle.
+//! E-2  The order of votes has no circles: of two votes at most one beats the other.
 //!
-//! Watched: every change of a vote within a round says that the new vote beats the old one.
+//! Votes are compared by (currentEpoch, zxid, id). Whenever a server changes its vote within a
+//! round, it says that the new one beats the old one. Checked then: no server has said the
+//! opposite. In ZOOKEEPER-1419 a pair of parentheses was missing, and servers changed between two
+//! votes for ever.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,5 +1,7 @@
-//! E-4  Only voters vote and are elected: no observer, nobody of weight 0, and no server without a
-//! history of its own (zxid -1) is counted or wins.
+//! E-4  Only voters count: no observer, no server of weight 0 and no server without a history of
+//! its own (zxid -1) is counted in an election, is elected or leads.
+//!
+//! Checked whenever a vote is counted, an election is decided or a leader is established.
 
 use quorate::base::{Note, ServerId};
 

@@ -1,5 +1,7 @@
-//! E-3  Winner dominance: no member of the quorum that grants an epoch is ahead of its leader by
-//! (currentEpoch, last zxid).
+//! E-3  Winner dominance: no member of the quorum that accepts a new epoch is ahead of its leader.
+//!
+//! Checked whenever a leader counts an ACKEPOCH: the (currentEpoch, last zxid) in it is not greater
+//! than the leader's own. Otherwise the leader may lack something that is committed.
 
 use quorate::base::Note;
 

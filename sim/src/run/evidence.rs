@@ -1,5 +1,6 @@
-//! What the client contract was judged by at the end of a run, kept: so that another judge can say
-//! something of the same history, or both of a doctored one (tests/linearizable).
+//! What the contract is checked with at the end of a run, kept for a test (tests/linearizable). The
+//! test runs a checker of linearizability from outside on the same history, and both on histories
+//! that it has falsified.
 
 use std::collections::BTreeSet;
 

@@ -9,7 +9,7 @@
 //! - `steps.rs`          every step of every server, for whoever wants to drive one again
 //! - `rebuild.rs`        what a server's disk would give back, recovered from a copy (`disk_copy.rs`)
 //! - `committed.rs`      the committed transactions, read back from the disks
-//! - `evidence.rs`       what the client contract is judged by, for another judge
+//! - `evidence.rs`       what the contract is checked with, kept for a test
 //! - `verdict.rs`        what came out, in words, with the command that repeats it
 //! - `signature.rs`      what makes two failures the same
 //!

@@ -10,7 +10,7 @@
 //! - `link.rs`        its connection: frames and timers in one order
 //! - `history.rs`     every operation with its reply, every event, connection by connection
 //! - `model.rs`       the reference tree: what a committed transaction does
-//! - `contract`       C-1 to C-10: the history against the committed sequence
+//! - `contract`       the contract, C-1 to C-10: whether that history is right
 
 pub mod client;
 pub mod contract;

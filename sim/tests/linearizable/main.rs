@@ -1,10 +1,10 @@
-//! Two judges of one history: the checks of the client contract, which take the zxids as their
-//! witness (`sim/src/workload/contract`: C-1, C-2), and a checker of linearizability that is not
-//! ours (todc-utils), which sees requests and replies alone and searches for an order.
+//! The checks of the contract (`sim/src/workload/contract`: C-1, C-2) are compared with a checker of
+//! linearizability that is not ours (todc-utils). Ours knows the zxid of each answer; the other one
+//! sees requests and answers alone, and searches for an order that explains them.
 //!
-//! They agree: both hold on correct runs, both fire on bent histories and on one that a deliberate
-//! bug spoiled. The witness knows more (the zxids), so it may fire alone; the other way round
-//! would be a hole in it.
+//! Both must find nothing in correct runs, and both must find something in histories that this test
+//! has falsified and in one that a deliberate bug has spoiled. Ours knows more, so it may find a
+//! violation alone. If the other one found one alone, ours would have a hole.
 //!
 //! Each run is a process of its own: this program again, with the one test that the others start.
 

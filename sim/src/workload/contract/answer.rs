@@ -1,4 +1,4 @@
-//! The answer to one write, against the node it was about.
+//! Whether the answer to one write fits what the write did to its node.
 
 use crate::workload::op::{Answer, Op};
 

@@ -1,6 +1,9 @@
-//! C-6  A request happens at most once: each (session, cxid) stands once in the committed history.
-//! An answer without error means exactly once, one with an error not at all; of a request whose
-//! answer was lost nothing is known but that.
+//! C-6  A request is carried out at most once.
+//!
+//! A request is known by its session and cxid. Checked at the end of a run: the committed history
+//! holds no request twice; one that was answered without error is in it; of one that was answered
+//! with an error no effect is in it. If a client never got the answer, its request may have been
+//! carried out or not.
 
 use std::collections::BTreeMap;
 

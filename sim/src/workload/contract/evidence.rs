@@ -1,4 +1,5 @@
-//! What the checks are given, and where they put what they find.
+//! What the checks of the contract are given, and the list in which they put the violations they
+//! find.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,6 +1,8 @@
-//! C-1  Writes are linearizable, conditional ones and multis too: a write's zxid is above that of
-//! every write that had completed when it was asked for, and its result is what the reference
-//! tree gives at that place.
+//! C-1  Writes are linearizable, also conditional writes and multis.
+//!
+//! Checked at the end of a run: the zxid of a write is greater than that of every write that had
+//! been answered when this one was asked for. And its result, value or error, is what the same
+//! operation gives in the reference tree at this place of the committed history.
 
 use std::collections::BTreeMap;
 

@@ -1,24 +1,26 @@
-//! What clients saw, against the committed sequence.                    (bug_museum 2.5)
+//! The contract: what clients are promised. At the end of a run, all that they asked and were told
+//! is compared with the committed transactions, read back from the disks.
 //!
 //! | id   | file                    | what                                                          |
 //! |------|-------------------------|---------------------------------------------------------------|
-//! | C-1  | `linear_writes.rs`      | writes are linearizable, their results those of the reference |
-//! | C-2  | `session_view.rs`       | a session's view is monotone, in order, and true              |
-//! | C-3  | `sync_then_read.rs`     | a read behind a sync shows what the leader had committed      |
-//! | C-4  | `watch_events.rs`       | every event that is due, no other, in order, before its data  |
-//! | C-4  | `watch_losses.rs`       | no watch is lost, not over reconnects either                  |
+//! | C-1  | `linear_writes.rs`      | writes are linearizable, and their results are right          |
+//! | C-2  | `session_view.rs`       | a session never goes back in time, and what it reads is right |
+//! | C-3  | `sync_then_read.rs`     | a read after a sync shows what the leader had committed       |
+//! | C-4  | `watch_events.rs`       | all watch events come, no others, and before the changed data |
+//! | C-4  | `watch_losses.rs`       | no watch is lost, not even when a client changes servers      |
 //! | C-5  | `session_end.rs`        | a session that is over owns nothing and does nothing          |
-//! | C-6  | `at_most_once.rs`       | a request happens once if answered, at most once if not       |
-//! | C-7  | `multi_atomic.rs`       | a multi happens as a whole, or not at all                     |
+//! | C-6  | `at_most_once.rs`       | an answered request is done once, any other at most once      |
+//! | C-7  | `multi_atomic.rs`       | a multi is done as a whole, or not at all                     |
 //! | C-8  | `sequential_names.rs`   | sequential names are unique and rise                          |
-//! | C-9  | `node_state.rs`         | every field of every node, and who may read it                |
-//! | C-10 | `read_only_servers.rs`  | who only reads acks no write, and shows committed states      |
+//! | C-9  | `node_state.rs`         | every field of every node is right; ACLs are obeyed           |
+//! | C-10 | `read_only_servers.rs`  | servers that only read show states that existed               |
 //!
-//! The zxid is the witness, so nothing has to be searched: `replay.rs` goes once over the committed
-//! sequence beside the reference tree, and looks at each reply where its zxid says that it belongs.
-//! Every check counts what it compared; one that compares nothing proves nothing.
+//! Each answer carries the zxid of the state that it shows. So no order of the operations has to be
+//! guessed: `replay.rs` applies the committed transactions one by one to a reference tree, and
+//! checks each answer against that tree at its zxid. Every check counts what it has compared, so
+//! that a run in which it had nothing to compare is noticed.
 //!
-//! Not here: expiry itself, which the leader's clock decides (`checkers/session_expiry.rs`).
+//! Not here: whether a leader let a session expire too early (`checkers/session_expiry.rs`).
 
 mod answer;
 mod at_most_once;
@@ -42,7 +44,7 @@ pub use evidence::{Evidence, Judgement};
 
 use evidence::{Reply, about_nobody, has_failed, reply};
 
-/// Judges a whole history.
+/// Checks the whole contract at the end of a run.
 pub fn judge(evidence: &Evidence<'_>) -> Judgement {
     let mut out = Judgement::default();
     for complaint in &evidence.history.complaints {

@@ -1,10 +1,11 @@
-//! C-7  A multi happens as a whole or not at all: its results say so, it leaves all its effects or
-//! none, and nothing that a client is shown lies between its parts.
+//! C-7  A multi is carried out as a whole or not at all.
 //!
-//! A part that fails has its error, those before it 0, those behind it RUNTIMEINCONSISTENCY; the
-//! reply as a whole is none (facts 1.9).
+//! Checked: its results are all successes or all errors, the tree has all its effects or none, and
+//! no answer shows a state between two of its parts. If a part fails, it gets its own error, the
+//! parts before it get 0, and the parts behind it RUNTIMEINCONSISTENCY; the reply itself has no
+//! error (facts 1.9).
 //!
-//! Not here: servers and snapshots, which S-16 compares at the ends of transactions only.
+//! Not here: the trees of the servers, which S-16 compares at the ends of whole transactions.
 
 use quorate::jute::client::code;
 use quorate::jute::txn::{Proposal, Txn};

@@ -1,6 +1,8 @@
-//! C-9  Every field of every node is that of the reference tree: versions, zxids, counts, lengths,
-//! times, owner and ACL, as clients are shown them and, after every transaction, in the digest of
-//! the whole tree that the leader put into it. Who may not read a node does not.
+//! C-9  Every node is right in every field, and nobody reads a node without permission.
+//!
+//! Checked against the reference tree: every stat and ACL that a client is shown (versions, zxids,
+//! counts, lengths, times, owner). And, for what no client asks for: after each transaction the
+//! digest of the whole tree, which the leader has put into the transaction.
 
 use quorate::jute::txn::Proposal;
 

@@ -1,9 +1,10 @@
-//! C-10  Observers, and servers that only read: what they show is a state of the committed history,
-//! and a server that only reads acknowledges no write.
+//! C-10  Observers and read-only servers show only states that existed, and a read-only server does
+//! no write.
 //!
-//! A server that only reads has nobody to ask what of its log is committed. What it has logged and
-//! nobody has committed yet it may show, as ZooKeeper's does (fastForwardDataBase), and nothing
-//! else beyond the committed history; what such a state holds is not compared.
+//! Checked for every answer of an observer or a read-only server: its zxid is one of the committed
+//! history. A read-only server has no leader that could tell it what of its log is committed. It
+//! may show what it has logged itself, as ZooKeeper's does (fastForwardDataBase), even if that is
+//! never committed; what such an answer says is not compared with anything.
 
 use quorate::jute::client::code;
 

@@ -1,5 +1,6 @@
-//! Once over the committed sequence, beside the reference tree: each reply is looked at where its
-//! zxid says that it belongs. What others need of the tree on its way is noted here.
+//! Replays the committed history into the reference tree, transaction by transaction, and checks
+//! each answer at the state that its zxid names. It also notes what the checks of watches need
+//! later: what each transaction changed.
 
 use std::collections::BTreeMap;
 use std::iter::Peekable;

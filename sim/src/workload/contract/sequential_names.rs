@@ -1,7 +1,8 @@
-//! C-8  Sequential names are unique and rise: the number behind the name a client asked for is the
-//! count of children its parent has had, in ten digits, and above every earlier one there.
+//! C-8  Sequential nodes get the right number.
 //!
-//! A parent that was deleted and created anew begins to count anew.
+//! Checked for each committed create of this kind: the name is what the client asked for and ten
+//! digits. The number is how many children the parent has had so far, and it is above all earlier
+//! ones there. If the parent is deleted and created again, its count begins again.
 
 use std::collections::BTreeMap;
 

@@ -1,11 +1,14 @@
-//! C-5 (second half)  A session that is over owns nothing, then and later, and nothing is done in
-//! its name; and a client is told that its session is over only if it was closed, or a leader had
-//! decided to close it.
+//! C-5 (second half)  When a session is over, nothing is left of it; and no client is told so
+//! wrongly.
 //!
-//! What that leader decided need not be committed: cut off from its quorum it lets sessions expire,
-//! and tells those who come back, as ZooKeeper's does. The session then lives on without its
-//! client, and its ephemerals with it, until the next leader lets it expire. Whether the leader had
-//! a reason is the first half (`checkers/session_expiry.rs`).
+//! Checked in the committed history: a closed session has no ephemeral nodes, and no transaction is
+//! done in its name afterwards. Checked in what clients were told: a client hears that its session
+//! is over only if it was closed or a leader had decided to let it expire.
+//!
+//! Such a decision need not be committed: a leader that is cut off from its quorum still lets
+//! sessions expire, and tells clients that come back, as ZooKeeper's does. The session and its
+//! ephemerals then stay, without their client, until the next leader lets it expire. Whether the
+//! leader had waited long enough is the first half (`checkers/session_expiry.rs`).
 
 use quorate::jute::client::code;
 use quorate::jute::txn::{Proposal, Txn};

@@ -1,8 +1,12 @@
-//! C-2  A session sees a monotone view in its own order, its own writes in it, and over all its
-//! connections: reply zxids never fall, every read is the reference tree at the reply's zxid, and
-//! that zxid is one of the committed history.
+//! C-2  A session never sees the past: each answer shows the same state as the one before or a
+//! later one.
 //!
-//! Answers in another order than their requests are noticed by the client itself.
+//! Checked over all connections of a session, at every answer and ping: its zxid is not smaller
+//! than that of an earlier one, and it is a zxid of the committed history. And what a read shows is
+//! what the reference tree holds at that zxid; so a session sees its own writes.
+//!
+//! Not here: that answers come in the order of the requests, which the client checks when they
+//! come.
 
 use std::collections::BTreeMap;
 

@@ -1,10 +1,12 @@
-//! C-3  Sync, then read: what a sync answers, and what is read behind it, is at least what the
-//! leader had committed when it took the sync up.
+//! C-3  A read after a sync shows everything that the leader had committed when the client asked
+//! for the sync.
 //!
-//! The leader is the one of the epoch in which the client's server serves; when it took the sync
-//! up is not known, but that was not before the client asked. A leader that has been deposed and
-//! does not know it answers too, as ZooKeeper's does: a sync asks no quorum. The strict form wants
-//! every write that was done, whoever leads; it fails just there (`strict` in a scenario).
+//! The leader is that of the epoch in which the client's server served. It takes the sync up some
+//! time after the client has asked; what it commits in between is not asked for, since that time is
+//! not known. A deposed leader that does not know of its successor answers too, as ZooKeeper's
+//! does: a sync asks no quorum. With `strict = ["C-3"]` in a scenario the read must show every
+//! write that was answered before the sync, whichever leader did it; this fails exactly with a
+//! deposed leader.
 
 use quorate::base::{Stamp, Zxid};
 use quorate::jute::client::code;

@@ -1,10 +1,14 @@
-//! C-4 (first half)  On a connection arrives every event that is due and no other: once for each
-//! one-shot registration and each time for a persistent one, in the order of the changes, each
-//! before any answer whose state contains its change.
+//! C-4 (first half)  A client gets exactly the watch events that it should get, in the right
+//! places.
 //!
-//! A connection is one stream. A watch is set by the answer that says so, at its zxid; from there
-//! the reference tables (`watch_tables.rs`) say what each later transaction must bring, and where
-//! among the answers. What setWatches makes up for comes without a zxid, before its answer.
+//! Checked for each connection, along its stream of answers and events: a one-shot watch brings one
+//! event, a persistent one an event for each change; events come in the order of the changes, and
+//! before any answer whose state contains the change.
+//!
+//! A watch is set at the zxid of the answer to the request that sets it. From there the reference
+//! tables (`watch_tables.rs`) say which events each transaction must bring. The events with which a
+//! server makes up for changes that a client missed while it was away (setWatches) have no zxid,
+//! and come before the answer.
 
 use std::collections::VecDeque;
 

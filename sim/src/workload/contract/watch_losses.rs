@@ -1,10 +1,13 @@
-//! C-4 (second half)  No watch is lost: once the path of a one-shot watch has changed, no later
-//! answer of that session shows the change before the event came, over reconnects as well.
+//! C-4 (second half)  No watch is lost, not even when a client changes servers.
 //!
-//! Told from the client's side alone, without the server's tables: a second opinion on
-//! `watch_events.rs`. Two things ZooKeeper does not promise: an exists watch does not hear of a
-//! node that came and went while the client was between two servers; and a change of a node that
-//! may not be read takes the watch along untold.
+//! Checked for each session over all its connections: once the node of a one-shot watch has
+//! changed, no answer shows the change until its event has come. This uses no watch
+//! tables, only what the client saw and what each transaction changed. So it would also find a
+//! mistake that the tables of `watch_events.rs` and those of the servers have in common.
+//!
+//! Not promised by ZooKeeper, and not asked for: that an exists watch tells of a node which was
+//! created and deleted while the client was between two servers; and that a client hears of a
+//! change of a node that it may not read, which removes the watch without an event.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,5 @@
-//! The watches of one connection as its server must keep them.        (WatchManager, facts 1.7)
+//! The reference for watches: which watches a connection has, and which events a change brings.
+//! (WatchManager, facts 1.7)
 //!
 //!     change    data table            child table
 //!     created   Created(path)         ChildrenChanged(parent)
@@ -6,9 +7,10 @@
 //!     deleted   Deleted(path)         Deleted(path) if the data table did not tell it,
 //!                                     ChildrenChanged(parent)
 //!
-//! A table tells a connection once for each change, however many watches are for it. One-shot
-//! watches go, told or not; recursive ones stand in the data table and are for all that lies below.
-//! Who may not read the node (for ChildrenChanged: the parent) is not told.
+//! For one change a table brings one event, even if several watches are for it. One-shot watches
+//! are removed by the change, also if no event is sent. A recursive watch is in the data table and
+//! counts for all nodes below its own. No event goes to a client that may not read the node (for
+//! ChildrenChanged: the parent).
 
 use std::collections::BTreeMap;
 
