@@ -195,6 +195,7 @@ impl Generator {
         self.violated = Some(Violated {
             id: "I-1".into(),
             words: format!("epoch {} has two leaders, {first} and {other}", self.epoch),
+            line: None,
             at: at + 30 * MS,
             servers: vec![other, first],
             events: places,

@@ -9,7 +9,7 @@ use std::path::Path;
 use crate::recording::Recording;
 use crate::scenario::draft::Draft;
 use crate::scenario::{FileError, Scenario};
-use crate::shrink::{draft_of, named, without_line, wrapped};
+use crate::shrink::{draft_of, named, wrapped};
 
 /// A file to be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,7 +62,7 @@ fn tell_origin(draft: &mut Draft, recording: &Recording, scenario: &Scenario) {
         let _ = write!(origin, ", {}", recording.case_name);
     }
     let outcome = match recording.violations.first() {
-        Some(first) => format!("In it {} fails: {}.", named(&first.id), without_line(&first.words)),
+        Some(first) => format!("In it {} fails: {}.", named(&first.id), first.words),
         None => "Everything holds in it.".into(),
     };
     let about = format!(
@@ -106,6 +106,7 @@ mod tests {
         let violated = Violated {
             id: "S-18".into(),
             words: "acks too early".into(),
+            line: None,
             at: 1,
             servers: vec![1],
             events: Vec::new(),

@@ -99,7 +99,7 @@ fn a_recording_that_is_none_is_refused_with_what_to_do() {
     for (file, words) in [
         ("cut.qrec", ["cut.qrec: is cut off: ", again]),
         ("begun.qrec", ["begun.qrec: is cut off: 10 of ", again]),
-        ("newer.qrec", ["was written in format 66 of recordings, this program knows", again]),
+        ("newer.qrec", ["was written in format 67 of recordings, this program knows", again]),
         ("damaged.qrec", ["is damaged: its checksum does not match", again]),
         ("bad.toml", ["bad.toml: is no recording", "--record"]),
         ("nowhere.qrec", ["nowhere.qrec: cannot be read", "No such file"]),

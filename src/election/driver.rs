@@ -164,7 +164,7 @@ impl<R: Runtime> Inner<R> {
                 }
                 Err(error) => {
                     let why = format!("cannot open the election port: {error}");
-                    self.rt.halt(Halt { exit_code: EXIT_UNABLE_TO_BIND, why });
+                    self.rt.halt(Halt::new(EXIT_UNABLE_TO_BIND, why));
                     return None;
                 }
             }

@@ -169,7 +169,7 @@ impl Peer {
             QuorumEvent::BindFailed { why } => {
                 let why = format!("cannot open the quorum port: {why}");
                 // ExitCode.UNABLE_TO_BIND_QUORUM_PORT
-                self.become_halted(Halt { exit_code: 14, why });
+                self.become_halted(Halt::new(14, why));
             }
             QuorumEvent::Drained { link } => self.step_leader(now, leader::Input::Drained(link)),
         }

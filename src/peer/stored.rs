@@ -67,7 +67,7 @@ impl Peer {
                 self.become_settling(now, GaveUp::Storage { error: error.to_string() });
             }
             // PE-1: whatever could not be written, we no longer know what the disk holds.
-            error => self.become_halted(Halt::unexpected(error.to_string())),
+            error => self.become_halted(error.into()),
         }
     }
 

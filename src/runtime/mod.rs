@@ -21,8 +21,10 @@ pub mod tls;
 pub use disk::{DirEntry, File, Lane, OpenMode};
 pub use net::{HostPort, Label, LabelKind, Listener, Stream};
 
+use std::fmt;
 use std::future::{self, Future};
 use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::base::{Mono, Note, Now, Stamp};
@@ -53,16 +55,38 @@ pub enum LaneId {
 }
 
 /// Why a process ends. The number is Apache's exit code (ExitCode.java).
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Halt {
     pub exit_code: i32,
     pub why: String,
+    /// The file that is to blame, if `why` blames one.
+    pub file: Option<BadFile>,
+}
+
+/// A file over which a process ends.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct BadFile {
+    pub path: PathBuf,
+    /// How an operation on it failed; `None` if what stands in it is wrong.
+    pub failed: Option<io::ErrorKind>,
 }
 
 impl Halt {
+    pub fn new(exit_code: i32, why: impl Into<String>) -> Halt {
+        Halt { exit_code, why: why.into(), file: None }
+    }
+
     /// ExitCode.UNEXPECTED_ERROR: a failed fsync, an assertion.
     pub fn unexpected(why: impl Into<String>) -> Halt {
-        Halt { exit_code: 1, why: why.into() }
+        Halt::new(1, why)
+    }
+}
+
+/// Without the file, which stands in `why`: this is a line of the trace.
+impl fmt::Debug for Halt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Halt { exit_code, why, .. } = self;
+        f.debug_struct("Halt").field("exit_code", exit_code).field("why", why).finish()
     }
 }
 
@@ -127,6 +151,6 @@ pub trait Runtime: Clone + 'static {
     /// Tells whoever watches. `at` is the stamp of the step that emitted the note.
     fn observe(&self, at: Stamp, note: Note);
     /// One line of the trace: an input or output of the pump. Never called when `traces` is false.
-    fn trace(&self, at: Stamp, line: &dyn std::fmt::Display);
+    fn trace(&self, at: Stamp, line: &dyn fmt::Display);
     fn traces(&self) -> bool;
 }

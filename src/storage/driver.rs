@@ -14,7 +14,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::mpsc::error::TryRecvError;
 
 use super::epoch_file::write_epoch;
-use super::error::StorageError;
+use super::error::{Earlier, StorageError};
 use super::guard::Guard;
 use super::layout::Layout;
 use super::log_reader::read_log;
@@ -86,7 +86,7 @@ pub async fn run_log<R: Runtime>(
 fn stop(error: StorageError) -> StorageError {
     match error {
         StorageError::Stopped { .. } => error,
-        error => StorageError::Stopped { why: error.to_string() },
+        error => StorageError::Stopped { why: Earlier(Box::new(error)) },
     }
 }
 

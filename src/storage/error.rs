@@ -4,6 +4,7 @@
 //! kernel may have dropped the page and report success next time), and a damaged history is
 //! never served.
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -12,6 +13,7 @@ use thiserror::Error;
 use super::log_format::RecordFault;
 use crate::base::{Epoch, Zxid};
 use crate::jute::DecodeError;
+use crate::runtime::{BadFile, Halt};
 
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 #[non_exhaustive]
@@ -78,7 +80,23 @@ pub enum StorageError {
     #[error("no snapshot has begun")]
     NoSnapshotBegun,
     #[error("storage has stopped after an earlier failure: {why}")]
-    Stopped { why: String },
+    Stopped { why: Earlier },
+}
+
+/// The failure after which storage has stopped. Shown as its words alone, as everywhere in a trace.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Earlier(pub(super) Box<StorageError>);
+
+impl fmt::Display for Earlier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl fmt::Debug for Earlier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0.to_string(), f)
+    }
 }
 
 impl StorageError {
@@ -90,6 +108,38 @@ impl StorageError {
                 | StorageError::NotLoaded
                 | StorageError::NoSnapshotBegun
         )
+    }
+
+    /// The file to blame, if it is one.
+    fn bad_file(&self) -> Option<BadFile> {
+        let (path, failed) = match self {
+            StorageError::Io { file, kind, .. } => (file.clone(), Some(*kind)),
+            StorageError::DamagedLog { file, .. }
+            | StorageError::DurableDataLost { file, .. }
+            | StorageError::DurableLogMissing { file, .. }
+            | StorageError::NotALog { file, .. }
+            | StorageError::UnreadableTxn { file, .. }
+            | StorageError::Gap { file, .. }
+            | StorageError::NotRising { file, .. }
+            | StorageError::Misplaced { file }
+            | StorageError::NotAnEpoch { file, .. } => (file.clone(), None),
+            StorageError::NoValidSnapshot { dir, newest, .. } => (dir.join(newest), None),
+            StorageError::Stopped { why: Earlier(first) } => return first.bad_file(),
+            StorageError::NoSnapshot { .. }
+            | StorageError::CurrentEpochTooOld { .. }
+            | StorageError::AcceptedEpochTooOld { .. }
+            | StorageError::CannotTruncate { .. }
+            | StorageError::NotLoaded
+            | StorageError::NoSnapshotBegun => return None,
+        };
+        Some(BadFile { path, failed })
+    }
+}
+
+/// The end of a process over this error.
+impl From<StorageError> for Halt {
+    fn from(error: StorageError) -> Halt {
+        Halt { file: error.bad_file(), ..Halt::unexpected(error.to_string()) }
     }
 }
 
@@ -106,5 +156,23 @@ impl<T> While<T> for io::Result<T> {
             kind: error.kind(),
             reason: error.to_string(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn storage_that_has_stopped_blames_the_file_of_the_first_failure_in_the_same_words() {
+        let failed: io::Result<()> = Err(io::ErrorKind::StorageFull.into());
+        let first = failed.when("syncing", Path::new("/data/log.1")).expect_err("it failed");
+        let words = format!("storage has stopped after an earlier failure: {first}");
+        let stopped = StorageError::Stopped { why: Earlier(Box::new(first.clone())) };
+        assert_eq!(format!("{stopped:?}"), format!("Stopped {{ why: {:?} }}", first.to_string()));
+        let (first, stopped) = (Halt::from(first), Halt::from(stopped));
+        assert!(first.file.is_some() && first.file == stopped.file);
+        assert_eq!(stopped.why, words);
+        assert!(!format!("{stopped:?}").contains("file"), "{stopped:?}");
     }
 }

@@ -13,11 +13,25 @@ pub struct Violation {
     pub words: String,
     pub at: Stamp,
     pub servers: Vec<ServerId>,
+    /// The line of the scenario that is not met; `None` if no line says that this must hold.
+    pub line: Option<usize>,
+}
+
+impl Violation {
+    /// The words behind the line that they are about.
+    pub fn sentence(&self) -> String {
+        sentence(self.line, &self.words)
+    }
+}
+
+/// What a violation says, behind the line of the scenario that it is about.
+pub fn sentence(line: Option<usize>, words: &str) -> String {
+    line.map_or_else(|| words.to_owned(), |line| format!("line {line} {words}"))
 }
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} (at {}", self.id, self.words, self.at)?;
+        write!(f, "{}: {} (at {}", self.id, self.sentence(), self.at)?;
         for (n, server) in self.servers.iter().enumerate() {
             write!(f, "{}{server}", if n == 0 { ", server " } else { " and " })?;
         }
@@ -38,7 +52,7 @@ impl Findings {
     pub fn add(&mut self, id: &str, fact: &Fact, others: &[ServerId], words: String) {
         let mut servers = vec![fact.server];
         servers.extend(others.iter().filter(|other| **other != fact.server));
-        self.push(Violation { id: id.to_owned(), words, at: fact.at, servers });
+        self.push(Violation { id: id.to_owned(), words, at: fact.at, servers, line: None });
     }
 
     pub(super) fn found(&self) -> &[Violation] {

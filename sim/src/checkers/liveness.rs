@@ -114,7 +114,7 @@ pub fn missing_equality(ghost: &Ghost) -> Option<String> {
 /// A deadline that passed.
 pub fn missed(id: &str, what: String, at: Stamp, within: Duration) -> Violation {
     let words = format!("{what}, {within:?} after the last fault");
-    Violation { id: id.to_owned(), words, at, servers: Vec::new() }
+    Violation { id: id.to_owned(), words, at, servers: Vec::new(), line: None }
 }
 
 #[cfg(test)]

@@ -48,7 +48,7 @@ mod vote_order;
 mod voters_only;
 mod winner_dominance;
 
-pub use checker::{Checker, Findings, Violation};
+pub use checker::{Checker, Findings, Violation, sentence};
 pub use ghost::{Event, Fact, Ghost, Rebuilt};
 pub use leader_deeds::LeaderDeeds;
 

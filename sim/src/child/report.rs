@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::checkers::Violation;
 use crate::run::Verdict;
 use crate::run::signature::Signature;
 
@@ -61,7 +62,7 @@ impl RunReport {
                 roles: Vec::new(),
                 words: format!("nothing violates {}", verdict.wanted.join(" or ")),
             });
-            let words = violation.map(|violation| violation.words.clone());
+            let words = violation.map(Violation::sentence);
             let words =
                 verdict.simulator.clone().or(words).unwrap_or_else(|| signature.words.clone());
             RunFailure { signature, words }

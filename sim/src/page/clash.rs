@@ -71,7 +71,7 @@ fn counted_twice(before: &[Event], event: &Event) -> Option<usize> {
 }
 
 /// The newest event about another zxid that the violation's words name: of the same server, else of
-/// any.
+/// any. The zxids are read from the words, because checkers name them nowhere else.
 fn named(before: &[Event], event: &Event, words: &str) -> Option<usize> {
     let words = words.split(|c: char| !c.is_ascii_alphanumeric());
     let zxids = words.filter_map(|word| i64::from_str_radix(word.strip_prefix("0x")?, 16).ok());

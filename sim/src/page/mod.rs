@@ -90,7 +90,7 @@ struct Server {
 #[derive(Serialize)]
 struct Violation<'a> {
     id: &'a str,
-    words: &'a str,
+    words: String,
     at: u64,
     servers: &'a [i64],
     /// Places of events: what broke the property, then what it clashes with.
@@ -147,7 +147,7 @@ fn meta<'a>(recording: &'a Recording, packed: &Packed) -> Meta<'a> {
     };
     let violations = recording.violations.iter().map(|violated| Violation {
         id: &violated.id,
-        words: &violated.words,
+        words: violated.sentence(),
         at: violated.at,
         servers: &violated.servers,
         events: clash::events(recording, violated),

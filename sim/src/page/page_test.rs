@@ -321,7 +321,7 @@ fn a_cut_that_heals_in_part_goes_on_between_the_rest() {
 
 fn violated(servers: &[i64], events: &[u32]) -> Violated {
     let (servers, events) = (servers.to_vec(), events.to_vec());
-    Violated { id: String::new(), words: String::new(), at: 0, servers, events }
+    Violated { id: String::new(), words: String::new(), line: None, at: 0, servers, events }
 }
 
 fn established(at: u64, server: i64, epoch: i64) -> Event {

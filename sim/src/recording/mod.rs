@@ -36,6 +36,7 @@ use flate2::write::ZlibEncoder;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::checkers::sentence;
 use crate::draw::mix;
 use crate::scenario::{Action, ClientAct};
 
@@ -44,7 +45,7 @@ const HEADER_LEN: usize = 36;
 
 /// The version of the format this program reads and writes. Any change of a type below needs a
 /// new one.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// A run, and what came of it.
 #[derive(Clone, Default, Debug, PartialEq, Serialize, Deserialize)]
@@ -105,12 +106,21 @@ pub struct Violated {
     /// As in the table of `scenarios/README.md`.
     pub id: String,
     pub words: String,
+    /// The line of the scenario that is not met; `None` if no line says that this must hold.
+    pub line: Option<usize>,
     /// In nanoseconds.
     pub at: u64,
     /// The servers it is about; the first one did what broke it.
     pub servers: Vec<i64>,
     /// Places in `events`: what broke the property, then what it clashes with, as far as known.
     pub events: Vec<u32>,
+}
+
+impl Violated {
+    /// The words behind the line that they are about.
+    pub fn sentence(&self) -> String {
+        sentence(self.line, &self.words)
+    }
 }
 
 /// Who did something, or to whom it was done.

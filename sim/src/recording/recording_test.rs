@@ -48,6 +48,7 @@ fn sample() -> Recording {
         violations: vec![Violated {
             id: "S-18".into(),
             words: "acked too early".into(),
+            line: Some(4),
             at: 1_000_000,
             servers: vec![1],
             events: vec![0],
@@ -103,7 +104,7 @@ fn another_file_and_another_format_are_told_apart() {
     bytes[8] = 1;
     assert_eq!(
         refusal(&bytes),
-        "x.qrec: was written in format 1 of recordings, this program knows format 2; use the \
+        "x.qrec: was written in format 1 of recordings, this program knows format 3; use the \
          program that wrote it, or record the run again"
     );
 }

@@ -264,11 +264,10 @@ impl OneRun {
     fn meet(&mut self, checkpoint: &Checkpoint) {
         for clause in &checkpoint.clauses {
             if let Some(instead) = self.fails(clause, checkpoint.at) {
-                let (line, _) = checkpoint.place;
-                let words = format!("line {line} expects `{clause}`: {instead}");
-                let violation =
-                    Violation { id: "expect".into(), words, at: checkpoint.at, servers: vec![] };
-                self.found.push(violation);
+                let (line, at) = (Some(checkpoint.place.0), checkpoint.at);
+                let words = format!("expects `{clause}`: {instead}");
+                let id = "expect".into();
+                self.found.push(Violation { id, words, at, servers: vec![], line });
             }
         }
     }
@@ -388,7 +387,8 @@ impl OneRun {
         let Some(silence) = history.silences.iter().find(in_vain) else { return false };
         let Silence { client, server, heard, at } = silence.clone();
         let words = format!("client {client} heard nothing of server {server} since {heard}");
-        self.found.push(Violation { id: "L-3".into(), words, at, servers: vec![server] });
+        let servers = vec![server];
+        self.found.push(Violation { id: "L-3".into(), words, at, servers, line: None });
         true
     }
 

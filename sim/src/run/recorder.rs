@@ -366,7 +366,8 @@ impl Observer for Recorder {
             return self.lab(at, server, Event::Died);
         }
         self.add(at, server.0, 1, n, What::Line(words.clone()));
-        let violation = Violation { id: "halt".into(), words, at, servers: vec![server] };
+        let violation =
+            Violation { id: "halt".into(), words, at, servers: vec![server], line: None };
         self.halts.borrow_mut().push(violation);
         self.lab(at, server, Event::Died);
     }

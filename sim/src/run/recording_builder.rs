@@ -318,6 +318,7 @@ fn violated(violation: &Violation, blamed: &[(&Violation, usize)], events: &[Eve
     Violated {
         id: violation.id.clone(),
         words: violation.words.clone(),
+        line: violation.line,
         at: violation.at.0,
         servers: violation.servers.iter().map(|server| server.0).collect(),
         events: places.into_iter().map(|place| place as u32).collect(),

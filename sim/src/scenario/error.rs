@@ -75,7 +75,8 @@ impl Source {
     }
 }
 
-/// `unknown field `x`, expected one of `a`, `b`` becomes a sentence with the nearest key.
+/// `unknown field `x`, expected one of `a`, `b`` becomes a sentence with the nearest key. The names
+/// are read from the message of serde: an error of the TOML reader tells its kind nowhere else.
 fn improve(message: &str) -> String {
     let Some(rest) = message.strip_prefix("unknown field `") else {
         return message.trim_end().to_owned();

@@ -336,7 +336,7 @@ fn without_faults(draft: &Draft) -> Draft {
 fn finished(shrinker: &Shrinker, recording: &Recording) -> String {
     let mut draft = shrinker.draft.clone();
     let id = &shrinker.want.id;
-    let words = recording.violations.first().map_or("", |violated| without_line(&violated.words));
+    let words = recording.violations.first().map_or("", |violated| &violated.words);
     let file = Path::new(&recording.scenario_file);
     let file = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let origin = format!("{file}, seed {}", recording.seed);
@@ -352,12 +352,6 @@ fn finished(shrinker: &Shrinker, recording: &Recording) -> String {
         draft.set_top("violates", vec![id.clone()]);
     }
     draft.text()
-}
-
-/// The words of a violation without the line of a file that is not at hand.
-pub(super) fn without_line(words: &str) -> &str {
-    let rest = words.strip_prefix("line ").and_then(|rest| rest.split_once(' '));
-    rest.map_or(words, |(_, rest)| rest)
 }
 
 /// A property as the subject of a sentence.

@@ -35,8 +35,7 @@ impl<F: Future<Output = ()>> Future for Guarded<F> {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(())) => {
                 if this.is_main {
-                    let why = "its main future returned".into();
-                    this.world.halt(&this.process, Halt { exit_code: 0, why });
+                    this.world.halt(&this.process, Halt::new(0, "its main future returned"));
                 }
                 Poll::Ready(())
             }

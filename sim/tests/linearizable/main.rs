@@ -63,7 +63,11 @@ fn witness(kept: &OwnedEvidence, history: &History) -> Vec<String> {
     let kept = OwnedEvidence { history: history.clone(), ..kept.clone() };
     let found = judge(&kept.evidence()).found;
     let is_asked = |id: &str| ["C-1", "C-2", "C-6"].contains(&id);
-    found.iter().filter(|v| is_asked(&v.id)).map(|v| format!("{}: {}", v.id, v.words)).collect()
+    found
+        .iter()
+        .filter(|v| is_asked(&v.id))
+        .map(|v| format!("{}: {}", v.id, v.sentence()))
+        .collect()
 }
 
 fn both_hold(kept: &OwnedEvidence) {

@@ -37,7 +37,8 @@ const FOUND_MAX: usize = 20;
 impl Judgement {
     pub(super) fn add(&mut self, id: &str, at: Stamp, server: ServerId, words: String) {
         if self.found.len() < FOUND_MAX {
-            self.found.push(Violation { id: id.into(), words, at, servers: vec![server] });
+            let servers = vec![server];
+            self.found.push(Violation { id: id.into(), words, at, servers, line: None });
         }
     }
 

@@ -4,7 +4,7 @@
 
 use std::io;
 
-use quorate::runtime::Halt;
+use quorate::runtime::{BadFile, Halt};
 
 use super::file::Change;
 use super::file_system::{Op, io_error};
@@ -18,9 +18,9 @@ pub(super) struct Failures {
     pub(super) full: bool,
     /// Syncs succeed and save nothing.
     pub(super) lying: bool,
-    /// The words of every error that the present process was given on purpose.
-    given: Vec<String>,
-    /// Files in which bits were flipped.
+    /// Every error that the present process was given on purpose.
+    given: Vec<io::ErrorKind>,
+    /// Names of files in which bits were flipped.
     pub(super) rotten: Vec<String>,
 }
 
@@ -50,7 +50,7 @@ impl Failures {
         } else {
             return Ok(());
         };
-        self.given.push(error.to_string());
+        self.given.push(error.kind());
         Err(error)
     }
 
@@ -61,8 +61,9 @@ impl Failures {
     /// A process that ends itself for a storage error that it was given, or over a file that was
     /// made unreadable, does what it must.
     pub(super) fn explain(&self, halt: &Halt) -> bool {
-        halt.exit_code == 1
-            && (self.given.iter().any(|words| halt.why.ends_with(words))
-                || self.rotten.iter().any(|name| halt.why.contains(name)))
+        let Some(BadFile { path, failed }) = &halt.file else { return false };
+        let was_given = failed.is_some_and(|kind| self.given.contains(&kind));
+        let is_rotten = || self.rotten.iter().any(|name| path.file_name() == Some(name.as_ref()));
+        halt.exit_code == 1 && (was_given || is_rotten())
     }
 }

@@ -340,7 +340,7 @@ fn one_bit_rots_of_the_newest_file_of_that_name() {
 
 #[test]
 fn only_a_storage_error_that_the_process_was_given_explains_its_end() {
-    use quorate::runtime::Halt;
+    use quorate::runtime::{BadFile, Halt};
     with_world(|world| async move {
         world.put_file(S1, Path::new(LOG), b"x");
         world.start(S1, |rt| async move {
@@ -349,22 +349,25 @@ fn only_a_storage_error_that_the_process_was_given_explains_its_end() {
             file.sync().await.expect_err("it fails");
             std::future::pending::<()>().await;
         });
-        let eio = io::Error::from_raw_os_error(5).to_string();
-        let halt = |exit_code, why: &str| Halt { exit_code, why: why.to_owned() };
-        let explained = |halt| world.disk_explains(S1, &halt);
+        let eio = Some(io::Error::from_raw_os_error(5).kind());
+        let no_space = Some(io::ErrorKind::StorageFull);
+        let explained = |exit_code, file: &str, failed| {
+            let file = Some(BadFile { path: Path::new("/data").join(file), failed });
+            world.disk_explains(S1, &Halt { file, ..Halt::new(exit_code, "") })
+        };
         world.fail_next_sync(S1);
-        assert!(!explained(halt(1, &format!("syncing log.1 failed: {eio}"))), "not given yet");
+        assert!(!explained(1, "log.1", eio), "not given yet");
         world.sleep_until(at_ms(100)).await;
-        assert!(explained(halt(1, &format!("syncing log.1 failed: {eio}"))));
-        assert!(!explained(halt(13, &format!("syncing log.1 failed: {eio}"))));
-        assert!(!explained(halt(1, "syncing log.1 failed: no storage space")));
-        assert!(!explained(halt(1, "log.1 is damaged at offset 0")));
+        assert!(explained(1, "log.1", eio));
+        assert!(!explained(13, "log.1", eio));
+        assert!(!explained(1, "log.1", no_space));
+        assert!(!explained(1, "log.1", None), "it is damaged");
+        assert!(!world.disk_explains(S1, &Halt::unexpected("something else")));
         world.rot(S1, "log");
-        assert!(explained(halt(1, "log.1 is damaged at offset 0")));
+        assert!(explained(1, "log.1", None));
         world.crash(S1, CrashMode::Kill);
         world.sleep_until(at_ms(200)).await;
-        let next = halt(1, &format!("syncing snapshot.0 failed: {eio}"));
-        assert!(!explained(next), "another process was given it");
+        assert!(!explained(1, "snapshot.0", eio), "another process was given it");
     });
 }
 
