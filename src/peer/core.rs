@@ -41,7 +41,7 @@ pub struct Peer {
 enum Timer {
     Election,
     Role,
-    Settling,
+    Draining,
     Sessions,
     ReadOnly,
     Clients,
@@ -52,7 +52,7 @@ enum Timer {
 const TIMERS: [Timer; 8] = [
     Timer::Election,
     Timer::Role,
-    Timer::Settling,
+    Timer::Draining,
     Timer::Sessions,
     Timer::ReadOnly,
     Timer::Clients,
@@ -114,8 +114,8 @@ impl Peer {
         let role = match &self.role {
             Role::Leading(leading) | Role::Standalone(leading) => leading.wake_at(),
             Role::Learning(learner) => learner.next_deadline(),
-            Role::Settling(settling) if self.disk.is_quiet() => settling.rest_until,
-            Role::Settling(_) | Role::Loading(_) | Role::Looking | Role::Halted => Mono::FAR,
+            Role::Draining(draining) if self.disk.is_quiet() => draining.rest_until,
+            Role::Draining(_) | Role::Loading(_) | Role::Looking | Role::Halted => Mono::FAR,
         };
         let clients = self.service.next_deadline().min(self.read_only_at());
         role.min(self.elections.wake_at()).min(clients).min(self.disk.next_purge())
@@ -142,7 +142,7 @@ impl Peer {
             (Timer::Role, Role::Learning(learner)) if now.mono >= learner.next_deadline() => {
                 self.step_learner(now, crate::zab::learner::Input::Timer);
             }
-            (Timer::Settling, Role::Settling(_)) => self.try_look(now),
+            (Timer::Draining, Role::Draining(_)) => self.try_look(now),
             (Timer::Sessions, Role::Leading(leading) | Role::Standalone(leading)) => {
                 leading.close_expired_sessions(now, db, queue);
             }
@@ -155,7 +155,7 @@ impl Peer {
             }
             (Timer::Purge, _) => self.disk.on_timer(now, queue),
             // Not due, or of a role that this server has not.
-            (Timer::Role | Timer::Settling | Timer::Sessions, _)
+            (Timer::Role | Timer::Draining | Timer::Sessions, _)
             | (Timer::ReadOnly | Timer::Clients | Timer::Containers, _) => {}
         }
     }

@@ -88,7 +88,7 @@ impl Peer {
             L::SyncDone { conn, zxid } => {
                 self.step_service(now, server::Input::SyncDone { conn, zxid });
             }
-            L::GiveUp(why) => self.become_settling(now, why),
+            L::GiveUp(why) => self.become_draining(now, why),
             L::Note(note) => self.note(note),
         }
     }
@@ -116,7 +116,7 @@ impl Peer {
             L::Revalidated { session, valid } => {
                 self.step_service(now, server::Input::Revalidated { session, valid });
             }
-            L::GiveUp(why) => self.become_settling(now, why),
+            L::GiveUp(why) => self.become_draining(now, why),
             L::Note(note) => self.note(note),
         }
     }

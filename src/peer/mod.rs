@@ -2,8 +2,8 @@
 //!
 //!     Loading  --disk is read-->    Looking, or Standalone without an ensemble
 //!     Looking  --Decided-->         Leading | Following | Observing
-//!     Leading, Following, Observing --gave up, lost--> Settling
-//!     Settling --disk is quiet-->   Looking, or Loading if something was left half done
+//!     Leading, Following, Observing --gave up, lost--> Draining
+//!     Draining --disk is quiet-->   Looking, or Loading if something was left half done
 //!
 //! | file           | what                                                                |
 //! |----------------|---------------------------------------------------------------------|
@@ -28,7 +28,7 @@
 //! | inbox.rs       | one order of inputs                                                  |
 //! | pump.rs        | waits for the next input, hands outputs out                          |
 //!
-//! - S-19  at `look` nothing is on its way to the log any more: Settling waits for it
+//! - S-19  at `look` nothing is on its way to the log any more: Draining waits for it
 //!   (ZOOKEEPER-4712), then the tree takes in the whole log (ZOOKEEPER-2845).
 //! - PE-1  a failed write or fsync ends the process; nothing is tried again.
 //! - PE-2  a learner that failed twice in a row rests before it looks again, a tick at most.

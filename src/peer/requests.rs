@@ -52,7 +52,7 @@ impl Peer {
                 let auth = if is_session { None } else { Some(auth) };
                 self.step_learner(now, learner::Input::Request { session, cxid, op, body, auth });
             }
-            Role::Loading(_) | Role::Settling(_) | Role::Looking | Role::Halted => {
+            Role::Loading(_) | Role::Draining(_) | Role::Looking | Role::Halted => {
                 self.pass_over("a request");
             }
         }
@@ -73,7 +73,7 @@ impl Peer {
             Role::Learning(_) => {
                 self.step_learner(now, learner::Input::Sync { conn, session, cxid, body });
             }
-            Role::Loading(_) | Role::Settling(_) | Role::Looking | Role::Halted => {
+            Role::Loading(_) | Role::Draining(_) | Role::Looking | Role::Halted => {
                 self.pass_over("a sync");
             }
         }
@@ -90,7 +90,7 @@ impl Peer {
             Role::Learning(_) => {
                 self.step_learner(now, learner::Input::Revalidate { session, timeout_ms });
             }
-            Role::Loading(_) | Role::Settling(_) | Role::Looking | Role::Halted => {
+            Role::Loading(_) | Role::Draining(_) | Role::Looking | Role::Halted => {
                 self.pass_over("a session that wants to go on");
             }
         }
@@ -104,7 +104,7 @@ impl Peer {
             Role::Learning(_) => {
                 self.step_learner(now, learner::Input::Touch { session, timeout_ms });
             }
-            Role::Loading(_) | Role::Settling(_) | Role::Looking | Role::Halted => {
+            Role::Loading(_) | Role::Draining(_) | Role::Looking | Role::Halted => {
                 self.pass_over("a touch");
             }
         }

@@ -17,7 +17,7 @@ pub(super) enum Role {
     /// Reading the disk.
     Loading(AfterLoad),
     /// The role ended; what is on its way to the log must arrive first.
-    Settling(Settling),
+    Draining(Draining),
     Looking,
     Leading(Leading),
     Learning(Learner),
@@ -37,7 +37,7 @@ pub(super) enum AfterLoad {
 
 /// Between a role and the next election.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub(super) struct Settling {
+pub(super) struct Draining {
     /// No election begins before.
     pub(super) rest_until: Mono,
     /// The role left something half done: the disk is read again first.
@@ -48,7 +48,7 @@ pub(super) struct Settling {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Kind {
     Loading,
-    Settling,
+    Draining,
     Looking,
     Leading,
     Learning,
@@ -57,14 +57,14 @@ enum Kind {
 }
 
 /// Every legal change of role. The museum's server that goes on after its log failed
-/// (ZOOKEEPER-4882) may settle before it has looked.
+/// (ZOOKEEPER-4882) may drain before it has looked.
 const MOVES: [(Kind, &[Kind]); 7] = [
-    (Kind::Loading, &[Kind::Looking, Kind::Standalone, Kind::Settling, Kind::Halted]),
-    (Kind::Settling, &[Kind::Loading, Kind::Looking, Kind::Halted]),
+    (Kind::Loading, &[Kind::Looking, Kind::Standalone, Kind::Draining, Kind::Halted]),
+    (Kind::Draining, &[Kind::Loading, Kind::Looking, Kind::Halted]),
     (Kind::Looking, &[Kind::Leading, Kind::Learning, Kind::Halted]),
-    (Kind::Leading, &[Kind::Settling, Kind::Halted]),
-    (Kind::Learning, &[Kind::Settling, Kind::Halted]),
-    (Kind::Standalone, &[Kind::Settling, Kind::Halted]),
+    (Kind::Leading, &[Kind::Draining, Kind::Halted]),
+    (Kind::Learning, &[Kind::Draining, Kind::Halted]),
+    (Kind::Standalone, &[Kind::Draining, Kind::Halted]),
     (Kind::Halted, &[]),
 ];
 
@@ -80,7 +80,7 @@ impl Role {
     fn kind(&self) -> Kind {
         match self {
             Role::Loading(_) => Kind::Loading,
-            Role::Settling(_) => Kind::Settling,
+            Role::Draining(_) => Kind::Draining,
             Role::Looking => Kind::Looking,
             Role::Leading(_) => Kind::Leading,
             Role::Learning(_) => Kind::Learning,

@@ -12,7 +12,7 @@ use super::core::Peer;
 use super::disk::ForWhom;
 use super::io::Output;
 use super::leading::Leading;
-use super::role::{AfterLoad, Role, Settling};
+use super::role::{AfterLoad, Draining, Role};
 use crate::base::invariant::{broken, invariant};
 use crate::base::{Exhibit, GaveUp, Mono, Note, Now, RoleName, ServerId};
 use crate::election;
@@ -36,15 +36,15 @@ impl Peer {
                 RoleName::Observing
             }
             Role::Learning(_) => RoleName::Following,
-            Role::Loading(_) | Role::Settling(_) | Role::Looking | Role::Halted => {
+            Role::Loading(_) | Role::Draining(_) | Role::Looking | Role::Halted => {
                 RoleName::Looking
             }
         }
     }
 
     /// Ends the present role. Clients go; what is on its way to the log is waited for.
-    pub(super) fn become_settling(&mut self, now: Now, why: GaveUp) {
-        if matches!(self.role, Role::Settling(_) | Role::Looking | Role::Halted) {
+    pub(super) fn become_draining(&mut self, now: Now, why: GaveUp) {
+        if matches!(self.role, Role::Draining(_) | Role::Looking | Role::Halted) {
             return; // The disk refused what a role had asked for that is over already.
         }
         self.note(Note::GaveUp { why });
@@ -59,7 +59,7 @@ impl Peer {
         let reload =
             self.disk.is_installing() && !self.config.museum.on(Exhibit::SnapshotKeptInMemory);
         self.disk.abort_snapshot(&mut self.queue);
-        self.role.become_next(Role::Settling(Settling { rest_until, reload }));
+        self.role.become_next(Role::Draining(Draining { rest_until, reload }));
         self.course.since = now.mono;
         self.note(Note::Role { role: RoleName::Looking, epoch: self.db.current_epoch() });
         self.try_look(now);
@@ -76,11 +76,11 @@ impl Peer {
     /// snapshot that got its name behind the look would come back with the next start, under a
     /// log that had gone on without it.
     pub(super) fn try_look(&mut self, now: Now) {
-        let Role::Settling(settling) = self.role else { return };
-        if !self.disk.is_quiet() || now.mono < settling.rest_until {
+        let Role::Draining(draining) = self.role else { return };
+        if !self.disk.is_quiet() || now.mono < draining.rest_until {
             return;
         }
-        if settling.reload {
+        if draining.reload {
             self.role.become_next(Role::Loading(AfterLoad::Look));
             self.disk.ask_log(ForWhom::Load, LogRequest::Load, &mut self.queue);
         } else {
@@ -181,7 +181,7 @@ impl Peer {
 }
 
 /// How long a learner rests before it looks again, by how many ended in a row without having
-/// served. A settled ensemble elects the same leader at once: a server that this leader cannot
+/// served. An ensemble that serves elects the same leader at once: a server that this leader cannot
 /// have, such as one that promised a later epoch, would come back a thousand times a second.
 fn rest_after(fruitless: u32, tick: Duration) -> Duration {
     let doublings = fruitless.saturating_sub(2).min(16);

@@ -1,7 +1,7 @@
 //! What completions of the disk mean to the roles.
 //!
 //! A completion that comes when its role is over is passed over by `step_leader` and
-//! `step_learner`: the server settles until all of them have come (S-19), and only then looks.
+//! `step_learner`: the server is Draining until all of them have come (S-19), and only then looks.
 //!
 //! - PE-1  a failed write or fsync ends the process; nothing is tried again.
 //! - PE-9  the disk is read while this server is Loading.
@@ -55,7 +55,7 @@ impl Peer {
         match error {
             // ZOOKEEPER-4882 kept the tree, and went on.
             error if self.config.museum.on(Exhibit::MemoryAheadOfDisk) => {
-                self.become_settling(now, GaveUp::Storage { error: error.to_string() });
+                self.become_draining(now, GaveUp::Storage { error: error.to_string() });
             }
             // Nothing was changed. With the snapshot of a leader whose history came to nothing,
             // the log may begin behind where another leader wants it cut. Apache ends here, and
@@ -64,7 +64,7 @@ impl Peer {
                 let sid = self.config.my_id;
                 tracing::warn!(%sid, "{error}; the leader's snapshot shall replace it");
                 self.db.require_snapshot();
-                self.become_settling(now, GaveUp::Storage { error: error.to_string() });
+                self.become_draining(now, GaveUp::Storage { error: error.to_string() });
             }
             // PE-1: whatever could not be written, we no longer know what the disk holds.
             error => self.become_halted(error.into()),
@@ -128,7 +128,7 @@ impl Peer {
     pub(super) fn install_snapshot(&mut self, now: Now, zxid: Zxid, body: bytes::Bytes) {
         if let Err(error) = self.db.install_stream(zxid, body) {
             let error = error.to_string();
-            return self.become_settling(now, GaveUp::BadSnapshot { error });
+            return self.become_draining(now, GaveUp::BadSnapshot { error });
         }
         let tree_digest = self.db.state_digest();
         self.note(Note::SnapshotInstalled { zxid, tree_digest });
