@@ -1,38 +1,38 @@
 //! The machine: tokio sockets, files through a blocking pool, the system clocks.
 //!
-//! One thread runs every task of the server; only the blocking pool has others. A task that
-//! panics (an assertion of ours) is told as `Note::Broken` and ends the process with Apache's exit
-//! code 1: a server that has lost one of its tasks must not go on as if it were whole.
+//! One thread runs every task of the server; only the blocking pool has others.
 
 mod clock;
 mod disk;
+mod halt;
 mod net;
 mod notes;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod tls;
 
 pub use disk::{MachineFile, MachineLane};
-pub use net::{MachineListener, MachineStream};
+pub use net::MachineListener;
+pub use stream::MachineStream;
 pub use tls::{Hosts, TlsError, check_tls, hosts_of, subject_of};
 
-use std::any::Any;
 use std::cell::RefCell;
 use std::fmt;
-use std::future::{self, Future};
+use std::future::Future;
 use std::io;
-use std::panic::{self, AssertUnwindSafe};
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
 use tokio::runtime::Builder;
 use tokio::task::LocalSet;
 
-use crate::base::{Broken, Mono, Note, Now, Stamp};
+use crate::base::{Mono, Note, Now, Stamp};
 use crate::runtime::tls::{ClientTls, TlsPort};
 use crate::runtime::{Halt, HostPort, LaneId, Purpose, Runtime};
 
 use clock::Clock;
+use halt::{end, guarded};
 use tls::{Accepting, Tls};
 
 /// Any value of this environment variable turns the pump's trace on (log level `trace`).
@@ -168,26 +168,4 @@ impl Runtime for Machine {
     fn traces(&self) -> bool {
         self.traces
     }
-}
-
-/// A panic in this task is the end of the process.
-fn guarded<T>(name: &'static str, task: impl Future<Output = T>) -> impl Future<Output = T> {
-    let mut task = Box::pin(task);
-    future::poll_fn(move |cx| {
-        panic::catch_unwind(AssertUnwindSafe(|| task.as_mut().poll(cx)))
-            .unwrap_or_else(|panic| end_broken(name, panic))
-    })
-}
-
-/// Nothing of the state behind a panic is used again. Where it happened stands on standard error.
-fn end_broken(task: &str, panic: Box<dyn Any + Send>) -> ! {
-    let broken = Broken::caught(panic);
-    let why = Halt::unexpected(format!("{} in task {task}", broken.id));
-    notes::log(&broken.into_note());
-    end(&why)
-}
-
-fn end(why: &Halt) -> ! {
-    tracing::error!(exit_code = why.exit_code, "the server ends: {}", why.why);
-    std::process::exit(why.exit_code)
 }

@@ -25,7 +25,8 @@ use tracing::{debug, warn};
 use super::Tls;
 use super::names::{hosts_of, subject_of};
 use crate::runtime::os::clock::Clock;
-use crate::runtime::os::net::{MachineStream, Wire, plain};
+use crate::runtime::os::halt::end_broken;
+use crate::runtime::os::stream::{MachineStream, Wire, plain};
 use crate::runtime::tls::TlsPort;
 
 /// From the first packet to the last of a handshake.
@@ -72,7 +73,7 @@ impl Accepting {
                     Ok(Some(stream)) => return Ok(stream),
                     Ok(None) => {}
                     Err(error) if error.is_panic() => {
-                        crate::runtime::os::end_broken("TLS handshake", error.into_panic());
+                        end_broken("TLS handshake", error.into_panic());
                     }
                     Err(_) => {}
                 },

@@ -2,7 +2,8 @@
 //!
 //! | file        | what it is                                                            |
 //! |-------------|-----------------------------------------------------------------------|
-//! | `files.rs`  | PEM files to a rustls configuration, or one sentence on what is wrong  |
+//! | `error.rs`  | what is wrong with a file, in one sentence                            |
+//! | `files.rs`  | PEM files to a rustls configuration                                   |
 //! | `trust.rs`  | which certificates of clients are good                                |
 //! | `accept.rs` | handshakes beside each other, the peer's address checked              |
 //! | `names.rs`  | a certificate's subject and hosts, as Java writes them                |
@@ -16,6 +17,7 @@
 //! Not here: what a subject may do (server), the keys of zoo.cfg (config).
 
 mod accept;
+mod error;
 mod files;
 mod names;
 #[cfg(test)]
@@ -23,7 +25,7 @@ mod tests;
 mod trust;
 
 pub(super) use accept::Accepting;
-pub use files::TlsError;
+pub use error::TlsError;
 pub use names::{Hosts, hosts_of, subject_of};
 
 use std::cell::{Cell, RefCell};

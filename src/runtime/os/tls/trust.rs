@@ -14,7 +14,7 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{DigitallySignedStruct, DistinguishedName, Error, RootCertStore, SignatureScheme};
 
-use super::files::{StoreFile, TlsError};
+use super::error::{StoreFile, TlsError};
 
 struct TrustStore {
     /// Checks chains.
