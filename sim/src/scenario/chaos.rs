@@ -1,4 +1,4 @@
-//! Faults drawn from a seed, as further lines of the timeline.
+//! `[chaos]`: faults drawn from a seed, as further lines of the timeline.
 //!
 //! They are drawn before the run, from streams keyed by class and number: so they can be listed,
 //! and one of them left out (`--without 3`) without any other moving. Each class gets its own
@@ -12,10 +12,13 @@ use std::time::Duration;
 
 use quorate::base::ServerId;
 
-use super::Ensemble;
 use super::action::Line;
+use super::ensemble::Ensemble;
+use super::error::FileError;
+use super::reader::{Reader, Section};
 use crate::draw::{Draws, key_of};
-use crate::fault::{Class, Drawing};
+use crate::fault::{Class, Drawing, classes};
+use crate::grammar::unknown_word;
 
 /// `[chaos]`: most so many faults of a class a minute, when, and how long one lasts.
 #[derive(Clone, Debug)]
@@ -100,5 +103,38 @@ impl Chaos {
             faults.push(DrawnFault { begins: at, ends, class, key: key.wrapping_add(n) });
         }
         faults
+    }
+}
+
+impl Reader<'_> {
+    /// `length`: how long the longest case lasts.
+    pub(super) fn chaos(&self, section: &Section, length: Duration) -> Result<Chaos, FileError> {
+        let second = Duration::from_secs(1);
+        let mut chaos = Chaos {
+            from: second * 5,
+            until: length,
+            lasting: (second / 2, second * 8),
+            rates: Vec::new(),
+            bursts: 0.0,
+        };
+        for (key, value) in section {
+            match key.get_ref().as_str() {
+                "from" => chaos.from = self.duration(&self.text(value)?)?,
+                "until" => chaos.until = self.duration(&self.text(value)?)?,
+                "lasting" => chaos.lasting = self.range(Some(&self.text(value)?), (0, 0))?,
+                "bursts" => chaos.bursts = self.number(value)?.clamp(0.0, 1.0),
+                name => match classes().find(|class| class.name == name) {
+                    Some(class) => chaos.rates.push((class, self.number(value)?)),
+                    None => {
+                        let mut known = vec!["from", "until", "lasting", "bursts"];
+                        known.extend(classes().map(|class| class.name));
+                        return Err(
+                            self.at(&key.span(), unknown_word("class of faults", name, &known))
+                        );
+                    }
+                },
+            }
+        }
+        Ok(chaos)
     }
 }

@@ -1,50 +1,95 @@
-//! From the TOML frame to a [`Scenario`]: every value checked, every mistake with its place.
+//! From a file to a [`Scenario`]: every value checked, every mistake with its place.
+//!
+//! Not here: what a section means by itself (`ensemble.rs`, `workload.rs`, `chaos.rs`, `swarm`).
 
-use std::collections::BTreeMap;
-use std::ops::Range;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use quorate::base::{Epoch, Exhibit, Museum, ServerId, Zxid};
-use toml::{Spanned, Value};
+use toml::Spanned;
 
 use super::action::{Action, Line};
 use super::cases::{self, Case};
 use super::chaos::Chaos;
+use super::ensemble::{DiskContent, Ensemble};
 use super::error::{FileError, Source};
 use super::frame::{self, Frame};
-use super::mix::{MIX_WORDS, Mix};
 use super::order::Declared;
-use super::{DiskContent, Ensemble, Scenario, Workload};
-use crate::fault;
-use crate::grammar::lexer::{duration, duration_range, zxid};
-use crate::grammar::{Mistake, Names, unknown_word};
+use super::reader::{Reader, Text};
+use super::swarm::Drawn;
+use super::workload::Workload;
+use crate::grammar::lexer::duration;
+use crate::grammar::{Names, unknown_word};
 
-type Text = Spanned<String>;
-/// A section whose keys are looked at one by one.
-type Section = BTreeMap<Spanned<String>, Spanned<Value>>;
+/// A scenario file, understood.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    pub file: PathBuf,
+    /// All of the file.
+    pub text: String,
+    pub about: String,
+    pub source: String,
+    pub ensemble: Ensemble,
+    /// Least and most time a frame travels.
+    pub latency: (Duration, Duration),
+    /// Least and most time an fsync takes.
+    pub fsync: (Duration, Duration),
+    pub workload: Option<Workload>,
+    pub chaos: Option<Chaos>,
+    /// What a seed has drawn, if the file has [swarm]: everything else here is that already.
+    pub drawn: Option<Drawn>,
+    pub museum: Vec<Exhibit>,
+    /// Properties of which one must fail: the file shows a bug, and that it is caught.
+    pub violates: Vec<String>,
+    /// The seed this scenario is about; any, if it says none.
+    pub seed: Option<u64>,
+    /// Properties held in a stronger form than ZooKeeper promises: C-3.
+    pub strict: Vec<String>,
+    /// False where the ensemble cannot be available: the file says so, and the liveness
+    /// deadlines do not run.
+    pub liveness: bool,
+    /// What the file tells, all its cases: the runner takes them one by one.
+    pub cases: Vec<Case>,
+}
 
-pub(super) fn compile(source: &Source) -> Result<Scenario, FileError> {
+impl Scenario {
+    pub fn load(file: &Path) -> Result<Scenario, FileError> {
+        compile(&Source::read(file)?)
+    }
+
+    pub fn parse(file: &Path, text: &str) -> Result<Scenario, FileError> {
+        compile(&Source { file: file.to_owned(), text: text.to_owned() })
+    }
+
+    /// The scenario of this seed: where the file has [swarm], with everything that it draws.
+    pub fn drawn(&self, seed: u64) -> Result<Scenario, FileError> {
+        if self.drawn.is_none() {
+            return Ok(self.clone());
+        }
+        let source = Source { file: self.file.clone(), text: self.text.clone() };
+        let drawn = compile_drawn(&source, Some(seed))?;
+        // Exhibits may have been switched on since.
+        Ok(Scenario { museum: self.museum.clone(), ..drawn })
+    }
+}
+
+fn compile(source: &Source) -> Result<Scenario, FileError> {
     compile_drawn(source, None)
 }
 
 /// With what this seed draws; without a seed, where [swarm] draws, with the least of everything.
-pub(super) fn compile_drawn(source: &Source, seed: Option<u64>) -> Result<Scenario, FileError> {
+fn compile_drawn(source: &Source, seed: Option<u64>) -> Result<Scenario, FileError> {
     let mut frame: Frame = toml::from_str(&source.text).map_err(|e| source.toml_error(&e))?;
-    let compiler = Compiler { source };
-    let swarm = compiler.swarm(&frame)?;
+    let reader = Reader { source };
+    let swarm = reader.swarm(&frame)?;
     let drawn = swarm.map(|swarm| swarm.draw(seed));
     drawn.iter().for_each(|drawn| drawn.put_into(&mut frame));
     let starts = drawn.as_ref().map_or(&[][..], |drawn| &drawn.starts);
-    let scenario = compiler.scenario(frame, starts)?;
+    let scenario = reader.scenario(frame, starts)?;
     Ok(Scenario { drawn, ..scenario })
 }
 
-/// A file on its way to a scenario.
-pub(super) struct Compiler<'a> {
-    pub(super) source: &'a Source,
-}
-
-impl Compiler<'_> {
+impl Reader<'_> {
     /// `starts`: lines that come before those of the file.
     fn scenario(&self, mut frame: Frame, starts: &[Line]) -> Result<Scenario, FileError> {
         let ensemble = match &frame.ensemble {
@@ -92,53 +137,6 @@ impl Compiler<'_> {
         })
     }
 
-    pub(super) fn wrong(
-        &self,
-        text: &Text,
-        offset: usize,
-        message: impl Into<String>,
-    ) -> FileError {
-        self.source.error(self.source.inside(&text.span(), offset), message)
-    }
-
-    pub(super) fn at(&self, span: &Range<usize>, message: impl Into<String>) -> FileError {
-        self.source.error(span.start, message)
-    }
-
-    pub(super) fn duration(&self, text: &Text) -> Result<Duration, FileError> {
-        duration(text.get_ref())
-            .ok_or_else(|| self.wrong(text, 0, "expected a time such as `200ms` or `10s`"))
-    }
-
-    pub(super) fn optional(&self, text: Option<&Text>) -> Result<Option<Duration>, FileError> {
-        text.map(|text| self.duration(text)).transpose()
-    }
-
-    /// A key that a table must have.
-    pub(super) fn missing(&self, table: &str, key: &str) -> FileError {
-        let text = &self.source.text;
-        let at = text.find(&format!("[{table}]")).or_else(|| text.find("[swarm]")).unwrap_or(0);
-        self.at(&(at..at), format!("expected `{key}` in [{table}]"))
-    }
-
-    fn range(
-        &self,
-        text: Option<&Text>,
-        default_ms: (u64, u64),
-    ) -> Result<(Duration, Duration), FileError> {
-        let Some(text) = text else {
-            let (low, high) = default_ms;
-            return Ok((Duration::from_millis(low), Duration::from_millis(high)));
-        };
-        duration_range(text.get_ref())
-            .ok_or_else(|| self.wrong(text, 0, "expected a time or a range such as `1ms..5ms`"))
-    }
-
-    pub(super) fn zxid(&self, text: &Text) -> Result<Zxid, FileError> {
-        zxid(text.get_ref())
-            .ok_or_else(|| self.wrong(text, 0, "expected a zxid such as `0x100000004`"))
-    }
-
     /// The timeline stands at the top of the file or, so that a file reads from the setting to what
     /// happens, as the last key of [ensemble] or [network].
     fn the_timeline(&self, frame: &mut Frame) -> Result<Vec<Text>, FileError> {
@@ -175,10 +173,6 @@ impl Compiler<'_> {
         Ok(lines)
     }
 
-    fn mistake(&self, text: &Text, mistake: &Mistake) -> FileError {
-        self.wrong(text, mistake.at, mistake.message.clone())
-    }
-
     fn cases(
         &self,
         frame: &Frame,
@@ -204,13 +198,6 @@ impl Compiler<'_> {
         let best = |order: &[ServerId]| best_of_first_quorum(ensemble, order);
         let gap = self.duration(&orders.gap)?;
         Ok(cases::start_orders(&voters, gap, best, &lines, (at.line, at.column)))
-    }
-
-    fn one_of(&self, text: &Text, known: &[&str]) -> Result<(), FileError> {
-        if known.contains(&text.get_ref().as_str()) {
-            return Ok(());
-        }
-        Err(self.wrong(text, 0, unknown_word("value", text.get_ref(), known)))
     }
 
     fn boundary(
@@ -288,87 +275,6 @@ impl Compiler<'_> {
             offset += term.len() + 1;
         }
         Ok(total)
-    }
-
-    fn workload(&self, frame: &frame::Workload, length: Duration) -> Result<Workload, FileError> {
-        Ok(Workload {
-            clients: match frame.clients {
-                Some(clients) => clients,
-                None => return Err(self.missing("workload", "clients")),
-            },
-            ops_per_second: frame.ops_per_second.unwrap_or(25.0),
-            writes: frame.writes.unwrap_or(0.5).clamp(0.0, 1.0),
-            session_timeout: self
-                .optional(frame.session_timeout.as_ref())?
-                .unwrap_or(Duration::from_secs(10)),
-            from: self.optional(frame.from.as_ref())?.unwrap_or_default(),
-            until: self.optional(frame.until.as_ref())?.unwrap_or(length),
-            nodes: frame.nodes.unwrap_or(8).max(1),
-            read_only: frame.read_only.unwrap_or(0.0).clamp(0.0, 1.0),
-            mix: self.mix(frame)?,
-        })
-    }
-
-    fn mix(&self, frame: &frame::Workload) -> Result<Option<Mix>, FileError> {
-        let Some(weights) = &frame.mix else { return Ok(None) };
-        let words: Vec<&str> = MIX_WORDS.iter().map(|(word, _)| *word).collect();
-        for word in weights.keys() {
-            if !words.contains(&word.get_ref().as_str()) {
-                let known = unknown_word("kind of operation", word.get_ref(), &words);
-                return Err(self.at(&word.span(), known));
-            }
-        }
-        let weight = |word: &str| {
-            weights.iter().find(|(name, _)| name.get_ref() == word).map_or(0, |(_, weight)| *weight)
-        };
-        let weights = MIX_WORDS.iter().map(|(word, kind)| (*kind, weight(word))).collect();
-        let watches = frame.watches.unwrap_or(0.0).clamp(0.0, 1.0);
-        Ok(Mix::new(weights, watches))
-    }
-
-    fn chaos(&self, section: &Section, length: Duration) -> Result<Chaos, FileError> {
-        let second = Duration::from_secs(1);
-        let mut chaos = Chaos {
-            from: second * 5,
-            until: length,
-            lasting: (second / 2, second * 8),
-            rates: Vec::new(),
-            bursts: 0.0,
-        };
-        for (key, value) in section {
-            match key.get_ref().as_str() {
-                "from" => chaos.from = self.duration(&self.text(value)?)?,
-                "until" => chaos.until = self.duration(&self.text(value)?)?,
-                "lasting" => chaos.lasting = self.range(Some(&self.text(value)?), (0, 0))?,
-                "bursts" => chaos.bursts = self.number(value)?.clamp(0.0, 1.0),
-                name => match fault::classes().find(|class| class.name == name) {
-                    Some(class) => chaos.rates.push((class, self.number(value)?)),
-                    None => {
-                        let mut known = vec!["from", "until", "lasting", "bursts"];
-                        known.extend(fault::classes().map(|class| class.name));
-                        return Err(
-                            self.at(&key.span(), unknown_word("class of faults", name, &known))
-                        );
-                    }
-                },
-            }
-        }
-        Ok(chaos)
-    }
-
-    fn text(&self, value: &Spanned<Value>) -> Result<Text, FileError> {
-        match value.get_ref() {
-            Value::String(text) => Ok(Spanned::new(value.span(), text.clone())),
-            _ => Err(self.at(&value.span(), "expected a text such as `\"10s\"`")),
-        }
-    }
-
-    fn number(&self, value: &Spanned<Value>) -> Result<f64, FileError> {
-        match value.get_ref() {
-            Value::Float(number) => Ok(*number),
-            Value::Integer(number) => Ok(*number as f64),
-            _ => Err(self.at(&value.span(), "expected a number")),
-        }
     }
 
     fn museum(&self, texts: &[Text]) -> Result<Vec<Exhibit>, FileError> {

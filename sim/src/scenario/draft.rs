@@ -11,7 +11,8 @@ use std::time::Duration;
 use toml::{Table, Value};
 
 use super::action::Line;
-use super::{FileError, Scenario};
+use super::compile::Scenario;
+use super::error::FileError;
 use crate::grammar::lexer::duration;
 use crate::grammar::{When, show_duration};
 

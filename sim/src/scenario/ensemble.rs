@@ -1,4 +1,4 @@
-//! Who there is in a scenario, and what their disks hold.
+//! `[ensemble]`: who there is in a scenario, and what their disks hold.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -7,13 +7,98 @@ use quorate::base::limits::SNAPSHOT_SLICE_NODES;
 use quorate::base::{Epoch, ServerId, Zxid};
 use toml::Spanned;
 
-use super::compile::Compiler;
 use super::error::FileError;
 use super::frame;
-use super::{DiskContent, Ensemble};
+use super::reader::Reader;
 use crate::grammar::lexer::zxid;
 
-impl Compiler<'_> {
+/// Who there is, and how they are set up.
+#[derive(Clone, Debug)]
+pub struct Ensemble {
+    pub voters: BTreeSet<ServerId>,
+    pub observers: BTreeSet<ServerId>,
+    /// Empty means: one server, one vote.
+    pub weights: BTreeMap<ServerId, i64>,
+    pub tick_time: Duration,
+    pub init_limit: u32,
+    pub sync_limit: u32,
+    pub finalize_wait: Duration,
+    pub notification_interval_min: Duration,
+    pub notification_interval_max: Duration,
+    pub epoch_wait_max: Option<Duration>,
+    pub snap_count: u32,
+    pub committed_log_count: usize,
+    /// Znodes in one slice of a snapshot: transactions are applied between two slices.
+    pub snapshot_slice: usize,
+    /// `db.autocreate`: whether an empty directory may vote without an `initialize` file.
+    pub autocreate: bool,
+    /// `readonlymode.enabled`: servers without a leader serve reads.
+    pub read_only_mode: bool,
+    pub disks: BTreeMap<ServerId, DiskContent>,
+    /// Up to here the contents of the disks had been committed.
+    pub committed: Zxid,
+}
+
+impl Ensemble {
+    pub fn servers(&self) -> BTreeSet<ServerId> {
+        self.voters.union(&self.observers).copied().collect()
+    }
+
+    pub fn weight(&self, server: ServerId) -> i64 {
+        if !self.voters.contains(&server) {
+            return 0;
+        }
+        if self.weights.is_empty() { 1 } else { *self.weights.get(&server).unwrap_or(&1) }
+    }
+
+    /// Whether these servers are a quorum of the voters. One that is named twice counts once.
+    pub fn is_quorum<'a>(&self, servers: impl IntoIterator<Item = &'a ServerId>) -> bool {
+        let servers: Vec<ServerId> = servers.into_iter().copied().collect();
+        self.is_quorum_of(|voter| servers.contains(&voter))
+    }
+
+    /// Whether the voters of whom this holds are a quorum.
+    pub fn is_quorum_of(&self, holds: impl Fn(ServerId) -> bool) -> bool {
+        let (mut have, mut total) = (0, 0);
+        for voter in &self.voters {
+            let weight = self.weight(*voter);
+            total += weight;
+            have += if holds(*voter) { weight } else { 0 };
+        }
+        have * 2 > total
+    }
+
+    pub fn init_timeout(&self) -> Duration {
+        self.tick_time * self.init_limit
+    }
+
+    pub fn sync_timeout(&self) -> Duration {
+        self.tick_time * self.sync_limit
+    }
+}
+
+/// What a server's disk holds before its first start.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DiskContent {
+    pub current_epoch: Epoch,
+    pub accepted_epoch: Epoch,
+    /// The log, one small create each.
+    pub log: Vec<Zxid>,
+    /// Nothing at all, and no consent to vote.
+    pub uninitialised: bool,
+}
+
+impl DiskContent {
+    pub fn is_empty(&self) -> bool {
+        *self == DiskContent::default() || self.uninitialised
+    }
+
+    pub fn last(&self) -> Zxid {
+        self.log.last().copied().unwrap_or(Zxid::ZERO)
+    }
+}
+
+impl Reader<'_> {
     pub(super) fn ensemble(&self, frame: &frame::Ensemble) -> Result<Ensemble, FileError> {
         let Some(listed) = &frame.voters else { return Err(self.missing("ensemble", "voters")) };
         let voters: BTreeSet<ServerId> = listed.get_ref().iter().copied().map(ServerId).collect();
