@@ -4,7 +4,8 @@ use std::fmt;
 
 use quorate::base::{Note, ServerId, Stamp};
 
-use super::ghost::{Event, Fact, Ghost};
+use super::fact::{Event, Fact};
+use super::ghost::Ghost;
 
 /// A property that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]

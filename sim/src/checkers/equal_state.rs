@@ -10,7 +10,7 @@
 
 use quorate::base::Note;
 
-use super::ghost::told_state;
+use super::fact::told_state;
 use super::{Checker, Fact, Findings, Ghost, note};
 
 #[derive(Debug)]

@@ -19,6 +19,7 @@ mod contiguity;
 mod election_agreement;
 mod epoch_sanity;
 mod equal_state;
+mod fact;
 pub mod ghost;
 mod global_primary_order;
 mod history_consistency;
@@ -49,7 +50,8 @@ mod voters_only;
 mod winner_dominance;
 
 pub use checker::{Checker, Findings, Violation, sentence};
-pub use ghost::{Event, Fact, Ghost, Rebuilt};
+pub use fact::{Event, Fact, Rebuilt};
+pub use ghost::Ghost;
 pub use leader_deeds::LeaderDeeds;
 
 use std::collections::BTreeMap;

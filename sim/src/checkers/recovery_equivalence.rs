@@ -72,7 +72,7 @@ fn is_the_state(
 #[cfg(test)]
 mod tests {
     use crate::checkers::Event;
-    use crate::checkers::ghost::Rebuilt;
+    use crate::checkers::Rebuilt;
     use crate::checkers::testing::{FactScript, digest, s, z};
     use quorate::base::{AckKind, Epoch, Note, Zxid};
 

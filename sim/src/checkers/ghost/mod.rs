@@ -10,61 +10,19 @@
 //! - `leaders`     per epoch: who was established, on which history.
 //! - `servers`     per server: its log (hash-chained), what of it is durable, its epoch files.
 //!
-//! Over 500 lines: one state, and what each kind of note does to it.
-//!
-//! A crash loses what was not durable; `Recovered` says what was left.
+//! A server's own part stands in `server.rs`; here is what several servers have in common.
+
+mod server;
+
+pub use server::{HalfSynced, ServerGhost};
 
 use std::collections::BTreeMap;
 
-use quorate::base::{AckKind, Epoch, Mono, Note, RoleName, ServerId, Stamp, SyncMode, Zxid};
+use quorate::base::{Epoch, Note, ServerId, Stamp, SyncMode, Zxid};
 
+use super::fact::{Event, Fact, told_state};
 use super::log::{Chain, ChainLog, EMPTY};
 use crate::scenario::Ensemble;
-
-/// One thing that happened, in the order of the world's clock.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Fact {
-    pub at: Stamp,
-    /// The server's own monotonic clock then.
-    pub mono: Mono,
-    pub server: ServerId,
-    pub event: Event,
-}
-
-/// What happened: a server's own words, or what the laboratory did to it.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Event {
-    Note(Note),
-    Started,
-    /// The process is gone, by a kill, a power loss or its own halt.
-    Died,
-    Wiped,
-    /// A copy of its disk was put aside.
-    DiskSaved,
-    /// Its disk is the copy put aside, or a copy of another server's.
-    DiskPut {
-        from: Option<ServerId>,
-    },
-    Paused,
-    Resumed,
-    /// A frame of another server came that a cut had swallowed, or a delay kept, for long.
-    HeardLate {
-        from: ServerId,
-    },
-    /// The laboratory has recovered a copy of this server's disk, as a start would now.
-    Rebuilt(Rebuilt),
-}
-
-/// The state that a copy of a disk comes to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rebuilt {
-    /// Of what was durable alone: after a power loss. Otherwise of all that was written.
-    pub durable: bool,
-    pub last_applied: Zxid,
-    pub digest: u64,
-    /// Of the tree alone, after one replay of the log, and after another one on top of it.
-    pub replayed: (u64, u64),
-}
 
 /// An established leadership.
 #[derive(Clone, Debug)]
@@ -76,123 +34,6 @@ pub struct Leadership {
     pub at: Stamp,
 }
 
-/// The zxids of a leader's snapshot, and of the last transaction whose effects it may hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct HalfSynced {
-    pub from: Zxid,
-    pub upto: Zxid,
-}
-
-/// What is known of one server.
-#[derive(Clone, Debug)]
-pub struct ServerGhost {
-    pub running: bool,
-    pub paused: bool,
-    pub role: RoleName,
-    /// The epoch this server leads as an established leader.
-    pub established: Option<Epoch>,
-    /// The epoch in which this learner serves.
-    pub serving: Option<Epoch>,
-    pub log: ChainLog,
-    /// Everything in the log up to here is durable.
-    pub durable: Zxid,
-    /// A durable snapshot covers everything up to here.
-    pub snapshot: Zxid,
-    /// A leader's snapshot is in memory and not yet durable.
-    pub installed: Option<Zxid>,
-    /// A leader's snapshot may hold effects beyond its own zxid: from there until what follows it
-    /// is in the tree, this server's state is one that never existed. It ends with the ack of
-    /// NEWLEADER at the latest: who has acked may be elected, and serve.
-    pub half_synced: Option<HalfSynced>,
-    /// The same of an older snapshot that the disk holds until the newer one is durable.
-    half_synced_disk: Option<HalfSynced>,
-    /// Its present leader has told it to cut its log there, and it has not said that it is done.
-    pub cutting_to: Option<Zxid>,
-    /// What the tree holds.
-    pub applied: Zxid,
-    /// The epoch files, as far as they are known to be durable.
-    pub accepted: Epoch,
-    pub current: Epoch,
-    /// No consent to vote: nothing on disk, zxid -1.
-    pub uninitialised: bool,
-    pub truncated_to: Vec<Zxid>,
-    pub synced_by: Option<SyncMode>,
-    /// A leader's snapshot that was on its way to the disk, whatever became of the role or the
-    /// process since: the next recovery may find it.
-    pub saving: Option<Zxid>,
-    /// Whom the last election made its leader.
-    follows: ServerId,
-    /// Entries of the log that were there before `installed`.
-    entries_before_install: usize,
-}
-
-impl Default for ServerGhost {
-    fn default() -> ServerGhost {
-        ServerGhost {
-            running: false,
-            paused: false,
-            role: RoleName::Looking,
-            established: None,
-            serving: None,
-            log: ChainLog::default(),
-            durable: Zxid::ZERO,
-            snapshot: Zxid::ZERO,
-            installed: None,
-            half_synced: None,
-            half_synced_disk: None,
-            follows: ServerId::NOBODY,
-            cutting_to: None,
-            applied: Zxid::ZERO,
-            accepted: Epoch(0),
-            current: Epoch(0),
-            uninitialised: false,
-            truncated_to: Vec::new(),
-            synced_by: None,
-            saving: None,
-            entries_before_install: 0,
-        }
-    }
-}
-
-impl ServerGhost {
-    /// What this server would still know after a power loss.
-    pub fn durable_upto(&self) -> Zxid {
-        self.durable.max(self.snapshot)
-    }
-
-    /// Whether the durable part of log and snapshot holds the transaction.
-    pub fn holds_durably(&self, zxid: Zxid) -> bool {
-        zxid <= self.durable_upto() && self.log.covers(zxid)
-    }
-
-    fn take_role(&mut self, role: RoleName) {
-        if self.role != role || role == RoleName::Looking {
-            self.established = None;
-            self.serving = None;
-        }
-        if role != RoleName::Looking {
-            self.cutting_to = None;
-        }
-        self.role = role;
-    }
-
-    /// Whether what this server applies is delivered: clients may see it.
-    pub fn delivers(&self) -> bool {
-        self.established.is_some() || self.serving.is_some()
-    }
-
-    /// Whether a state at this zxid must be that of everybody else there.
-    fn is_exact_at(&self, zxid: Zxid) -> bool {
-        let halves = [self.half_synced, self.half_synced_disk];
-        halves.iter().flatten().all(|half| zxid < half.from || zxid >= half.upto)
-    }
-
-    /// Neither dead nor stopped by the scenario.
-    pub fn is_up(&self) -> bool {
-        self.running && !self.paused
-    }
-}
-
 /// A transaction where it was first logged.
 #[derive(Clone, Copy, Debug)]
 struct Known {
@@ -201,17 +42,6 @@ struct Known {
     before: Zxid,
     /// The history that ends in it.
     chain: Chain,
-}
-
-/// The state that a server says to have, and at which zxid.
-pub fn told_state(note: &Note) -> Option<(Zxid, u64)> {
-    match note {
-        Note::Applied { zxid, state_digest, .. } => Some((*zxid, *state_digest)),
-        Note::FastForwarded { to, state_digest } => Some((*to, *state_digest)),
-        Note::SnapshotInstalled { zxid, tree_digest } => Some((*zxid, *tree_digest)),
-        Note::Recovered { last_applied, tree_digest, .. } => Some((*last_applied, *tree_digest)),
-        _ => None,
-    }
 }
 
 /// Everything the checkers know.
@@ -312,17 +142,9 @@ impl Ghost {
                 self.remember_state(fact.server, note);
             }
             Event::Started => server.running = true,
-            Event::Died => {
-                server.running = false;
-                server.paused = false;
-                server.role = RoleName::Looking;
-                server.established = None;
-                server.serving = None;
-                server.installed = None;
-            }
+            Event::Died => server.die(),
             Event::Wiped => {
-                let uninitialised = !self.ensemble.autocreate;
-                let empty = ServerGhost { uninitialised, ..ServerGhost::default() };
+                let empty = ServerGhost::wiped(self.ensemble.autocreate);
                 self.replace_disk(fact.server, &empty);
             }
             Event::DiskSaved => {
@@ -347,16 +169,7 @@ impl Ghost {
 
     /// The server's disk is another one: what it held no longer counts.
     fn replace_disk(&mut self, id: ServerId, image: &ServerGhost) {
-        let server = ServerGhost {
-            log: image.log.clone(),
-            durable: image.durable,
-            snapshot: image.snapshot,
-            accepted: image.accepted,
-            current: image.current,
-            uninitialised: image.uninitialised,
-            ..ServerGhost::default()
-        };
-        self.servers.insert(id, server);
+        self.servers.insert(id, image.disk_alone());
         for held in self.held.values_mut() {
             held.remove(&id);
         }
@@ -367,8 +180,8 @@ impl Ghost {
         let server = self.servers.get_mut(&id).expect("looked up by advance");
         match note {
             Note::Recovered { last_logged, last_applied, accepted, current, .. } => {
-                self.recover(id, *last_logged);
-                let server = self.servers.get_mut(&id).expect("looked up by advance");
+                let known = self.known.get(last_logged).and_then(|known| known.chain);
+                server.recover(*last_logged, known);
                 (server.applied, server.accepted, server.current) =
                     (*last_applied, *accepted, *current);
                 self.count_durable(id);
@@ -403,12 +216,7 @@ impl Ghost {
                 self.count_durable(id);
             }
             Note::Truncated { to } => self.truncate(id, *to),
-            Note::SnapshotInstalled { zxid, .. } => {
-                server.applied = *zxid;
-                server.installed = Some(*zxid);
-                server.saving = Some(*zxid);
-                server.entries_before_install = server.log.len();
-            }
+            Note::SnapshotInstalled { zxid, .. } => server.install(*zxid),
             Note::SnapshotDurable { zxid } => self.snapshot(id, *zxid),
             Note::Applied { zxid, .. } => {
                 server.applied = *zxid;
@@ -439,31 +247,8 @@ impl Ghost {
             self.snapshots_sent.insert((id, *learner), *upto);
         }
         let server = self.servers.get_mut(&id).expect("looked up by advance");
-        match note {
-            Note::Elected { leader, .. } => server.follows = *leader,
-            Note::SnapshotInstalled { zxid, .. } => {
-                let upto = self.snapshots_sent.get(&(server.follows, id)).copied();
-                let half = HalfSynced { from: *zxid, upto: upto.unwrap_or(*zxid) };
-                server.half_synced_disk = server.half_synced.or(server.half_synced_disk);
-                server.half_synced = Some(half).filter(|half| half.upto > half.from);
-            }
-            Note::SnapshotDurable { .. } => server.half_synced_disk = None,
-            Note::AckSent { kind: AckKind::NewLeader, .. } => {
-                (server.half_synced, server.half_synced_disk) = (None, None);
-            }
-            Note::Recovered { .. } if server.half_synced_disk.is_some() => {
-                let at = server.applied;
-                let holds = |half: &HalfSynced| half.from <= at && at < half.upto;
-                let old = server.half_synced_disk.take().filter(holds);
-                server.half_synced = old.or(server.half_synced);
-            }
-            Note::Recovered { .. } | Note::Applied { .. } | Note::FastForwarded { .. }
-                if server.is_exact_at(server.applied) =>
-            {
-                server.half_synced = None;
-            }
-            _ => {}
-        }
+        let sent = self.snapshots_sent.get(&(server.follows, id)).copied();
+        server.advance_half_synced(note, sent);
     }
 
     /// The history behind which a server has come to this zxid; `None` if nobody saw it.
@@ -494,34 +279,9 @@ impl Ghost {
         self.states.get(&(zxid, history)).copied()
     }
 
-    /// A process has read its disk: what was not durable may be gone.
-    fn recover(&mut self, id: ServerId, last_logged: Zxid) {
-        let known = self.known_chain(last_logged);
-        let server = self.servers.get_mut(&id).expect("looked up by advance");
-        // Everything a process finds on its disk is durable from then on.
-        if last_logged > server.log.last() {
-            server.log = ChainLog::from_base(last_logged, known);
-        } else if last_logged >= server.log.base() {
-            server.log.truncate(last_logged);
-        } else {
-            let base = last_logged.max(Zxid::ZERO);
-            server.log = ChainLog::from_base(base, if base == Zxid::ZERO { EMPTY } else { known });
-        }
-        server.durable = server.log.last();
-        server.snapshot = server.snapshot.min(server.durable);
-        server.uninitialised &= last_logged <= Zxid::ZERO;
-        server.installed = None;
-        server.saving = None;
-        server.cutting_to = None;
-    }
-
     fn truncate(&mut self, id: ServerId, to: Zxid) {
         let server = self.servers.get_mut(&id).expect("looked up by advance");
-        server.log.truncate(to);
-        server.durable = server.durable.min(server.log.last());
-        server.applied = server.applied.min(to);
-        server.truncated_to.push(to);
-        server.cutting_to = None;
+        server.truncate(to);
         for held in self.held.values_mut() {
             if let Some(upto) = held.get_mut(&id) {
                 *upto = (*upto).min(to);
@@ -549,19 +309,7 @@ impl Ghost {
             _ => self.known_chain(zxid),
         };
         let server = self.servers.get_mut(&id).expect("looked up by advance");
-        server.snapshot = server.snapshot.max(zxid);
-        let installed = server.installed.take().is_some();
-        server.saving = None;
-        if installed || zxid > server.log.last() {
-            let kept = if installed { server.entries_before_install } else { server.log.len() };
-            let later: Vec<_> = server.log.entries()[kept.min(server.log.len())..].to_vec();
-            server.log = ChainLog::from_base(zxid, chain);
-            for entry in later.iter().filter(|entry| entry.zxid > zxid) {
-                server.log.push(entry.zxid, entry.hash);
-            }
-            server.durable = server.durable.min(server.log.last()).max(zxid);
-            server.snapshot = zxid;
-        }
+        server.save(zxid, chain);
         self.count_durable(id);
     }
 
