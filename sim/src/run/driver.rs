@@ -17,7 +17,7 @@ use super::options::RunOptions;
 use super::recorder::Recorder;
 use super::steps::{Observer, Steps};
 use crate::checkers::Event;
-use crate::draw::Draws;
+use crate::draw::{Draws, key_of};
 use crate::fault;
 use crate::grammar::{Trigger, When};
 use crate::scenario::{Action, ClientAct, Expectation, Line, Scenario};
@@ -225,7 +225,7 @@ impl Driver {
         if let ClientAct::Connects(servers) = act {
             let script = Rc::new(Script::default());
             self.0.scripts.borrow_mut().insert(name.to_owned(), script.clone());
-            let key = name.bytes().map(u64::from).sum::<u64>() + 1000;
+            let key = key_of(name);
             let timeout = Duration::from_secs(10);
             let client =
                 self.new_client(name, key, servers.clone(), timeout, Source::Scripted(script));
