@@ -33,7 +33,7 @@ test: ## every test of the workspace
 check: ## format, lints, house rules, dependencies; writes nothing
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
-	$(CARGO) test -p quorate --test layers --test tidy --test signposts --test glossary
+	$(CARGO) test -p quorate --test layers --test tidy --test signposts --test glossary --test architecture
 	@if $(CARGO) deny --version >/dev/null 2>&1; then \
 	    $(CARGO) deny check bans licenses sources; \
 	else \

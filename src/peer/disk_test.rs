@@ -45,7 +45,7 @@ fn an_answer_to_something_else_is_found() {
     let mut bench = Bench::new();
     let roll = bench.ask(ForWhom::Role, LogRequest::Roll);
     fires("PE-6", || bench.stored(roll, Outcome::LogReset));
-    fires("PE-6", || Bench::new().stored(STRANGE, Outcome::Rolled));
+    fires("PE-10", || Bench::new().stored(STRANGE, Outcome::Rolled));
 }
 
 #[test]

@@ -79,6 +79,7 @@ mod tests {
         }),
         ("LI-4", good, |state| state.gate.connections += 1),
         ("LI-4", good, |state| _ = state.gate.per_address.insert("other".into(), 1)),
+        ("LI-4", good, |state| state.gate.per_address.clear()),
         ("LI-4", good, |state| state.gate.held += 1),
         ("LI-4", good, |state| state.gate.requests += 1),
         ("LI-4", good, |state| state.gate.large_bytes += 1),
