@@ -207,6 +207,7 @@ impl<R: Runtime> Inner<R> {
             Phase::Frames => Rc::new(Cell::new(true)),
         };
         let inbound = ElectionInbound { link, peer: peer.clone(), phase, post: self.post.clone() };
+        stream.end_when_silent();
         let ended = self.links.serve(&self.rt, (link.0, writer), at, stream, inbound).await;
         if known.replace(true) {
             self.post(ended.at, link, ElectionEvent::Lost { link, why: ended.why });

@@ -90,6 +90,10 @@ pub trait Stream: AsyncRead + AsyncWrite + Unpin + 'static {
     fn subject(&self) -> Option<String> {
         None
     }
+    /// A link between servers, that ends when the other machine has not been heard of for half a
+    /// minute: the kernel goes on for a quarter of an hour, at growing intervals, so that a link
+    /// would still be dumb long after a cut has healed. Clients have their sessions for that.
+    fn end_when_silent(&self) {}
 }
 
 pub trait Listener: 'static {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::Instant;
 
 use super::clock::Clock;
 use super::stream::{MachineStream, Wire};
@@ -56,28 +57,41 @@ pub(super) async fn connect(
     to: &HostPort,
     timeout: Duration,
 ) -> io::Result<MachineStream> {
-    match tokio::time::timeout(timeout, connect_any(to)).await {
-        Ok(connected) => {
-            let (tcp, peer) = connected.map_err(in_words)?;
-            MachineStream::new(Wire::Plain(tcp), peer, clock, None)
-        }
-        Err(_) => Err(io::Error::new(
-            io::ErrorKind::TimedOut,
-            format!("no answer in {} ms", timeout.as_millis()),
-        )),
-    }
+    let end = Instant::now() + timeout;
+    let lookup = tokio::net::lookup_host((to.host.as_str(), to.port));
+    let addresses: Vec<SocketAddr> = match tokio::time::timeout_at(end, lookup).await {
+        Ok(found) => found.map_err(in_words)?.collect(),
+        Err(_) => return Err(no_answer(timeout)),
+    };
+    let (tcp, peer) = connect_any(&addresses, end).await.map_err(|error| match error.kind() {
+        io::ErrorKind::TimedOut => no_answer(timeout),
+        _ => in_words(error),
+    })?;
+    MachineStream::new(Wire::Plain(tcp), peer, clock, None)
 }
 
-/// The first address that answers; the last error if none does.
-async fn connect_any(to: &HostPort) -> io::Result<(TcpStream, SocketAddr)> {
-    let mut last = None;
-    for address in tokio::net::lookup_host((to.host.as_str(), to.port)).await? {
-        match TcpStream::connect(address).await {
-            Ok(tcp) => return Ok((tcp, address)),
-            Err(error) => last = Some(error),
+fn no_answer(timeout: Duration) -> io::Error {
+    let why = format!("no answer in {} ms", timeout.as_millis());
+    io::Error::new(io::ErrorKind::TimedOut, why)
+}
+
+/// The first address that answers; the last error if none does. Each may take its share of the time
+/// that is left: one that swallows everything must not use up that of the others.
+pub(super) async fn connect_any(
+    addresses: &[SocketAddr],
+    end: Instant,
+) -> io::Result<(TcpStream, SocketAddr)> {
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "name has no address");
+    for (n, address) in addresses.iter().enumerate() {
+        let others = (addresses.len() - n) as u32;
+        let share = end.saturating_duration_since(Instant::now()) / others;
+        match tokio::time::timeout(share, TcpStream::connect(address)).await {
+            Ok(Ok(tcp)) => return Ok((tcp, *address)),
+            Ok(Err(error)) => last = error,
+            Err(_) => last = io::ErrorKind::TimedOut.into(),
         }
     }
-    Err(last.unwrap_or_else(|| io::Error::new(io::ErrorKind::NotFound, "name has no address")))
+    Err(last)
 }
 
 /// An empty host listens on every address of the machine, IPv6 and IPv4.

@@ -6,7 +6,9 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
+use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
@@ -14,6 +16,14 @@ use tokio_rustls::server::TlsStream;
 use super::clock::Clock;
 use crate::base::Stamp;
 use crate::runtime::{Label, Stream};
+
+/// A link between servers ends when what was sent was not acknowledged for so long, be it by a
+/// machine that has no room for it (TCP_USER_TIMEOUT), ...
+pub(super) const SILENCE_MAX: Duration = Duration::from_secs(30);
+/// ... or when an idle one was asked four times in vain.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(10);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
+const KEEPALIVE_RETRIES: u32 = 4;
 
 /// One TCP connection, perhaps with TLS inside.
 #[derive(Debug)]
@@ -30,6 +40,15 @@ pub(super) enum Wire {
     Tls(Box<TlsStream<TcpStream>>),
 }
 
+impl Wire {
+    fn tcp(&self) -> &TcpStream {
+        match self {
+            Wire::Plain(tcp) => tcp,
+            Wire::Tls(tls) => tls.get_ref().0,
+        }
+    }
+}
+
 impl MachineStream {
     pub(super) fn new(
         wire: Wire,
@@ -37,12 +56,12 @@ impl MachineStream {
         clock: Clock,
         subject: Option<String>,
     ) -> io::Result<MachineStream> {
-        let tcp = match &wire {
-            Wire::Plain(tcp) => tcp,
-            Wire::Tls(tls) => tls.get_ref().0,
-        };
-        tcp.set_nodelay(true)?;
+        wire.tcp().set_nodelay(true)?;
         Ok(MachineStream { wire, peer, clock, subject })
+    }
+
+    pub(super) fn socket(&self) -> SockRef<'_> {
+        SockRef::from(self.wire.tcp())
     }
 }
 
@@ -63,6 +82,21 @@ impl Stream for MachineStream {
 
     fn subject(&self) -> Option<String> {
         self.subject.clone()
+    }
+
+    fn end_when_silent(&self) {
+        let keepalive = TcpKeepalive::new()
+            .with_time(KEEPALIVE_IDLE)
+            .with_interval(KEEPALIVE_INTERVAL)
+            .with_retries(KEEPALIVE_RETRIES);
+        let socket = self.socket();
+        let set = socket
+            .set_tcp_keepalive(&keepalive)
+            .and_then(|()| socket.set_tcp_user_timeout(Some(SILENCE_MAX)));
+        if let Err(error) = set {
+            let peer = self.peer();
+            tracing::warn!(peer, %error, "the kernel will not end this link when it is silent");
+        }
     }
 }
 

@@ -208,6 +208,7 @@ impl<R: Runtime> Inner<R> {
             snapshot: None,
             post: Rc::clone(&self.post),
         };
+        stream.end_when_silent();
         let ended = self.links.serve(&self.rt, (link.0, writer), at, stream, inbound).await;
         self.post(ended.at, link, QuorumEvent::Lost { link, why: ended.why });
     }
