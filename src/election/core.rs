@@ -296,6 +296,11 @@ impl Election {
         if heard.election_epoch < self.round() {
             return;
         }
+        let counts = heard.election_epoch > self.round()
+            || is_better(&heard, &self.vote, &self.verifier, self.museum);
+        if counts && self.is_echo(&heard) {
+            return self.leave_round(heard.election_epoch, out);
+        }
         if heard.election_epoch > self.round() {
             self.round_votes = Ballots::default();
             let better = is_better(&heard, &self.initial, &self.verifier, self.museum);
@@ -321,6 +326,20 @@ impl Election {
                 self.phase = Phase::Finalizing { deadline: now + self.finalize_wait, voters };
             }
         }
+    }
+
+    /// What this server said of itself before its log was cut, told by somebody who heard it then.
+    fn is_echo(&self, heard: &Vote) -> bool {
+        heard.leader == self.me && heard.beats(&self.initial, &self.verifier)
+    }
+
+    /// Others may hold on to a vote for this server that its log does not keep, as long as this
+    /// round lasts. In the next one all begin with what they have. Apache votes for itself with the
+    /// history it has lost, and leaves it to discovery to find a follower that is ahead.
+    fn leave_round(&mut self, round: i64, out: &mut Vec<Output>) {
+        self.round_votes = Ballots::default();
+        self.propose(Vote { election_epoch: round.wrapping_add(1), ..self.initial }, out);
+        self.send_notifications(out);
     }
 
     /// A voter that is FOLLOWING or LEADING: is there a leader to join?
