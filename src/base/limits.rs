@@ -15,6 +15,9 @@ pub const LINK_QUEUE_BYTES_MAX: usize = 256 * 1024 * 1024;
 pub const SNAPSHOT_SLICE_NODES: usize = 512;
 /// Committed transactions kept in memory for DIFF (`commitLogCount`).
 pub const COMMITTED_LOG_COUNT: usize = 500;
+/// Bytes of all identities of one connection. A follower forwards them with every write, and a list
+/// with an entry `auth` holds all of them.
+pub const CLIENT_ID_BYTES_MAX: usize = 512 * 1024;
 /// Bytes of requests read from a client ahead of their turn, before it is not read any more.
 pub const CLIENT_HELD_BYTES_MAX: usize = 128 * 1024;
 /// Bytes sent to a client and not taken by its connection, before its requests wait.

@@ -17,7 +17,9 @@ use crate::jute::txn::{
 };
 use crate::tree::AclRules;
 
-const EXTENDED: PrepareOptions = PrepareOptions { extended_types: true, enforce_quota: false };
+fn extended() -> PrepareOptions {
+    PrepareOptions { extended_types: true, ..PrepareOptions::default() }
+}
 const TTL_MAX: i64 = 1_099_511_627_775;
 
 fn only(perms: i32) -> Vec<Acl> {
@@ -61,7 +63,7 @@ fn create_ttl_needs_extended_types() {
 
 #[test]
 fn create_ttl_makes_a_node_that_knows_its_time() {
-    let mut world = World::with(EXTENDED);
+    let mut world = World::with(extended());
     let want = |path: &str, parent_cversion, ttl| {
         let CreateRequest { data, acl, .. } = creation(path, 0);
         Ok(Txn::CreateTtl(CreateTtlTxn { path: path.into(), data, acl, parent_cversion, ttl }))
@@ -75,7 +77,7 @@ fn create_ttl_makes_a_node_that_knows_its_time() {
 
 #[test]
 fn a_ttl_out_of_range_or_without_its_mode_is_a_bad_argument() {
-    let mut world = World::with(EXTENDED);
+    let mut world = World::with(extended());
     for (flags, ttl) in [(5, 0), (5, -1), (6, TTL_MAX + 1), (0, 1000), (1, -1), (4, 0), (0, -1)] {
         assert_eq!(world.create_ttl("/t", flags, ttl), Err(code::BAD_ARGUMENTS), "{flags} {ttl}");
     }
@@ -89,7 +91,7 @@ fn a_ttl_out_of_range_or_without_its_mode_is_a_bad_argument() {
 
 #[test]
 fn delete_container_takes_what_is_empty_and_no_ephemeral() {
-    let mut world = World::with(EXTENDED);
+    let mut world = World::with(extended());
     world.ask(SESSION, op::CREATE_CONTAINER, creation("/c", 4)).expect("a container");
     world.create_ttl("/t", 5, 1000).expect("a TTL node");
     world.created("/c/x", 0);

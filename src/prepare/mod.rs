@@ -21,14 +21,20 @@
 //! | quota.rs   | whether a write would go beyond a quota                                   |
 //!
 //! PR-1  records change only once nothing can fail any more; a multi that fails puts them back
-//! PR-2  a transaction carries the digest the tree will have after it, unless it is an error
+//! PR-2  a transaction carries the digest the tree will have after it, unless it is an error or a
+//!       closeSession without its list
 //! PR-3  a session is marked closing when its closeSession is prepared (ZOOKEEPER-1208), and the
 //!       list of its ephemerals holds those still on the way
+//! PR-4  whatever is prepared, every member can take, log, load and be sent again: it is no longer
+//!       than the longest buffer between servers (jute.maxbuffer and its extrasize). A request
+//!       that would be is answered BADARGUMENTS; a closeSession goes without its list, as before
+//!       3.6, and every server then deletes what the session owns
 //!
 //! Different from Apache on purpose: create with flag 4 makes a plain node there and here, but the
 //! digest predicted there is that of a container; the children of a parent are counted down when
 //! closeSession takes one; a list that setACL gives counts for the next request, where Apache goes
-//! by the old one until the new one is applied; a createTTL that says no TTL mode is always
+//! by the old one until the new one is applied; PR-4 (Apache proposes what its followers refuse,
+//! and no quorum forms again, ZOOKEEPER-4306); a createTTL that says no TTL mode is always
 //! BADARGUMENTS, where Apache lets a negative TTL through and ends when it applies it.
 //!
 //! Not here: reconfig (it is always refused), whom a list lets pass (tree/acl_rules.rs),
@@ -54,12 +60,15 @@ mod prepare_test;
 #[cfg(test)]
 mod random_test;
 #[cfg(test)]
+mod size_test;
+#[cfg(test)]
 mod testing;
 
 pub use request::{Request, creates_ephemeral, decodable, supports};
 
 use bytes::Bytes;
 
+use crate::base::limits::JUTE_FIELD_BYTES_MAX;
 use crate::base::{Now, Zxid};
 use crate::config::ServerConfig;
 use crate::jute::client::{code, op};
@@ -74,12 +83,24 @@ use request::Write;
 use serde::{Deserialize, Serialize};
 
 /// What the configuration says about writes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct PrepareOptions {
     /// TTL nodes may be made (`extendedTypesEnabled`).
     pub extended_types: bool,
     /// Writes beyond a hard quota are refused (`enforceQuota`).
     pub enforce_quota: bool,
+    /// Bytes of the longest transaction (PR-4).
+    pub txn_bytes_max: usize,
+}
+
+impl Default for PrepareOptions {
+    fn default() -> PrepareOptions {
+        PrepareOptions {
+            extended_types: false,
+            enforce_quota: false,
+            txn_bytes_max: JUTE_FIELD_BYTES_MAX,
+        }
+    }
 }
 
 impl PrepareOptions {
@@ -87,6 +108,7 @@ impl PrepareOptions {
         PrepareOptions {
             extended_types: config.extended_types,
             enforce_quota: config.enforce_quota,
+            txn_bytes_max: config.limits.field_bytes_max(),
         }
     }
 }
@@ -129,13 +151,66 @@ impl Prepare {
         tree: &DataTree,
         sessions: &mut SessionTracker,
     ) -> Proposal {
+        let before = self.may_be_too_long(request).then(|| self.records.clone());
         let Prepare { options, records, quota } = self;
         let options = *options;
         let mut step = Step { request, zxid, now, tree, sessions, records, quota, options };
-        let (kind, txn) = match step.prepare_txn() {
-            Ok(txn) => (request.op, txn),
-            Err(err) => (kind::ERROR, Txn::Error(ErrorTxn { err })),
+        let proposal = match step.prepare_txn() {
+            Ok(txn) => self.proposal(request, request.op, zxid, now, txn, tree),
+            Err(err) => return self.error(request, zxid, now, err, tree),
         };
+        if proposal.bytes().len() <= options.txn_bytes_max {
+            return proposal;
+        }
+        match proposal.txn {
+            Txn::CloseSession(_) => {
+                self.proposal(request, request.op, zxid, now, Txn::CloseSession(None), tree)
+            }
+            _ => {
+                let before = before.expect("only a long request makes a long transaction");
+                self.records = before;
+                self.error(request, zxid, now, code::BAD_ARGUMENTS, tree)
+            }
+        }
+    }
+
+    /// Whether the transaction of this request may be longer than any may be. It holds what the
+    /// request holds, and all ids of the connection for each entry `auth` of a list.
+    fn may_be_too_long(&self, request: &Request) -> bool {
+        /// Of an entry `auth` in a request, at least: permissions, and two texts.
+        const ENTRY_BYTES: usize = 16;
+        /// What stands around the record: header, digest, the counts of a multi.
+        const FRAME_BYTES: usize = 128;
+        let body = request.body.len();
+        let id_bytes: usize =
+            request.auth.iter().map(|id| ENTRY_BYTES + id.scheme.len() + id.id.len()).sum();
+        let lists = (body / ENTRY_BYTES).saturating_mul(id_bytes);
+        // Each operation of a multi has a header of 9 bytes in the request, and 8 bytes and its
+        // fixed fields in the transaction: four times as much is never reached.
+        let record = body.saturating_mul(4).saturating_add(lists);
+        record.saturating_add(FRAME_BYTES) > self.options.txn_bytes_max
+    }
+
+    fn error(
+        &self,
+        request: &Request,
+        zxid: Zxid,
+        now: Now,
+        err: i32,
+        tree: &DataTree,
+    ) -> Proposal {
+        self.proposal(request, kind::ERROR, zxid, now, Txn::Error(ErrorTxn { err }), tree)
+    }
+
+    fn proposal(
+        &self,
+        request: &Request,
+        kind: i32,
+        zxid: Zxid,
+        now: Now,
+        txn: Txn,
+        tree: &DataTree,
+    ) -> Proposal {
         let header = TxnHeader {
             client_id: request.session,
             cxid: request.cxid,
@@ -143,7 +218,9 @@ impl Prepare {
             time: now.wall_ms,
             kind,
         };
-        let digest = (!txn.is_error()).then(|| TxnDigest {
+        // Behind a closeSession without a list Apache would take a digest for the list.
+        let has_digest = !txn.is_error() && txn != Txn::CloseSession(None);
+        let digest = has_digest.then(|| TxnDigest {
             version: DIGEST_VERSION,
             tree_digest: self.records.predicted_digest(tree) as i64,
         });

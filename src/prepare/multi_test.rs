@@ -22,7 +22,8 @@ fn kinds(parts: &[(i32, Txn)]) -> Vec<i32> {
 
 #[test]
 fn the_parts_see_each_other() {
-    let mut world = World::with(PrepareOptions { extended_types: true, enforce_quota: false });
+    let mut world =
+        World::with(PrepareOptions { extended_types: true, ..PrepareOptions::default() });
     let parts = world.multi(&[
         create("/m", 0),
         check("/m", 0),
@@ -163,7 +164,8 @@ fn each_part_fails_with_the_error_it_has_alone() {
 
 #[test]
 fn the_flags_decide_which_create_it_is() {
-    let mut world = World::with(PrepareOptions { extended_types: true, enforce_quota: false });
+    let mut world =
+        World::with(PrepareOptions { extended_types: true, ..PrepareOptions::default() });
     let ttl = |path: &str, flags, ttl| {
         (op::CREATE_TTL, super::testing::ttl_creation(path, flags, ttl).to_jute())
     };

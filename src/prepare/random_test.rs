@@ -88,7 +88,8 @@ struct Seen {
 
 fn run(seed: u64, seen: &mut Seen) {
     let mut draw = Draw(seed);
-    let mut world = World::with(PrepareOptions { extended_types: true, enforce_quota: false });
+    let mut world =
+        World::with(PrepareOptions { extended_types: true, ..PrepareOptions::default() });
     for step in 0..400 {
         let session = draw.of(&[SESSION, SESSION, OTHER]);
         let (op, body) = match draw.below(60) {

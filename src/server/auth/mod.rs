@@ -32,6 +32,7 @@ use bytes::Bytes;
 
 use super::replies;
 use crate::base::Zxid;
+use crate::base::limits::CLIENT_ID_BYTES_MAX;
 use crate::config::{Access, ServerConfig};
 use crate::database::Database;
 use crate::jute::client::{AuthPacket, RequestHeader, code, op};
@@ -114,6 +115,14 @@ impl Authority {
             return Decision::Dismiss { reply: None };
         };
         match self.verdict(&packet, held) {
+            Verdict::Proven(ids) if are_too_long(held, &ids) => {
+                tracing::warn!(
+                    peer,
+                    "closing a client: its identities have more than {CLIENT_ID_BYTES_MAX} bytes"
+                );
+                let reply = replies::reply(xid, Zxid::ZERO, Err(code::AUTH_FAILED));
+                Decision::Dismiss { reply: Some(reply) }
+            }
             Verdict::Proven(ids) => {
                 let reply = replies::reply(xid, Zxid::ZERO, Ok(Vec::new()));
                 Decision::Reply { ids, reply }
@@ -160,6 +169,12 @@ impl Authority {
             _ => Verdict::Failed,
         }
     }
+}
+
+/// Apache takes any number of them, and then proposes lists that no follower takes.
+fn are_too_long(held: &[Id], new: &[Id]) -> bool {
+    let bytes = |ids: &[Id]| ids.iter().map(|id| id.scheme.len() + id.id.len()).sum::<usize>();
+    bytes(held) + bytes(new) > CLIENT_ID_BYTES_MAX
 }
 
 /// A client that names no ensemble is in the right one. (EnsembleAuthenticationProvider)

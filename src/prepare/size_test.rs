@@ -1,0 +1,77 @@
+//! No transaction is longer than its members take (PR-4).
+
+use super::testing::{OTHER, SESSION, World, creation};
+use super::{PrepareOptions, Request};
+use crate::jute::client::{CreateRequest, code, op};
+use crate::jute::data::{Acl, Id, perms};
+use crate::jute::txn::{CloseSessionTxn, Txn};
+
+const MAX: usize = 1000;
+
+fn short() -> World {
+    World::with(PrepareOptions { txn_bytes_max: MAX, ..PrepareOptions::default() })
+}
+
+fn closing() -> Request {
+    Request { session: SESSION, op: op::CLOSE_SESSION, ..Request::default() }
+}
+
+fn name(letter: &str, len: usize) -> String {
+    format!("/{}", letter.repeat(len - 1))
+}
+
+#[test]
+fn a_close_session_with_a_long_list_goes_without_it_and_without_a_digest() {
+    let mut world = short();
+    for letter in ["a", "b", "c"] {
+        world.created(&name(letter, 400), 1);
+    }
+    world.catch_up();
+    let close = world.send(&closing());
+    assert_eq!(close.txn, Txn::CloseSession(None));
+    assert_eq!(close.digest, None, "Apache would take it for the list");
+    world.catch_up();
+    assert_eq!(world.tree.ephemerals(SESSION).count(), 0, "each server deletes what it owns");
+    world.ask(OTHER, op::CREATE, creation("/again", 0)).expect("another session goes on");
+    world.catch_up(); // the digest predicted from there on is the tree's
+}
+
+#[test]
+fn a_short_list_is_kept() {
+    let mut world = short();
+    world.created(&name("a", 400), 1);
+    world.catch_up();
+    let paths_to_delete = vec![name("a", 400)];
+    let close = Txn::CloseSession(Some(CloseSessionTxn { paths_to_delete }));
+    assert_eq!(world.send(&closing()).txn, close);
+}
+
+/// An entry `auth` stands for every identity of the connection.
+#[test]
+fn a_list_of_long_identities_is_refused_and_leaves_nothing_behind() {
+    let mut world = short();
+    let id = |n: u8| Id { scheme: "digest".into(), id: format!("{n}{}", "x".repeat(300)) };
+    let identities: Vec<Id> = (0..4).map(id).collect();
+    let auth = Id { scheme: "auth".into(), id: String::new() };
+    let acl = Some(vec![Acl { perms: perms::ALL, id: auth }]);
+    let request = CreateRequest { acl, ..creation("/a", 0) };
+    let refused = world.ask_as(SESSION, op::CREATE, request.clone(), identities.clone());
+    assert_eq!(refused, Err(code::BAD_ARGUMENTS));
+    assert_eq!(world.prepare.outstanding(), 0);
+    let few = identities[..2].to_vec();
+    assert!(world.ask_as(SESSION, op::CREATE, request, few).is_ok(), "and /a is not there");
+    world.catch_up();
+}
+
+#[test]
+fn whatever_is_asked_no_transaction_is_longer() {
+    for len in MAX - 100..MAX + 20 {
+        let mut world = short();
+        let answer = world.create(&name("a", len), 0);
+        let proposal = &world.pending[0];
+        assert!(proposal.bytes().len() <= MAX, "{len}: {} bytes", proposal.bytes().len());
+        assert!(matches!(answer, Ok(_) | Err(code::BAD_ARGUMENTS)), "{len}: {answer:?}");
+        world.catch_up();
+    }
+    assert!(short().create(&name("a", MAX - 100), 0).is_ok());
+}
