@@ -1,6 +1,7 @@
 //! Propose, count acks, commit in order.                       (Zab phase 3; Leader.propose, tryToCommit)
 //!
 //! - BR-1  commits leave in zxid order: a transaction with a quorum waits for those before it.
+//! - BR-2  no transaction is longer than a learner takes.
 //! - S-14  a proposal follows the one before it without a gap
 //! - S-20  a commit needs a quorum of distinct voters; our own vote is our own durable log.
 
@@ -35,6 +36,8 @@ impl Leader {
         let zxid = proposal.zxid();
         let next = self.next_zxid();
         invariant!(zxid == next, "S-14", "{zxid} is proposed where {next} is next");
+        let len = proposal.bytes().len();
+        invariant!(len <= self.txn_bytes_max, "BR-2", "{zxid} has {len} bytes");
         if zxid.counter() == u32::MAX {
             return self.give_up(GaveUp::CounterUsedUp, out);
         }
@@ -77,11 +80,19 @@ impl Leader {
         let Some(handler) = self.handlers.get_mut(&link) else { return };
         let sid = handler.sid;
         match handler.phase {
-            // Behind a snapshot NEWLEADER has not left yet.
-            Phase::Syncing if zxid == Zxid::new(self.epoch, 0) && handler.snapshot.is_none() => {
+            Phase::Syncing if handler.has_newleader() && zxid == Zxid::new(self.epoch, 0) => {
                 handler.phase = Phase::Synced;
-                handler.deadline = now.mono + self.sync_timeout;
-                self.on_newleader_ack(link, db, out);
+                handler.unacked.values_mut().for_each(|sent| *sent = now.mono);
+                let early = std::mem::take(&mut handler.early_acks);
+                self.on_newleader_ack(now, link, db, out);
+                for zxid in early {
+                    self.on_ack(now, link, zxid, db, out);
+                }
+            }
+            // Apache 3.8.0 to 3.8.4, 3.9.0 and 3.9.1 log the history in a thread of its own, whose
+            // acks may overtake the one of NEWLEADER (ZOOKEEPER-4646).
+            Phase::Syncing if handler.has_newleader() && zxid <= self.broadcast.last_proposed => {
+                handler.early_acks.extend(handler.unacked.contains_key(&zxid).then_some(zxid));
             }
             Phase::Synced | Phase::Serving => {
                 handler.unacked.remove(&zxid);
@@ -121,6 +132,11 @@ impl Leader {
             out.push(Output::Note(Note::Committed { zxid, voters }));
             for link in self.forwarding_links(false) {
                 self.send(link, Packet::Commit { zxid }, out);
+                if let Some(handler) = self.handlers.get_mut(&link)
+                    && !handler.has_newleader()
+                {
+                    handler.unacked.remove(&zxid);
+                }
             }
             for link in self.forwarding_links(true) {
                 self.send(link, Packet::Inform(outstanding.proposal.clone()), out);
@@ -151,7 +167,13 @@ impl Leader {
         }
     }
 
-    fn on_newleader_ack(&mut self, link: LinkId, db: &mut Database, out: &mut Vec<Output>) {
+    fn on_newleader_ack(
+        &mut self,
+        now: Now,
+        link: LinkId,
+        db: &mut Database,
+        out: &mut Vec<Output>,
+    ) {
         let Some(handler) = self.handlers.get(&link) else { return };
         let sid = handler.sid;
         if self.newleader_acks.add(sid, &self.verifier) {
@@ -159,14 +181,14 @@ impl Leader {
             out.push(Output::Note(note));
         }
         if self.stage == Stage::Broadcast {
-            self.send_uptodate(link, out);
+            self.send_uptodate(now, link, out);
         } else {
-            self.try_establish(db, out);
+            self.try_establish(now, db, out);
         }
     }
 
     /// A quorum holds our history durably: it is committed, and we serve.
-    pub(super) fn try_establish(&mut self, db: &mut Database, out: &mut Vec<Output>) {
+    pub(super) fn try_establish(&mut self, now: Now, db: &mut Database, out: &mut Vec<Output>) {
         if self.stage != Stage::Synchronisation || !self.newleader_acks.has_quorum(&self.verifier) {
             return;
         }
@@ -178,14 +200,15 @@ impl Leader {
         }));
         out.push(Output::Serve);
         for link in self.links_in(Phase::Synced) {
-            self.send_uptodate(link, out);
+            self.send_uptodate(now, link, out);
         }
         self.try_commit(db, out);
     }
 
-    fn send_uptodate(&mut self, link: LinkId, out: &mut Vec<Output>) {
+    fn send_uptodate(&mut self, now: Now, link: LinkId, out: &mut Vec<Output>) {
         if let Some(handler) = self.handlers.get_mut(&link) {
             handler.phase = Phase::Serving;
+            handler.deadline = now.mono + self.sync_timeout;
         }
         self.send(link, Packet::UpToDate, out);
     }

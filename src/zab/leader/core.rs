@@ -118,6 +118,8 @@ pub struct Leader {
     pub(super) tick: Duration,
     pub(super) init_timeout: Duration,
     pub(super) sync_timeout: Duration,
+    /// Bytes of the longest transaction that goes to a learner singly.
+    pub(super) txn_bytes_max: usize,
     /// Znodes in one slice of a snapshot.
     pub(super) snapshot_slice: usize,
     pub(super) stage: Stage,
@@ -182,6 +184,7 @@ impl Leader {
             tick: config.tick_time,
             init_timeout: config.init_timeout(),
             sync_timeout: config.sync_timeout(),
+            txn_bytes_max: config.limits.field_bytes_max(),
             snapshot_slice: config.snapshot_slice,
             stage: Stage::Discovery,
             epoch: Epoch(-1),
@@ -251,10 +254,10 @@ impl Leader {
         let phase = handler.phase;
         match packet {
             Packet::FollowerInfo { accepted_epoch, info, .. } if phase == Phase::Greeting => {
-                self.on_learner_info(link, accepted_epoch, info, out);
+                self.on_learner_info(link, accepted_epoch, info, false, out);
             }
             Packet::ObserverInfo { accepted_epoch, info, .. } if phase == Phase::Greeting => {
-                self.on_learner_info(link, accepted_epoch, info, out);
+                self.on_learner_info(link, accepted_epoch, info, true, out);
             }
             Packet::AckEpoch { last_zxid, current_epoch, .. } if phase == Phase::AwaitAckEpoch => {
                 self.on_ack_epoch(now, link, last_zxid, current_epoch, db, out);
@@ -347,10 +350,11 @@ impl Leader {
         }
     }
 
-    /// A learner in synchronisation has initLimit, a synced one syncLimit.
+    /// A learner in synchronisation has initLimit, one that serves syncLimit. Between the two it
+    /// may say nothing, as Apache's followers do, until UPTODATE comes.
     fn liveness_limit(&self, link: LinkId) -> Duration {
         match self.handlers.get(&link) {
-            Some(handler) if handler.phase >= Phase::Synced => self.sync_timeout,
+            Some(handler) if handler.phase == Phase::Serving => self.sync_timeout,
             _ => self.init_timeout + self.sync_timeout,
         }
     }

@@ -37,6 +37,14 @@ fn config() -> ServerConfig {
     config
 }
 
+fn five_voters() -> QuorumVerifier {
+    let mut config = config();
+    for sid in [4, 5] {
+        config.servers.insert(ServerId(sid), ServerSpec::test(sid));
+    }
+    QuorumVerifier::new(&config)
+}
+
 pub(super) fn proposal(zxid: Zxid) -> Rc<Proposal> {
     let header = TxnHeader { client_id: SessionId(1), cxid: 1, zxid, time: 0, kind: kind::ERROR };
     Rc::new(Proposal::new(header, Txn::Error(ErrorTxn { err: -101 }), None))
@@ -93,6 +101,19 @@ impl Bench {
         bench.packet(A, Packet::Ack { zxid: Zxid::new(Epoch(1), 0) });
         assert!(bench.leader.is_established(), "server 1 and the leader are two of three");
         bench
+    }
+
+    /// More than syncLimit passes; these learners answer each PING.
+    fn pass_sync_limit(&mut self, answers: &[LinkId]) {
+        let end = self.now.mono + self.leader.sync_timeout + self.leader.tick;
+        while self.now.mono < end {
+            self.now.mono = self.now.mono + self.leader.tick / 2;
+            for link in answers {
+                let (zxid, touches) = (Zxid::ZERO, Vec::new());
+                self.packet(*link, Packet::PingReply { zxid, touches });
+            }
+            self.step(Input::Timer);
+        }
     }
 
     fn propose(&mut self, zxid: Zxid) -> Vec<Output> {
@@ -177,6 +198,95 @@ fn a_proposal_acked_before_newleader_ends_the_link() {
     let out = bench.packet(B, Packet::Ack { zxid: Zxid::new(Epoch(1), 1) });
     let [Output::Close(B, Dismissed::Misbehaved { did, .. })] = &out[..] else { panic!("{out:?}") };
     assert!(matches!(did, PeerMisbehaved::UnexpectedAck { .. }), "{did:?}");
+}
+
+/// Apache 3.8.0 logs the history in another thread than the one that acks NEWLEADER.
+#[test]
+fn an_ack_that_overtakes_the_one_of_newleader_counts_behind_it() {
+    let mut bench = Bench::established();
+    let zxid = Zxid::new(Epoch(1), 1);
+    bench.propose(zxid);
+    bench.step(Input::Durable(zxid));
+    bench.connect(B, 2, 1);
+    bench.packet(B, ack_epoch(0, Some(0)));
+    assert!(bench.packet(B, Packet::Ack { zxid }).is_empty(), "it counts for nothing yet");
+    let out = bench.packet(B, Packet::Ack { zxid: Zxid::new(Epoch(1), 0) });
+    assert_eq!(committed(&out), [zxid]);
+}
+
+#[test]
+fn what_committed_before_newleader_need_not_be_acked_singly() {
+    let mut bench = Bench::established();
+    bench.leader.snapshot_slice = 1;
+    let zxid = Zxid::new(Epoch(1), 1);
+    bench.connect(B, 2, 1);
+    bench.packet(B, ack_epoch(0x5_0000_0000, None));
+    bench.propose(zxid);
+    bench.packet(A, Packet::Ack { zxid });
+    bench.step(Input::Durable(zxid));
+    while !bench.leader.handlers[&B].has_newleader() {
+        bench.step(Input::Drained(B));
+    }
+    bench.packet(B, Packet::Ack { zxid: Zxid::new(Epoch(1), 0) });
+    bench.pass_sync_limit(&[A, B]);
+    assert!(bench.leader.handlers.contains_key(&B), "it has acked all of it with NEWLEADER");
+}
+
+#[test]
+fn the_time_for_an_ack_begins_with_the_ack_of_newleader() {
+    let mut bench = Bench::established();
+    let zxid = Zxid::new(Epoch(1), 1);
+    bench.connect(B, 2, 1);
+    bench.packet(B, ack_epoch(0, Some(0)));
+    bench.propose(zxid);
+    bench.now.mono = bench.now.mono + bench.leader.sync_timeout + bench.leader.tick;
+    bench.packet(B, Packet::Ack { zxid: Zxid::new(Epoch(1), 0) });
+    bench.step(Input::Timer);
+    assert!(bench.leader.handlers.contains_key(&B), "it had other things to write");
+    bench.pass_sync_limit(&[A, B]);
+    assert!(!bench.leader.handlers.contains_key(&B), "it acks nothing");
+}
+
+/// Apache's followers answer no PING before UPTODATE.
+#[test]
+fn a_synchronised_follower_may_be_silent_until_the_leader_is_established() {
+    let mut bench = Bench::new();
+    bench.leader.verifier = five_voters();
+    bench.connect(A, 1, 0);
+    bench.connect(B, 2, 0);
+    bench.durable(EpochKind::Accepted, 1);
+    bench.packet(A, ack_epoch(0, Some(0)));
+    bench.packet(B, ack_epoch(0, Some(0)));
+    bench.durable(EpochKind::Current, 1);
+    bench.packet(A, Packet::Ack { zxid: Zxid::new(Epoch(1), 0) });
+    assert!(!bench.leader.is_established());
+    bench.pass_sync_limit(&[]);
+    assert!(bench.leader.handlers.contains_key(&A));
+    bench.packet(B, Packet::Ack { zxid: Zxid::new(Epoch(1), 0) });
+    assert!(bench.leader.is_established());
+}
+
+#[test]
+fn a_follower_that_nobody_knows_gets_proposals_and_is_not_counted() {
+    let mut bench = Bench::established();
+    let zxid = Zxid::new(Epoch(1), 1);
+    bench.connect(B, 77, 1);
+    bench.packet(B, ack_epoch(0, Some(0)));
+    bench.packet(B, Packet::Ack { zxid: Zxid::new(Epoch(1), 0) });
+    let out = bench.propose(zxid);
+    assert!(sent(&out, B)[0].starts_with("PROPOSAL"), "{out:?}");
+    bench.step(Input::Durable(zxid));
+    assert!(committed(&bench.packet(B, Packet::Ack { zxid })).is_empty(), "it has no vote");
+    let out = bench.packet(A, Packet::Ack { zxid });
+    assert!(sent(&out, B)[0].starts_with("COMMIT"), "{out:?}");
+}
+
+#[test]
+fn the_epoch_is_above_whatever_an_observer_has_accepted() {
+    let mut bench = Bench::new();
+    bench.connect(OBSERVER, 9, 7);
+    let out = bench.connect(A, 1, 4);
+    assert!(matches!(out[..], [Output::WriteEpoch(EpochKind::Accepted, Epoch(8))]), "{out:?}");
 }
 
 #[test]

@@ -14,6 +14,7 @@ impl Leader {
         link: LinkId,
         accepted_epoch: Epoch,
         info: LearnerInfo,
+        observer: bool,
         out: &mut Vec<Output>,
     ) {
         let sid = info.server_id;
@@ -34,16 +35,18 @@ impl Leader {
         }
         let Some(handler) = self.handlers.get_mut(&link) else { return };
         handler.sid = sid;
-        handler.observer = !self.verifier.is_voter(sid);
+        // What it calls itself says which packets it understands, whoever we take it for: a
+        // follower that our configuration does not know gets proposals, and is counted nowhere.
+        handler.observer = observer;
         handler.phase = Phase::AwaitEpoch;
         if self.epoch >= Epoch(0) && self.stage != Stage::OfferingEpoch {
             return self.offer_epoch_to(link, out);
         }
         if self.stage == Stage::Discovery {
-            // An observer's accepted epoch is no promise to anybody (ZOOKEEPER-2959).
-            if self.connecting.add(sid, &self.verifier) {
-                self.max_accepted = self.max_accepted.max(accepted_epoch);
-            }
+            // Observers make no quorum (ZOOKEEPER-2959). But whoever has accepted a later epoch,
+            // voter or not, refuses an earlier one: the next is above all of them.
+            self.connecting.add(sid, &self.verifier);
+            self.max_accepted = self.max_accepted.max(accepted_epoch);
             self.try_offer_epoch(out);
         }
     }
@@ -108,8 +111,8 @@ impl Leader {
         let Some(handler) = self.handlers.get_mut(&link) else { return };
         handler.last_zxid = last_zxid;
         handler.phase = Phase::AwaitElection;
-        let (sid, observer) = (handler.sid, handler.observer);
-        let votes = !observer || self.museum.on(Exhibit::ObserversChooseEpoch);
+        let sid = handler.sid;
+        let votes = self.verifier.is_voter(sid) || self.museum.on(Exhibit::ObserversChooseEpoch);
         if self.stage == Stage::EpochAcks && votes {
             // None: it has acked this epoch before, to somebody. It is synced, but not counted.
             if let Some(current) = current_epoch
@@ -149,7 +152,7 @@ impl Leader {
         for link in self.links_in(Phase::AwaitElection) {
             self.synchronise(now, link, db, out);
         }
-        self.try_establish(db, out);
+        self.try_establish(now, db, out);
     }
 
     pub(super) fn links_in(&self, phase: Phase) -> Vec<LinkId> {

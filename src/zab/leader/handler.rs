@@ -50,8 +50,11 @@ pub(super) struct Handler {
     pub(super) deadline: Mono,
     /// What ACKEPOCH said: where its log ends.
     pub(super) last_zxid: Zxid,
-    /// When each proposal it has not acked yet was sent.
+    /// When each proposal that it must ack singly, and has not, was sent. A proposal whose commit
+    /// goes out before NEWLEADER is part of the history that the ack of NEWLEADER stands for.
     pub(super) unacked: BTreeMap<Zxid, Mono>,
+    /// Acks that came before the one of NEWLEADER; they count behind it.
+    pub(super) early_acks: Vec<Zxid>,
     /// A snapshot on its way; packets wait behind it.
     pub(super) snapshot: Option<SnapshotCursor>,
     pub(super) behind_snapshot: VecDeque<Packet>,
@@ -66,6 +69,7 @@ impl Handler {
             deadline,
             last_zxid: Zxid::ZERO,
             unacked: BTreeMap::new(),
+            early_acks: Vec::new(),
             snapshot: None,
             behind_snapshot: VecDeque::new(),
         }
@@ -74,5 +78,10 @@ impl Handler {
     /// Whether broadcast packets go to this learner.
     pub(super) fn is_forwarding(&self) -> bool {
         self.phase >= Phase::Syncing
+    }
+
+    /// Whether NEWLEADER has left: behind a snapshot it follows at its end.
+    pub(super) fn has_newleader(&self) -> bool {
+        self.is_forwarding() && self.snapshot.is_none()
     }
 }

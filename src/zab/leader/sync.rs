@@ -6,6 +6,9 @@
 //!     peer > max                     TRUNC(max)
 //!     min <= peer <= max             DIFF from peer, or TRUNC to where its history leaves ours
 //!     peer < min                     the log on disk, if it is not too much, else SNAP
+//!     a transaction that is longer than a learner takes is missing there     SNAP
+//!
+//! Such a transaction is in a log that an older version has written, or Apache.
 //!
 //! - SY-3  nothing at or below our last commit is missing before NEWLEADER goes out.
 //! - SY-4  a learner keeps no transaction that our history lacks (ZOOKEEPER-1154).
@@ -77,6 +80,18 @@ fn walk_history(peer: Zxid, max: Zxid, history: &[Zxid]) -> SyncPlan {
     }
 }
 
+/// The committed transactions that this plan sends singly, oldest first. `from_disk` goes on where
+/// the committed log begins.
+fn missing_after(plan: SyncPlan, from_disk: &[Rc<Proposal>], db: &Database) -> Vec<Rc<Proposal>> {
+    let after = match plan {
+        SyncPlan::Diff { after, .. } | SyncPlan::Trunc { after, .. } => after,
+        SyncPlan::Snap | SyncPlan::ReadLog => db.last_applied(),
+    };
+    let first_in_memory = db.committed_log().next().map_or(Zxid::MAX, |p| p.zxid());
+    let on_disk = from_disk.iter().filter(|p| p.zxid() < first_in_memory);
+    on_disk.chain(db.committed_log()).filter(|p| p.zxid() > after).cloned().collect()
+}
+
 impl Leader {
     pub(super) fn synchronise(
         &mut self,
@@ -142,6 +157,9 @@ impl Leader {
         handler.deadline = now.mono + self.init_timeout + self.sync_timeout;
         let (sid, observer, peer) = (handler.sid, handler.observer, handler.last_zxid);
         self.broadcast.forget_acks_of(sid);
+        let mut missing = missing_after(plan, from_disk, db);
+        let is_too_long = |proposal: &Rc<Proposal>| proposal.bytes().len() > self.txn_bytes_max;
+        let plan = if missing.iter().any(is_too_long) { SyncPlan::Snap } else { plan };
         let (mode, to, after) = match plan {
             SyncPlan::Diff { to, after } => (SyncMode::Diff, to, after),
             SyncPlan::Trunc { to, after } => (SyncMode::Trunc, to, after),
@@ -155,14 +173,7 @@ impl Leader {
             SyncMode::Trunc => self.send(link, Packet::Trunc { zxid: to }, out),
             SyncMode::Snap => self.begin_snapshot(link, db, out),
         }
-        let first_in_memory = db.committed_log().next().map_or(Zxid::MAX, |p| p.zxid());
-        let missing: Vec<Rc<Proposal>> = from_disk
-            .iter()
-            .filter(|p| p.zxid() < first_in_memory)
-            .chain(db.committed_log())
-            .filter(|p| p.zxid() > after)
-            .cloned()
-            .collect();
+        missing.retain(|proposal| proposal.zxid() > after);
         for proposal in missing {
             let zxid = proposal.zxid();
             self.send(link, Packet::Proposal(proposal), out);

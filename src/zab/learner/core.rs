@@ -157,6 +157,8 @@ pub struct Learner {
     pub(super) committed_in_sync: usize,
     /// Packets that wait until the database was replaced or NEWLEADER is acked.
     pub(super) waiting: VecDeque<Packet>,
+    /// Up to here the database is the leader's snapshot; `None` if it sent none.
+    pub(super) snapshot: Option<Zxid>,
     /// The last transaction that must be durable before currentEpoch may be written.
     pub(super) history_end: Zxid,
     pub(super) durable: Zxid,
@@ -201,6 +203,7 @@ impl Learner {
             to_log: VecDeque::new(),
             committed_in_sync: 0,
             waiting: VecDeque::new(),
+            snapshot: None,
             history_end: Zxid::ZERO,
             durable: db.last_logged(),
             syncs: VecDeque::new(),
@@ -283,14 +286,18 @@ impl Learner {
         out.push(self.packet(Packet::PingReply { zxid, touches }));
     }
 
-    /// After NEWLEADER the leader must be heard every syncLimit ticks; before it, initLimit runs.
+    /// After UPTODATE the leader must be heard every syncLimit ticks; before it, initLimit runs:
+    /// Apache's leaders send no PING until a quorum is synchronised.
     fn hear(&mut self, now: Now) {
-        if self.phase >= Phase::AwaitUpToDate {
+        if self.phase == Phase::Broadcast {
             self.deadline = now.mono + self.sync_timeout;
         }
     }
 
     pub(super) fn on_packet(&mut self, packet: Packet, db: &mut Database, out: &mut Vec<Output>) {
+        if self.is_in_snapshot(&packet) {
+            return;
+        }
         match self.phase {
             Phase::AwaitLeaderInfo => self.on_leader_info(packet, db, out),
             Phase::AwaitSync => self.on_sync_header(packet, db, out),
@@ -322,7 +329,7 @@ impl Learner {
             out.push(Output::Dial(self.link, self.leader));
         }
         if now.mono >= self.deadline {
-            let limit = if self.phase < Phase::AwaitUpToDate { "initLimit" } else { "syncLimit" };
+            let limit = if self.phase < Phase::Broadcast { "initLimit" } else { "syncLimit" };
             let phase = self.phase.name();
             self.leader_did(PeerMisbehaved::NotInTime { limit, phase }, out);
         }

@@ -195,6 +195,39 @@ fn packets_wait_while_the_log_is_cut() {
     assert!(matches!(out[..], [Output::WriteEpoch(EpochKind::Current, Epoch(1))]), "{out:?}");
 }
 
+/// Apache's leaders queue packets from a learner's registration on, and choose the zxid of its
+/// snapshot later.
+#[test]
+fn what_a_snapshot_holds_is_not_logged_again() {
+    let mut bench = Bench::awaiting_sync();
+    bench.packet(Packet::Snap { zxid: z(2) });
+    bench.step(Input::Snapshot(LINK, Bytes::new()));
+    for n in 1..=3 {
+        bench.packet(Packet::Proposal(proposal(z(n))));
+        bench.packet(Packet::Commit { zxid: z(n) });
+    }
+    for n in 1..=2 {
+        bench.db.append(proposal(z(n)));
+    }
+    bench.db.fast_forward(); // as if it were the snapshot
+    let out = bench.step(Input::Replaced);
+    assert!(out.is_empty(), "{out:?}");
+    assert_eq!(appended(&bench.packet(newleader())), [z(3)]);
+}
+
+#[test]
+fn a_leader_that_is_not_established_may_be_silent_for_init_limit() {
+    let mut bench = Bench::awaiting_sync();
+    bench.packet(Packet::Diff { zxid: Zxid::ZERO });
+    bench.packet(newleader());
+    bench.durable(EpochKind::Current, 1);
+    bench.packet(Packet::Proposal(proposal(z(1))));
+    bench.now.mono = bench.now.mono + bench.learner.sync_timeout;
+    assert!(!gave_up(&bench.step(Input::Timer)));
+    bench.now.mono = bench.learner.next_deadline();
+    assert!(gave_up(&bench.step(Input::Timer)));
+}
+
 #[test]
 fn an_unreachable_leader_is_dialled_five_times() {
     let mut bench = Bench::new();

@@ -37,14 +37,27 @@ impl Learner {
             }
             Packet::Snap { zxid } => {
                 self.phase = Phase::Replacing;
-                self.history_end = zxid;
+                self.snapshot = Some(zxid);
             }
             other => self.misbehaved(&other, out),
         }
     }
 
     pub(super) fn on_snapshot(&mut self, body: Bytes, out: &mut Vec<Output>) {
-        out.push(Output::InstallSnapshot { zxid: self.history_end, body });
+        if let Some(zxid) = self.snapshot {
+            out.push(Output::InstallSnapshot { zxid, body });
+        }
+    }
+
+    /// A snapshot holds what this packet is about. Apache's leaders queue packets from the moment
+    /// a learner is registered, and choose the zxid of its snapshot later (LearnerHandler.run).
+    pub(super) fn is_in_snapshot(&self, packet: &Packet) -> bool {
+        let zxid = match packet {
+            Packet::Proposal(proposal) | Packet::Inform(proposal) => proposal.zxid(),
+            Packet::Commit { zxid } => *zxid,
+            _ => return false,
+        };
+        self.snapshot.is_some_and(|snapshot| zxid <= snapshot)
     }
 
     /// The database stands where the leader wants it; what came meanwhile goes on.
