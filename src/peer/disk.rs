@@ -2,6 +2,8 @@
 //! happened.
 //!
 //! - PE-6  a completion answers the request under its ticket, and is what that request asks for.
+//! - PE-11 a purge and what reads or cuts old files never run at once: the two are on different
+//!   lanes, and a purge that keeps the newest snapshots may remove the one that a cut falls back to.
 //! - SY-5  a leader's snapshot is durable before anything is appended behind it: the log begins
 //!   anew then.
 //!
@@ -24,6 +26,9 @@ use crate::jute::txn::Proposal;
 use crate::storage::Ticket;
 use crate::storage::{EpochKind, Loaded, LogRequest, Outcome, SnapshotRequest, StorageError};
 
+/// When a purge is due while old files are read or cut, it waits so long.
+const PURGE_RETRY: Duration = Duration::from_secs(1);
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Disk {
     museum: Museum,
@@ -33,6 +38,9 @@ pub(super) struct Disk {
     snapshotter: Snapshotter,
     purge_interval: Option<Duration>,
     next_purge: Mono,
+    is_purging: bool,
+    /// Requests that wait for the end of a purge (PE-11).
+    behind_purge: Vec<(ForWhom, LogRequest)>,
     /// Requests of one step of the snapshotter. Empty between two.
     #[serde(skip)]
     asked: Vec<SnapshotRequest>,
@@ -83,6 +91,8 @@ impl Disk {
             snapshotter: Snapshotter::new(config),
             purge_interval: config.purge_interval,
             next_purge: Mono::FAR,
+            is_purging: false,
+            behind_purge: Vec::new(),
             asked: Vec::new(),
         }
     }
@@ -91,7 +101,7 @@ impl Disk {
     pub(super) fn is_quiet(&self) -> bool {
         // ZOOKEEPER-4712 did not wait for the log.
         let is_log_quiet = self.on_log.is_empty() || self.museum.on(Exhibit::LookBeforeLogIsQuiet);
-        is_log_quiet && self.snapshotter.is_quiet()
+        is_log_quiet && self.behind_purge.is_empty() && self.snapshotter.is_quiet()
     }
 
     /// The leader's snapshot is in the tree and not on the disk.
@@ -100,6 +110,10 @@ impl Disk {
     }
 
     pub(super) fn ask_log(&mut self, whom: ForWhom, request: LogRequest, queue: &mut Queue) {
+        // Appends and epoch files do not wait: whoever asks for these asks for nothing else meanwhile.
+        if self.is_purging && whom != ForWhom::Role {
+            return self.behind_purge.push((whom, request));
+        }
         let ticket = self.take_ticket();
         self.on_log.insert(ticket, whom);
         queue.push(Output::Log(ticket, request));
@@ -137,8 +151,19 @@ impl Disk {
         if let Some(interval) = self.purge_interval
             && now.mono >= self.next_purge
         {
-            self.next_purge = now.mono + interval;
-            self.ask_snapshot(SnapshotRequest::Purge, queue);
+            let is_old_read = self.on_log.values().any(|whom| *whom != ForWhom::Role);
+            self.next_purge = now.mono + if is_old_read { PURGE_RETRY } else { interval };
+            if !is_old_read {
+                self.is_purging = true;
+                self.ask_snapshot(SnapshotRequest::Purge, queue);
+            }
+        }
+    }
+
+    fn on_purged(&mut self, queue: &mut Queue) {
+        self.is_purging = false;
+        for (whom, request) in std::mem::take(&mut self.behind_purge) {
+            self.ask_log(whom, request, queue);
         }
     }
 
@@ -154,6 +179,10 @@ impl Disk {
             (_, Err(error @ StorageError::CannotTruncate { .. })) => Stored::Refused(error),
             (_, Err(error)) => Stored::Failed(error),
             (Some(whom), Ok(outcome)) => self.on_log_stored(whom, outcome, db, queue),
+            (None, Ok(Outcome::Purged { .. })) if self.is_purging => {
+                self.on_purged(queue);
+                Stored::Nothing
+            }
             (None, Ok(outcome)) => {
                 let done = self.of_snapshotter(queue, |s, out| s.on_stored(&outcome, db, out));
                 done.map_or(Stored::Nothing, |done| self.on_snapshot_done(&done, queue))

@@ -40,6 +40,48 @@ fn a_disk_is_quiet_when_every_request_is_answered() {
     assert!(bench.disk.is_quiet());
 }
 
+fn purging() -> Bench {
+    let mut bench = Bench::new();
+    bench.disk.purge_interval = Some(Duration::from_secs(3600));
+    bench.disk.begin_purging(Now::default());
+    bench
+}
+
+fn at(seconds: u64) -> Now {
+    Now { mono: Mono(seconds * 1_000_000_000), wall_ms: 0 }
+}
+
+#[test]
+fn what_cuts_the_log_waits_for_the_end_of_a_purge() {
+    let mut bench = purging();
+    bench.disk.on_timer(at(0), &mut bench.queue);
+    let [Output::Snapshot(purge, SnapshotRequest::Purge)] = bench.queue.take()[..] else {
+        panic!("a purge is due")
+    };
+    let to = Zxid(7);
+    bench.disk.ask_log(ForWhom::Replace, LogRequest::Truncate { to }, &mut bench.queue);
+    assert!(bench.queue.take().is_empty());
+    assert!(!bench.disk.is_quiet(), "it is yet to be done");
+    bench.ask(ForWhom::Role, LogRequest::Roll);
+    bench.stored(purge, Outcome::Purged { removed: 1 });
+    let asked = bench.queue.take();
+    assert!(matches!(asked[..], [Output::Log(_, LogRequest::Truncate { .. })]), "{asked:?}");
+}
+
+#[test]
+fn a_purge_waits_for_what_reads_old_files() {
+    let mut bench = purging();
+    let read = LogRequest::ReadLog { after: Zxid(1), up_to: Zxid(2), bytes_max: 10 };
+    let read = bench.ask(ForWhom::LearnerSync(LinkId(1)), read);
+    bench.disk.on_timer(at(0), &mut bench.queue);
+    assert!(bench.queue.take().is_empty());
+    assert_eq!(bench.disk.next_purge(), at(1).mono);
+    bench.stored(read, Outcome::LogTooLong);
+    bench.disk.on_timer(at(1), &mut bench.queue);
+    let asked = bench.queue.take();
+    assert!(matches!(asked[..], [Output::Snapshot(_, SnapshotRequest::Purge)]), "{asked:?}");
+}
+
 #[test]
 fn an_answer_to_something_else_is_found() {
     let mut bench = Bench::new();

@@ -147,7 +147,7 @@ impl Snapshotter {
                 return Some(Finished { purpose, zxid: *zxid, sync: *sync });
             }
             // The first chunk goes out behind Begin, and nobody waits for a purge.
-            Outcome::SnapshotBegun | Outcome::Purged { .. } => {}
+            Outcome::SnapshotBegun => {}
             other => broken("PE-10", format!("{other:?} answers no request for a snapshot")),
         }
         None

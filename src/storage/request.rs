@@ -23,7 +23,7 @@ pub enum EpochKind {
 }
 
 /// A request to the log driver. `Load` comes first.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum LogRequest {
     /// Group commit: all that is queued goes down in one write and one sync, and completes in order.
     Append(Rc<Proposal>),
