@@ -167,6 +167,11 @@ fn the_split_brain_table_holds_and_repeats() {
 }
 
 #[test]
+fn what_apaches_servers_do_otherwise_is_lawful_and_repeats() {
+    hold(jobs(&files("peers"), &SEEDS));
+}
+
+#[test]
 fn every_way_a_disk_can_fail_ends_as_told_and_repeats() {
     hold(jobs(&files("disk"), &SEEDS));
 }

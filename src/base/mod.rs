@@ -1,5 +1,6 @@
 //! What every layer uses: numbers, times, paths, notes, limits. Imports nothing from the crate.
 
+mod dialect;
 mod fingerprint;
 mod ids;
 pub mod invariant;
@@ -11,6 +12,7 @@ pub mod paths;
 pub mod splitmix;
 mod time;
 
+pub use dialect::{Dialect, Difference};
 pub use fingerprint::{Fingerprint, Rules};
 pub use ids::{ConnId, Epoch, LinkId, ServerId, SessionId, Zxid};
 pub(crate) use invariant::invariant;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::access::Access;
 use super::limits::ClientLimits;
-use crate::base::{Museum, ServerId};
+use crate::base::{Dialect, Museum, ServerId};
 use crate::runtime::HostPort;
 use crate::runtime::tls::ClientTls;
 
@@ -121,6 +121,8 @@ pub struct ServerConfig {
     pub read_only_mode: bool,
     pub containers: ContainerReaping,
     pub museum: Museum,
+    /// How this server differs from ours, in the simulator.
+    pub dialect: Dialect,
 }
 
 /// When empty container and TTL nodes are deleted (`znode.container.*`; ContainerManager).
@@ -186,6 +188,7 @@ impl ServerConfig {
             read_only_mode: false,
             containers: ContainerReaping::default(),
             museum: Museum::default(),
+            dialect: Dialect::default(),
         }
     }
 

@@ -36,7 +36,8 @@ use serde::{Deserialize, Serialize};
 use super::packet::{Form, NOTIFICATION_VERSION, Notification, PeerState};
 use super::tally::{Ballots, tally_votes};
 use super::vote::Vote;
-use crate::base::{Epoch, Exhibit, Mono, Museum, Note, Now, ServerId, Zxid, invariant};
+use crate::base::{Dialect, Difference, Epoch, Exhibit, Mono, Museum, Note, Now};
+use crate::base::{ServerId, Zxid, invariant};
 use crate::config::ServerConfig;
 use crate::quorum::QuorumVerifier;
 
@@ -91,6 +92,7 @@ pub struct Election {
     me: ServerId,
     verifier: QuorumVerifier,
     museum: Museum,
+    dialect: Dialect,
     interval_min: Duration,
     interval_max: Duration,
     finalize_wait: Duration,
@@ -123,6 +125,7 @@ impl Election {
         Election {
             me: config.my_id,
             museum: config.museum,
+            dialect: config.dialect,
             interval_min: config.notification_interval_min,
             interval_max: config.notification_interval_max,
             finalize_wait: config.finalize_wait,
@@ -444,14 +447,15 @@ impl Election {
 
     /// What I tell others, in any state.
     fn notification(&self) -> Notification {
+        let is_short = self.dialect.has(Difference::NoConfigInNotifications);
         Notification {
             state: self.vote.state,
             leader: self.vote.leader,
             zxid: self.vote.zxid,
             election_epoch: self.vote.election_epoch,
             peer_epoch: self.vote.peer_epoch,
-            version: NOTIFICATION_VERSION,
-            config: Some(self.config_text.clone()),
+            version: if is_short { NOTIFICATION_VERSION - 1 } else { NOTIFICATION_VERSION },
+            config: (!is_short).then(|| self.config_text.clone()),
             form: Form::Current,
             trailing: Bytes::new(),
         }

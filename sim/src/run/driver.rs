@@ -331,6 +331,7 @@ impl Driver {
         config.notification_interval_min = ensemble.notification_interval_min;
         config.notification_interval_max = ensemble.notification_interval_max;
         config.epoch_wait_max = ensemble.epoch_wait_max;
+        config.dialect = ensemble.dialect.get(&me).copied().unwrap_or_default();
         config.museum =
             scenario.museum.iter().fold(Museum::default(), |museum, one| museum.with(*one));
         config

@@ -29,7 +29,7 @@ pub struct Draft {
 const TOP: [&str; 8] =
     ["about", "source", "duration", "seed", "liveness", "museum", "violates", "strict"];
 const TABLES: [&str; 4] = ["ensemble", "network", "disk", "workload"];
-const ENSEMBLE: [&str; 16] = [
+const ENSEMBLE: [&str; 17] = [
     "voters",
     "observers",
     "weights",
@@ -44,6 +44,7 @@ const ENSEMBLE: [&str; 16] = [
     "commit_log_count",
     "snapshot_slice",
     "read_only_mode",
+    "dialect",
     "autocreate",
     "committed",
 ];

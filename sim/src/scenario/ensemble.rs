@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use quorate::base::limits::SNAPSHOT_SLICE_NODES;
-use quorate::base::{Epoch, ServerId, Zxid};
+use quorate::base::{Dialect, Epoch, ServerId, Zxid};
 use toml::Spanned;
 
 use super::error::FileError;
 use super::frame;
 use super::reader::Reader;
 use crate::grammar::lexer::zxid;
+use crate::grammar::unknown_word;
 
 /// Who there is, and how they are set up.
 #[derive(Clone, Debug)]
@@ -34,6 +35,8 @@ pub struct Ensemble {
     pub autocreate: bool,
     /// `readonlymode.enabled`: servers without a leader serve reads.
     pub read_only_mode: bool,
+    /// Servers that speak as Apache's do.
+    pub dialect: BTreeMap<ServerId, Dialect>,
     pub disks: BTreeMap<ServerId, DiskContent>,
     /// Up to here the contents of the disks had been committed.
     pub committed: Zxid,
@@ -118,6 +121,13 @@ impl Reader<'_> {
         for (name, disk) in &frame.disk {
             disks.insert(self.member(name, &all)?, self.disk(disk)?);
         }
+        let mut dialect = BTreeMap::new();
+        for (name, text) in &frame.dialect {
+            let expected =
+                || self.wrong(text, 0, unknown_word("dialect", text.get_ref(), &Dialect::NAMES));
+            let known = Dialect::named(text.get_ref()).ok_or_else(expected)?;
+            dialect.insert(self.member(name, &all)?, known);
+        }
         let ms = Duration::from_millis;
         let mut ensemble = Ensemble {
             voters,
@@ -139,6 +149,7 @@ impl Reader<'_> {
             snapshot_slice: frame.snapshot_slice.unwrap_or(SNAPSHOT_SLICE_NODES).max(1),
             autocreate: frame.autocreate.unwrap_or(true),
             read_only_mode: frame.read_only_mode.unwrap_or(false),
+            dialect,
             disks,
             committed: Zxid::ZERO,
         };

@@ -54,6 +54,8 @@ pub(super) struct Ensemble {
     pub(super) snapshot_slice: Option<usize>,
     pub(super) autocreate: Option<bool>,
     pub(super) read_only_mode: Option<bool>,
+    #[serde(default)]
+    pub(super) dialect: BTreeMap<Spanned<String>, Text>,
     pub(super) committed: Option<Text>,
     #[serde(default)]
     pub(super) disk: BTreeMap<Spanned<String>, Disk>,

@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::handler::{Handler, Phase};
 use super::outstanding::{Broadcast, SyncOrigin};
-use crate::base::{ConnId, Dismissed, Epoch, Exhibit, GaveUp, LinkId, Mono, Museum, Note, Now};
+use crate::base::{
+    ConnId, Dialect, Dismissed, Epoch, Exhibit, GaveUp, LinkId, Mono, Museum, Note, Now,
+};
 use crate::base::{PeerMisbehaved, ServerId, SessionId, Zxid, invariant};
 use crate::config::ServerConfig;
 use crate::database::Database;
@@ -115,6 +117,7 @@ pub struct Leader {
     pub(super) sid: ServerId,
     pub(super) verifier: QuorumVerifier,
     pub(super) museum: Museum,
+    pub(super) dialect: Dialect,
     pub(super) tick: Duration,
     pub(super) init_timeout: Duration,
     pub(super) sync_timeout: Duration,
@@ -181,6 +184,7 @@ impl Leader {
             sid,
             verifier,
             museum: config.museum,
+            dialect: config.dialect,
             tick: config.tick_time,
             init_timeout: config.init_timeout(),
             sync_timeout: config.sync_timeout(),

@@ -5,7 +5,7 @@
 
 use super::core::{Leader, Output, Stage};
 use super::handler::Phase;
-use crate::base::{Exhibit, GaveUp, LinkId, Mono, Note, Now, PeerMisbehaved};
+use crate::base::{Difference, Exhibit, GaveUp, LinkId, Mono, Note, Now, PeerMisbehaved};
 use crate::quorum::AckSet;
 use crate::zab::packet::Packet;
 
@@ -59,6 +59,10 @@ impl Leader {
     }
 
     fn ping_learners(&mut self, out: &mut Vec<Output>) {
+        let is_early = self.stage != Stage::Broadcast;
+        if is_early && self.dialect.has(Difference::NoPingBeforeUptodate) {
+            return;
+        }
         let zxid = self.broadcast.last_proposed();
         let links: Vec<LinkId> =
             self.handlers.iter().filter(|(_, h)| h.is_forwarding()).map(|(l, _)| *l).collect();

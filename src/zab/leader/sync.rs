@@ -23,7 +23,7 @@ use bytes::Bytes;
 
 use super::core::{Leader, Output};
 use super::handler::Phase;
-use crate::base::{Exhibit, LinkId, Note, Now, SyncMode, Zxid};
+use crate::base::{Difference, Exhibit, LinkId, Note, Now, SyncMode, Zxid};
 use crate::database::Database;
 use crate::jute::txn::Proposal;
 use crate::tree::SnapshotCursor;
@@ -171,7 +171,10 @@ impl Leader {
         match mode {
             SyncMode::Diff => self.send(link, Packet::Diff { zxid: to }, out),
             SyncMode::Trunc => self.send(link, Packet::Trunc { zxid: to }, out),
-            SyncMode::Snap => self.begin_snapshot(link, db, out),
+            SyncMode::Snap => {
+                self.begin_snapshot(link, db, out);
+                self.repeat_snapshot(link, db, out);
+            }
         }
         missing.retain(|proposal| proposal.zxid() > after);
         for proposal in missing {
@@ -238,10 +241,29 @@ impl Leader {
     }
 }
 
-/// The museum's bugs.
+/// What others do: the museum's bugs, and what Apache's leaders may.
 impl Leader {
+    /// The last packets of what the snapshot holds follow it.
+    fn repeat_snapshot(&mut self, link: LinkId, db: &Database, out: &mut Vec<Output>) {
+        /// As many as may come in while a leader registers a learner.
+        const REPEATED: usize = 3;
+        if !self.dialect.has(Difference::PacketsInSnapshot) {
+            return;
+        }
+        let held = db.committed_log().filter(|p| p.zxid() <= db.last_applied());
+        let held: Vec<Rc<Proposal>> = held.cloned().collect();
+        for proposal in held.into_iter().rev().take(REPEATED).rev() {
+            let zxid = proposal.zxid();
+            self.send(link, Packet::Proposal(proposal), out);
+            self.send(link, Packet::Commit { zxid }, out);
+        }
+    }
+
     /// The plan for a learner at `peer`: the one given, unless a bug is switched on.
     fn exhibited(&self, plan: SyncPlan, peer: Zxid, db: &Database) -> SyncPlan {
+        if plan == SyncPlan::ReadLog && self.dialect.has(Difference::SnapForLogDiff) {
+            return SyncPlan::Snap;
+        }
         let is_fresh = peer == Zxid::ZERO && self.broadcast.last_proposed().counter() == 0;
         match plan {
             // ZOOKEEPER-1154: what the learner has and we lack stays in its log.

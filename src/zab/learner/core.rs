@@ -7,7 +7,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::base::{ConnId, Epoch, Exhibit, GaveUp, LinkId, Mono, Museum, Note, Now};
+use crate::base::{
+    ConnId, Dialect, Difference, Epoch, Exhibit, GaveUp, LinkId, Mono, Museum, Note, Now,
+};
 use crate::base::{PeerMisbehaved, ServerId, SessionId, Zxid, invariant};
 use crate::config::ServerConfig;
 use crate::database::Database;
@@ -142,6 +144,7 @@ pub struct Learner {
     pub(super) leader: ServerId,
     pub(super) observer: bool,
     pub(super) museum: Museum,
+    pub(super) dialect: Dialect,
     pub(super) init_timeout: Duration,
     pub(super) sync_timeout: Duration,
     pub(super) phase: Phase,
@@ -192,6 +195,7 @@ impl Learner {
             leader,
             observer,
             museum: config.museum,
+            dialect: config.dialect,
             init_timeout: config.init_timeout(),
             sync_timeout: config.sync_timeout(),
             phase: Phase::Connecting,
@@ -282,6 +286,10 @@ impl Learner {
     }
 
     pub(super) fn on_ping(&mut self, zxid: Zxid, out: &mut Vec<Output>) {
+        let is_early = self.phase < Phase::Broadcast;
+        if is_early && self.dialect.has(Difference::NoPingBeforeUptodate) {
+            return;
+        }
         let touches = self.touches.take();
         out.push(self.packet(Packet::PingReply { zxid, touches }));
     }

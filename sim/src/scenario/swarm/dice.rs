@@ -86,6 +86,25 @@ impl Dice {
         Some(Value::Table(Table::from_iter([(voter.to_string(), Value::Integer(weight))])))
     }
 
+    /// In some seeds about half of the servers speak as Apache's do, three of four as the newest.
+    pub(super) fn dialects(&self, share: f64, servers: &[i64]) -> Option<Value> {
+        self.draws?;
+        if self.unit("is on", "dialect", 0) >= share {
+            return None;
+        }
+        let mut names = Table::new();
+        for id in servers {
+            let unit = self.unit("value", "dialect", *id as u64);
+            let name = match unit {
+                ..0.125 => "apache-3.4",
+                ..0.5 => "apache-3.9",
+                _ => continue,
+            };
+            names.insert(id.to_string(), Value::String(name.into()));
+        }
+        Some(Value::Table(names))
+    }
+
     /// All at once, or one after another in any order.
     pub(super) fn starts(&self, late: f64, servers: &[i64]) -> Vec<Line> {
         let ids = |servers: &[i64]| servers.iter().copied().map(ServerId).collect();

@@ -53,6 +53,11 @@ impl Drawn {
                 ("mix", Some(Value::Table(kinds))) => {
                     add(format!("a mix of {} kinds", kinds.len()));
                 }
+                ("dialect", Some(Value::Table(servers))) => {
+                    for (id, name) in servers {
+                        add(format!("{} speaks {}", id, name.as_str().unwrap_or_default()));
+                    }
+                }
                 ("weights", Some(Value::Table(one))) => {
                     one.iter().for_each(|(id, weight)| add(format!("weight {weight} of {id}")));
                 }
@@ -96,6 +101,15 @@ impl Setting {
         table.into_iter().flatten().filter_map(pair).collect()
     }
 
+    /// Texts by name.
+    fn texts(&self) -> BTreeMap<Spanned<String>, Spanned<String>> {
+        let table = self.value.as_ref().and_then(Value::as_table);
+        let pair = |(name, value): (&String, &Value)| {
+            value.as_str().map(|text| (spanned(name.clone()), spanned(text.to_owned())))
+        };
+        table.into_iter().flatten().filter_map(pair).collect()
+    }
+
     fn of_ensemble(&self, ensemble: &mut frame::Ensemble) {
         match self.key {
             "voters" => ensemble.voters = Some(spanned(self.ids())),
@@ -109,6 +123,7 @@ impl Setting {
             "snap_count" => ensemble.snap_count = self.whole(),
             "commit_log_count" => ensemble.commit_log_count = self.whole(),
             "snapshot_slice" => ensemble.snapshot_slice = self.whole(),
+            "dialect" => ensemble.dialect.extend(self.texts()),
             _ => ensemble.read_only_mode = self.value.as_ref().and_then(Value::as_bool),
         }
     }

@@ -24,7 +24,7 @@ pub(super) enum Kind {
 }
 
 /// In the order in which they are told.
-pub(super) const KEYS: [Known; 24] = [
+pub(super) const KEYS: [Known; 25] = [
     ("voters", "ensemble", Kind::Members),
     ("observers", "ensemble", Kind::Members),
     ("weights", "ensemble", Kind::Share),
@@ -38,6 +38,7 @@ pub(super) const KEYS: [Known; 24] = [
     ("commit_log_count", "ensemble", Kind::Whole(1)),
     ("snapshot_slice", "ensemble", Kind::Whole(1)),
     ("read_only_mode", "ensemble", Kind::Share),
+    ("dialect", "ensemble", Kind::Share),
     ("latency", "network", Kind::TimeRange),
     ("fsync", "disk", Kind::TimeRange),
     ("clients", "workload", Kind::Whole(0)),

@@ -202,6 +202,10 @@ impl Swarm {
                 ("read_only_mode", Choice::Share(share)) => {
                     Some(Value::Boolean(dice.unit("is on", key, 0) < *share))
                 }
+                ("dialect", Choice::Share(share)) => {
+                    let servers: Vec<i64> = voters.iter().chain(&observers).copied().collect();
+                    dice.dialects(*share, &servers)
+                }
                 ("mix", Choice::Share(share)) => self.mix(&dice, *share),
                 (key, choice) => Some(dice.value(key, choice)),
             };
