@@ -29,6 +29,34 @@ pub(super) enum Place {
     },
 }
 
+/// The servers in the text of a configuration, as servers send it to each other without the line
+/// of its version.
+#[derive(Clone, Debug)]
+pub struct Members {
+    pub servers: BTreeMap<ServerId, ServerSpec>,
+    pub hierarchical: bool,
+}
+
+/// Reads lines of servers, groups and weights. A text without voters is refused.
+pub fn read_members(text: &str) -> Result<Members, ConfigError> {
+    let file = "a configuration";
+    let mut draft = Draft { file: file.into(), ..Draft::default() };
+    draft.add_dynamic(file, text)?;
+    let groups = read_groups(&draft)?;
+    let weights = read_weights(&mut draft)?;
+    let servers = server_specs(&draft, &groups, &weights);
+    check_voters(&mut draft, &servers, false)?;
+    Ok(Members { servers, hierarchical: !groups.is_empty() })
+}
+
+/// The version in the name of a dynamic file, as in `zoo.cfg.dynamic.100000002`; 0 without one.
+/// (QuorumPeerConfig.getVersionFromFilename)
+pub(super) fn version_in_name(file: &str) -> i64 {
+    let suffix = file.rsplit_once('.').map(|(_, suffix)| suffix);
+    let version = suffix.and_then(|hex| i64::from_str_radix(hex, 16).ok());
+    version.filter(|version| *version > 0).unwrap_or(0)
+}
+
 /// `client` is what `clientPort` and `clientPortAddress` say, `myid` the text of that file.
 pub(super) fn read_membership(
     draft: &mut Draft,

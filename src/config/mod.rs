@@ -14,6 +14,8 @@ mod keys;
 mod limits;
 mod load;
 mod membership;
+#[cfg(test)]
+mod membership_test;
 mod parse;
 #[cfg(test)]
 mod parse_test;
@@ -27,6 +29,7 @@ mod tls_keys_test;
 pub use access::{Access, DigestAlg};
 pub use error::{At, ConfigError};
 pub use limits::{ClientLimits, ConnectionThrottle};
+pub use membership::{Members, read_members};
 pub use parse::{Loaded, parse};
 pub use server_config::{ContainerReaping, LearnerType, ServerConfig, ServerSpec};
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::draft::{Draft, INT_MAX};
 use super::error::ConfigError;
 use super::keys::{Class, classify_key, is_bare_property, is_foreign_property, nearest_key};
-use super::membership::{Place, read_membership};
+use super::membership::{Place, read_membership, version_in_name};
 use super::properties::{Entry, read_jvm_flags, read_properties};
 use super::server_config::ServerConfig;
 use super::server_line::{ANY_ADDRESS, parse_server_line};
@@ -77,6 +77,7 @@ pub(super) fn parse_beside(
     let sasl_users = draft.sasl_users(beside.jaas)?;
     let mut loaded = draft.into_config(beside.myid)?;
     loaded.config.access.sasl_users = sasl_users;
+    loaded.config.config_version = beside.dynamic.map_or(0, |(name, _)| version_in_name(name));
     Ok(loaded)
 }
 
@@ -175,7 +176,7 @@ impl Draft {
     }
 
     /// The file of `dynamicConfigFile`: servers, groups and weights, which zoo.cfg then may not have.
-    fn add_dynamic(&mut self, name: &str, text: &str) -> Result<(), ConfigError> {
+    pub(super) fn add_dynamic(&mut self, name: &str, text: &str) -> Result<(), ConfigError> {
         let servers = self.servers.values().map(|(entry, _)| entry);
         if let Some(entry) = servers.chain(self.groups.values()).chain(self.weights.values()).next()
         {

@@ -61,6 +61,8 @@ pub struct ServerConfig {
     pub servers: BTreeMap<ServerId, ServerSpec>,
     /// True if `group.*` lines were given: then the verifier is hierarchical.
     pub hierarchical: bool,
+    /// The version of the configuration, from the name of its dynamic file; 0 without one.
+    pub config_version: i64,
     pub data_dir: PathBuf,
     pub data_log_dir: PathBuf,
     /// Where clients connect; `None` if neither `clientPort` nor a client part is given.
@@ -154,6 +156,7 @@ impl ServerConfig {
             my_id,
             servers: BTreeMap::new(),
             hierarchical: false,
+            config_version: 0,
             data_dir: PathBuf::new(),
             data_log_dir: PathBuf::new(),
             client: None,

@@ -10,12 +10,12 @@ use crate::base::ServerId;
 use crate::config::{LearnerType, ServerConfig, ServerSpec};
 use crate::runtime::HostPort;
 
-/// The membership of one configuration and its rule for quorums.
+/// The membership of one configuration, its version, and its rule for quorums.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QuorumVerifier {
-    servers: Rc<BTreeMap<ServerId, ServerSpec>>,
-    hierarchical: bool,
-    version: i64,
+    pub(super) servers: Rc<BTreeMap<ServerId, ServerSpec>>,
+    pub(super) hierarchical: bool,
+    pub(super) version: i64,
 }
 
 impl QuorumVerifier {
@@ -23,7 +23,7 @@ impl QuorumVerifier {
         QuorumVerifier {
             servers: Rc::new(config.servers.clone()),
             hierarchical: config.hierarchical,
-            version: 0,
+            version: config.config_version,
         }
     }
 
@@ -37,6 +37,11 @@ impl QuorumVerifier {
 
     pub fn version(&self) -> i64 {
         self.version
+    }
+
+    /// The configuration of these members has this version by now. It never falls.
+    pub fn learn_version(&mut self, version: i64) {
+        self.version = self.version.max(version);
     }
 
     pub fn servers(&self) -> &BTreeMap<ServerId, ServerSpec> {
@@ -94,6 +99,11 @@ impl QuorumVerifier {
     /// The configuration as notifications and NEWLEADER carry it (facts 2.4): one line a server,
     /// then groups and weights, then `version=` in hex without a newline.
     pub fn config_text(&self) -> String {
+        format!("{}version={:x}", self.members_text(), self.version)
+    }
+
+    /// The same without the version, as in a file.
+    pub(super) fn members_text(&self) -> String {
         let mut text = String::new();
         for (sid, spec) in self.servers.iter() {
             let role = match spec.learner_type {
@@ -109,7 +119,6 @@ impl QuorumVerifier {
         if self.hierarchical {
             self.write_groups(&mut text);
         }
-        let _ = write!(text, "version={:x}", self.version);
         text
     }
 
