@@ -9,7 +9,7 @@
 
 use std::fmt;
 
-use super::{Epoch, ServerId, Zxid};
+use super::{Epoch, MembersChanged, ServerId, Zxid};
 
 /// A packet between servers, as evidence.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -99,6 +99,8 @@ pub enum GaveUp {
     LeaderUnreachable { leader: ServerId, error: String },
     /// The connection broke. The words are the driver's.
     LeaderLost { error: String },
+    /// A learner that counts other members than its leader: the server ends.
+    MembersChanged(MembersChanged),
     /// A learner whose leader sent a snapshot that is no tree.
     BadSnapshot { error: String },
     /// The disk refused what the role needs. The words are the storage's.
@@ -179,6 +181,7 @@ impl fmt::Display for GaveUp {
                 write!(f, "cannot reach leader {leader}: {error}")
             }
             GaveUp::LeaderLost { error } => write!(f, "leader lost: {error}"),
+            GaveUp::MembersChanged(why) => why.fmt(f),
             GaveUp::BadSnapshot { error } => write!(f, "the leader's snapshot: {error}"),
             GaveUp::Storage { error } => f.write_str(error),
         }

@@ -25,7 +25,12 @@
 //! configurations disagree would answer each other for ever, at the speed of the network.
 //! (4) An ensemble of one voter does not wait for a better vote.
 //!
-//! Not here: connections (links.rs), adopting a configuration heard from another server.
+//! (5) A newer configuration in a notification gives its version to ours if the members are the
+//! same; with other members, a server that is LOOKING ends instead of voting on.
+//!
+//! Over 500 lines: one match, and a function for each message and time of it.
+//!
+//! Not here: connections (links.rs), whether a configuration is newer (quorum).
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -36,10 +41,12 @@ use serde::{Deserialize, Serialize};
 use super::packet::{Form, NOTIFICATION_VERSION, Notification, PeerState};
 use super::tally::{Ballots, tally_votes};
 use super::vote::Vote;
-use crate::base::{Dialect, Difference, Epoch, Exhibit, Mono, Museum, Note, Now};
-use crate::base::{ServerId, Zxid, invariant};
+use crate::base::{
+    Dialect, Difference, Epoch, Exhibit, MembersChanged, Mono, Museum, Note, Now, ServerId, ToldIn,
+    Zxid, invariant,
+};
 use crate::config::ServerConfig;
-use crate::quorum::QuorumVerifier;
+use crate::quorum::{ConfigNews, QuorumVerifier};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
@@ -51,6 +58,8 @@ pub enum Input {
     /// The role is established in `epoch`: members answer later joiners with one and the same
     /// epoch, so that those find a quorum (QuorumPeer.updateElectionVote, ZOOKEEPER-1732).
     Established { epoch: Epoch },
+    /// The configuration of these members has this version.
+    ConfigVersion(i64),
     /// The time of the last `WakeAt` has come. `delivered`: no message waits for a connection
     /// (`Links::all_delivered`).
     Timer { delivered: bool },
@@ -71,6 +80,11 @@ pub enum Output {
         role: PeerState,
         vote: Vote,
     },
+    /// A server knows a newer version of our configuration.
+    ConfigVersion(i64),
+    /// The ensemble has other members: this server must end. The last output of its step but for
+    /// `WakeAt`.
+    MembersChanged(MembersChanged),
     /// Wants `Input::Timer` then. The latest one counts; `Mono::FAR` cancels.
     WakeAt(Mono),
     Note(Note),
@@ -149,9 +163,12 @@ impl Election {
         match input {
             Input::Look { zxid, epoch } => self.on_look(now, zxid, epoch, out),
             Input::Notification { from, notification } => {
-                self.on_notification(now, from, notification, out);
+                if self.hear_config(from, &notification, out) {
+                    self.on_notification(now, from, notification, out);
+                }
             }
             Input::Established { epoch } => self.on_established(epoch),
+            Input::ConfigVersion(version) => self.learn_version(version),
             Input::Timer { delivered } => self.on_timer(now, delivered, out),
         }
         while let Some(mine) = self.to_myself.pop_front() {
@@ -165,6 +182,39 @@ impl Election {
         if self.phase == Phase::Idle {
             self.vote.peer_epoch = epoch;
         }
+    }
+
+    /// Whether the sender's configuration lets this server go on. Somebody with a newer one of other
+    /// members means something to a server that looks for a leader: one that has a leader hears
+    /// of a reconfiguration from that.
+    fn hear_config(&mut self, from: ServerId, n: &Notification, out: &mut Vec<Output>) -> bool {
+        let Some(text) = n.config.as_ref().filter(|text| **text != self.config_text) else {
+            return true;
+        };
+        if !self.verifier.servers().contains_key(&from) {
+            return true;
+        }
+        match self.verifier.judge(text) {
+            ConfigNews::SameMembers { version } => {
+                self.learn_version(version);
+                out.push(Output::ConfigVersion(version));
+            }
+            ConfigNews::OtherMembers { version, members }
+                if self.vote.state == PeerState::Looking && self.verifier.is_voter(from) =>
+            {
+                let (server, told_in) = (from, ToldIn::Notification);
+                let why = MembersChanged { server, told_in, version, members };
+                out.push(Output::MembersChanged(why));
+                return false;
+            }
+            ConfigNews::OtherMembers { .. } | ConfigNews::Nothing => {}
+        }
+        true
+    }
+
+    fn learn_version(&mut self, version: i64) {
+        self.verifier.learn_version(version);
+        self.config_text = self.verifier.config_text().into();
     }
 
     /// While LOOKING the vote of this round, else the outcome with the role as its state.
@@ -519,3 +569,7 @@ fn is_better(heard: &Vote, mine: &Vote, verifier: &QuorumVerifier, museum: Museu
 #[cfg(test)]
 #[path = "core_test.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "config_test.rs"]
+mod config_tests;

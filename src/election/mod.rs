@@ -23,8 +23,8 @@
 //! - E-4  observers, strangers, servers of weight 0 and uninitialised servers neither count nor win
 //! - E-5  within a round a vote only improves
 //!
-//! Not here: sockets and timers (the driver), the state of the peer (`peer`), changing the
-//! membership by a configuration heard from another server.
+//! Not here: sockets and timers (the driver), the state of the peer (`peer`), what a configuration
+//! heard from another server says (`quorum`).
 
 pub mod core;
 pub mod driver;

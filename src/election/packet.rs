@@ -124,7 +124,7 @@ pub struct Notification {
     pub peer_epoch: Epoch,
     /// 0 in the two old layouts.
     pub version: i32,
-    /// The sender's configuration as text, for logs.
+    /// The sender's configuration as text.
     pub config: Option<Bytes>,
     pub form: Form,
     /// What follows the fields known here.

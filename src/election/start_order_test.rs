@@ -187,6 +187,9 @@ impl World {
                     assert!(self.verifier.contains_quorum(&voters), "S-20: {sid} by {voters:?}");
                 }
                 Output::ConnectAll | Output::Decided { .. } | Output::Note(_) => {}
+                Output::ConfigVersion(_) | Output::MembersChanged(_) => {
+                    unreachable!("all have one configuration")
+                }
             }
         }
         self.establish();

@@ -28,6 +28,7 @@ impl fmt::Display for core::Input {
                 write!(f, "from {from} {notification}")
             }
             core::Input::Established { epoch } => write!(f, "established epoch={epoch}"),
+            core::Input::ConfigVersion(version) => write!(f, "config version {version:x}"),
             core::Input::Timer { delivered } => write!(f, "timer delivered={delivered}"),
         }
     }
@@ -43,6 +44,8 @@ impl fmt::Display for core::Output {
                 "decided {leader} {role} zxid={} round={} peerEpoch={}",
                 vote.zxid, vote.election_epoch, vote.peer_epoch
             ),
+            core::Output::ConfigVersion(version) => write!(f, "config version {version:x}"),
+            core::Output::MembersChanged(why) => write!(f, "end: {why}"),
             core::Output::WakeAt(Mono::FAR) => f.write_str("wake never"),
             core::Output::WakeAt(at) => write!(f, "wake {} ms", at.millis()),
             core::Output::Note(note) => write!(f, "note {note:?}"),

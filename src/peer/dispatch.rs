@@ -16,7 +16,7 @@ use super::leading::Leading;
 use super::queue::Effect;
 use super::role::Role;
 use crate::base::invariant::broken;
-use crate::base::{Epoch, LinkId, Mono, Now, SessionId, Zxid};
+use crate::base::{Epoch, GaveUp, LinkId, Mono, Now, SessionId, Zxid};
 use crate::election;
 use crate::jute::quorum::QuorumPacket;
 use crate::prepare::Request;
@@ -50,6 +50,8 @@ impl Peer {
             }
             E::ConnectAll => self.elections.step_links(Input::ConnectAll, &mut self.queue),
             E::Decided { leader, role, .. } => self.on_decided(now, leader, role),
+            E::ConfigVersion(version) => self.on_config_version(now, version),
+            E::MembersChanged(why) => self.end_over_members(&why),
             E::WakeAt(at) => self.elections.set_wake_at(at),
             E::Note(note) => self.note(note),
         }
@@ -116,6 +118,8 @@ impl Peer {
             L::Revalidated { session, valid } => {
                 self.step_service(now, server::Input::Revalidated { session, valid });
             }
+            L::ConfigVersion(version) => self.on_config_version(now, version),
+            L::GiveUp(GaveUp::MembersChanged(why)) => self.end_over_members(&why),
             L::GiveUp(why) => self.become_draining(now, why),
             L::Note(note) => self.note(note),
         }

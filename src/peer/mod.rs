@@ -17,6 +17,7 @@
 //! | roles.rs       | `become_*`: what a change of role begins and ends                    |
 //! | leading.rs     | what only a leader needs: prepare, sessions, reaper                  |
 //! | leader_dials.rs| how a learner dials its leader                                       |
+//! | members.rs     | the version of the configuration, and the end over other members     |
 //! | elections.rs   | the election and its connections                                     |
 //! | reach.rs       | tells which servers our dials reach                                  |
 //! | disk.rs        | what was asked of the disk, and which request an answer is for       |
@@ -42,6 +43,7 @@ mod inbox;
 mod io;
 mod leader_dials;
 mod leading;
+mod members;
 mod pump;
 mod queue;
 mod reach;

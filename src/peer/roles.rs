@@ -114,8 +114,7 @@ impl Peer {
         self.course.since = now.mono;
         match role {
             PeerState::Leading => self.become_leading(now),
-            PeerState::Following => self.become_learning(now, leader, false),
-            PeerState::Observing => self.become_learning(now, leader, true),
+            PeerState::Following | PeerState::Observing => self.become_learning(now, leader),
             PeerState::Looking => broken("PE-8", "an election that is over goes on".to_string()),
         }
     }
@@ -134,10 +133,10 @@ impl Peer {
         self.note(Note::Role { role: RoleName::Leading, epoch: self.db.current_epoch() });
     }
 
-    fn become_learning(&mut self, now: Now, leader: ServerId, observer: bool) {
-        let link = self.leader_dials.take_link();
+    fn become_learning(&mut self, now: Now, leader: ServerId) {
+        let (verifier, link) = (self.verifier.clone(), self.leader_dials.take_link());
         let learner = self.queue.of_learner(|out| {
-            Learner::new(now, &self.config, leader, observer, link, &self.db, out)
+            Learner::new(now, &self.config, verifier, leader, link, &self.db, out)
         });
         self.role.become_next(Role::Learning(learner));
         let role = self.role_name();

@@ -174,6 +174,15 @@ impl Packet {
         })
     }
 
+    /// A reconfiguration that leaves the members as they are is committed as anything else is.
+    pub(super) fn without_activation(self) -> Packet {
+        match self {
+            Packet::CommitAndActivate { zxid, .. } => Packet::Commit { zxid },
+            Packet::InformAndActivate { proposal, .. } => Packet::Inform(proposal),
+            other => other,
+        }
+    }
+
     /// The whole QuorumPacket, as it goes onto the wire.
     pub fn encode(&self) -> Bytes {
         let packet = self.to_quorum_packet();

@@ -50,6 +50,8 @@ pub enum Input {
     /// What the own log holds for a learner below the committed log; `None` if it is too much
     /// or not there.
     LogRead(LinkId, Option<Vec<Rc<Proposal>>>),
+    /// The configuration of these members has this version.
+    ConfigVersion(i64),
     /// The next transaction, made for [`Leader::next_zxid`].
     Propose(Rc<Proposal>),
     /// Somebody wants to be told when all that is proposed by now is committed.
@@ -226,6 +228,7 @@ impl Leader {
             Input::Durable(zxid) => self.on_own_log_durable(zxid, db, out),
             Input::EpochDurable(kind, epoch) => self.on_epoch_durable(now, kind, epoch, db, out),
             Input::LogRead(link, records) => self.on_log_read(now, link, records, db, out),
+            Input::ConfigVersion(version) => self.verifier.learn_version(version),
             Input::Propose(proposal) => self.propose(now, proposal, db, out),
             Input::Sync(origin) => self.on_sync(origin, db, out),
             Input::Revalidated { link, session, valid } => {

@@ -16,11 +16,11 @@ use crate::storage::EpochKind;
 use crate::tree::SnapshotCursor;
 use crate::zab::Packet;
 
-const A: LinkId = LinkId(1);
-const B: LinkId = LinkId(3);
+pub(super) const A: LinkId = LinkId(1);
+pub(super) const B: LinkId = LinkId(3);
 const OBSERVER: LinkId = LinkId(5);
 
-struct Bench {
+pub(super) struct Bench {
     leader: Leader,
     db: Database,
     now: Now,
@@ -51,7 +51,7 @@ pub(super) fn proposal(zxid: Zxid) -> Rc<Proposal> {
 }
 
 impl Bench {
-    fn new() -> Bench {
+    pub(super) fn new() -> Bench {
         let (config, now) = (config(), Now::default());
         let db = Database::empty(500);
         let mut out = Vec::new();
@@ -59,21 +59,31 @@ impl Bench {
         Bench { leader, db, now, out }
     }
 
-    fn step(&mut self, input: Input) -> Vec<Output> {
+    pub(super) fn step(&mut self, input: Input) -> Vec<Output> {
         self.leader.step(self.now, input, &mut self.db, &mut self.out);
         std::mem::take(&mut self.out)
     }
 
-    fn packet(&mut self, link: LinkId, packet: Packet) -> Vec<Output> {
+    pub(super) fn packet(&mut self, link: LinkId, packet: Packet) -> Vec<Output> {
         self.step(Input::Packet(link, packet))
     }
 
     fn connect(&mut self, link: LinkId, sid: i64, accepted: i64) -> Vec<Output> {
+        self.connect_with(link, sid, accepted, 0)
+    }
+
+    pub(super) fn connect_with(
+        &mut self,
+        link: LinkId,
+        sid: i64,
+        accepted: i64,
+        config_version: i64,
+    ) -> Vec<Output> {
         self.step(Input::Accepted(link));
         let info = LearnerInfo {
             server_id: ServerId(sid),
             protocol_version: PROTOCOL_VERSION,
-            config_version: 0,
+            config_version,
         };
         let accepted_epoch = Epoch(accepted);
         self.packet(
@@ -86,7 +96,7 @@ impl Bench {
         )
     }
 
-    fn durable(&mut self, kind: EpochKind, epoch: i64) -> Vec<Output> {
+    pub(super) fn durable(&mut self, kind: EpochKind, epoch: i64) -> Vec<Output> {
         self.db.set_epoch(kind, Epoch(epoch));
         self.step(Input::EpochDurable(kind, Epoch(epoch)))
     }
@@ -121,7 +131,7 @@ impl Bench {
     }
 }
 
-fn ack_epoch(last: i64, current: Option<i64>) -> Packet {
+pub(super) fn ack_epoch(last: i64, current: Option<i64>) -> Packet {
     Packet::AckEpoch { last_zxid: Zxid(last), current_epoch: current.map(Epoch) }
 }
 

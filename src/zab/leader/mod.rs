@@ -24,6 +24,8 @@ mod core;
 #[cfg(test)]
 mod core_test;
 mod discovery;
+#[cfg(test)]
+mod discovery_test;
 mod handler;
 mod invariants;
 mod keepalive;

@@ -39,7 +39,7 @@ impl Learner {
     }
 
     /// To the log; the ack follows when it is durable (`on_durable`). False if there is a hole in
-    /// front of it: then this role is over.
+    /// front of it, or if it changes the members: then this role is over.
     pub(super) fn log_proposal(
         &mut self,
         proposal: Rc<Proposal>,
@@ -50,6 +50,9 @@ impl Learner {
         let behind = db.last_logged();
         if !behind.is_followed_by(zxid) {
             self.leader_did(PeerMisbehaved::Gap { zxid, behind }, out);
+            return false;
+        }
+        if !self.hear_reconfiguration(&proposal, out) {
             return false;
         }
         db.append(proposal.clone());
@@ -80,6 +83,7 @@ impl Learner {
             Some(oldest) if oldest == zxid => {
                 db.commit_to(zxid);
                 out.push(Output::Committed(zxid));
+                self.activate_config(zxid, out);
             }
             oldest => self.leader_did(PeerMisbehaved::UnexpectedCommit { zxid, oldest }, out),
         }
@@ -87,7 +91,9 @@ impl Learner {
 
     fn on_uptodate(&mut self, db: &Database, out: &mut Vec<Output>) {
         self.phase = Phase::Broadcast;
-        out.push(Output::Send(self.link, Packet::Ack { zxid: Zxid::new(self.epoch, 0) }));
+        let newleader = Zxid::new(self.epoch, 0);
+        self.activate_config(newleader, out);
+        out.push(Output::Send(self.link, Packet::Ack { zxid: newleader }));
         // What is committed here and now; proposals logged since NEWLEADER may still wait.
         out.push(Output::Note(Note::Serving { epoch: self.epoch, zxid: db.committed() }));
         out.push(Output::Serve);

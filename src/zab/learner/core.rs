@@ -17,6 +17,7 @@ use crate::jute::client::op;
 use crate::jute::data::Id;
 use crate::jute::quorum::{LearnerInfo, PROTOCOL_VERSION};
 use crate::jute::txn::Proposal;
+use crate::quorum::QuorumVerifier;
 use crate::session::TouchTable;
 use crate::storage::EpochKind;
 use crate::zab::packet::Packet;
@@ -95,6 +96,8 @@ pub enum Input {
         session: SessionId,
         timeout_ms: i32,
     },
+    /// The configuration of these members has this version.
+    ConfigVersion(i64),
     /// Its closeSession was applied.
     SessionClosed(SessionId),
     Timer,
@@ -132,6 +135,8 @@ pub enum Output {
         session: SessionId,
         valid: bool,
     },
+    /// The leader's version of our configuration counts from now on.
+    ConfigVersion(i64),
     /// The role is over. The last output of its step, and of all steps but `Stop` (LN-1).
     GiveUp(GaveUp),
     Note(Note),
@@ -143,6 +148,10 @@ pub struct Learner {
     pub(super) sid: ServerId,
     pub(super) leader: ServerId,
     pub(super) observer: bool,
+    pub(super) verifier: QuorumVerifier,
+    /// The leader's version of our configuration, and the zxid from which on it counts: that of
+    /// NEWLEADER with UPTODATE, or that of a reconfiguration with its COMMIT.
+    pub(super) next_version: Option<(Zxid, i64)>,
     pub(super) museum: Museum,
     pub(super) dialect: Dialect,
     pub(super) init_timeout: Duration,
@@ -179,12 +188,12 @@ pub(super) const DIALS_MAX: u32 = 5;
 pub(super) const DIAL_PAUSE: Duration = Duration::from_millis(100);
 
 impl Learner {
-    /// Follows or observes `leader`. `link` is the number of the first connection.
+    /// Follows `leader`, or observes it without a vote. `link` is the number of the first connection.
     pub fn new(
         now: Now,
         config: &ServerConfig,
+        verifier: QuorumVerifier,
         leader: ServerId,
-        observer: bool,
         link: LinkId,
         db: &Database,
         out: &mut Vec<Output>,
@@ -193,7 +202,9 @@ impl Learner {
         Learner {
             sid: config.my_id,
             leader,
-            observer,
+            observer: !verifier.is_voter(config.my_id),
+            verifier,
+            next_version: None,
             museum: config.museum,
             dialect: config.dialect,
             init_timeout: config.init_timeout(),
@@ -244,6 +255,7 @@ impl Learner {
                 out.push(self.packet(Packet::RevalidateRequest { session, timeout_ms }));
             }
             Input::Touch { session, timeout_ms } => self.touches.touch(session, timeout_ms),
+            Input::ConfigVersion(version) => self.verifier.learn_version(version),
             Input::SessionClosed(session) => self.touches.remove(session),
             Input::Timer => self.on_timer(now, out),
             Input::Stop => return self.on_stop(out),
@@ -303,6 +315,7 @@ impl Learner {
     }
 
     pub(super) fn on_packet(&mut self, packet: Packet, db: &mut Database, out: &mut Vec<Output>) {
+        let packet = packet.without_activation();
         if self.is_in_snapshot(&packet) {
             return;
         }
@@ -361,7 +374,7 @@ impl Learner {
         let info = LearnerInfo {
             server_id: self.sid,
             protocol_version: PROTOCOL_VERSION,
-            config_version: 0,
+            config_version: self.verifier.version(),
         };
         if self.observer {
             Packet::ObserverInfo { accepted_epoch, info }

@@ -7,22 +7,23 @@ use bytes::Bytes;
 use super::core::{Input, Learner, Output, Phase};
 use crate::base::invariant::testing::each_fires;
 use crate::base::{ConnId, Epoch, LinkId, Mono, Now, ServerId, SessionId, Zxid};
-use crate::config::ServerConfig;
+use crate::config::{ServerConfig, ServerSpec};
 use crate::database::Database;
 use crate::jute::txn::{ErrorTxn, Proposal, Txn, TxnHeader, kind};
+use crate::quorum::QuorumVerifier;
 use crate::storage::EpochKind;
 use crate::zab::Packet;
 
-const LINK: LinkId = LinkId(2);
+pub(super) const LINK: LinkId = LinkId(2);
 
-struct Bench {
-    learner: Learner,
-    db: Database,
+pub(super) struct Bench {
+    pub(super) learner: Learner,
+    pub(super) db: Database,
     now: Now,
     out: Vec<Output>,
 }
 
-fn z(counter: u32) -> Zxid {
+pub(super) fn z(counter: u32) -> Zxid {
     Zxid::new(Epoch(1), counter)
 }
 
@@ -31,32 +32,41 @@ fn proposal(zxid: Zxid) -> Rc<Proposal> {
     Rc::new(Proposal::new(header, Txn::Error(ErrorTxn { err: -101 }), None))
 }
 
+/// Of server 1, with voters 1 to `count`.
+pub(super) fn config(count: i64) -> ServerConfig {
+    let mut config = ServerConfig::defaults(ServerId(1));
+    for sid in 1..=count {
+        config.servers.insert(ServerId(sid), ServerSpec::test(sid));
+    }
+    config
+}
+
 impl Bench {
-    fn new() -> Bench {
-        let (config, now) = (ServerConfig::defaults(ServerId(1)), Now::default());
-        let db = Database::empty(500);
+    pub(super) fn new() -> Bench {
+        let (config, now) = (config(3), Now::default());
+        let (db, verifier) = (Database::empty(500), QuorumVerifier::new(&config));
         let mut out = Vec::new();
-        let learner = Learner::new(now, &config, ServerId(3), false, LINK, &db, &mut out);
+        let learner = Learner::new(now, &config, verifier, ServerId(3), LINK, &db, &mut out);
         assert!(matches!(out[..], [Output::Dial(LINK, ServerId(3))]));
         Bench { learner, db, now, out: Vec::new() }
     }
 
-    fn step(&mut self, input: Input) -> Vec<Output> {
+    pub(super) fn step(&mut self, input: Input) -> Vec<Output> {
         self.learner.step(self.now, input, &mut self.db, &mut self.out);
         std::mem::take(&mut self.out)
     }
 
-    fn packet(&mut self, packet: Packet) -> Vec<Output> {
+    pub(super) fn packet(&mut self, packet: Packet) -> Vec<Output> {
         self.step(Input::Packet(LINK, packet))
     }
 
-    fn durable(&mut self, kind: EpochKind, epoch: i64) -> Vec<Output> {
+    pub(super) fn durable(&mut self, kind: EpochKind, epoch: i64) -> Vec<Output> {
         self.db.set_epoch(kind, Epoch(epoch));
         self.step(Input::EpochDurable(kind, Epoch(epoch)))
     }
 
     /// Has promised epoch 1 and waits for the leader's history.
-    fn awaiting_sync() -> Bench {
+    pub(super) fn awaiting_sync() -> Bench {
         let mut bench = Bench::new();
         bench.step(Input::Connected(LINK));
         bench.packet(Packet::LeaderInfo { epoch: Epoch(1) });
@@ -65,7 +75,7 @@ impl Bench {
     }
 
     /// Follows in epoch 1 with an empty history.
-    fn following() -> Bench {
+    pub(super) fn following() -> Bench {
         let mut bench = Bench::awaiting_sync();
         bench.packet(Packet::Diff { zxid: Zxid::ZERO });
         bench.packet(newleader());
@@ -76,11 +86,11 @@ impl Bench {
     }
 }
 
-fn newleader() -> Packet {
+pub(super) fn newleader() -> Packet {
     Packet::NewLeader { zxid: z(0), config: Some(Bytes::new()) }
 }
 
-fn acks(out: &[Output]) -> Vec<Zxid> {
+pub(super) fn acks(out: &[Output]) -> Vec<Zxid> {
     let ack = |o: &Output| match o {
         Output::Send(_, Packet::Ack { zxid }) => Some(*zxid),
         _ => None,
@@ -88,7 +98,7 @@ fn acks(out: &[Output]) -> Vec<Zxid> {
     out.iter().filter_map(ack).collect()
 }
 
-fn appended(out: &[Output]) -> Vec<Zxid> {
+pub(super) fn appended(out: &[Output]) -> Vec<Zxid> {
     let zxid = |o: &Output| match o {
         Output::Append(proposal) => Some(proposal.zxid()),
         _ => None,
@@ -96,7 +106,7 @@ fn appended(out: &[Output]) -> Vec<Zxid> {
     out.iter().filter_map(zxid).collect()
 }
 
-fn gave_up(out: &[Output]) -> bool {
+pub(super) fn gave_up(out: &[Output]) -> bool {
     out.iter().any(|o| matches!(o, Output::GiveUp(_)))
 }
 

@@ -19,6 +19,9 @@ mod core;
 mod core_test;
 mod discovery;
 mod invariants;
+mod members;
+#[cfg(test)]
+mod members_test;
 mod sync;
 
 pub use core::{Input, Learner, Output};

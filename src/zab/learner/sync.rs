@@ -8,7 +8,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 
 use super::core::{Learner, Output, Phase};
-use crate::base::{AckKind, Exhibit, Note, Now, PeerMisbehaved, Zxid};
+use crate::base::{AckKind, Exhibit, Note, Now, PeerMisbehaved, ToldIn, Zxid};
 use crate::database::Database;
 use crate::jute::txn::Proposal;
 use crate::storage::EpochKind;
@@ -95,7 +95,7 @@ impl Learner {
             Packet::Inform(proposal) => {
                 self.committed_in_sync += usize::from(self.hold(proposal, db, out));
             }
-            Packet::NewLeader { zxid, .. } => self.on_newleader(zxid, db, out),
+            Packet::NewLeader { zxid, config } => self.on_newleader(zxid, config, db, out),
             Packet::Ping { zxid } => self.on_ping(zxid, out),
             other => self.misbehaved(&other, out),
         }
@@ -114,9 +114,19 @@ impl Learner {
     }
 
     /// History first: log the committed proposals, wait until they are durable.
-    fn on_newleader(&mut self, zxid: Zxid, db: &mut Database, out: &mut Vec<Output>) {
+    fn on_newleader(
+        &mut self,
+        zxid: Zxid,
+        config: Option<Bytes>,
+        db: &mut Database,
+        out: &mut Vec<Output>,
+    ) {
         if zxid != Zxid::new(self.epoch, 0) {
             return self.misbehaved(&Packet::NewLeader { zxid, config: None }, out);
+        }
+        let config = config.unwrap_or_default();
+        if !self.hear_config(zxid, ToldIn::NewLeader, &config, out) {
+            return;
         }
         // ZOOKEEPER-4643: a crash behind this leaves the new epoch above the old history.
         let unflushed = self.museum.on(Exhibit::NewleaderAckBeforeFlush);
