@@ -16,9 +16,13 @@ mod error;
 mod museum;
 mod snapshot;
 
+#[cfg(test)]
+mod config_node_test;
+
 use std::collections::VecDeque;
 use std::rc::Rc;
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::base::{Epoch, SessionId, Zxid, invariant};
@@ -30,9 +34,18 @@ use crate::tree::{AclRules, Applied, DataTree};
 
 pub use error::InstallError;
 
+/// What /zookeeper/config holds on this server.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct ConfigNode {
+    text: Bytes,
+    version: Zxid,
+}
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Database {
     tree: DataTree,
+    /// It stays whatever a disk or a leader has there. `None`: the node is left as it is found.
+    config: Option<ConfigNode>,
     sessions: Sessions,
     /// The last committed transactions, for DIFF.
     committed_log: VecDeque<Rc<Proposal>>,
@@ -58,6 +71,7 @@ impl Database {
     pub fn empty(committed_log_max: usize) -> Database {
         Database {
             tree: DataTree::new(),
+            config: None,
             sessions: Sessions::default(),
             committed_log: VecDeque::new(),
             committed_log_max,
@@ -79,11 +93,25 @@ impl Database {
         self
     }
 
+    /// The members of the ensemble, for clients: a server alone has none.
+    pub fn with_config(mut self, text: Bytes, version: Zxid) -> Database {
+        self.config = Some(ConfigNode { text, version });
+        self.put_config();
+        self
+    }
+
+    fn put_config(&mut self) {
+        if let Some(ConfigNode { text, version }) = &self.config {
+            self.tree.set_config(text.clone(), *version);
+        }
+    }
+
     /// Rebuilds everything from what the disk holds: newest snapshot, then the log behind it.
     /// Missing epoch files default to the epoch of the last transaction.
     pub fn restore(&mut self, loaded: Loaded) -> Result<(), InstallError> {
         let mut fresh =
             Database::empty(self.committed_log_max).with_acl_rules(self.tree.acl_rules());
+        fresh.config = self.config.clone();
         if let Some(snapshot) = loaded.snapshot {
             let zxid = snapshot.zxid;
             let body = SnapshotBody {
@@ -98,6 +126,7 @@ impl Database {
         }
         fresh.fast_forward();
         fresh.drop_orphans();
+        fresh.put_config();
         fresh.last_logged = fresh.last_logged.max(loaded.last_logged);
         fresh.durable = fresh.last_logged;
         let epoch = fresh.last_logged.epoch();

@@ -17,7 +17,8 @@ use crate::tree::{SnapshotCursor, TreeLoader};
 const SIGNATURE: &str = "BenWasHere";
 
 impl Database {
-    /// Replaces tree and sessions. Log, epochs and the right to vote stay as they are.
+    /// Replaces tree and sessions. Log, epochs and the right to vote stay as they are, and so does
+    /// what this server says of its configuration (ZOOKEEPER-2819).
     pub(super) fn install(&mut self, zxid: Zxid, body: SnapshotBody) -> Result<(), InstallError> {
         let mut loader = TreeLoader::new();
         for (id, list) in body.acls {
@@ -29,6 +30,7 @@ impl Database {
         let rules = self.tree.acl_rules();
         self.tree = loader.finish(zxid)?;
         self.tree.set_acl_rules(rules);
+        self.put_config();
         self.sessions = Default::default();
         for (session, timeout_ms) in body.sessions {
             self.sessions.insert(session, timeout_ms);

@@ -11,7 +11,7 @@ use super::io::{Input, Output};
 use super::leader_dials::LeaderDials;
 use super::queue::Queue;
 use super::role::{AfterLoad, Course, Role};
-use crate::base::{Mono, Note, Now};
+use crate::base::{Mono, Note, Now, Zxid};
 use crate::config::ServerConfig;
 use crate::database::Database;
 use crate::quorum::QuorumVerifier;
@@ -60,6 +60,15 @@ const TIMERS: [Timer; 8] = [
     Timer::Purge,
 ];
 
+/// Holds nothing yet but the configuration, which a server alone leaves out as Apache's does.
+fn database_of(config: &ServerConfig, verifier: &QuorumVerifier) -> Database {
+    let db = Database::empty(config.committed_log_count).with_acl_rules(AclRules::of(config));
+    if config.is_standalone() {
+        return db;
+    }
+    db.with_config(verifier.config_text().into(), Zxid(verifier.version()))
+}
+
 impl fmt::Debug for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Peer")
@@ -79,7 +88,7 @@ impl Peer {
             QuorumVerifier::new(&config)
         };
         Peer {
-            db: Database::empty(config.committed_log_count).with_acl_rules(AclRules::of(&config)),
+            db: database_of(&config, &verifier),
             role: Role::Loading(AfterLoad::Begin),
             course: Course::new(now.mono),
             elections: Elections::new(&config, verifier.clone()),

@@ -14,6 +14,7 @@ const RULES: Rules = Rules {
     left_out: &[
         ("ServerConfig", &[]),
         ("QuorumVerifier", &[]),
+        ("ConfigNode", &[]),
         ("Reach", &[]),
         ("ServiceStats", &[]),
         ("ProposalSizes", &[]),

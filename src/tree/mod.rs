@@ -137,6 +137,22 @@ impl DataTree {
         }
     }
 
+    /// Writes a server's own list of members into /zookeeper/config. No transaction does that: it
+    /// counts in no digest and nobody is told. (ZKDatabase.initConfigInZKDatabase)
+    ///
+    /// Apache's mtime is the time of this moment; here it is the beginning of time, like ctime, so
+    /// that two servers with one configuration show one node.
+    pub fn set_config(&mut self, text: Bytes, version: Zxid) {
+        // The loader makes a missing one, and no transaction may delete it.
+        let Some(id) = self.find(paths::CONFIG) else { return };
+        self.change(id, paths::CONFIG, |node| {
+            node.data = Some(text);
+            node.stat.mzxid = version;
+            node.stat.mtime = 0;
+            node.stat.version = -1;
+        });
+    }
+
     pub fn last_processed(&self) -> Zxid {
         self.last_processed
     }
