@@ -61,6 +61,9 @@ pub struct Database {
     initialised: bool,
     /// A leader's TRUNC could not be obeyed: only a snapshot can bring this server level.
     needs_snapshot: bool,
+    /// The leader's snapshot from which the tree comes, until all is in the log that was committed
+    /// while it was written: before, the tree may be as none ever was. A restart forgets it.
+    unfinished: Option<Zxid>,
     /// Museum only: a zxid that was announced and never came (ZOOKEEPER-2355).
     pretended: Zxid,
     /// Museum only: DB-1 and DB-2 do not hold (ZOOKEEPER-4925).
@@ -83,6 +86,7 @@ impl Database {
             current_epoch: Epoch(0),
             initialised: false,
             needs_snapshot: false,
+            unfinished: None,
             pretended: Zxid::ZERO,
             unkept: false,
         }
@@ -114,6 +118,8 @@ impl Database {
         fresh.config = self.config.clone();
         if let Some(snapshot) = loaded.snapshot {
             let zxid = snapshot.zxid;
+            // The same one again, as after a TRUNC; an older one has nothing to do with it.
+            fresh.unfinished = self.unfinished.filter(|unfinished| *unfinished == zxid);
             let body = SnapshotBody {
                 sessions: snapshot.sessions,
                 acls: snapshot.acls,
@@ -182,6 +188,11 @@ impl Database {
         self.needs_snapshot
     }
 
+    /// The tree may hold a part of what was committed behind it, and lack another.
+    pub fn is_unfinished(&self) -> bool {
+        self.unfinished.is_some()
+    }
+
     pub fn accepted_epoch(&self) -> Epoch {
         self.accepted_epoch
     }
@@ -208,6 +219,10 @@ impl Database {
         };
         invariant!(*slot <= epoch, "S-13", "{kind:?} epoch {slot} would become {epoch}");
         *slot = epoch;
+        // It is written behind the history of NEWLEADER, which follows the whole snapshot.
+        if kind == EpochKind::Current {
+            self.unfinished = None;
+        }
     }
 
     pub fn committed_log(&self) -> impl Iterator<Item = &Rc<Proposal>> {

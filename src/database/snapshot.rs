@@ -54,7 +54,9 @@ impl Database {
         if signature != SIGNATURE {
             return Err(InstallError::Signature(signature));
         }
-        self.install(zxid, body)
+        self.install(zxid, body)?;
+        self.unfinished = Some(zxid);
+        Ok(())
     }
 
     /// Sessions and ACLs: what stands before the nodes of the stream.
@@ -92,7 +94,7 @@ mod tests {
     use crate::base::invariant::testing::{each_fires, fires};
     use crate::base::{Epoch, SessionId};
     use crate::jute::txn::{CreateTxn, Proposal, Txn, TxnHeader, kind};
-    use crate::storage::EpochKind;
+    use crate::storage::{EpochKind, Loaded, SnapshotData};
 
     fn database(nodes: u32) -> Database {
         let mut db = Database::empty(500);
@@ -122,6 +124,33 @@ mod tests {
         assert_eq!(db.committed_log().count(), 5);
         while db.apply_next().is_some() {}
         assert_eq!(db.committed_log().count(), 2);
+    }
+
+    #[test]
+    fn a_leaders_snapshot_is_unfinished_until_an_epoch_has_its_history() {
+        let zxid = Zxid::new(Epoch(1), 7);
+        let stream = || {
+            let leaders = database(3);
+            let (nodes, _) = leaders.snapshot_slice(&mut SnapshotCursor::new(), 100);
+            Bytes::from([leaders.snapshot_head(), nodes].concat())
+        };
+        let on_disk = |zxid| {
+            let nodes = database(3).tree().snapshot_slice(&mut SnapshotCursor::new(), 100);
+            let snapshot = Some(SnapshotData { zxid, nodes, ..SnapshotData::default() });
+            Loaded { snapshot, last_logged: zxid, ..Loaded::default() }
+        };
+        let mut db = database(1);
+        assert!(!db.is_unfinished());
+        db.install_stream(zxid, stream()).expect("a tree");
+        db.set_epoch(EpochKind::Accepted, Epoch(2));
+        assert!(db.is_unfinished());
+        db.restore(on_disk(zxid)).expect("the snapshot is durable");
+        assert!(db.is_unfinished());
+        let mut old = db.clone();
+        old.restore(on_disk(Zxid::new(Epoch(1), 3))).expect("it was not yet");
+        assert!(!old.is_unfinished());
+        db.set_epoch(EpochKind::Current, Epoch(2));
+        assert!(!db.is_unfinished());
     }
 
     #[test]

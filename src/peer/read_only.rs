@@ -4,6 +4,10 @@
 //! longer) serves clients that ask for it, from its tree as it stands, while the election goes
 //! on. They go when it is over, whatever came of it.
 //!
+//! Not from a leader's snapshot before NEWLEADER's history is in the log: the snapshot was written
+//! while transactions were applied, and a tree like it may never have been anywhere. (A server that
+//! was started again since does not know any more.)
+//!
 //! Not here: whom it lets in and what it refuses (server/local_sessions.rs).
 
 use std::time::Duration;
@@ -27,7 +31,7 @@ impl Peer {
     /// When `begin_read_only` has something to do.
     pub(super) fn read_only_at(&self) -> Mono {
         let waits = matches!(self.role, Role::Looking) && !self.service.is_read_only();
-        if waits && self.config.read_only_mode {
+        if waits && self.config.read_only_mode && !self.db.is_unfinished() {
             self.course.since + GRACE_MIN.max(self.config.tick_time)
         } else {
             Mono::FAR

@@ -100,6 +100,10 @@ impl Peer {
         }
         self.role.become_next(Role::Looking);
         self.course.since = now.mono;
+        if self.config.read_only_mode && self.db.is_unfinished() {
+            let sid = self.config.my_id;
+            tracing::warn!(%sid, "a synchronisation was cut short: no read-only service before the next one");
+        }
         let epoch = self.db.current_epoch();
         let look = election::core::Input::Look { zxid, epoch };
         self.elections.step(now, look, &mut self.queue);
