@@ -26,7 +26,8 @@
 //! (4) An ensemble of one voter does not wait for a better vote.
 //!
 //! (5) A newer configuration in a notification gives its version to ours if the members are the
-//! same; with other members, a server that is LOOKING ends instead of voting on.
+//! same; with other members, a server that is LOOKING ends instead of voting on. (6) A vote for this
+//! server with a history that its log does not hold makes it begin the next round.
 //!
 //! Over 500 lines: one match, and a function for each message and time of it.
 //!
