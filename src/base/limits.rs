@@ -13,6 +13,10 @@ pub const ELECTION_ADDRESS_BYTES_MAX: usize = 2048;
 pub const LINK_QUEUE_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// Znodes written in one slice of a snapshot, between two steps of the pump.
 pub const SNAPSHOT_SLICE_NODES: usize = 512;
+/// Bytes of znodes after which a slice of a snapshot ends, whatever the number of its znodes.
+pub const SNAPSHOT_SLICE_BYTES: usize = 1024 * 1024;
+/// A snapshot that arrives is told of each time so many bytes more are there.
+pub const SNAPSHOT_PROGRESS_BYTES: usize = 1024 * 1024;
 /// Committed transactions kept in memory for DIFF (`commitLogCount`).
 pub const COMMITTED_LOG_COUNT: usize = 500;
 /// Bytes of all identities of one connection. A follower forwards them with every write, and a list

@@ -163,6 +163,9 @@ impl Peer {
                 self.leader_dials.failed(now, link, &why, next);
             }
             QuorumEvent::Packet { link, packet } => self.on_quorum_packet(now, link, &packet),
+            QuorumEvent::Progress { link } => {
+                self.step_learner(now, learner::Input::Progress(link));
+            }
             QuorumEvent::Snapshot { link, body } => {
                 self.step_learner(now, learner::Input::Snapshot(link, body));
             }

@@ -18,6 +18,7 @@ use thiserror::Error;
 use super::arena::{Node, NodeId, ROOT};
 use super::{DataTree, OPEN_ACL_ID};
 use crate::base::Zxid;
+use crate::base::limits::SNAPSHOT_SLICE_BYTES;
 use crate::base::paths;
 use crate::jute::data::{Acl, StatPersisted};
 use crate::jute::persist::SnapshotNode;
@@ -50,6 +51,8 @@ struct Frame {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct SnapshotCursor {
     started: bool,
+    /// Of the names and data in the slice that is being made.
+    bytes: usize,
     /// Of the innermost frame.
     path: String,
     frames: Vec<Frame>,
@@ -72,8 +75,8 @@ impl DataTree {
         self.acls.table().map(|(id, list)| (id, list.to_vec())).collect()
     }
 
-    /// The next nodes, looking at no more than `max_nodes`. Fewer, even none, is not the end:
-    /// `cursor.is_done()` is.
+    /// The next nodes, looking at no more than `max_nodes`, and none more once they have
+    /// `SNAPSHOT_SLICE_BYTES`. Fewer, even none, is not the end: `cursor.is_done()` is.
     pub fn snapshot_slice(
         &self,
         cursor: &mut SnapshotCursor,
@@ -86,8 +89,9 @@ impl DataTree {
             budget -= 1;
             self.write_node(ROOT, cursor, &mut slice);
         }
+        cursor.bytes = 0;
         while let Some(frame) = cursor.frames.last() {
-            if budget == 0 {
+            if budget == 0 || cursor.bytes >= SNAPSHOT_SLICE_BYTES {
                 break;
             }
             cursor.path.truncate(frame.path_len);
@@ -113,7 +117,8 @@ impl DataTree {
         let mut last = frame.last.as_deref();
         let mut ended = true;
         for (name, id) in self.arena[parent].children_after(frame.last.as_deref()) {
-            if *budget == 0 || cursor.frames.len() > depth {
+            let is_full = *budget == 0 || cursor.bytes >= SNAPSHOT_SLICE_BYTES;
+            if is_full || cursor.frames.len() > depth {
                 ended = false;
                 break;
             }
@@ -139,6 +144,7 @@ impl DataTree {
             let path_len = cursor.path.len();
             cursor.frames.push(Frame { path_len, zxid: self.last_processed, last: None });
         }
+        cursor.bytes += cursor.path.len() + node.data.as_ref().map_or(0, Bytes::len);
         slice.push(SnapshotNode {
             path: cursor.path.clone(),
             data: node.data.clone(),
@@ -254,6 +260,25 @@ mod tests {
             paths.extend(tree.snapshot_slice(&mut cursor, max_nodes).into_iter().map(|n| n.path));
         }
         paths
+    }
+
+    #[test]
+    fn a_slice_of_large_nodes_ends_early() {
+        let mut tree = DataTree::new();
+        for n in 1..=5 {
+            let data = Some(Bytes::from(vec![7; SNAPSHOT_SLICE_BYTES / 2]));
+            let header = TxnHeader { zxid: Zxid(n), ..TxnHeader::default() };
+            let (path, acl) = (format!("/n{n}"), Some(Acl::open()));
+            let create = CreateTxn { path, data, acl, ephemeral: false, parent_cversion: -1 };
+            tree.apply(&header, &Txn::Create(create));
+        }
+        let mut cursor = SnapshotCursor::new();
+        let mut sizes = Vec::new();
+        while !cursor.is_done() {
+            let slice = tree.snapshot_slice(&mut cursor, 512);
+            sizes.push(slice.iter().filter(|node| node.path.starts_with("/n")).count());
+        }
+        assert_eq!(sizes, [2, 2, 1]);
     }
 
     #[test]

@@ -20,7 +20,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use tracing::info;
 
-use crate::base::limits::JUTE_FIELD_BYTES_MAX;
+use crate::base::limits::{JUTE_FIELD_BYTES_MAX, SNAPSHOT_PROGRESS_BYTES};
 use crate::base::{LinkId, Stamp};
 use crate::jute::quorum::{QuorumPacket, kind};
 use crate::jute::{Jute, Reader};
@@ -45,6 +45,10 @@ pub enum QuorumEvent {
     Packet {
         link: LinkId,
         packet: QuorumPacket,
+    },
+    /// A MiB more of a snapshot has arrived (`SNAPSHOT_PROGRESS_BYTES`).
+    Progress {
+        link: LinkId,
     },
     /// The stream behind a SNAP packet: sessions, ACL map, nodes, "/", `BenWasHere`.
     Snapshot {
@@ -206,6 +210,7 @@ impl<R: Runtime> Inner<R> {
             field_bytes_max,
             packet: PacketScanner::new(field_bytes_max),
             snapshot: None,
+            told_bytes: 0,
             post: Rc::clone(&self.post),
         };
         stream.end_when_silent();
@@ -222,6 +227,8 @@ struct QuorumInbound {
     packet: PacketScanner,
     /// Set while a snapshot stream arrives.
     snapshot: Option<SnapshotScanner>,
+    /// So many bytes of it were told of.
+    told_bytes: usize,
     post: Post<QuorumEvent>,
 }
 
@@ -240,7 +247,10 @@ impl Inbound for QuorumInbound {
             };
             match event {
                 Some(event) => (self.post)(at, self.link.0, event),
-                None => return Ok(Reading::On),
+                None => {
+                    self.tell_progress(at, buf.len());
+                    return Ok(Reading::On);
+                }
             }
         }
     }
@@ -251,6 +261,15 @@ impl Inbound for QuorumInbound {
 }
 
 impl QuorumInbound {
+    fn tell_progress(&mut self, at: Stamp, arrived: usize) {
+        if self.snapshot.is_none() {
+            self.told_bytes = 0;
+        } else if arrived >= self.told_bytes + SNAPSHOT_PROGRESS_BYTES {
+            self.told_bytes = arrived;
+            (self.post)(at, self.link.0, QuorumEvent::Progress { link: self.link });
+        }
+    }
+
     fn take_packet(&mut self, buf: &mut BytesMut) -> Result<Option<QuorumEvent>, String> {
         let Some(len) = self.packet.scan(buf)? else { return Ok(None) };
         self.packet = PacketScanner::new(self.field_bytes_max);
@@ -260,5 +279,39 @@ impl QuorumInbound {
             self.snapshot = Some(SnapshotScanner::new(self.field_bytes_max));
         }
         Ok(Some(QuorumEvent::Packet { link: self.link, packet }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_that_arrives_is_told_of_a_mib_at_a_time() {
+        let told = Rc::new(Cell::new(0));
+        let counts = told.clone();
+        let post: Post<QuorumEvent> = Rc::new(move |_, _, event| {
+            counts.set(counts.get() + u32::from(matches!(event, QuorumEvent::Progress { .. })));
+        });
+        let field_bytes_max = 8 * SNAPSHOT_PROGRESS_BYTES;
+        let mut inbound = QuorumInbound {
+            link: LinkId(2),
+            dialled: true,
+            field_bytes_max,
+            packet: PacketScanner::new(field_bytes_max),
+            snapshot: Some(SnapshotScanner::new(field_bytes_max)),
+            told_bytes: 0,
+            post,
+        };
+        // No session, no list; the root, with more data than is there.
+        let mut buf = BytesMut::new();
+        buf.extend_from_slice(&[0; 8]);
+        buf.extend_from_slice(&0_i32.to_be_bytes());
+        buf.extend_from_slice(&(field_bytes_max as i32).to_be_bytes());
+        for _ in 0..7 {
+            buf.extend_from_slice(&vec![0; SNAPSHOT_PROGRESS_BYTES / 2]);
+            inbound.on_bytes(Stamp(0), &mut buf).expect("it goes on");
+        }
+        assert_eq!(told.get(), 3);
     }
 }

@@ -224,7 +224,7 @@ impl Leader {
             Input::Lost(link) => {
                 self.handlers.remove(&link);
             }
-            Input::Drained(link) => self.on_drained(link, db, out),
+            Input::Drained(link) => self.on_drained(now, link, db, out),
             Input::Durable(zxid) => self.on_own_log_durable(zxid, db, out),
             Input::EpochDurable(kind, epoch) => self.on_epoch_durable(now, kind, epoch, db, out),
             Input::LogRead(link, records) => self.on_log_read(now, link, records, db, out),

@@ -243,6 +243,27 @@ fn what_committed_before_newleader_need_not_be_acked_singly() {
 }
 
 #[test]
+fn a_learner_has_time_as_long_as_its_snapshot_moves_and_then_as_long_again() {
+    let mut bench = Bench::established();
+    bench.leader.snapshot_slice = 1;
+    bench.connect(B, 2, 1);
+    bench.packet(B, ack_epoch(0x5_0000_0000, None));
+    let allowed = bench.leader.init_timeout + bench.leader.sync_timeout;
+    let mut slices = 0;
+    while !bench.leader.handlers[&B].has_newleader() {
+        bench.now.mono = bench.leader.handlers[&B].deadline;
+        bench.step(Input::Drained(B));
+        slices += 1;
+    }
+    assert!(slices >= 2);
+    let saved = bench.now.mono + allowed * slices + allowed;
+    assert_eq!(bench.leader.handlers[&B].deadline, saved);
+    bench.now.mono = saved;
+    bench.step(Input::Timer);
+    assert!(!bench.leader.handlers.contains_key(&B), "it has not acked it");
+}
+
+#[test]
 fn the_time_for_an_ack_begins_with_the_ack_of_newleader() {
     let mut bench = Bench::established();
     let zxid = Zxid::new(Epoch(1), 1);

@@ -48,6 +48,8 @@ pub(super) struct Handler {
     pub(super) phase: Phase,
     /// The link is given up when nothing was heard by then.
     pub(super) deadline: Mono,
+    /// When its synchronisation began.
+    pub(super) sync_began: Mono,
     /// What ACKEPOCH said: where its log ends.
     pub(super) last_zxid: Zxid,
     /// When each proposal that it must ack singly, and has not, was sent. A proposal whose commit
@@ -67,6 +69,7 @@ impl Handler {
             observer: false,
             phase: Phase::Greeting,
             deadline,
+            sync_began: Mono::FAR,
             last_zxid: Zxid::ZERO,
             unacked: BTreeMap::new(),
             early_acks: Vec::new(),

@@ -18,6 +18,7 @@
 //! Not here: reading the log (storage), the socket (zab/driver/).
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -154,6 +155,7 @@ impl Leader {
     ) {
         let Some(handler) = self.handlers.get_mut(&link) else { return };
         handler.phase = Phase::Syncing;
+        handler.sync_began = now.mono;
         handler.deadline = now.mono + self.init_timeout + self.sync_timeout;
         let (sid, observer, peer) = (handler.sid, handler.observer, handler.last_zxid);
         self.broadcast.forget_acks_of(sid);
@@ -213,10 +215,27 @@ impl Leader {
 
     /// The link is free for the next slice of a snapshot; NEWLEADER follows the last one, and all
     /// that was queued meanwhile.
-    pub(super) fn on_drained(&mut self, link: LinkId, db: &Database, out: &mut Vec<Output>) {
+    pub(super) fn on_drained(
+        &mut self,
+        now: Now,
+        link: LinkId,
+        db: &Database,
+        out: &mut Vec<Output>,
+    ) {
         let ends = self.send_snapshot_slice(link, db, out);
+        self.allow_time(now, link, ends);
         if ends && !self.museum.on(Exhibit::NewleaderBeforeSnapshot) {
             self.send_newleader(link, out);
+        }
+    }
+
+    /// As long as a snapshot moves, its learner is not silent. To save the whole of it may take as
+    /// long as to send it, and nothing is heard of the learner meanwhile.
+    fn allow_time(&mut self, now: Now, link: LinkId, ends: bool) {
+        let Some(handler) = self.handlers.get_mut(&link) else { return };
+        if handler.snapshot.is_some() || ends {
+            let sending = if ends { now.mono.since(handler.sync_began) } else { Duration::ZERO };
+            handler.deadline = now.mono + self.init_timeout + self.sync_timeout + sending;
         }
     }
 

@@ -62,6 +62,8 @@ pub enum Input {
     Connected(LinkId),
     DialFailed(LinkId, String),
     Packet(LinkId, Packet),
+    /// More of the snapshot behind SNAP is there.
+    Progress(LinkId),
     /// The inline snapshot behind SNAP.
     Snapshot(LinkId, Bytes),
     Lost(LinkId, String),
@@ -162,7 +164,7 @@ pub struct Learner {
     pub(super) epoch: Epoch,
     pub(super) dials: u32,
     pub(super) dial_at: Mono,
-    /// Everything up to NEWLEADER must have happened by then; later: the leader must be heard.
+    /// The leader must be heard by then.
     pub(super) deadline: Mono,
     /// Proposals of the synchronisation, not logged yet; the committed ones come first.
     pub(super) to_log: VecDeque<Rc<Proposal>>,
@@ -238,7 +240,11 @@ impl Learner {
                 self.hear(now);
                 self.on_packet(packet, db, out);
             }
-            Input::Snapshot(_, body) => self.on_snapshot(body, out),
+            Input::Progress(_) => self.hear(now),
+            Input::Snapshot(_, body) => {
+                self.hear(now);
+                self.on_snapshot(body, out);
+            }
             Input::Lost(_, error) => self.give_up(GaveUp::LeaderLost { error }, out),
             Input::Durable(zxid) => self.on_durable(zxid, out),
             Input::EpochDurable(kind, epoch) => self.on_epoch_durable(now, kind, epoch, db, out),
@@ -275,6 +281,7 @@ impl Learner {
             Input::Connected(link)
             | Input::DialFailed(link, _)
             | Input::Packet(link, _)
+            | Input::Progress(link)
             | Input::Snapshot(link, _)
             | Input::Lost(link, _) => *link != self.link,
             _ => false,
@@ -306,12 +313,12 @@ impl Learner {
         out.push(self.packet(Packet::PingReply { zxid, touches }));
     }
 
-    /// After UPTODATE the leader must be heard every syncLimit ticks; before it, initLimit runs:
-    /// Apache's leaders send no PING until a quorum is synchronised.
+    /// The leader must be heard every initLimit ticks, and once it has said UPTODATE every syncLimit
+    /// ticks. Not the whole synchronisation is bounded but each silence in it, as in Apache: a large
+    /// snapshot takes its time. Apache's leaders send no PING until a quorum is synchronised.
     fn hear(&mut self, now: Now) {
-        if self.phase == Phase::Broadcast {
-            self.deadline = now.mono + self.sync_timeout;
-        }
+        let serves = self.phase == Phase::Broadcast;
+        self.deadline = now.mono + if serves { self.sync_timeout } else { self.init_timeout };
     }
 
     pub(super) fn on_packet(&mut self, packet: Packet, db: &mut Database, out: &mut Vec<Output>) {

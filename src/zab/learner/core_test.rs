@@ -226,6 +226,21 @@ fn what_a_snapshot_holds_is_not_logged_again() {
 }
 
 #[test]
+fn a_snapshot_may_take_longer_than_init_limit_as_long_as_it_moves() {
+    let mut bench = Bench::awaiting_sync();
+    bench.packet(Packet::Snap { zxid: z(2) });
+    for _ in 0..3 {
+        let late = bench.learner.next_deadline();
+        bench.now.mono = Mono(late.0 - 1);
+        bench.step(Input::Progress(LINK));
+        bench.now.mono = late;
+        assert!(!gave_up(&bench.step(Input::Timer)));
+    }
+    bench.now.mono = bench.learner.next_deadline();
+    assert!(gave_up(&bench.step(Input::Timer)), "it stands still");
+}
+
+#[test]
 fn a_leader_that_is_not_established_may_be_silent_for_init_limit() {
     let mut bench = Bench::awaiting_sync();
     bench.packet(Packet::Diff { zxid: Zxid::ZERO });
