@@ -66,8 +66,8 @@ impl Vote {
 
     /// Whether two votes back the same leader (Vote.equals).
     ///
-    /// Votes of an election in progress must agree in everything. Members that are not LOOKING may remember
-    /// different rounds and zxids of one leader, since they joined it at different times
+    /// Votes of an election in progress must agree in everything. Members that are not LOOKING may
+    /// remember different rounds and zxids of one leader, since they joined it at different times
     /// (ZOOKEEPER-1732); servers before 3.4.6 have no useful peer epoch either (1805).
     pub fn agrees_with(&self, other: &Vote) -> bool {
         if self.state == PeerState::Looking || other.state == PeerState::Looking {

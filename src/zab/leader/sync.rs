@@ -81,13 +81,22 @@ fn walk_history(peer: Zxid, max: Zxid, history: &[Zxid]) -> SyncPlan {
     }
 }
 
-/// The committed transactions that this plan sends singly, oldest first. `from_disk` goes on where
-/// the committed log begins.
-fn missing_after(plan: SyncPlan, from_disk: &[Rc<Proposal>], db: &Database) -> Vec<Rc<Proposal>> {
-    let after = match plan {
-        SyncPlan::Diff { after, .. } | SyncPlan::Trunc { after, .. } => after,
-        SyncPlan::Snap | SyncPlan::ReadLog => db.last_applied(),
-    };
+impl SyncPlan {
+    /// How it is told, the zxid that it names, and behind which one transactions follow singly.
+    fn ends(self, db: &Database) -> (SyncMode, Zxid, Zxid) {
+        match self {
+            SyncPlan::Diff { to, after } => (SyncMode::Diff, to, after),
+            SyncPlan::Trunc { to, after } => (SyncMode::Trunc, to, after),
+            SyncPlan::Snap | SyncPlan::ReadLog => {
+                (SyncMode::Snap, db.last_applied(), db.last_applied())
+            }
+        }
+    }
+}
+
+/// The committed transactions behind `after`, oldest first. `from_disk` ends where the committed
+/// log begins, or in it.
+fn history_after(after: Zxid, from_disk: &[Rc<Proposal>], db: &Database) -> Vec<Rc<Proposal>> {
     let first_in_memory = db.committed_log().next().map_or(Zxid::MAX, |p| p.zxid());
     let on_disk = from_disk.iter().filter(|p| p.zxid() < first_in_memory);
     on_disk.chain(db.committed_log()).filter(|p| p.zxid() > after).cloned().collect()
@@ -159,16 +168,12 @@ impl Leader {
         handler.deadline = now.mono + self.init_timeout + self.sync_timeout;
         let (sid, observer, peer) = (handler.sid, handler.observer, handler.last_zxid);
         self.broadcast.forget_acks_of(sid);
-        let mut missing = missing_after(plan, from_disk, db);
-        let is_too_long = |proposal: &Rc<Proposal>| proposal.bytes().len() > self.txn_bytes_max;
-        let plan = if missing.iter().any(is_too_long) { SyncPlan::Snap } else { plan };
-        let (mode, to, after) = match plan {
-            SyncPlan::Diff { to, after } => (SyncMode::Diff, to, after),
-            SyncPlan::Trunc { to, after } => (SyncMode::Trunc, to, after),
-            SyncPlan::Snap | SyncPlan::ReadLog => {
-                (SyncMode::Snap, db.last_applied(), db.last_applied())
-            }
-        };
+        let (mut mode, mut to, after) = plan.ends(db);
+        let mut missing = history_after(after, from_disk, db);
+        if missing.iter().any(|proposal| proposal.bytes().len() > self.txn_bytes_max) {
+            (mode, to, _) = SyncPlan::Snap.ends(db);
+            missing.retain(|proposal| proposal.zxid() > to);
+        }
         out.push(Output::Note(Note::SyncChosen { learner: sid, mode, peer, to }));
         match mode {
             SyncMode::Diff => self.send(link, Packet::Diff { zxid: to }, out),
@@ -178,7 +183,6 @@ impl Leader {
                 self.repeat_snapshot(link, db, out);
             }
         }
-        missing.retain(|proposal| proposal.zxid() > after);
         for proposal in missing {
             let zxid = proposal.zxid();
             self.send(link, Packet::Proposal(proposal), out);

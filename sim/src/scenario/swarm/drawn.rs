@@ -92,21 +92,10 @@ impl Setting {
         list.into_iter().flatten().filter_map(Value::as_integer).collect()
     }
 
-    /// Numbers by name.
-    fn numbers(&self) -> BTreeMap<Spanned<String>, i64> {
+    /// A table, by name.
+    fn table<T>(&self, read: impl Fn(&Value) -> Option<T>) -> BTreeMap<Spanned<String>, T> {
         let table = self.value.as_ref().and_then(Value::as_table);
-        let pair = |(name, value): (&String, &Value)| {
-            value.as_integer().map(|value| (spanned(name.clone()), value))
-        };
-        table.into_iter().flatten().filter_map(pair).collect()
-    }
-
-    /// Texts by name.
-    fn texts(&self) -> BTreeMap<Spanned<String>, Spanned<String>> {
-        let table = self.value.as_ref().and_then(Value::as_table);
-        let pair = |(name, value): (&String, &Value)| {
-            value.as_str().map(|text| (spanned(name.clone()), spanned(text.to_owned())))
-        };
+        let pair = |(name, value): (&String, &Value)| Some((spanned(name.clone()), read(value)?));
         table.into_iter().flatten().filter_map(pair).collect()
     }
 
@@ -114,7 +103,7 @@ impl Setting {
         match self.key {
             "voters" => ensemble.voters = Some(spanned(self.ids())),
             "observers" => ensemble.observers = self.ids(),
-            "weights" => ensemble.weights.extend(self.numbers()),
+            "weights" => ensemble.weights.extend(self.table(Value::as_integer)),
             "tick_time" => ensemble.tick_time = self.text(),
             "init_limit" => ensemble.init_limit = self.whole(),
             "sync_limit" => ensemble.sync_limit = self.whole(),
@@ -123,7 +112,10 @@ impl Setting {
             "snap_count" => ensemble.snap_count = self.whole(),
             "commit_log_count" => ensemble.commit_log_count = self.whole(),
             "snapshot_slice" => ensemble.snapshot_slice = self.whole(),
-            "dialect" => ensemble.dialect.extend(self.texts()),
+            "dialect" => {
+                let text = |value: &Value| value.as_str().map(|text| spanned(text.to_owned()));
+                ensemble.dialect.extend(self.table(text));
+            }
             _ => ensemble.read_only_mode = self.value.as_ref().and_then(Value::as_bool),
         }
     }
@@ -139,8 +131,8 @@ impl Setting {
             "read_only" => workload.read_only = self.float(),
             "watches" => workload.watches = self.float(),
             _ => {
-                let kinds = self.numbers().into_iter().map(|(word, n)| (word, n as u64));
-                workload.mix = self.value.as_ref().map(|_| kinds.collect());
+                let kinds = self.table(|value| value.as_integer().map(|n| n as u64));
+                workload.mix = self.value.as_ref().map(|_| kinds);
             }
         }
     }
