@@ -438,6 +438,31 @@ fn newleader_follows_what_was_committed_while_a_snapshot_was_written() {
 }
 
 #[test]
+fn a_transaction_that_no_learner_takes_reaches_it_in_a_snapshot() {
+    let (first, second) = (Zxid::new(Epoch(1), 1), Zxid::new(Epoch(1), 2));
+    for (max, how) in [(1000, "DIFF"), (10, "SNAP")] {
+        let mut bench = Bench::established();
+        for zxid in [first, second] {
+            bench.propose(zxid);
+            bench.packet(A, Packet::Ack { zxid });
+            bench.step(Input::Durable(zxid));
+        }
+        while bench.db.apply_next().is_some() {}
+        bench.leader.txn_bytes_max = max;
+        bench.connect(B, 2, 1);
+        let to_b = sent(&bench.packet(B, ack_epoch(first.0, Some(1))), B);
+        assert!(to_b[0].starts_with(how), "{to_b:?}");
+        let alone = to_b.iter().any(|packet| packet.starts_with("PROPOSAL"));
+        assert_eq!(alone, how == "DIFF", "{to_b:?}");
+    }
+    fires("BR-2", || {
+        let mut bench = Bench::established();
+        bench.leader.txn_bytes_max = 10;
+        bench.propose(first)
+    });
+}
+
+#[test]
 fn nothing_follows_the_end_of_a_leadership_until_it_is_stopped() {
     let mut bench = Bench::new();
     bench.connect(A, 1, 0);
