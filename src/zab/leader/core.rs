@@ -222,7 +222,7 @@ impl Leader {
             }
             Input::Packet(link, packet) => self.on_packet(now, link, packet, db, out),
             Input::Lost(link) => {
-                self.handlers.remove(&link);
+                self.forget(link);
             }
             Input::Drained(link) => self.on_drained(now, link, db, out),
             Input::Durable(zxid) => self.on_own_log_durable(zxid, db, out),
@@ -352,9 +352,19 @@ impl Leader {
     }
 
     pub(super) fn close(&mut self, link: LinkId, why: Dismissed, out: &mut Vec<Output>) {
-        if self.handlers.remove(&link).is_some() {
+        if self.forget(link) {
             out.push(Output::Close(link, why));
         }
+    }
+
+    /// A learner is gone. Until we are established its ack of NEWLEADER goes with it: it may be
+    /// following another leader by now, and with acks of the past we would serve without a quorum.
+    fn forget(&mut self, link: LinkId) -> bool {
+        let Some(handler) = self.handlers.remove(&link) else { return false };
+        if self.stage == Stage::Synchronisation && handler.phase == Phase::Synced {
+            self.newleader_acks.remove(handler.sid);
+        }
+        true
     }
 
     /// A learner in synchronisation has initLimit, one that serves syncLimit. Between the two it

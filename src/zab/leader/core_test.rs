@@ -299,6 +299,29 @@ fn a_synchronised_follower_may_be_silent_until_the_leader_is_established() {
     assert!(bench.leader.is_established());
 }
 
+/// It may follow the leader of a later epoch by now.
+#[test]
+fn the_ack_of_a_learner_that_has_gone_does_not_help_to_establish_a_leader() {
+    let mut bench = Bench::new();
+    bench.leader.verifier = five_voters();
+    let newleader = Zxid::new(Epoch(1), 0);
+    bench.connect(A, 1, 0);
+    bench.connect(B, 2, 0);
+    bench.durable(EpochKind::Accepted, 1);
+    bench.packet(A, ack_epoch(0, Some(0)));
+    bench.packet(B, ack_epoch(0, Some(0)));
+    bench.durable(EpochKind::Current, 1);
+    bench.packet(A, Packet::Ack { zxid: newleader });
+    bench.step(Input::Lost(A));
+    bench.packet(B, Packet::Ack { zxid: newleader });
+    assert!(!bench.leader.is_established(), "of five, the leader and server 2 are left");
+    let again = LinkId(7);
+    bench.connect(again, 1, 1);
+    bench.packet(again, ack_epoch(0, None));
+    bench.packet(again, Packet::Ack { zxid: newleader });
+    assert!(bench.leader.is_established(), "server 1 is back");
+}
+
 #[test]
 fn a_follower_that_nobody_knows_gets_proposals_and_is_not_counted() {
     let mut bench = Bench::established();
