@@ -54,6 +54,12 @@ pub struct LeaderStats {
     pub learners: u64,
     pub synced_followers: u64,
     pub synced_observers: u64,
+    /// Learners that are being sent a snapshot or what they lack of the history.
+    pub syncing_learners: u64,
+    /// Bytes sent to these.
+    pub syncing_bytes: u64,
+    /// How far the last of them is, 0 to 99; `None` if nobody is being synchronised.
+    pub syncing_percent: Option<u64>,
     /// Clients' `sync` requests that wait for a commit.
     pub pending_syncs: u64,
     pub uptime_ms: u64,

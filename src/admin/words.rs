@@ -148,6 +148,9 @@ fn mntr(stats: &ServerStats) -> String {
         line("synced_followers", &leader.synced_followers);
         line("synced_non_voting_followers", &0);
         line("synced_observers", &leader.synced_observers);
+        line("syncing_learners", &leader.syncing_learners);
+        line("syncing_bytes_sent", &leader.syncing_bytes);
+        line("syncing_percent", &leader.syncing_percent.unwrap_or(100));
         line("pending_syncs", &leader.pending_syncs);
         line("leader_uptime", &leader.uptime_ms);
     }

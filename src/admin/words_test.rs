@@ -46,6 +46,9 @@ fn leader() -> ServerStats {
             learners: 3,
             synced_followers: 2,
             synced_observers: 1,
+            syncing_learners: 1,
+            syncing_bytes: 5_000_000,
+            syncing_percent: Some(42),
             pending_syncs: 0,
             uptime_ms: 1396,
         }),
@@ -141,6 +144,10 @@ fn every_mntr_name_is_one_of_apache_and_numbers_are_numbers() {
         assert!(ours.starts_with(&format!("zk_version\t{VERSION}\nzk_server_state\t{role}\n")));
         for line in ours.lines() {
             let (name, value) = line.split_once('\t').expect("a name, a tab, a value");
+            if name.starts_with("zk_syncing_") {
+                assert!(value.parse::<u64>().is_ok(), "{line}: ours alone");
+                continue;
+            }
             let counterpart = theirs.lines().find_map(|l| l.strip_prefix(&format!("{name}\t")));
             let theirs = counterpart.unwrap_or_else(|| panic!("Apache has no {name}"));
             assert_eq!(value.parse::<f64>().is_ok(), theirs.parse::<f64>().is_ok(), "{line}");
@@ -159,6 +166,9 @@ fn mntr_shows_what_dashboards_watch() {
         "zk_synced_followers\t2",
         "zk_synced_observers\t1",
         "zk_learners\t3",
+        "zk_syncing_learners\t1",
+        "zk_syncing_bytes_sent\t5000000",
+        "zk_syncing_percent\t42",
         "zk_pending_syncs\t0",
         "zk_last_proposal_size\t89",
         "zk_leader_uptime\t1396",

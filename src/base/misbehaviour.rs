@@ -76,6 +76,10 @@ pub enum Dismissed {
     ConnectedAgain {
         server: ServerId,
     },
+    /// What it lacks is not in the log any more, or is longer than it takes: it needs a snapshot.
+    HistoryGone {
+        server: ServerId,
+    },
     RoleOver,
 }
 
@@ -150,6 +154,9 @@ impl fmt::Display for Dismissed {
         match self {
             Dismissed::Misbehaved { server, did } => did.tell(format_args!("server {server}"), f),
             Dismissed::ConnectedAgain { server } => write!(f, "server {server} connected again"),
+            Dismissed::HistoryGone { server } => {
+                write!(f, "the log does not hold what server {server} lacks, it needs a snapshot")
+            }
             Dismissed::RoleOver => f.write_str("the leadership is over"),
         }
     }

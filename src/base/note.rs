@@ -95,6 +95,14 @@ pub enum Note {
         peer: Zxid,
         to: Zxid,
     },
+    /// A synchronisation goes on.
+    SyncProgress {
+        learner: ServerId,
+        sent_bytes: u64,
+        /// An estimate, at most 99.
+        percent: u64,
+        took_ms: u64,
+    },
     /// The last slice of a leader's snapshot is on its way: it may hold effects of transactions up
     /// to `upto`, behind the zxid that SNAP named.
     SnapshotSent {

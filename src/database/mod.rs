@@ -50,6 +50,8 @@ pub struct Database {
     /// The last committed transactions, for DIFF.
     committed_log: VecDeque<Rc<Proposal>>,
     committed_log_max: usize,
+    /// What is committed behind this stays in the committed log.
+    kept_behind: Option<Zxid>,
     /// Appended and not applied, oldest first; those up to `committed` may be applied.
     unapplied: VecDeque<Rc<Proposal>>,
     committed: Zxid,
@@ -78,6 +80,7 @@ impl Database {
             sessions: Sessions::default(),
             committed_log: VecDeque::new(),
             committed_log_max,
+            kept_behind: None,
             unapplied: VecDeque::new(),
             committed: Zxid::ZERO,
             last_logged: Zxid::ZERO,
@@ -259,12 +262,18 @@ impl Database {
         self.invariants();
     }
 
+    /// The committed log is not shortened behind this zxid: somebody reads the log up to there.
+    pub fn keep_behind(&mut self, zxid: Option<Zxid>) {
+        self.kept_behind = zxid;
+    }
+
     /// Never beyond what the tree holds: behind a snapshot of it a learner gets the rest from here
     /// (DB-2).
     fn trim_committed_log(&mut self) {
         let applied = self.tree.last_processed();
+        let spare = self.kept_behind.unwrap_or(applied).min(applied);
         while self.committed_log.len() > self.committed_log_max
-            && self.committed_log.front().is_some_and(|oldest| oldest.zxid() <= applied)
+            && self.committed_log.front().is_some_and(|oldest| oldest.zxid() <= spare)
         {
             self.committed_log.pop_front();
         }

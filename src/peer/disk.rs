@@ -10,7 +10,6 @@
 //! Not here: what a completion means to a role (stored.rs), files (storage).
 
 use std::collections::BTreeMap;
-use std::rc::Rc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -22,9 +21,10 @@ use crate::base::invariant::broken;
 use crate::base::{Epoch, Exhibit, LinkId, Mono, Museum, Note, Now, Zxid};
 use crate::config::ServerConfig;
 use crate::database::Database;
-use crate::jute::txn::Proposal;
 use crate::storage::Ticket;
-use crate::storage::{EpochKind, Loaded, LogRequest, Outcome, SnapshotRequest, StorageError};
+use crate::storage::{EpochKind, HistoryRequest, Loaded, LogRequest, Outcome};
+use crate::storage::{SnapshotRequest, StorageError};
+use crate::zab::leader::HistoryRead;
 
 /// When a purge is due while old files are read or cut, it waits so long.
 const PURGE_RETRY: Duration = Duration::from_secs(1);
@@ -35,12 +35,15 @@ pub(super) struct Disk {
     last_ticket: u64,
     /// Requests the log lane has not answered, and for whom.
     on_log: BTreeMap<Ticket, ForWhom>,
+    /// Requests the history lane has not answered, and for which learner.
+    on_history: BTreeMap<Ticket, LinkId>,
     snapshotter: Snapshotter,
     purge_interval: Option<Duration>,
     next_purge: Mono,
     is_purging: bool,
     /// Requests that wait for the end of a purge (PE-11).
     behind_purge: Vec<(ForWhom, LogRequest)>,
+    reads_behind_purge: Vec<(LinkId, HistoryRequest)>,
     /// Requests of one step of the snapshotter. Empty between two.
     #[serde(skip)]
     asked: Vec<SnapshotRequest>,
@@ -51,8 +54,6 @@ pub(super) struct Disk {
 pub(super) enum ForWhom {
     /// Appends and epoch files. Nobody waits for a new segment of the log.
     Role,
-    /// A learner below the committed log.
-    LearnerSync(LinkId),
     /// The start, or a role that left something half done.
     Load,
     /// The learner's log is cut, and then read anew.
@@ -66,8 +67,7 @@ pub(super) enum Stored {
     /// The log is durable up to here.
     Durable(Zxid),
     EpochWritten(EpochKind, Epoch),
-    /// `None`: it is too much, or not there.
-    LogRead(LinkId, Option<Vec<Rc<Proposal>>>),
+    HistoryRead(LinkId, HistoryRead),
     Loaded(Box<Loaded>),
     /// The log was cut for a leader's TRUNC, and read anew.
     Reloaded(Box<Loaded>),
@@ -88,11 +88,13 @@ impl Disk {
             museum: config.museum,
             last_ticket: 1,
             on_log: BTreeMap::new(),
+            on_history: BTreeMap::new(),
             snapshotter: Snapshotter::new(config),
             purge_interval: config.purge_interval,
             next_purge: Mono::FAR,
             is_purging: false,
             behind_purge: Vec::new(),
+            reads_behind_purge: Vec::new(),
             asked: Vec::new(),
         }
     }
@@ -101,7 +103,8 @@ impl Disk {
     pub(super) fn is_quiet(&self) -> bool {
         // ZOOKEEPER-4712 did not wait for the log.
         let is_log_quiet = self.on_log.is_empty() || self.museum.on(Exhibit::LookBeforeLogIsQuiet);
-        is_log_quiet && self.behind_purge.is_empty() && self.snapshotter.is_quiet()
+        let reads = self.on_history.len() + self.reads_behind_purge.len();
+        is_log_quiet && reads == 0 && self.behind_purge.is_empty() && self.snapshotter.is_quiet()
     }
 
     /// The leader's snapshot is in the tree and not on the disk.
@@ -117,6 +120,16 @@ impl Disk {
         let ticket = self.take_ticket();
         self.on_log.insert(ticket, whom);
         queue.push(Output::Log(ticket, request));
+    }
+
+    /// Reads for a learner. The answer comes, also if the learner is gone by then.
+    pub(super) fn ask_history(&mut self, link: LinkId, request: HistoryRequest, queue: &mut Queue) {
+        if self.is_purging {
+            return self.reads_behind_purge.push((link, request));
+        }
+        let ticket = self.take_ticket();
+        self.on_history.insert(ticket, link);
+        queue.push(Output::History(ticket, request));
     }
 
     /// One more transaction was applied. `may_snapshot`: the tree is the ensemble's.
@@ -151,7 +164,8 @@ impl Disk {
         if let Some(interval) = self.purge_interval
             && now.mono >= self.next_purge
         {
-            let is_old_read = self.on_log.values().any(|whom| *whom != ForWhom::Role);
+            let is_cut = self.on_log.values().any(|whom| *whom != ForWhom::Role);
+            let is_old_read = is_cut || !self.on_history.is_empty();
             self.next_purge = now.mono + if is_old_read { PURGE_RETRY } else { interval };
             if !is_old_read {
                 self.is_purging = true;
@@ -164,6 +178,9 @@ impl Disk {
         self.is_purging = false;
         for (whom, request) in std::mem::take(&mut self.behind_purge) {
             self.ask_log(whom, request, queue);
+        }
+        for (link, request) in std::mem::take(&mut self.reads_behind_purge) {
+            self.ask_history(link, request, queue);
         }
     }
 
@@ -179,6 +196,9 @@ impl Disk {
             (_, Err(error @ StorageError::CannotTruncate { .. })) => Stored::Refused(error),
             (_, Err(error)) => Stored::Failed(error),
             (Some(whom), Ok(outcome)) => self.on_log_stored(whom, outcome, db, queue),
+            (None, Ok(outcome)) if let Some(link) = self.on_history.remove(&ticket) => {
+                on_history_read(link, outcome)
+            }
             (None, Ok(Outcome::Purged { .. })) if self.is_purging => {
                 self.on_purged(queue);
                 Stored::Nothing
@@ -213,10 +233,6 @@ impl Disk {
                 Stored::EpochWritten(which, epoch)
             }
             (ForWhom::Role, Outcome::Rolled) => Stored::Nothing,
-            (ForWhom::LearnerSync(link), Outcome::Log(records)) => {
-                Stored::LogRead(link, Some(records))
-            }
-            (ForWhom::LearnerSync(link), Outcome::LogTooLong) => Stored::LogRead(link, None),
             (ForWhom::Load, Outcome::Loaded(loaded)) => Stored::Loaded(loaded),
             (ForWhom::Replace, Outcome::Truncated { to }) => {
                 queue.note(Note::Truncated { to });
@@ -270,6 +286,16 @@ impl Disk {
         self.last_ticket += 1;
         Ticket(self.last_ticket)
     }
+}
+
+fn on_history_read(link: LinkId, outcome: Outcome) -> Stored {
+    let read = match outcome {
+        Outcome::History { records, next } => HistoryRead::Records { records, next },
+        Outcome::HistoryTooLong => HistoryRead::TooLong,
+        Outcome::HistoryGone => HistoryRead::Gone,
+        other => broken("PE-6", format!("{other:?} answers a request for the learner of {link}")),
+    };
+    Stored::HistoryRead(link, read)
 }
 
 #[cfg(test)]

@@ -26,6 +26,14 @@ impl Bench {
         }
     }
 
+    fn ask_history(&mut self) -> Vec<Output> {
+        let (from, up_to) = (Zxid(1), Zxid(2));
+        let (portion_bytes, bytes_max) = (10, 10);
+        let request = HistoryRequest { from, up_to, begin: None, portion_bytes, bytes_max };
+        self.disk.ask_history(LinkId(1), request, &mut self.queue);
+        self.queue.take()
+    }
+
     fn stored(&mut self, ticket: Ticket, outcome: Outcome) -> Stored {
         self.disk.on_stored(ticket, Ok(outcome), &mut self.db, &mut self.queue)
     }
@@ -69,14 +77,27 @@ fn what_cuts_the_log_waits_for_the_end_of_a_purge() {
 }
 
 #[test]
+fn what_reads_old_files_waits_for_the_end_of_a_purge() {
+    let mut bench = purging();
+    bench.disk.on_timer(at(0), &mut bench.queue);
+    let [Output::Snapshot(purge, _)] = bench.queue.take()[..] else { panic!("a purge is due") };
+    assert!(bench.ask_history().is_empty());
+    assert!(!bench.disk.is_quiet(), "it is yet to be read");
+    bench.stored(purge, Outcome::Purged { removed: 1 });
+    let asked = bench.queue.take();
+    assert!(matches!(asked[..], [Output::History(..)]), "{asked:?}");
+}
+
+#[test]
 fn a_purge_waits_for_what_reads_old_files() {
     let mut bench = purging();
-    let read = LogRequest::ReadLog { after: Zxid(1), up_to: Zxid(2), bytes_max: 10 };
-    let read = bench.ask(ForWhom::LearnerSync(LinkId(1)), read);
+    let [Output::History(read, _)] = bench.ask_history()[..] else { panic!("it is read at once") };
     bench.disk.on_timer(at(0), &mut bench.queue);
     assert!(bench.queue.take().is_empty());
     assert_eq!(bench.disk.next_purge(), at(1).mono);
-    bench.stored(read, Outcome::LogTooLong);
+    assert!(!bench.disk.is_quiet(), "it is read");
+    bench.stored(read, Outcome::HistoryTooLong);
+    assert!(bench.disk.is_quiet());
     bench.disk.on_timer(at(1), &mut bench.queue);
     let asked = bench.queue.take();
     assert!(matches!(asked[..], [Output::Snapshot(_, SnapshotRequest::Purge)]), "{asked:?}");

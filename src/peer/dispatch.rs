@@ -16,13 +16,14 @@ use super::leading::Leading;
 use super::queue::Effect;
 use super::role::Role;
 use crate::base::invariant::broken;
-use crate::base::{Epoch, GaveUp, LinkId, Mono, Now, SessionId, Zxid};
+use crate::base::limits::HISTORY_PORTION_BYTES;
+use crate::base::{Epoch, GaveUp, LinkId, Mono, Now, SessionId};
 use crate::election;
 use crate::jute::quorum::QuorumPacket;
 use crate::prepare::Request;
 use crate::runtime::{Halt, Label, LabelKind};
 use crate::server;
-use crate::storage::{EpochKind, LogRequest};
+use crate::storage::{EpochKind, HistoryRequest, LogRequest};
 use crate::zab::driver::QuorumEvent;
 use crate::zab::{Packet, leader, learner};
 
@@ -72,7 +73,12 @@ impl Peer {
             }
             L::WriteEpoch(which, epoch) => self.write_epoch(which, epoch),
             L::Append(proposal) => self.append(proposal),
-            L::ReadLog { link, after, up_to } => self.read_log(link, after, up_to),
+            L::ReadHistory { link, from, up_to, begin, is_bounded } => {
+                let bytes_max = if is_bounded { self.history_budget() } else { u64::MAX };
+                let portion_bytes = HISTORY_PORTION_BYTES as u64;
+                let request = HistoryRequest { from, up_to, begin, portion_bytes, bytes_max };
+                self.disk.ask_history(link, request, &mut self.queue);
+            }
             L::Serve => self.on_established(now),
             L::Committed(zxid) => self.on_committed(now, zxid),
             L::Request { link, session, cxid, op, body, auth } => {
@@ -238,12 +244,10 @@ impl Peer {
         self.disk.ask_log(ForWhom::Role, request, &mut self.queue);
     }
 
-    /// Budget of Apache's txn log sync: a share of what a snapshot would cost.
-    fn read_log(&mut self, link: LinkId, after: Zxid, up_to: Zxid) {
+    /// Bytes of Apache's txn log sync: a share of what a snapshot would cost.
+    fn history_budget(&self) -> u64 {
         let snapshot_bytes = self.db.tree().approximate_data_size() as f64;
-        let bytes_max = (snapshot_bytes * self.config.snapshot_size_factor) as u64;
-        let request = LogRequest::ReadLog { after, up_to, bytes_max };
-        self.disk.ask_log(ForWhom::LearnerSync(link), request, &mut self.queue);
+        (snapshot_bytes * self.config.snapshot_size_factor) as u64
     }
 
     /// A session wants to go on at that learner.

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::*;
+use crate::base::Zxid;
 use crate::base::invariant::testing::fires;
 use crate::base::{ConnId, Epoch, GaveUp, Note, ServerId};
 use crate::config::{ServerConfig, ServerSpec};

@@ -24,6 +24,7 @@ const RULES: Rules = Rules {
         ("Links", &["next_link"]),
         ("Disk", &["last_ticket"]),
         ("Leader", &["half_ticks"]),
+        ("Handler", &["sent_bytes", "next_telling"]),
         ("QuotaCheck", &["warned"]),
     ],
     renamed: &["LinkId", "ConnId", "Ticket"],

@@ -6,7 +6,7 @@ use crate::base::{ConnId, LinkId, Note};
 use crate::election::driver::ElectionEvent;
 use crate::runtime::{Halt, HostPort, Label};
 use crate::server::driver::ClientEvent;
-use crate::storage::{LogRequest, Outcome, SnapshotRequest, StorageError, Ticket};
+use crate::storage::{HistoryRequest, LogRequest, Outcome, SnapshotRequest, StorageError, Ticket};
 use crate::zab::driver::QuorumEvent;
 
 /// Everything that can happen to a server.
@@ -43,6 +43,7 @@ pub enum Output {
     ClientNotifyDrained { conn: ConnId },
     Log(Ticket, LogRequest),
     Snapshot(Ticket, SnapshotRequest),
+    History(Ticket, HistoryRequest),
     Halt(Halt),
     Note(Note),
 }

@@ -18,7 +18,7 @@ use crate::runtime::link::Post;
 use crate::runtime::{Label, LabelKind, Purpose, Runtime};
 use crate::server::Seeds;
 use crate::server::driver::{ClientDriver, ClientEvent};
-use crate::storage::{self, LogRequest, SnapshotRequest, StorageOptions, Ticket};
+use crate::storage::{self, HistoryRequest, LogRequest, SnapshotRequest, StorageOptions, Ticket};
 use crate::zab::driver::{QuorumDriver, QuorumEvent};
 
 /// Classes of sources, in the order in which their inputs of one instant are taken.
@@ -186,6 +186,7 @@ struct Hands<R: Runtime> {
     clients: ClientDriver<R>,
     log: UnboundedSender<(Stamp, Ticket, LogRequest)>,
     snapshots: UnboundedSender<(Stamp, Ticket, SnapshotRequest)>,
+    history: UnboundedSender<(Stamp, Ticket, HistoryRequest)>,
     election_timeout: std::time::Duration,
     quorum_timeout: std::time::Duration,
 }
@@ -195,10 +196,14 @@ impl<R: Runtime> Hands<R> {
         let options = storage_options(config);
         let (log, log_requests) = unbounded_channel();
         let (snapshots, snapshot_requests) = unbounded_channel();
+        let (history, history_requests) = unbounded_channel();
         let done = stored(inbox, 1);
         rt.spawn("log", storage::run_log(rt.clone(), options.clone(), log_requests, done));
         let done = stored(inbox, 2);
-        rt.spawn("snapshots", storage::run_snapshots(rt.clone(), options, snapshot_requests, done));
+        let writes = storage::run_snapshots(rt.clone(), options.clone(), snapshot_requests, done);
+        rt.spawn("snapshots", writes);
+        let done = stored(inbox, 3);
+        rt.spawn("history", storage::run_history(rt.clone(), options, history_requests, done));
         let handshake_timeout = config.sync_timeout();
         let hands = Hands {
             election: ElectionDriver::new(
@@ -210,6 +215,7 @@ impl<R: Runtime> Hands<R> {
             clients: ClientDriver::new(rt.clone(), post(inbox, class::CLIENT, Input::Client)),
             log,
             snapshots,
+            history,
             election_timeout: config.election_connect_timeout,
             quorum_timeout: config.sync_timeout(),
         };
@@ -259,6 +265,7 @@ impl<R: Runtime> Hands<R> {
             // The tasks at the other end live as long as the server: a closed queue is its end.
             Output::Log(ticket, request) => drop(self.log.send((at, ticket, request))),
             Output::Snapshot(ticket, request) => drop(self.snapshots.send((at, ticket, request))),
+            Output::History(ticket, request) => drop(self.history.send((at, ticket, request))),
             Output::Halt(halt) => rt.halt(halt),
             Output::Note(note) => rt.observe(at, note),
         }

@@ -82,6 +82,7 @@ impl Peer {
     fn leader_stats(&self, now: Now) -> Option<LeaderStats> {
         let Role::Leading(leading) = &self.role else { return None };
         let (learners, followers, observers) = leading.leader().learner_counts();
+        let syncs: Vec<_> = leading.leader().syncs(&self.db).collect();
         let sizes = leading.sizes();
         Some(LeaderStats {
             proposal_sizes: (sizes.max > 0).then_some((
@@ -92,6 +93,9 @@ impl Peer {
             learners: learners as u64,
             synced_followers: followers as u64,
             synced_observers: observers as u64,
+            syncing_learners: syncs.len() as u64,
+            syncing_bytes: syncs.iter().map(|sync| sync.sent_bytes).sum(),
+            syncing_percent: syncs.iter().map(|sync| sync.percent).min(),
             pending_syncs: 0,
             uptime_ms: now.mono.since(self.course.since).as_millis() as u64,
         })

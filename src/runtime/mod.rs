@@ -52,6 +52,8 @@ pub enum LaneId {
     Log,
     /// Snapshots and purging.
     Snapshot,
+    /// Old transactions, read for learners.
+    History,
 }
 
 /// Why a process ends. The number is Apache's exit code (ExitCode.java).

@@ -1,4 +1,5 @@
-//! The two storage drivers: take requests from a queue, work on one lane, tell what became of them.
+//! The three storage drivers: each takes requests from a queue, works on one lane, and
+//! tells what became of them.
 //!
 //! They decide nothing but what shares a sync: whatever came while the last one ran. No timer:
 //! a lone append goes down at once.
@@ -16,14 +17,14 @@ use tokio::sync::mpsc::error::TryRecvError;
 use super::epoch_file::write_epoch;
 use super::error::{Earlier, StorageError};
 use super::guard::Guard;
+use super::history_reader::read_history;
 use super::layout::Layout;
-use super::log_reader::read_log;
 use super::log_writer::LogWriter;
 use super::purge::purge;
 use super::recovery::recover;
 use super::snapshot_writer::SnapshotWriter;
 use super::truncate::{begin_anew, truncate};
-use super::{Loaded, LogRequest, Outcome, SnapshotRequest, StorageOptions, Ticket};
+use super::{HistoryRequest, Loaded, LogRequest, Outcome, SnapshotRequest, StorageOptions, Ticket};
 use crate::base::{Exhibit, Stamp};
 use crate::jute::txn::Proposal;
 use crate::runtime::{Lane, LaneId, Purpose, Runtime};
@@ -198,10 +199,6 @@ impl<R: Runtime> LogDriver<R> {
                 self.writer()?.roll().await?;
                 Ok(Outcome::Rolled)
             }
-            LogRequest::ReadLog { after, up_to, bytes_max } => {
-                self.writer()?;
-                read_log(&self.lane, &self.layout, after, up_to, bytes_max).await
-            }
             LogRequest::Reset { behind } => {
                 let writer = self.writer.as_mut().ok_or(StorageError::NotLoaded)?;
                 begin_anew(&self.lane, &self.layout, writer, behind).await?;
@@ -254,6 +251,22 @@ pub async fn run_snapshots<R: Runtime>(
         let result = driver.serve(request).await;
         done(stamp.max(driver.lane.ended()), ticket, result.clone());
         stopped = result.err().filter(|error| !error.is_refusal()).map(stop);
+    }
+}
+
+/// Reads the log for learners until the queue is closed.
+pub async fn run_history<R: Runtime>(
+    rt: R,
+    options: StorageOptions,
+    mut requests: UnboundedReceiver<(Stamp, Ticket, HistoryRequest)>,
+    done: impl Fn(Stamp, Ticket, Result<Outcome, StorageError>) + 'static,
+) {
+    let lane = rt.disk(LaneId::History);
+    let layout = Layout::new(&options);
+    while let Some((stamp, ticket, request)) = requests.recv().await {
+        lane.begin(stamp);
+        let result = read_history(&lane, &layout, &request).await;
+        done(stamp.max(lane.ended()), ticket, result);
     }
 }
 

@@ -1,4 +1,4 @@
-//! A log file record by record, and ranges of the log. (FileTxnLog.FileTxnIterator.)
+//! A log file record by record. (FileTxnLog.FileTxnIterator.)
 //!
 //! Files are read in pieces; a proposal keeps its own bytes alone, not the piece they came in.
 //!
@@ -10,11 +10,9 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 
-use super::Outcome;
 use super::error::{StorageError, While};
-use super::layout::{Layout, logs_from};
+use super::layout::Layout;
 use super::log_format::{Frame, RECORD_OVERHEAD_BYTES, RecordFault, read_frame};
-use crate::base::Zxid;
 use crate::jute::persist::{FILE_HEADER_BYTES, FILE_VERSION, FileHeader, LOG_MAGIC};
 use crate::jute::txn::{Proposal, Txn};
 use crate::jute::{DecodeError, Jute, Reader};
@@ -76,6 +74,16 @@ impl<F: File> LogScan<F> {
 
     pub(super) fn len(&self) -> u64 {
         self.len
+    }
+
+    /// Where the next record begins.
+    pub(super) fn at(&self) -> u64 {
+        self.at
+    }
+
+    /// The next record begins there: a place that `at` has told, of this file.
+    pub(super) fn go_to(&mut self, offset: u64) {
+        self.at = offset;
     }
 
     pub(super) fn into_file(self) -> F {
@@ -142,50 +150,4 @@ fn decode(payload: Bytes) -> Result<Proposal, DecodeError> {
         });
     }
     Ok(proposal)
-}
-
-/// The log from the first record at or behind `after` to the last one at or before `up_to`.
-pub(super) async fn read_log<L: Lane>(
-    lane: &L,
-    layout: &Layout,
-    after: Zxid,
-    up_to: Zxid,
-    bytes_max: u64,
-) -> Result<Outcome, StorageError> {
-    let mut found = Vec::new();
-    let mut bytes = 0;
-    for log in logs_from(&layout.logs(lane).await?, after) {
-        let path = layout.log(log.first);
-        let mut scan = match LogScan::open(lane, layout, path.clone(), OpenMode::Read).await {
-            Ok(scan) => scan,
-            // Purged since it was listed: the learner gets a snapshot.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Ok(Outcome::LogTooLong);
-            }
-            Err(error) => return Err(error).when("opening", &path),
-        };
-        if scan.head().await? != Head::Good {
-            continue;
-        }
-        loop {
-            match scan.next().await? {
-                Step::Record { proposal, .. } if proposal.zxid() > up_to => {
-                    return Ok(Outcome::Log(found));
-                }
-                Step::Record { proposal, .. } if proposal.zxid() >= after => {
-                    bytes += proposal.bytes().len() as u64;
-                    if bytes > bytes_max {
-                        return Ok(Outcome::LogTooLong);
-                    }
-                    found.push(proposal);
-                }
-                Step::Record { .. } => {}
-                Step::End { offset, fault: Some(fault) } if !fault.is_torn_tail() => {
-                    return Err(StorageError::DamagedLog { file: path, offset, fault });
-                }
-                Step::End { .. } => break,
-            }
-        }
-    }
-    Ok(Outcome::Log(found))
 }

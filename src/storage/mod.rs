@@ -11,7 +11,8 @@
 //! |----------------------|------------------------------------------------------------------|
 //! | `log_format.rs`      | bytes of a log: header, record framing, what a bad record is      |
 //! | `log_writer.rs`      | appends and flushes (`flush_log`), zeros ahead, segments          |
-//! | `log_reader.rs`      | a log file record by record; ranges of the log for DIFF           |
+//! | `log_reader.rs`      | a log file record by record                                       |
+//! | `history_reader.rs`  | old transactions for a learner, a portion at a time               |
 //! | `truncate.rs`        | TRUNC                                                             |
 //! | `snapshot_format.rs` | bytes of a snapshot: encoder, reader, seals, gz and snappy        |
 //! | `snapshot_check.rs`  | is a snapshot whole, how far do its effects reach                 |
@@ -39,6 +40,7 @@ mod driver;
 mod epoch_file;
 mod error;
 mod guard;
+mod history_reader;
 mod layout;
 pub mod log_format;
 mod log_reader;
@@ -61,10 +63,13 @@ mod golden_test;
 #[cfg(test)]
 mod storage_test;
 
-pub use driver::{run_log, run_snapshots};
+pub use driver::{run_history, run_log, run_snapshots};
 pub use error::StorageError;
 pub use guard::{DurableBound, Guard};
 pub use options::StorageOptions;
 pub use recovery::load;
-pub use request::{EpochKind, Loaded, LogRequest, Outcome, SnapshotData, SnapshotRequest, Ticket};
+pub use request::{
+    EpochKind, HistoryRequest, Loaded, LogPosition, LogRequest, Outcome, SnapshotData,
+    SnapshotRequest, Ticket,
+};
 pub use snapshot_format::SnapshotEncoder;

@@ -1,4 +1,4 @@
-//! What the two drivers are asked, and what came of it.
+//! What the three drivers are asked, and what came of it.
 
 use std::rc::Rc;
 
@@ -38,13 +38,6 @@ pub enum LogRequest {
     },
     /// The next append starts a new file.
     Roll,
-    /// The log from the first record whose zxid is at least `after`, to the last one not beyond
-    /// `up_to`. Whether that is without a gap is for the caller to judge.
-    ReadLog {
-        after: Zxid,
-        up_to: Zxid,
-        bytes_max: u64,
-    },
     /// The log begins anew behind a leader's snapshot at `behind`, which is durable: what was logged
     /// before may lead elsewhere, and must never be read as one history with what follows.
     Reset {
@@ -52,6 +45,29 @@ pub enum LogRequest {
     },
     /// Reads everything anew. The next append starts a new file.
     Load,
+}
+
+/// A request to the history driver: the log from the first record whose zxid is at least `from`, to
+/// the last one not beyond `up_to`, a portion at a time. Whether that is without a gap is for the
+/// caller to judge.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct HistoryRequest {
+    pub from: Zxid,
+    /// All up to here is durable.
+    pub up_to: Zxid,
+    /// Where to begin to read, if that is known: no later than the record of `from`.
+    pub begin: Option<LogPosition>,
+    /// The portion ends with the record that makes it as long as this.
+    pub portion_bytes: u64,
+    /// Beyond so many bytes, this portion and all that follow it, the answer is `HistoryTooLong`.
+    pub bytes_max: u64,
+}
+
+/// Where a record begins: in the log that begins with `log`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct LogPosition {
+    pub log: Zxid,
+    pub offset: u64,
 }
 
 /// A request to the snapshot driver.
@@ -85,9 +101,15 @@ pub enum Outcome {
     },
     Rolled,
     LogReset,
-    Log(Vec<Rc<Proposal>>),
-    /// More than `bytes_max`, or purged meanwhile.
-    LogTooLong,
+    /// `next`: where to begin to read what follows; `None` if nothing was read.
+    History {
+        records: Vec<Rc<Proposal>>,
+        next: Option<LogPosition>,
+    },
+    /// More than `bytes_max`.
+    HistoryTooLong,
+    /// Purged meanwhile.
+    HistoryGone,
     Loaded(Box<Loaded>),
     SnapshotBegun,
     ChunkWritten,

@@ -190,7 +190,7 @@ fn records_over_zeros_need_no_more_zeros() {
         vec![
             LogRequest::Load,
             append(1),
-            LogRequest::ReadLog { after: Zxid(1), up_to: Zxid(1), bytes_max: 1000 },
+            LogRequest::WriteEpoch { which: EpochKind::Accepted, epoch: Epoch(1) },
             append(2),
         ],
     );
@@ -290,31 +290,6 @@ fn each_start_roll_and_load_begins_a_new_log() {
     let loaded = loaded(&disk);
     assert_eq!(zxids(&loaded.txns), [1, 2, 3, 4]);
     assert_eq!(loaded.notes, Vec::<String>::new());
-}
-
-#[test]
-fn the_log_is_read_from_the_first_record_at_or_behind_the_zxid_asked_for() {
-    let disk = disk_with(&[0]);
-    let mut requests = vec![LogRequest::Load];
-    requests.extend([2, 4, 6].map(append));
-    requests.push(LogRequest::Roll);
-    requests.extend([8, 10].map(append));
-    let read = |after, up_to, bytes_max| LogRequest::ReadLog {
-        after: Zxid(after),
-        up_to: Zxid(up_to),
-        bytes_max,
-    };
-    requests.extend([read(4, 8, 1000), read(5, 99, 1000), read(9, 9, 1000), read(0, 99, 100)]);
-    let outcomes = outcomes(log_run(&disk, requests));
-    let logs: Vec<_> = outcomes[7..]
-        .iter()
-        .map(|outcome| match outcome {
-            Outcome::Log(txns) => Some(zxids(txns)),
-            _ => None,
-        })
-        .collect();
-    assert_eq!(logs, [Some(vec![4, 6, 8]), Some(vec![6, 8, 10]), Some(vec![]), None]);
-    assert_eq!(outcomes[10], Outcome::LogTooLong);
 }
 
 #[test]

@@ -108,6 +108,9 @@ fn split(note: &Note) -> (&'static str, Fields) {
         Note::SyncChosen { learner, mode, peer, to } => {
             ("SyncChosen", fields![learner, mode, peer, to])
         }
+        Note::SyncProgress { learner, sent_bytes, percent, took_ms } => {
+            ("SyncProgress", fields![learner, sent_bytes, percent, took_ms])
+        }
         Note::SnapshotSent { learner, upto } => ("SnapshotSent", fields![learner, upto]),
         Note::NewLeaderAckCounted { epoch, from } => ("NewLeaderAckCounted", fields![epoch, from]),
         Note::Established { epoch, voters, history_end } => {

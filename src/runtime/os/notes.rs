@@ -23,6 +23,11 @@ pub(super) fn log(note: &Note) {
         Note::SyncChosen { learner, mode, peer, to } => {
             info!(%learner, from = %peer, %to, "synchronising a learner by {}", sync_words(*mode));
         }
+        Note::SyncProgress { learner, sent_bytes, percent, took_ms } => {
+            let megabytes = *sent_bytes as f64 / 1e6;
+            let rate = megabytes * 1000.0 / (*took_ms).max(1) as f64;
+            info!(%learner, percent, "synchronising: {megabytes:.0} MB sent, {rate:.1} MB/s");
+        }
         Note::Established { epoch, voters, history_end } => {
             info!(%epoch, ?voters, %history_end, "a quorum follows: leading");
         }

@@ -61,12 +61,14 @@ impl Leader {
 
     pub(super) fn on_own_log_durable(
         &mut self,
+        now: Now,
         zxid: Zxid,
         db: &mut Database,
         out: &mut Vec<Output>,
     ) {
         self.tally_acks(self.sid, zxid, out);
         self.try_commit(db, out);
+        self.go_on_with_history(now, db, out);
     }
 
     pub(super) fn on_ack(
@@ -80,7 +82,7 @@ impl Leader {
         let Some(handler) = self.handlers.get_mut(&link) else { return };
         let sid = handler.sid;
         match handler.phase {
-            Phase::Syncing if handler.has_newleader() && zxid == Zxid::new(self.epoch, 0) => {
+            Phase::Syncing if zxid == Zxid::new(self.epoch, 0) => {
                 handler.phase = Phase::Synced;
                 handler.unacked.values_mut().for_each(|sent| *sent = now.mono);
                 let early = std::mem::take(&mut handler.early_acks);
@@ -91,7 +93,7 @@ impl Leader {
             }
             // Apache 3.8.0 to 3.8.4, 3.9.0 and 3.9.1 log the history in a thread of its own, whose
             // acks may overtake the one of NEWLEADER (ZOOKEEPER-4646).
-            Phase::Syncing if handler.has_newleader() && zxid <= self.broadcast.last_proposed => {
+            Phase::Syncing if zxid <= self.broadcast.last_proposed => {
                 handler.early_acks.extend(handler.unacked.contains_key(&zxid).then_some(zxid));
             }
             Phase::Synced | Phase::Serving => {
@@ -132,11 +134,6 @@ impl Leader {
             out.push(Output::Note(Note::Committed { zxid, voters }));
             for link in self.forwarding_links(false) {
                 self.send(link, Packet::Commit { zxid }, out);
-                if let Some(handler) = self.handlers.get_mut(&link)
-                    && !handler.has_newleader()
-                {
-                    handler.unacked.remove(&zxid);
-                }
             }
             for link in self.forwarding_links(true) {
                 self.send(link, Packet::Inform(outstanding.proposal.clone()), out);

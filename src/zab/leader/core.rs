@@ -7,8 +7,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::handler::{Handler, Phase};
+use super::handler::{Awaited, Handler, Phase};
 use super::outstanding::{Broadcast, SyncOrigin};
+use crate::base::limits::HISTORY_PORTION_BYTES;
 use crate::base::{
     ConnId, Dialect, Dismissed, Epoch, Exhibit, GaveUp, LinkId, Mono, Museum, Note, Now,
 };
@@ -18,7 +19,7 @@ use crate::database::Database;
 use crate::jute::data::Id;
 use crate::jute::txn::Proposal;
 use crate::quorum::{AckSet, QuorumVerifier};
-use crate::storage::EpochKind;
+use crate::storage::{EpochKind, LogPosition};
 use crate::zab::packet::Packet;
 
 /// What a quorum has reached.
@@ -37,6 +38,20 @@ pub(super) enum Stage {
     Broadcast,
 }
 
+/// What one reading of the log brought.
+#[derive(Debug)]
+pub enum HistoryRead {
+    Records {
+        records: Vec<Rc<Proposal>>,
+        /// Where to begin to read what follows.
+        next: Option<LogPosition>,
+    },
+    /// More than a snapshot would cost.
+    TooLong,
+    /// Purged meanwhile.
+    Gone,
+}
+
 #[derive(Debug)]
 pub enum Input {
     Accepted(LinkId),
@@ -47,9 +62,8 @@ pub enum Input {
     /// The own log is durable up to here.
     Durable(Zxid),
     EpochDurable(EpochKind, Epoch),
-    /// What the own log holds for a learner below the committed log; `None` if it is too much
-    /// or not there.
-    LogRead(LinkId, Option<Vec<Rc<Proposal>>>),
+    /// What the own log holds for a learner below the committed log.
+    HistoryRead(LinkId, HistoryRead),
     /// The configuration of these members has this version.
     ConfigVersion(i64),
     /// The next transaction, made for [`Leader::next_zxid`].
@@ -76,10 +90,13 @@ pub enum Output {
     Close(LinkId, Dismissed),
     WriteEpoch(EpochKind, Epoch),
     Append(Rc<Proposal>),
-    ReadLog {
+    /// Read a portion of the log for a learner. `is_bounded`: no more than a snapshot would cost.
+    ReadHistory {
         link: LinkId,
-        after: Zxid,
+        from: Zxid,
         up_to: Zxid,
+        begin: Option<LogPosition>,
+        is_bounded: bool,
     },
     /// Established: serve clients from now on.
     Serve,
@@ -127,6 +144,10 @@ pub struct Leader {
     pub(super) txn_bytes_max: usize,
     /// Znodes in one slice of a snapshot.
     pub(super) snapshot_slice: usize,
+    /// Bytes of transactions that go to a learner at once.
+    pub(super) portion_bytes: usize,
+    /// The newest transaction found in the log that no learner takes.
+    pub(super) too_long: Zxid,
     pub(super) stage: Stage,
     pub(super) epoch: Epoch,
     /// The highest acceptedEpoch anybody reported, ours included.
@@ -192,6 +213,8 @@ impl Leader {
             sync_timeout: config.sync_timeout(),
             txn_bytes_max: config.limits.field_bytes_max(),
             snapshot_slice: config.snapshot_slice,
+            portion_bytes: HISTORY_PORTION_BYTES,
+            too_long: Zxid::ZERO,
             stage: Stage::Discovery,
             epoch: Epoch(-1),
             max_accepted: db.accepted_epoch(),
@@ -225,9 +248,9 @@ impl Leader {
                 self.forget(link);
             }
             Input::Drained(link) => self.on_drained(now, link, db, out),
-            Input::Durable(zxid) => self.on_own_log_durable(zxid, db, out),
+            Input::Durable(zxid) => self.on_own_log_durable(now, zxid, db, out),
             Input::EpochDurable(kind, epoch) => self.on_epoch_durable(now, kind, epoch, db, out),
-            Input::LogRead(link, records) => self.on_log_read(now, link, records, db, out),
+            Input::HistoryRead(link, read) => self.on_history_read(now, link, read, db, out),
             Input::ConfigVersion(version) => self.verifier.learn_version(version),
             Input::Propose(proposal) => self.propose(now, proposal, db, out),
             Input::Sync(origin) => self.on_sync(origin, db, out),
@@ -235,7 +258,7 @@ impl Leader {
                 self.send(link, Packet::RevalidateReply { session, valid }, out);
             }
             Input::Timer => self.on_timer(now, out),
-            Input::Stop => return self.on_stop(out),
+            Input::Stop => return self.on_stop(db, out),
         }
         let is_last = matches!(out.last(), Some(Output::GiveUp(_)));
         invariant!(
@@ -244,7 +267,18 @@ impl Leader {
             "{:?} follows the end of a leadership",
             out.last()
         );
+        db.keep_behind(self.oldest_read());
         self.invariants(db);
+    }
+
+    /// The oldest transaction up to which the log is read for a learner: what follows it must be in
+    /// memory when that is done.
+    fn oldest_read(&self) -> Option<Zxid> {
+        let read_to = |handler: &Handler| match handler.awaits {
+            Some(Awaited::Log { up_to }) => Some(up_to),
+            _ => None,
+        };
+        self.handlers.values().filter_map(read_to).min()
     }
 
     fn on_packet(
@@ -322,12 +356,8 @@ impl Leader {
         establishing.min(self.next_ping).min(learners)
     }
 
-    /// Sends a packet, behind a snapshot if one is on its way.
     pub(super) fn send(&mut self, link: LinkId, packet: Packet, out: &mut Vec<Output>) {
-        let Some(handler) = self.handlers.get_mut(&link) else { return };
-        if handler.snapshot.is_some() {
-            handler.behind_snapshot.push_back(packet);
-        } else {
+        if self.handlers.contains_key(&link) {
             out.push(Output::Send(link, packet));
         }
     }
@@ -338,7 +368,8 @@ impl Leader {
         out.push(Output::GiveUp(why));
     }
 
-    fn on_stop(&mut self, out: &mut Vec<Output>) {
+    fn on_stop(&mut self, db: &mut Database, out: &mut Vec<Output>) {
+        db.keep_behind(None);
         for link in std::mem::take(&mut self.handlers).into_keys() {
             out.push(Output::Close(link, Dismissed::RoleOver));
         }

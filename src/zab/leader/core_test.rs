@@ -3,9 +3,10 @@
 //! Over 500 lines: one bench, and a case for each rule of it.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use super::core::{Input, Leader, Output, Stage};
-use super::handler::{Handler, Phase};
+use super::handler::{Awaited, Handler, Phase};
 use crate::base::invariant::testing::{each_fires, fires};
 use crate::base::{Dismissed, Epoch, LinkId, Mono, Note, Now, PeerMisbehaved, ServerId};
 use crate::base::{SessionId, Zxid};
@@ -23,8 +24,8 @@ pub(super) const B: LinkId = LinkId(3);
 const OBSERVER: LinkId = LinkId(5);
 
 pub(super) struct Bench {
-    leader: Leader,
-    db: Database,
+    pub(super) leader: Leader,
+    pub(super) db: Database,
     now: Now,
     out: Vec<Output>,
 }
@@ -39,7 +40,7 @@ fn config() -> ServerConfig {
     config
 }
 
-fn five_voters() -> QuorumVerifier {
+pub(super) fn five_voters() -> QuorumVerifier {
     let mut config = config();
     for sid in [4, 5] {
         config.servers.insert(ServerId(sid), ServerSpec::test(sid));
@@ -70,7 +71,7 @@ impl Bench {
         self.step(Input::Packet(link, packet))
     }
 
-    fn connect(&mut self, link: LinkId, sid: i64, accepted: i64) -> Vec<Output> {
+    pub(super) fn connect(&mut self, link: LinkId, sid: i64, accepted: i64) -> Vec<Output> {
         self.connect_with(link, sid, accepted, 0)
     }
 
@@ -104,7 +105,7 @@ impl Bench {
     }
 
     /// Leads epoch 1 with server 1 synced over link A.
-    fn established() -> Bench {
+    pub(super) fn established() -> Bench {
         let mut bench = Bench::new();
         bench.connect(A, 1, 0);
         bench.durable(EpochKind::Accepted, 1);
@@ -113,6 +114,10 @@ impl Bench {
         bench.packet(A, Packet::Ack { zxid: Zxid::new(Epoch(1), 0) });
         assert!(bench.leader.is_established(), "server 1 and the leader are two of three");
         bench
+    }
+
+    pub(super) fn pass(&mut self, time: Duration) {
+        self.now.mono = self.now.mono + time;
     }
 
     /// More than syncLimit passes; these learners answer each PING.
@@ -128,7 +133,7 @@ impl Bench {
         }
     }
 
-    fn propose(&mut self, zxid: Zxid) -> Vec<Output> {
+    pub(super) fn propose(&mut self, zxid: Zxid) -> Vec<Output> {
         self.step(Input::Propose(proposal(zxid)))
     }
 }
@@ -137,7 +142,7 @@ pub(super) fn ack_epoch(last: i64, current: Option<i64>) -> Packet {
     Packet::AckEpoch { last_zxid: Zxid(last), current_epoch: current.map(Epoch) }
 }
 
-fn sent(out: &[Output], link: LinkId) -> Vec<String> {
+pub(super) fn sent(out: &[Output], link: LinkId) -> Vec<String> {
     let text = |o: &Output| match o {
         Output::Send(to, packet) if *to == link => Some(packet.to_string()),
         _ => None,
@@ -236,7 +241,7 @@ fn what_committed_before_newleader_need_not_be_acked_singly() {
     bench.propose(zxid);
     bench.packet(A, Packet::Ack { zxid });
     bench.step(Input::Durable(zxid));
-    while !bench.leader.handlers[&B].has_newleader() {
+    while bench.leader.handlers[&B].phase != Phase::Syncing {
         bench.step(Input::Drained(B));
     }
     bench.packet(B, Packet::Ack { zxid: Zxid::new(Epoch(1), 0) });
@@ -252,7 +257,7 @@ fn a_learner_has_time_as_long_as_its_snapshot_moves_and_then_as_long_again() {
     bench.packet(B, ack_epoch(0x5_0000_0000, None));
     let allowed = bench.leader.init_timeout + bench.leader.sync_timeout;
     let mut slices = 0;
-    while !bench.leader.handlers[&B].has_newleader() {
+    while bench.leader.handlers[&B].phase != Phase::Syncing {
         bench.now.mono = bench.leader.handlers[&B].deadline;
         bench.step(Input::Drained(B));
         slices += 1;
@@ -513,7 +518,10 @@ fn an_ack_of_newleader_before_the_snapshot_has_left_ends_the_link() {
         panic!("{out:?}");
     };
     assert_eq!(*server, ServerId(2));
-    assert!(matches!(did, PeerMisbehaved::UnexpectedAck { phase: "Syncing", .. }), "{did:?}");
+    assert!(
+        matches!(did, PeerMisbehaved::UnexpectedAck { phase: "SendingSnapshot", .. }),
+        "{did:?}"
+    );
 }
 
 #[test]
@@ -550,7 +558,7 @@ fn each_invariant_fires() {
             }),
             ("LD-3", good, |b| learner(b).phase = Phase::Synced),
             ("LD-3", good, |b| learner(b).phase = Phase::AwaitEpoch),
-            ("LD-4", good, |b| learner(b).behind_snapshot.push_back(Packet::UpToDate)),
+            ("LD-4", good, |b| learner(b).awaits = Some(Awaited::Link)),
             ("LD-4", good, |b| learner(b).snapshot = Some(SnapshotCursor::new())),
             ("I-11", good, |b| {
                 let verifier = b.leader.verifier.clone();

@@ -1,16 +1,16 @@
 //! What the leader knows of one learner's connection.       (LearnerHandler.java)
 //!
 //!     Greeting --FOLLOWERINFO--> AwaitEpoch --LEADERINFO--> AwaitAckEpoch --ACKEPOCH-->
-//!     AwaitElection --epoch quorum--> [ReadingLog] --history, NEWLEADER--> Syncing
-//!     --ACK(NEWLEADER)--> Synced --UPTODATE--> Serving
+//!     AwaitElection --epoch quorum--> [ReadingLog] --> [SendingSnapshot] --> SendingHistory
+//!     --NEWLEADER--> Syncing --ACK(NEWLEADER)--> Synced --UPTODATE--> Serving
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use crate::base::{Mono, ServerId, Zxid};
+use crate::storage::LogPosition;
 use crate::tree::SnapshotCursor;
-use crate::zab::packet::Packet;
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub(super) enum Phase {
@@ -19,7 +19,10 @@ pub(super) enum Phase {
     AwaitAckEpoch,
     AwaitElection,
     ReadingLog,
-    /// History and NEWLEADER are queued, or a snapshot and then NEWLEADER; from here on the learner gets every packet.
+    SendingSnapshot,
+    /// What is committed goes out, portion by portion.
+    SendingHistory,
+    /// History and NEWLEADER were sent; from here on the learner gets every packet.
     Syncing,
     /// NEWLEADER was acked, the leader is not established yet.
     Synced,
@@ -34,11 +37,24 @@ impl Phase {
             Phase::AwaitAckEpoch => "AwaitAckEpoch",
             Phase::AwaitElection => "AwaitElection",
             Phase::ReadingLog => "ReadingLog",
+            Phase::SendingSnapshot => "SendingSnapshot",
+            Phase::SendingHistory => "SendingHistory",
             Phase::Syncing => "Syncing",
             Phase::Synced => "Synced",
             Phase::Serving => "Serving",
         }
     }
+}
+
+/// What must happen before a learner's history goes on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(super) enum Awaited {
+    /// What was sent has left.
+    Link,
+    /// The log is read up to this zxid.
+    Log { up_to: Zxid },
+    /// Our own log holds more.
+    OwnLog,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -50,16 +66,25 @@ pub(super) struct Handler {
     pub(super) deadline: Mono,
     /// When its synchronisation began.
     pub(super) sync_began: Mono,
+    /// Bytes of the snapshot and of transactions that went out since then.
+    pub(super) sent_bytes: u64,
+    /// When the log is to say how far it is.
+    pub(super) next_telling: Mono,
     /// What ACKEPOCH said: where its log ends.
     pub(super) last_zxid: Zxid,
-    /// When each proposal that it must ack singly, and has not, was sent. A proposal whose commit
-    /// goes out before NEWLEADER is part of the history that the ack of NEWLEADER stands for.
+    /// Its history, or what was sent of ours, ends here.
+    pub(super) sent_to: Zxid,
+    /// Where our log goes on behind that, if it was read.
+    pub(super) log_position: Option<LogPosition>,
+    pub(super) awaits: Option<Awaited>,
+    /// When each proposal that it must ack singly, and has not, was sent.
     pub(super) unacked: BTreeMap<Zxid, Mono>,
     /// Acks that came before the one of NEWLEADER; they count behind it.
     pub(super) early_acks: Vec<Zxid>,
-    /// A snapshot on its way; packets wait behind it.
+    /// A snapshot on its way.
     pub(super) snapshot: Option<SnapshotCursor>,
-    pub(super) behind_snapshot: VecDeque<Packet>,
+    /// Museum only: NEWLEADER went out right behind the snapshot (ZOOKEEPER-3104).
+    pub(super) has_early_newleader: bool,
 }
 
 impl Handler {
@@ -70,21 +95,21 @@ impl Handler {
             phase: Phase::Greeting,
             deadline,
             sync_began: Mono::FAR,
+            sent_bytes: 0,
+            next_telling: Mono::FAR,
             last_zxid: Zxid::ZERO,
+            sent_to: Zxid::ZERO,
+            log_position: None,
+            awaits: None,
             unacked: BTreeMap::new(),
             early_acks: Vec::new(),
             snapshot: None,
-            behind_snapshot: VecDeque::new(),
+            has_early_newleader: false,
         }
     }
 
     /// Whether broadcast packets go to this learner.
     pub(super) fn is_forwarding(&self) -> bool {
         self.phase >= Phase::Syncing
-    }
-
-    /// Whether NEWLEADER has left: behind a snapshot it follows at its end.
-    pub(super) fn has_newleader(&self) -> bool {
-        self.is_forwarding() && self.snapshot.is_none()
     }
 }

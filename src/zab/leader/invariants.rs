@@ -7,7 +7,8 @@
 //! - I-7   nothing is proposed before the leadership is established
 //! - LD-2  once a learner has said who it is, it has no other connection
 //! - LD-3  no learner is further than the leadership, and none is left behind by it
-//! - LD-4  packets wait only behind a snapshot; who acked NEWLEADER has all of it
+//! - LD-4  a history that is not all sent awaits something that brings it on; a snapshot is on its
+//!   way to whom it is sent, and to nobody else
 //! - I-11  every voter that acked NEWLEADER is counted for it
 //!
 //! A leadership that is over is not looked at: its last step may have been left half way.
@@ -74,24 +75,23 @@ impl Leader {
     }
 
     fn invariants_of(&self, link: LinkId, handler: &Handler) {
-        let Handler { sid, phase, snapshot, behind_snapshot, .. } = handler;
+        let Handler { sid, phase, snapshot, awaits, .. } = handler;
         let fits = match phase {
             Phase::Greeting => true,
             Phase::AwaitEpoch => self.stage <= Stage::OfferingEpoch,
             Phase::AwaitAckEpoch => self.stage >= Stage::EpochAcks,
             Phase::AwaitElection => matches!(self.stage, Stage::EpochAcks | Stage::TakingEpoch),
-            Phase::ReadingLog | Phase::Syncing => self.stage >= Stage::Synchronisation,
+            Phase::ReadingLog | Phase::SendingSnapshot | Phase::SendingHistory | Phase::Syncing => {
+                self.stage >= Stage::Synchronisation
+            }
             Phase::Synced => self.stage == Stage::Synchronisation,
             Phase::Serving => self.stage == Stage::Broadcast,
         };
         invariant!(fits, "LD-3", "{link} of {sid} is {phase:?}, we are in {:?}", self.stage);
-        let (waits, sends) = (!behind_snapshot.is_empty(), snapshot.is_some());
-        invariant!(sends || !waits, "LD-4", "packets for {sid} wait behind nothing");
-        invariant!(
-            !sends || *phase == Phase::Syncing,
-            "LD-4",
-            "{sid} is sent a snapshot: {phase:?}"
-        );
+        let waits = matches!(phase, Phase::ReadingLog | Phase::SendingHistory);
+        invariant!(awaits.is_some() == waits, "LD-4", "{sid} is {phase:?}, and awaits {awaits:?}");
+        let sends = *phase == Phase::SendingSnapshot;
+        invariant!(snapshot.is_some() == sends, "LD-4", "a snapshot for {sid}: {phase:?}");
         let acked = *phase >= Phase::Synced && self.verifier.weight(*sid) > 0;
         let counted = self.newleader_acks.contains(*sid);
         invariant!(!acked || counted, "I-11", "{sid} acked NEWLEADER: {:?}", self.newleader_acks);

@@ -27,12 +27,16 @@ mod discovery;
 #[cfg(test)]
 mod discovery_test;
 mod handler;
+#[cfg(test)]
+mod history_test;
 mod invariants;
 mod keepalive;
 mod outstanding;
+mod progress;
 mod sync;
 #[cfg(test)]
 mod sync_test;
 
-pub use core::{Input, Leader, Output};
+pub use core::{HistoryRead, Input, Leader, Output};
 pub use outstanding::SyncOrigin;
+pub use progress::SyncProgress;

@@ -10,6 +10,15 @@
 //!
 //! Such a transaction is in a log that an older version has written, or Apache.
 //!
+//!     SNAP --slices of the tree--> SendingSnapshot --last slice--> SendingHistory
+//!     DIFF, TRUNC ----------------------------------------------> SendingHistory
+//!     SendingHistory --portions, from memory or from the log--> all that is committed was sent:
+//!         what is proposed, NEWLEADER --> Syncing
+//!
+//! A slice or a portion goes out when the one before it has left, so a tree or a history of any
+//! size takes the room of one. A learner is registered for what follows with the last portion alone:
+//! nothing queues up for it before. While the log is read, what lies behind it stays in memory.
+//!
 //! - SY-3  nothing at or below our last commit is missing before NEWLEADER goes out.
 //! - SY-4  a learner keeps no transaction that our history lacks (ZOOKEEPER-1154).
 //! - SY-6  everything whose effects a snapshot may hold goes out before NEWLEADER, as a transaction of
@@ -22,9 +31,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::core::{Leader, Output};
-use super::handler::Phase;
-use crate::base::{Difference, Exhibit, LinkId, Note, Now, SyncMode, Zxid};
+use super::core::{HistoryRead, Leader, Output};
+use super::handler::{Awaited, Handler, Phase};
+use crate::base::{Difference, Dismissed, Exhibit, LinkId, Note, Now, SyncMode, Zxid};
 use crate::database::Database;
 use crate::jute::txn::Proposal;
 use crate::tree::SnapshotCursor;
@@ -94,111 +103,281 @@ impl SyncPlan {
     }
 }
 
-/// The committed transactions behind `after`, oldest first. `from_disk` ends where the committed
-/// log begins, or in it.
-fn history_after(after: Zxid, from_disk: &[Rc<Proposal>], db: &Database) -> Vec<Rc<Proposal>> {
-    let first_in_memory = db.committed_log().next().map_or(Zxid::MAX, |p| p.zxid());
-    let on_disk = from_disk.iter().filter(|p| p.zxid() < first_in_memory);
-    on_disk.chain(db.committed_log()).filter(|p| p.zxid() > after).cloned().collect()
-}
-
 impl Leader {
     pub(super) fn synchronise(
         &mut self,
         now: Now,
         link: LinkId,
-        db: &mut Database,
+        db: &Database,
         out: &mut Vec<Output>,
     ) {
         let Some(peer) = self.handlers.get(&link).map(|h| h.last_zxid) else { return };
         let history: Vec<Zxid> = db.committed_log().map(|p| p.zxid()).collect();
         let plan = choose_sync(peer, db.committed(), &history);
+        let plan = if peer < self.too_long { SyncPlan::Snap } else { plan };
         let plan = self.exhibited(plan, peer, db);
-        if plan == SyncPlan::ReadLog {
-            if let Some(handler) = self.handlers.get_mut(&link) {
-                handler.phase = Phase::ReadingLog;
-            }
-            let up_to = db.committed();
-            return out.push(Output::ReadLog { link, after: peer, up_to });
+        if plan != SyncPlan::ReadLog {
+            return self.begin_history(now, link, plan, db, out);
         }
-        self.send_history(now, link, plan, &[], db, out);
+        let Some(handler) = self.handlers.get_mut(&link) else { return };
+        handler.phase = Phase::ReadingLog;
+        let up_to = db.committed().min(db.durable());
+        handler.awaits = Some(Awaited::Log { up_to });
+        out.push(Output::ReadHistory { link, from: peer, up_to, begin: None, is_bounded: true });
     }
 
-    /// The log on disk, from the learner's own last transaction on, joined to the committed log.
-    pub(super) fn on_log_read(
+    /// A portion of the log on disk.
+    pub(super) fn on_history_read(
         &mut self,
         now: Now,
         link: LinkId,
-        records: Option<Vec<Rc<Proposal>>>,
-        db: &mut Database,
+        read: HistoryRead,
+        db: &Database,
         out: &mut Vec<Output>,
     ) {
-        let Some(handler) = self.handlers.get(&link) else { return };
-        if handler.phase != Phase::ReadingLog {
-            return;
-        }
-        let peer = handler.last_zxid;
-        let records = records.unwrap_or_default();
-        let min = db.committed_log().next().map_or(db.committed(), |p| p.zxid());
-        // Both ends must meet: the learner's last transaction is in our log, and the log reaches
-        // the committed log (ZOOKEEPER-2418).
-        let starts_there = records.first().is_some_and(|p| p.zxid() == peer);
-        let reaches = records.last().is_some_and(|p| p.zxid() >= min);
-        let plan = if starts_there && reaches {
-            SyncPlan::Diff { to: db.committed(), after: peer }
-        } else {
-            SyncPlan::Snap
+        let Some(handler) = self.handlers.get_mut(&link) else { return };
+        let (peer, learner) = (handler.last_zxid, handler.sid);
+        let (mut records, next) = match read {
+            HistoryRead::Records { records, next } => (records, next),
+            HistoryRead::TooLong | HistoryRead::Gone => (Vec::new(), None),
         };
-        self.send_history(now, link, plan, &records, db, out);
+        handler.awaits = None;
+        handler.log_position = next;
+        match handler.phase {
+            Phase::ReadingLog => {
+                let meets = records.first().is_some_and(|first| first.zxid() == peer);
+                // The learner's last transaction must be in our log: otherwise it went another way.
+                if !meets || records.iter().any(|proposal| self.is_too_long(proposal)) {
+                    return self.begin_history(now, link, SyncPlan::Snap, db, out);
+                }
+                let (to, after) = (db.committed(), peer);
+                self.announce(now, link, SyncPlan::Diff { to, after }, db, out);
+                records.remove(0);
+            }
+            Phase::SendingHistory if records.is_empty() => {
+                return self.close(link, Dismissed::HistoryGone { server: learner }, out);
+            }
+            Phase::SendingHistory => self.allow_time(now, link, false),
+            _ => return,
+        }
+        self.send_records(now, link, records, db, out);
+        self.send_history(now, link, db, out);
     }
 
-    /// Queues the learner's whole history and registers it for what follows, in one step.
-    fn send_history(
+    /// Tells the learner how it is brought level, and begins.
+    fn begin_history(
         &mut self,
         now: Now,
         link: LinkId,
         plan: SyncPlan,
-        from_disk: &[Rc<Proposal>],
-        db: &mut Database,
+        db: &Database,
+        out: &mut Vec<Output>,
+    ) {
+        let (_, _, after) = plan.ends(db);
+        let is_long = |p: &&Rc<Proposal>| p.zxid() > after && self.is_too_long(p);
+        let plan = if db.committed_log().any(|p| is_long(&p)) { SyncPlan::Snap } else { plan };
+        self.announce(now, link, plan, db, out);
+        if plan == SyncPlan::Snap {
+            self.begin_snapshot(now, link, db, out);
+        } else {
+            self.send_history(now, link, db, out);
+        }
+    }
+
+    fn announce(
+        &mut self,
+        now: Now,
+        link: LinkId,
+        plan: SyncPlan,
+        db: &Database,
         out: &mut Vec<Output>,
     ) {
         let Some(handler) = self.handlers.get_mut(&link) else { return };
-        handler.phase = Phase::Syncing;
-        handler.sync_began = now.mono;
-        handler.deadline = now.mono + self.init_timeout + self.sync_timeout;
-        let (sid, observer, peer) = (handler.sid, handler.observer, handler.last_zxid);
-        self.broadcast.forget_acks_of(sid);
-        let (mut mode, mut to, after) = plan.ends(db);
-        let mut missing = history_after(after, from_disk, db);
-        if missing.iter().any(|proposal| proposal.bytes().len() > self.txn_bytes_max) {
-            (mode, to, _) = SyncPlan::Snap.ends(db);
-            missing.retain(|proposal| proposal.zxid() > to);
-        }
-        out.push(Output::Note(Note::SyncChosen { learner: sid, mode, peer, to }));
-        match mode {
-            SyncMode::Diff => self.send(link, Packet::Diff { zxid: to }, out),
-            SyncMode::Trunc => self.send(link, Packet::Trunc { zxid: to }, out),
-            SyncMode::Snap => {
-                self.begin_snapshot(link, db, out);
-                self.repeat_snapshot(link, db, out);
+        let (mode, to, after) = plan.ends(db);
+        handler.phase = Phase::SendingHistory;
+        handler.begin_telling(now);
+        handler.sent_to = after;
+        let (learner, peer) = (handler.sid, handler.last_zxid);
+        self.broadcast.forget_acks_of(learner);
+        out.push(Output::Note(Note::SyncChosen { learner, mode, peer, to }));
+        let header = match mode {
+            SyncMode::Diff => Packet::Diff { zxid: to },
+            SyncMode::Trunc => Packet::Trunc { zxid: to },
+            SyncMode::Snap => Packet::Snap { zxid: to },
+        };
+        self.send(link, header, out);
+        self.allow_time(now, link, false);
+    }
+
+    fn begin_snapshot(&mut self, now: Now, link: LinkId, db: &Database, out: &mut Vec<Output>) {
+        let Some(handler) = self.handlers.get_mut(&link) else { return };
+        handler.phase = Phase::SendingSnapshot;
+        handler.snapshot = Some(SnapshotCursor::new());
+        out.push(Output::SendSnapshot(link, db.snapshot_head()));
+        self.send_snapshot_slice(now, link, db, out);
+    }
+
+    /// What was sent has left: the learner's history goes on.
+    pub(super) fn on_drained(
+        &mut self,
+        now: Now,
+        link: LinkId,
+        db: &Database,
+        out: &mut Vec<Output>,
+    ) {
+        let Some(handler) = self.handlers.get_mut(&link) else { return };
+        match handler.phase {
+            Phase::SendingSnapshot => self.send_snapshot_slice(now, link, db, out),
+            Phase::SendingHistory => {
+                handler.awaits = None;
+                self.allow_time(now, link, false);
+                self.send_history(now, link, db, out);
             }
+            _ => {}
         }
-        for proposal in missing {
+    }
+
+    /// As long as its history moves, a learner is not silent. To save the whole of it may take as
+    /// long as to send it, and nothing is heard of the learner meanwhile.
+    fn allow_time(&mut self, now: Now, link: LinkId, ends: bool) {
+        let Some(handler) = self.handlers.get_mut(&link) else { return };
+        let sending = if ends { now.mono.since(handler.sync_began) } else { Duration::ZERO };
+        handler.deadline = now.mono + self.init_timeout + self.sync_timeout + sending;
+    }
+
+    /// One slice of the snapshot. The tree goes on changing meanwhile: the transactions behind the
+    /// snapshot's zxid, which follow the last slice, bring the learner level again.
+    fn send_snapshot_slice(
+        &mut self,
+        now: Now,
+        link: LinkId,
+        db: &Database,
+        out: &mut Vec<Output>,
+    ) {
+        let Some(handler) = self.handlers.get_mut(&link) else { return };
+        let Some(cursor) = handler.snapshot.as_mut() else { return };
+        let (slice, done) = db.snapshot_slice(cursor, self.snapshot_slice);
+        let bytes = slice.len();
+        out.push(Output::SendSnapshot(link, slice));
+        self.count_sent(now, link, bytes, db, out);
+        if !done {
+            self.allow_time(now, link, false);
+            return out.push(Output::NotifyDrained(link));
+        }
+        let Some(handler) = self.handlers.get_mut(&link) else { return };
+        handler.snapshot = None;
+        handler.phase = Phase::SendingHistory;
+        let (learner, upto, sent_to) = (handler.sid, db.last_applied(), handler.sent_to);
+        out.push(Output::Note(Note::SnapshotSent { learner, upto }));
+        self.repeat_snapshot(link, sent_to, db, out);
+        // ZOOKEEPER-3104 queued it before what had changed the tree under the snapshot.
+        if self.museum.on(Exhibit::NewleaderBeforeSnapshot) {
+            self.send_newleader(link, out);
+            self.handlers.entry(link).and_modify(|h| h.has_early_newleader = true);
+        }
+        self.send_history(now, link, db, out);
+    }
+
+    /// The next portion of what the learner lacks: from memory if it is there, and from the log if
+    /// the committed log begins too late by now. Behind the last one the learner is registered.
+    fn send_history(&mut self, now: Now, link: LinkId, db: &Database, out: &mut Vec<Output>) {
+        let Some(handler) = self.handlers.get_mut(&link) else { return };
+        let sent_to = handler.sent_to;
+        let missing = || db.committed_log().filter(|p| p.zxid() > sent_to);
+        // ZOOKEEPER-4925 took a committed log with a hole for the whole.
+        let trusts = self.museum.on(Exhibit::HoleInCommittedLog);
+        let is_level = sent_to >= db.committed() || trusts;
+        if !is_level && missing().next().is_none_or(|first| !sent_to.is_followed_by(first.zxid())) {
+            let (from, up_to) = (sent_to.next(), db.committed().min(db.durable()));
+            if up_to < from {
+                // Our own disk is far behind the others': its next sync brings us back here.
+                handler.awaits = Some(Awaited::OwnLog);
+                return;
+            }
+            handler.awaits = Some(Awaited::Log { up_to });
+            let begin = handler.log_position;
+            let is_bounded = false;
+            return out.push(Output::ReadHistory { link, from, up_to, begin, is_bounded });
+        }
+        let mut bytes = 0;
+        let mut portion = Vec::new();
+        for proposal in missing() {
+            if bytes >= self.portion_bytes {
+                break;
+            }
+            bytes += proposal.bytes().len();
+            portion.push(proposal.clone());
+        }
+        self.send_records(now, link, portion, db, out);
+        let Some(handler) = self.handlers.get_mut(&link) else { return };
+        if handler.sent_to < db.committed() && !trusts {
+            handler.awaits = Some(Awaited::Link);
+            return out.push(Output::NotifyDrained(link));
+        }
+        self.register(now, link, out);
+    }
+
+    /// Transactions of our history, in order, each with its commit.
+    fn send_records(
+        &mut self,
+        now: Now,
+        link: LinkId,
+        records: Vec<Rc<Proposal>>,
+        db: &Database,
+        out: &mut Vec<Output>,
+    ) {
+        let mut bytes = 0;
+        for proposal in records {
+            let Some(handler) = self.handlers.get_mut(&link) else { return };
             let zxid = proposal.zxid();
+            let trusts = self.museum.on(Exhibit::HoleInCommittedLog);
+            let (server, sent_to) = (handler.sid, handler.sent_to);
+            handler.sent_to = zxid;
+            if self.is_too_long(&proposal) {
+                // It comes back, and gets a snapshot.
+                self.too_long = self.too_long.max(zxid);
+            }
+            let follows = sent_to.is_followed_by(zxid) || trusts;
+            if !follows || zxid == self.too_long {
+                return self.close(link, Dismissed::HistoryGone { server }, out);
+            }
+            bytes += proposal.bytes().len();
             self.send(link, Packet::Proposal(proposal), out);
             self.send(link, Packet::Commit { zxid }, out);
         }
-        if !observer {
+        self.count_sent(now, link, bytes, db, out);
+    }
+
+    fn is_too_long(&self, proposal: &Proposal) -> bool {
+        proposal.bytes().len() > self.txn_bytes_max
+    }
+
+    /// The learner has all that is committed: in this very step it gets what is proposed, is
+    /// registered for all that follows, and is asked for its promise.
+    fn register(&mut self, now: Now, link: LinkId, out: &mut Vec<Output>) {
+        let Some(handler) = self.handlers.get_mut(&link) else { return };
+        handler.phase = Phase::Syncing;
+        let has_newleader = handler.has_early_newleader;
+        if !handler.observer {
             for proposal in self.broadcast.outstanding_proposals() {
                 let zxid = proposal.zxid();
                 self.send(link, Packet::Proposal(proposal), out);
                 self.note_unacked(now, link, zxid);
             }
         }
-        let snapshot_is_out = self.handlers.get(&link).is_none_or(|h| h.snapshot.is_none());
-        // ZOOKEEPER-3104 queued it while the tree went on changing under the snapshot.
-        if snapshot_is_out || self.museum.on(Exhibit::NewleaderBeforeSnapshot) {
+        self.allow_time(now, link, true);
+        if !has_newleader {
             self.send_newleader(link, out);
+        }
+    }
+
+    /// Our own log is durable a little further: whose history waited for that goes on.
+    pub(super) fn go_on_with_history(&mut self, now: Now, db: &Database, out: &mut Vec<Output>) {
+        let waits = |h: &Handler| h.awaits == Some(Awaited::OwnLog);
+        let waiting: Vec<LinkId> =
+            self.handlers.iter().filter(|(_, h)| waits(h)).map(|(link, _)| *link).collect();
+        for link in waiting {
+            self.send_history(now, link, db, out);
         }
     }
 
@@ -207,73 +386,24 @@ impl Leader {
         let newleader = Packet::NewLeader { zxid: Zxid::new(self.epoch, 0), config };
         self.send(link, newleader, out);
     }
-
-    fn begin_snapshot(&mut self, link: LinkId, db: &mut Database, out: &mut Vec<Output>) {
-        out.push(Output::Send(link, Packet::Snap { zxid: db.last_applied() }));
-        out.push(Output::SendSnapshot(link, db.snapshot_head()));
-        if let Some(handler) = self.handlers.get_mut(&link) {
-            handler.snapshot = Some(SnapshotCursor::new());
-        }
-        self.send_snapshot_slice(link, db, out);
-    }
-
-    /// The link is free for the next slice of a snapshot; NEWLEADER follows the last one, and all
-    /// that was queued meanwhile.
-    pub(super) fn on_drained(
-        &mut self,
-        now: Now,
-        link: LinkId,
-        db: &Database,
-        out: &mut Vec<Output>,
-    ) {
-        let ends = self.send_snapshot_slice(link, db, out);
-        self.allow_time(now, link, ends);
-        if ends && !self.museum.on(Exhibit::NewleaderBeforeSnapshot) {
-            self.send_newleader(link, out);
-        }
-    }
-
-    /// As long as a snapshot moves, its learner is not silent. To save the whole of it may take as
-    /// long as to send it, and nothing is heard of the learner meanwhile.
-    fn allow_time(&mut self, now: Now, link: LinkId, ends: bool) {
-        let Some(handler) = self.handlers.get_mut(&link) else { return };
-        if handler.snapshot.is_some() || ends {
-            let sending = if ends { now.mono.since(handler.sync_began) } else { Duration::ZERO };
-            handler.deadline = now.mono + self.init_timeout + self.sync_timeout + sending;
-        }
-    }
-
-    /// One slice of the snapshot; what was queued behind it follows the last one, and true. The
-    /// tree goes on changing meanwhile: the queued transactions bring the learner level again.
-    fn send_snapshot_slice(&mut self, link: LinkId, db: &Database, out: &mut Vec<Output>) -> bool {
-        let Some(handler) = self.handlers.get_mut(&link) else { return false };
-        let Some(cursor) = handler.snapshot.as_mut() else { return false };
-        let (slice, done) = db.snapshot_slice(cursor, self.snapshot_slice);
-        out.push(Output::SendSnapshot(link, slice));
-        if !done {
-            out.push(Output::NotifyDrained(link));
-            return false;
-        }
-        handler.snapshot = None;
-        let (learner, upto) = (handler.sid, db.last_applied());
-        out.push(Output::Note(Note::SnapshotSent { learner, upto }));
-        for packet in std::mem::take(&mut handler.behind_snapshot) {
-            out.push(Output::Send(link, packet));
-        }
-        true
-    }
 }
 
 /// What others do: the museum's bugs, and what Apache's leaders may.
 impl Leader {
     /// The last packets of what the snapshot holds follow it.
-    fn repeat_snapshot(&mut self, link: LinkId, db: &Database, out: &mut Vec<Output>) {
+    fn repeat_snapshot(
+        &mut self,
+        link: LinkId,
+        snapshot: Zxid,
+        db: &Database,
+        out: &mut Vec<Output>,
+    ) {
         /// As many as may come in while a leader registers a learner.
         const REPEATED: usize = 3;
         if !self.dialect.has(Difference::PacketsInSnapshot) {
             return;
         }
-        let held = db.committed_log().filter(|p| p.zxid() <= db.last_applied());
+        let held = db.committed_log().filter(|p| p.zxid() <= snapshot);
         let held: Vec<Rc<Proposal>> = held.cloned().collect();
         for proposal in held.into_iter().rev().take(REPEATED).rev() {
             let zxid = proposal.zxid();
