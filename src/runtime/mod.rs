@@ -52,6 +52,8 @@ pub enum LaneId {
     Log,
     /// Snapshots and purging.
     Snapshot,
+    /// The floor file: nobody waits for it.
+    Floor,
 }
 
 /// Why a process ends. The number is Apache's exit code (ExitCode.java).

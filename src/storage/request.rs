@@ -15,6 +15,11 @@ use crate::jute::txn::Proposal;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Ticket(pub u64);
 
+impl Ticket {
+    /// Of no request: the floor file could not be written.
+    pub const FLOOR: Ticket = Ticket(0);
+}
+
 /// Which of the two epoch files.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum EpochKind {
@@ -119,8 +124,8 @@ pub struct Loaded {
     pub last_logged: Zxid,
     /// This server may vote: there is data, or consent to start from nothing.
     pub initialised: bool,
-    /// The guard file, if there is a readable one: identity of ensemble and instance.
-    pub guard: Option<Guard>,
+    /// Identity of ensemble and instance, as far as a guard file says it, and what is durable.
+    pub guard: Guard,
     /// Sentences for the operator: what was cut, which snapshot was skipped.
     pub notes: Vec<String>,
 }

@@ -44,6 +44,7 @@ pub struct Machine {
     clock: Clock,
     log: MachineLane,
     snapshot: MachineLane,
+    floor: MachineLane,
     traces: bool,
     /// Shared by the ports of one server: the files are read and watched once.
     tls: Rc<RefCell<Weak<Tls>>>,
@@ -56,6 +57,7 @@ impl Machine {
             clock,
             log: MachineLane::new(LaneId::Log, clock),
             snapshot: MachineLane::new(LaneId::Snapshot, clock),
+            floor: MachineLane::new(LaneId::Floor, clock),
             traces: std::env::var_os(TRACE_VARIABLE).is_some(),
             tls: Rc::default(),
         }
@@ -154,6 +156,7 @@ impl Runtime for Machine {
         match lane {
             LaneId::Log => self.log.clone(),
             LaneId::Snapshot => self.snapshot.clone(),
+            LaneId::Floor => self.floor.clone(),
         }
     }
 
