@@ -136,6 +136,7 @@ impl Claims {
         is_superseded: bool,
     ) -> (Guard, bool) {
         let mut guard = self.guard.clone();
+        guard.unfinished = guard.unfinished.filter(|zxid| *zxid == base && !self.is_void);
         if self.is_void || is_superseded {
             guard.begin_behind(if is_superseded { base } else { Zxid::ZERO });
         }

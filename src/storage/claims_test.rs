@@ -6,8 +6,8 @@ use super::storage_test::{
     DIR, append, bound, disk_with, failure, killed_run, loaded, log_run, put_log, snapshot_bytes,
     snapshot_run, write_snapshot, zxids,
 };
-use super::{Guard, LogRequest, SnapshotRequest, StorageError};
-use crate::base::Zxid;
+use super::{EpochKind, Guard, LogRequest, SnapshotRequest, StorageError};
+use crate::base::{Epoch, Zxid};
 use crate::runtime::Lane;
 
 /// A zxid.
@@ -228,4 +228,28 @@ fn an_older_copy_of_the_files_without_the_guard_file_is_refused_with_the_way_out
     assert!(words.contains("log.100000001 is missing"), "{words}");
     assert!(words.contains("remove quorate.guard"), "{words}");
     assert!(words.contains("empty version-2 in dataDir and dataLogDir"), "{words}");
+}
+
+#[test]
+fn a_leaders_snapshot_is_unfinished_until_an_epoch_is_durable_that_has_it() {
+    let disk = disk_with(&[0]);
+    let mark = LogRequest::MarkUnfinished { snapshot: Zxid(9) };
+    log_run(&disk, vec![LogRequest::Load, append(1), mark]);
+    assert!(!loaded(&disk.copy()).unfinished, "it is not there yet");
+    snapshot_run(&disk, write_snapshot(9, true));
+    disk.crash();
+    assert!(loaded(&disk).unfinished);
+    log_run(&disk, vec![LogRequest::Load, LogRequest::Reset { behind: Zxid(9) }]);
+    log_run(&disk, vec![LogRequest::Load, append(10)]);
+    disk.crash();
+    assert!(loaded(&disk).unfinished, "what follows it may not be all");
+    let newer = disk.copy();
+    snapshot_run(&newer, write_snapshot(10, true));
+    assert!(!loaded(&newer).unfinished, "of an unfinished tree none is written");
+    let epoch = |which| LogRequest::WriteEpoch { which, epoch: Epoch(0) };
+    log_run(&disk, vec![LogRequest::Load, epoch(EpochKind::Accepted)]);
+    assert!(loaded(&disk).unfinished);
+    log_run(&disk, vec![LogRequest::Load, epoch(EpochKind::Current)]);
+    disk.crash();
+    assert!(!loaded(&disk).unfinished);
 }

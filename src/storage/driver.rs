@@ -23,7 +23,7 @@ use super::queue::Queue;
 use super::recovery::recover;
 use super::snapshot_writer::SnapshotWriter;
 use super::truncate::{begin_anew, truncate};
-use super::{Loaded, LogRequest, Outcome, SnapshotRequest, StorageOptions, Ticket};
+use super::{EpochKind, Loaded, LogRequest, Outcome, SnapshotRequest, StorageOptions, Ticket};
 use crate::base::{Exhibit, Stamp};
 use crate::jute::txn::Proposal;
 use crate::runtime::{Lane, LaneId, Purpose, Runtime};
@@ -157,6 +157,9 @@ impl<R: Runtime> LogDriver<R> {
             LogRequest::WriteEpoch { which, epoch } => {
                 self.writer()?;
                 write_epoch(&self.lane, &self.layout, which, epoch).await?;
+                if which == EpochKind::Current {
+                    self.writer()?.mark_unfinished(None).await?;
+                }
                 Ok(Outcome::EpochWritten { which, epoch })
             }
             LogRequest::Truncate { to } => {
@@ -176,6 +179,10 @@ impl<R: Runtime> LogDriver<R> {
                 let writer = self.writer.as_mut().ok_or(StorageError::NotLoaded)?;
                 begin_anew(&self.lane, &self.layout, writer, behind).await?;
                 Ok(Outcome::LogReset)
+            }
+            LogRequest::MarkUnfinished { snapshot } => {
+                self.writer()?.mark_unfinished(Some(snapshot)).await?;
+                Ok(Outcome::MarkedUnfinished { snapshot })
             }
             LogRequest::Load => Ok(Outcome::Loaded(Box::new(self.load().await?))),
         }

@@ -4,11 +4,11 @@
 //!     ensemble 00c0ffee00c0ffee        16 hex digits, or "-": not known
 //!     instance 0123456789abcdef        drawn once for this directory
 //!     number 17                        how often this file was written
+//!     unfinished snapshot.100000005    its synchronisation has not come to its end; or "-"
 //!     behind 100000005                 the logs lead on from this transaction, which a snapshot
 //!                                      or an older log holds; 0: nothing is claimed
 //!     bound log.100000006 4242 10000002a   all before this offset of this log is durable, and ends
 //!     bound log.10000002b 0 0              with this transaction; a line a log, oldest first
-//!     unfinished -
 //!     crc32 89abcdef
 //!
 //! Apache ignores the file. It decides what a bad record means: a crash may tear the one write that
@@ -18,6 +18,8 @@
 //! has lost a log, or a snapshot behind which the logs begin.
 //!
 //! - ST-3 it never claims more than is durable: it is raised after a sync, lowered before a truncation.
+//! - An unfinished snapshot is named before it exists, and until an epoch is durable that has it in its
+//!   history. It counts while it is the newest valid one.
 //! - It names a new log before that log exists. So a log newer than the guard was written by
 //!   another server program, which knows no guard: then the bounds say nothing.
 //!
@@ -31,7 +33,8 @@ use bytes::Bytes;
 
 use super::error::StorageError;
 use super::layout::{
-    GUARD_FILE, Layout, log_name, parse_hex, parse_log_name, read_file, replace_file,
+    GUARD_FILE, Layout, log_name, parse_hex, parse_log_name, parse_snapshot_name, read_file,
+    replace_file, snapshot_name,
 };
 use crate::base::Zxid;
 use crate::runtime::Lane;
@@ -50,6 +53,8 @@ pub struct Guard {
     pub instance: Option<u64>,
     /// How often the file was written.
     pub number: u64,
+    /// A leader's snapshot behind which this server has acknowledged no NEWLEADER yet.
+    pub unfinished: Option<Zxid>,
     /// The transaction from which the logs lead on. Zero: nothing is claimed.
     pub behind: Zxid,
     /// Oldest first; the last may be in use.
@@ -107,10 +112,11 @@ impl Guard {
 
     pub fn encode(&self) -> String {
         let mut body = format!(
-            "{FIRST_LINE}\nensemble {}\ninstance {}\nnumber {}\nbehind {:x}\n",
+            "{FIRST_LINE}\nensemble {}\ninstance {}\nnumber {}\nunfinished {}\nbehind {:x}\n",
             encode_id(self.ensemble),
             encode_id(self.instance),
             self.number,
+            self.unfinished.map_or("-".to_string(), snapshot_name),
             self.behind.0
         );
         for bound in &self.bounds {
@@ -132,6 +138,10 @@ impl Guard {
         match format {
             FIRST_LINE => {
                 guard.number = lines.next()?.strip_prefix("number ")?.parse().ok()?;
+                guard.unfinished = match lines.next()?.strip_prefix("unfinished ")? {
+                    "-" => None,
+                    name => Some(parse_snapshot_name(name)?.zxid),
+                };
                 guard.behind = parse_hex(lines.next()?.strip_prefix("behind ")?)?;
             }
             FIRST_LINE_OF_1 => lines = without_no_bound(lines),
@@ -226,13 +236,15 @@ mod tests {
 
     fn guard() -> Guard {
         let bounds = vec![bound(0x1_0000_0001, 4096, 0x1_0000_0009), bound(0x1_0000_000a, 0, 0)];
-        Guard { instance: Some(0xfeed), number: 7, behind: Zxid(5), bounds, ..Guard::default() }
+        let (instance, unfinished, behind) = (Some(0xfeed), Some(Zxid(5)), Zxid(5));
+        Guard { ensemble: None, instance, number: 7, unfinished, behind, bounds }
     }
 
     #[test]
     fn a_guard_is_read_back_and_any_changed_byte_makes_it_unreadable() {
         let text = guard().encode();
         assert!(text.contains("bound log.100000001 4096 100000009\n"), "{text}");
+        assert!(text.contains("unfinished snapshot.5\n"), "{text}");
         assert_eq!(Guard::decode(text.as_bytes()), Some(guard()));
         assert_eq!(Guard::decode(Guard::default().encode().as_bytes()), Some(Guard::default()));
         for at in 0..text.len() - 1 {

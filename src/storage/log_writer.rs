@@ -157,6 +157,17 @@ impl<L: Lane> LogWriter<L> {
         Ok(())
     }
 
+    /// Names a leader's snapshot that is about to get its name; `None`: it is a part of the history.
+    pub(super) async fn mark_unfinished(
+        &mut self,
+        snapshot: Option<Zxid>,
+    ) -> Result<(), StorageError> {
+        if self.guard.unfinished != snapshot {
+            self.change_guard(|guard| guard.unfinished = snapshot).await?;
+        }
+        Ok(())
+    }
+
     /// Replaces the guard file.
     async fn change_guard(&mut self, change: impl FnOnce(&mut Guard)) -> Result<(), StorageError> {
         change(&mut self.guard);

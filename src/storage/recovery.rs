@@ -131,7 +131,9 @@ async fn read_history<L: Lane>(
         // hole.
         remove_logs(lane, layout, logs.iter().rev().filter(|log| log.first <= base)).await?;
     }
-    Ok(Loaded { snapshot, txns, last_logged: last, guard, notes, ..Loaded::default() })
+    let unfinished = snapshot.is_some() && guard.unfinished.is_some();
+    let last_logged = last;
+    Ok(Loaded { snapshot, txns, last_logged, unfinished, guard, notes, ..Loaded::default() })
 }
 
 async fn prepare_directories<L: Lane>(lane: &L, layout: &Layout) -> Result<(), StorageError> {

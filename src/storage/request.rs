@@ -55,6 +55,11 @@ pub enum LogRequest {
     Reset {
         behind: Zxid,
     },
+    /// A leader's snapshot is about to get its name: until the next `WriteEpoch` of the current epoch
+    /// it may hold a part of what was committed behind it, and lack another.
+    MarkUnfinished {
+        snapshot: Zxid,
+    },
     /// Reads everything anew. The next append starts a new file.
     Load,
 }
@@ -90,6 +95,9 @@ pub enum Outcome {
     },
     Rolled,
     LogReset,
+    MarkedUnfinished {
+        snapshot: Zxid,
+    },
     Log(Vec<Rc<Proposal>>),
     /// More than `bytes_max`, or purged meanwhile.
     LogTooLong,
@@ -124,6 +132,8 @@ pub struct Loaded {
     pub last_logged: Zxid,
     /// This server may vote: there is data, or consent to start from nothing.
     pub initialised: bool,
+    /// The snapshot is a leader's whose synchronisation was cut short.
+    pub unfinished: bool,
     /// Identity of ensemble and instance, as far as a guard file says it, and what is durable.
     pub guard: Guard,
     /// Sentences for the operator: what was cut, which snapshot was skipped.
