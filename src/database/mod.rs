@@ -63,9 +63,9 @@ pub struct Database {
     initialised: bool,
     /// A leader's TRUNC could not be obeyed: only a snapshot can bring this server level.
     needs_snapshot: bool,
-    /// The leader's snapshot from which the tree comes, until all is in the log that was committed
-    /// while it was written: before, the tree may be as none ever was. A restart forgets it.
-    unfinished: Option<Zxid>,
+    /// The tree comes from a leader's snapshot, and not all is in the log that was committed while it
+    /// was written: the tree may be as none ever was. Storage keeps the mark over a restart.
+    is_unfinished: bool,
     /// Museum only: a zxid that was announced and never came (ZOOKEEPER-2355).
     pretended: Zxid,
     /// Museum only: DB-1 and DB-2 do not hold (ZOOKEEPER-4925).
@@ -89,7 +89,7 @@ impl Database {
             current_epoch: Epoch(0),
             initialised: false,
             needs_snapshot: false,
-            unfinished: None,
+            is_unfinished: false,
             pretended: Zxid::ZERO,
             unkept: false,
         }
@@ -121,8 +121,7 @@ impl Database {
         fresh.config = self.config.clone();
         if let Some(snapshot) = loaded.snapshot {
             let zxid = snapshot.zxid;
-            // The same one again, as after a TRUNC; an older one has nothing to do with it.
-            fresh.unfinished = self.unfinished.filter(|unfinished| *unfinished == zxid);
+            fresh.is_unfinished = loaded.unfinished;
             let body = SnapshotBody {
                 sessions: snapshot.sessions,
                 acls: snapshot.acls,
@@ -193,7 +192,7 @@ impl Database {
 
     /// The tree may hold a part of what was committed behind it, and lack another.
     pub fn is_unfinished(&self) -> bool {
-        self.unfinished.is_some()
+        self.is_unfinished
     }
 
     pub fn accepted_epoch(&self) -> Epoch {
@@ -224,7 +223,7 @@ impl Database {
         *slot = epoch;
         // It is written behind the history of NEWLEADER, which follows the whole snapshot.
         if kind == EpochKind::Current {
-            self.unfinished = None;
+            self.is_unfinished = false;
         }
     }
 

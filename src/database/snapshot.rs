@@ -55,7 +55,7 @@ impl Database {
             return Err(InstallError::Signature(signature));
         }
         self.install(zxid, body)?;
-        self.unfinished = Some(zxid);
+        self.is_unfinished = true;
         Ok(())
     }
 
@@ -134,20 +134,20 @@ mod tests {
             let (nodes, _) = leaders.snapshot_slice(&mut SnapshotCursor::new(), 100);
             Bytes::from([leaders.snapshot_head(), nodes].concat())
         };
-        let on_disk = |zxid| {
+        let on_disk = |zxid, unfinished| {
             let nodes = database(3).tree().snapshot_slice(&mut SnapshotCursor::new(), 100);
             let snapshot = Some(SnapshotData { zxid, nodes, ..SnapshotData::default() });
-            Loaded { snapshot, last_logged: zxid, ..Loaded::default() }
+            Loaded { snapshot, last_logged: zxid, unfinished, ..Loaded::default() }
         };
         let mut db = database(1);
         assert!(!db.is_unfinished());
         db.install_stream(zxid, stream()).expect("a tree");
         db.set_epoch(EpochKind::Accepted, Epoch(2));
         assert!(db.is_unfinished());
-        db.restore(on_disk(zxid)).expect("the snapshot is durable");
+        db.restore(on_disk(zxid, true)).expect("the snapshot is durable");
         assert!(db.is_unfinished());
         let mut old = db.clone();
-        old.restore(on_disk(Zxid::new(Epoch(1), 3))).expect("it was not yet");
+        old.restore(on_disk(Zxid::new(Epoch(1), 3), false)).expect("it was not yet");
         assert!(!old.is_unfinished());
         db.set_epoch(EpochKind::Current, Epoch(2));
         assert!(!db.is_unfinished());

@@ -58,6 +58,8 @@ pub(super) enum ForWhom {
     Load,
     /// The learner's log is cut, and then read anew.
     Replace,
+    /// The leader's snapshot waits for its name.
+    Install,
     /// The learner's log begins anew behind a leader's snapshot.
     Reset,
 }
@@ -142,6 +144,10 @@ impl Disk {
     }
 
     pub(super) fn begin_snapshot(&mut self, purpose: Purpose, db: &Database, queue: &mut Queue) {
+        if purpose == Purpose::Install {
+            let snapshot = db.last_applied();
+            self.ask_log(ForWhom::Install, LogRequest::MarkUnfinished { snapshot }, queue);
+        }
         self.of_snapshotter(queue, |snapshotter, out| snapshotter.begin(purpose, db, out));
     }
 
@@ -240,6 +246,10 @@ impl Disk {
                 Stored::Nothing
             }
             (ForWhom::Replace, Outcome::Loaded(loaded)) => Stored::Reloaded(loaded),
+            (ForWhom::Install, Outcome::MarkedUnfinished { snapshot }) => {
+                self.of_snapshotter(queue, |s, out| s.on_marked(snapshot, db.durable(), out));
+                Stored::Nothing
+            }
             (ForWhom::Reset, Outcome::LogReset) => Stored::LogReset,
             (whom, outcome) => {
                 broken("PE-6", format!("{outcome:?} answers a request for {whom:?}"))

@@ -134,3 +134,26 @@ fn what_an_aborted_snapshot_still_completes_is_passed_over() {
     bench.stored(STRANGE, Outcome::Aborted);
     assert!(bench.disk.is_quiet() && bench.queue.take().is_empty());
 }
+
+#[test]
+fn a_leaders_snapshot_gets_its_name_when_the_guard_file_names_it() {
+    for chunk_first in [true, false] {
+        let mut bench = Bench::new();
+        bench.disk.begin_snapshot(Purpose::Install, &bench.db, &mut bench.queue);
+        let asked = bench.queue.take();
+        let Output::Log(mark, LogRequest::MarkUnfinished { snapshot }) = asked[0] else {
+            panic!("{asked:?}")
+        };
+        let chunk = (STRANGE, Outcome::ChunkWritten);
+        let marked = (mark, Outcome::MarkedUnfinished { snapshot });
+        let order = if chunk_first { [chunk, marked] } else { [marked, chunk] };
+        for (n, (ticket, outcome)) in order.into_iter().enumerate() {
+            assert!(bench.queue.take().is_empty(), "before {n}");
+            bench.stored(ticket, outcome);
+        }
+        let asked = bench.queue.take();
+        let is_finish =
+            |output: &Output| matches!(output, Output::Snapshot(_, SnapshotRequest::Finish));
+        assert!(asked.len() == 2 && is_finish(&asked[1]), "{asked:?}");
+    }
+}

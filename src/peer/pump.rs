@@ -197,8 +197,11 @@ impl<R: Runtime> Hands<R> {
         let (log, log_requests) = unbounded_channel();
         let (snapshots, snapshot_requests) = unbounded_channel();
         let (history, history_requests) = unbounded_channel();
+        let (floor, floors) = unbounded_channel();
         let done = stored(inbox, 1);
-        rt.spawn("log", storage::run_log(rt.clone(), options.clone(), log_requests, done));
+        rt.spawn("log", storage::run_log(rt.clone(), options.clone(), log_requests, floor, done));
+        let failed = stored(inbox, 4);
+        rt.spawn("floor", storage::run_floor(rt.clone(), options.clone(), floors, failed));
         let done = stored(inbox, 2);
         let writes = storage::run_snapshots(rt.clone(), options.clone(), snapshot_requests, done);
         rt.spawn("snapshots", writes);

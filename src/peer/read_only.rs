@@ -5,8 +5,8 @@
 //! on. They go when it is over, whatever came of it.
 //!
 //! Not from a leader's snapshot before NEWLEADER's history is in the log: the snapshot was written
-//! while transactions were applied, and a tree like it may never have been anywhere. (A server that
-//! was started again since does not know any more.)
+//! while transactions were applied, and a tree like it may never have been anywhere. The guard file
+//! says so after a restart.
 //!
 //! Not here: whom it lets in and what it refuses (server/local_sessions.rs).
 

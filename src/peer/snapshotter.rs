@@ -8,6 +8,8 @@
 //!
 //! - SN-2  a snapshot gets its name only when the log is durable up to everything it may hold:
 //!   otherwise a power failure leaves a tree that is ahead of its log (S-16, S-17).
+//! - SN-4  the leader's snapshot gets its name only when the guard file names it as unfinished: a start
+//!   must not take its tree for one that ever was.
 //! - SN-1  only committed state is written: a snapshot ends with the role (ZOOKEEPER-1549).
 //! - SN-3  completions come in the order of the requests: what comes before `Aborted` is of the
 //!   snapshot that was aborted, what comes behind it of the present one.
@@ -52,6 +54,8 @@ struct Writing {
     cursor: SnapshotCursor,
     /// The last slice, and the last transaction whose effects any slice may hold.
     end: Option<(Bytes, Zxid)>,
+    /// The guard file names it (SN-4), or need not.
+    may_be_named: bool,
 }
 
 /// Counts transactions and writes at most one snapshot at a time.
@@ -119,7 +123,8 @@ impl Snapshotter {
         out.push(SnapshotRequest::Begin { zxid, sync: purpose != Purpose::Routine });
         out.push(SnapshotRequest::Chunk(encoder.take()));
         let (encoder, cursor) = (Some(encoder), SnapshotCursor::new());
-        self.writing = Some(Writing { purpose, zxid, encoder, cursor, end: None });
+        let may_be_named = purpose != Purpose::Install;
+        self.writing = Some(Writing { purpose, zxid, encoder, cursor, end: None, may_be_named });
     }
 
     pub(super) fn abort(&mut self, out: &mut Vec<SnapshotRequest>) {
@@ -172,9 +177,17 @@ impl Snapshotter {
         self.finish(db.durable(), out);
     }
 
+    /// The guard file names a snapshot at this zxid.
+    pub(super) fn on_marked(&mut self, zxid: Zxid, durable: Zxid, out: &mut Vec<SnapshotRequest>) {
+        if let Some(writing) = self.writing.as_mut().filter(|w| w.zxid == zxid) {
+            writing.may_be_named = true;
+            self.finish(durable, out);
+        }
+    }
+
     /// Gives the snapshot its name once the log is durable up to everything it may hold (SN-2).
     pub(super) fn finish(&mut self, durable: Zxid, out: &mut Vec<SnapshotRequest>) {
-        let Some(writing) = self.writing.as_mut() else { return };
+        let Some(writing) = self.writing.as_mut().filter(|w| w.may_be_named) else { return };
         let covered = |end: &mut (Bytes, Zxid)| end.1 <= durable;
         if let Some((chunk, _)) = writing.end.take_if(covered) {
             out.push(SnapshotRequest::Chunk(chunk));

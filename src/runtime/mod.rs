@@ -54,6 +54,8 @@ pub enum LaneId {
     Snapshot,
     /// Old transactions, read for learners.
     History,
+    /// The floor file: nobody waits for it.
+    Floor,
 }
 
 /// Why a process ends. The number is Apache's exit code (ExitCode.java).

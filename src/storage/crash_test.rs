@@ -17,8 +17,9 @@ struct CrashCase {
 }
 
 /// Appends in three logs, a truncation across them, and a new epoch behind it: once in an empty
-/// directory, once with a snapshot that the truncation must remove.
-fn crash_cases() -> [CrashCase; 2] {
+/// directory, once with a snapshot that the truncation must remove. And logs that begin anew behind a
+/// leader's snapshot.
+fn crash_cases() -> [CrashCase; 3] {
     let mut begin = vec![LogRequest::Load];
     begin.extend([1, 2, 3].map(append));
     begin.push(LogRequest::Roll);
@@ -33,7 +34,10 @@ fn crash_cases() -> [CrashCase; 2] {
     let prepared = disk_with(&[0]);
     log_run(&prepared, begin.clone());
     snapshot_run(&prepared, write_snapshot(4, true));
+    let replaced = prepared.copy();
+    snapshot_run(&replaced, write_snapshot(9, true));
     prepared.take_ops();
+    replaced.take_ops();
     [
         CrashCase {
             disk: disk_with(&[0]),
@@ -44,6 +48,17 @@ fn crash_cases() -> [CrashCase; 2] {
             disk: prepared,
             promised: (1..=5).collect(),
             requests: [vec![LogRequest::Load], end].concat(),
+        },
+        CrashCase {
+            disk: replaced,
+            promised: (1..=5).collect(),
+            requests: vec![
+                LogRequest::Load,
+                LogRequest::Reset { behind: Zxid(9) },
+                append(10),
+                LogRequest::Roll,
+                append(NEXT_EPOCH | 1),
+            ],
         },
     ]
 }

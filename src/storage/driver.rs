@@ -1,4 +1,4 @@
-//! The three storage drivers: each takes requests from a queue, works on one lane, and
+//! The drivers of log, snapshots and history: each takes requests from a queue, works on one lane, and
 //! tells what became of them.
 //!
 //! They decide nothing but what shares a sync: whatever came while the last one ran. No timer:
@@ -8,23 +8,23 @@
 //!
 //! Not here: what a request does to the files (the other files of this folder).
 
-use std::collections::VecDeque;
 use std::rc::Rc;
 
-use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::sync::mpsc::error::TryRecvError;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
 use super::epoch_file::write_epoch;
 use super::error::{Earlier, StorageError};
-use super::guard::Guard;
+use super::floor::Floor;
 use super::history_reader::read_history;
 use super::layout::Layout;
 use super::log_writer::LogWriter;
 use super::purge::purge;
+use super::queue::Queue;
 use super::recovery::recover;
 use super::snapshot_writer::SnapshotWriter;
 use super::truncate::{begin_anew, truncate};
-use super::{HistoryRequest, Loaded, LogRequest, Outcome, SnapshotRequest, StorageOptions, Ticket};
+use super::{EpochKind, HistoryRequest, Loaded, LogRequest, Outcome};
+use super::{SnapshotRequest, StorageOptions, Ticket};
 use crate::base::{Exhibit, Stamp};
 use crate::jute::txn::Proposal;
 use crate::runtime::{Lane, LaneId, Purpose, Runtime};
@@ -32,17 +32,19 @@ use crate::runtime::{Lane, LaneId, Purpose, Runtime};
 /// Bytes of one group commit: beyond this a sync costs more than it saves.
 const BATCH_BYTES_MAX: usize = 1024 * 1024;
 
-/// Serves the log, the epoch files and the guard file until the queue is closed.
+/// Serves the log, the epoch files and the guard file until the queue is closed. `floors` hears how
+/// far the log is durable.
 pub async fn run_log<R: Runtime>(
     rt: R,
     options: StorageOptions,
     requests: UnboundedReceiver<(Stamp, Ticket, LogRequest)>,
+    floors: UnboundedSender<(Stamp, Floor)>,
     done: impl Fn(Stamp, Ticket, Result<Outcome, StorageError>) + 'static,
 ) {
     let lane = rt.disk(LaneId::Log);
     let layout = Layout::new(&options);
-    let mut queue = Queue { requests, taken: VecDeque::new() };
-    let mut log = LogDriver { rt, lane, layout, options, writer: None, loaded_once: false };
+    let mut queue = Queue::new(requests);
+    let mut log = LogDriver { rt, lane, layout, options, writer: None };
     let mut stopped: Option<StorageError> = None;
     while let Some((stamp, ticket, request)) = queue.next().await {
         let lane = log.lane.clone();
@@ -60,11 +62,11 @@ pub async fn run_log<R: Runtime>(
                     let outcome = Outcome::Durable { zxid: proposal.zxid() };
                     done(ended, ticket, result.clone().map(|()| outcome));
                 }
-                match result {
-                    // No ack waits for the guard; it fails with whatever comes next.
-                    Ok(()) => log.raise_guard_if_it_lags().await,
-                    failure => failure,
+                if let Some(floor) = log.writer.as_ref().and_then(LogWriter::floor) {
+                    // Whoever listens lives as long as this task, or failed and has said so.
+                    let _ = floors.send((ended, floor));
                 }
+                result
             }
             request => {
                 lane.begin(stamp);
@@ -77,10 +79,9 @@ pub async fn run_log<R: Runtime>(
         let goes_on = log.options.museum.on(Exhibit::MemoryAheadOfDisk);
         stopped = result.err().filter(|error| !error.is_refusal() && !goes_on).map(stop);
     }
-    // A clean end: the guard covers all that was appended. Nobody is left to hear of a failure,
-    // and an old guard claims less, which is safe.
-    if let (None, Some(writer)) = (stopped, &mut log.writer) {
-        let _ = writer.roll().await;
+    // Nobody is left to hear of a failure, and an old guard claims less, which is safe.
+    if let (None, Some(writer)) = (stopped, log.writer) {
+        let _ = writer.close().await;
     }
 }
 
@@ -88,32 +89,6 @@ fn stop(error: StorageError) -> StorageError {
     match error {
         StorageError::Stopped { .. } => error,
         error => StorageError::Stopped { why: Earlier(Box::new(error)) },
-    }
-}
-
-/// Requests in order; what was taken too early waits in front.
-struct Queue<T> {
-    requests: UnboundedReceiver<T>,
-    taken: VecDeque<T>,
-}
-
-impl<T> Queue<T> {
-    async fn next(&mut self) -> Option<T> {
-        match self.taken.pop_front() {
-            Some(request) => Some(request),
-            None => self.requests.recv().await,
-        }
-    }
-
-    /// The next request if it is here and `wanted`; otherwise it stays.
-    fn next_if(&mut self, wanted: impl FnOnce(&T) -> bool) -> Option<T> {
-        if self.taken.is_empty() {
-            match self.requests.try_recv() {
-                Ok(request) => self.taken.push_back(request),
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => return None,
-            }
-        }
-        if wanted(self.taken.front()?) { self.taken.pop_front() } else { None }
     }
 }
 
@@ -126,7 +101,6 @@ struct LogDriver<R: Runtime> {
     options: StorageOptions,
     /// `None` before the first `Load`.
     writer: Option<LogWriter<R::Lane>>,
-    loaded_once: bool,
 }
 
 impl<R: Runtime> LogDriver<R> {
@@ -170,10 +144,6 @@ impl<R: Runtime> LogDriver<R> {
         self.writer()?.append(&proposals).await
     }
 
-    async fn raise_guard_if_it_lags(&mut self) -> Result<(), StorageError> {
-        self.writer()?.raise_guard_if_it_lags().await
-    }
-
     fn writer(&mut self) -> Result<&mut LogWriter<R::Lane>, StorageError> {
         self.writer.as_mut().ok_or(StorageError::NotLoaded)
     }
@@ -188,6 +158,9 @@ impl<R: Runtime> LogDriver<R> {
             LogRequest::WriteEpoch { which, epoch } => {
                 self.writer()?;
                 write_epoch(&self.lane, &self.layout, which, epoch).await?;
+                if which == EpochKind::Current {
+                    self.writer()?.mark_unfinished(None).await?;
+                }
                 Ok(Outcome::EpochWritten { which, epoch })
             }
             LogRequest::Truncate { to } => {
@@ -196,7 +169,7 @@ impl<R: Runtime> LogDriver<R> {
                 Ok(Outcome::Truncated { to })
             }
             LogRequest::Roll => {
-                self.writer()?.roll().await?;
+                self.writer()?.roll();
                 Ok(Outcome::Rolled)
             }
             LogRequest::Reset { behind } => {
@@ -204,27 +177,25 @@ impl<R: Runtime> LogDriver<R> {
                 begin_anew(&self.lane, &self.layout, writer, behind).await?;
                 Ok(Outcome::LogReset)
             }
+            LogRequest::MarkUnfinished { snapshot } => {
+                self.writer()?.mark_unfinished(Some(snapshot)).await?;
+                Ok(Outcome::MarkedUnfinished { snapshot })
+            }
             LogRequest::Load => Ok(Outcome::Loaded(Box::new(self.load().await?))),
         }
     }
 
     async fn load(&mut self) -> Result<Loaded, StorageError> {
-        // Everything appended is durable; a clean point, so that what is read is above no doubt.
-        if let Some(mut writer) = self.writer.take() {
-            writer.roll().await?;
-        }
-        let first = !self.loaded_once;
-        let mut loaded = recover(&self.lane, &self.layout, &self.options, first).await?;
-        self.loaded_once = true;
-        let mut guard = loaded.guard.unwrap_or_else(Guard::default);
+        // Everything appended is durable, and must be found.
+        let known = self.writer.take().map(LogWriter::into_guard);
+        let mut loaded = recover(&self.lane, &self.layout, &self.options, known).await?;
         // Written with the first log: an empty directory has no identity yet.
-        guard.instance.get_or_insert_with(|| self.rt.random_u64(Purpose::Identity, 0));
-        loaded.guard = Some(guard);
+        loaded.guard.instance.get_or_insert_with(|| self.rt.random_u64(Purpose::Identity, 0));
         self.writer = Some(LogWriter::new(
             self.lane.clone(),
             self.layout.clone(),
             self.options.pre_alloc_bytes,
-            guard,
+            loaded.guard.clone(),
             loaded.last_logged,
         ));
         Ok(loaded)

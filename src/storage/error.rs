@@ -27,16 +27,30 @@ pub enum StorageError {
     DamagedLog { file: PathBuf, offset: u64, fault: RecordFault },
     #[error(
         "{file} was durable up to offset {bound}, but its records end at offset {offset} ({why}): \
-         the disk has lost data. Restore the file; or, if another server program shortened it \
-         on purpose, remove quorate.guard", file = .file.display()
+         the disk has lost data. {WAY_OUT}", file = .file.display()
     )]
     DurableDataLost { file: PathBuf, offset: u64, bound: u64, why: String },
     #[error(
-        "{file} is missing, but it was durable up to offset {bound}: the disk has lost data. \
-         Restore the file; or, if it was removed on purpose, remove quorate.guard",
-        file = .file.display()
+        "{file} is missing, but it was durable up to offset {bound}, with transactions up to \
+         {last}: the disk has lost data. {WAY_OUT}", file = .file.display()
     )]
-    DurableLogMissing { file: PathBuf, bound: u64 },
+    DurableLogMissing { file: PathBuf, bound: u64, last: Zxid },
+    #[error(
+        "transaction {missed} was durable in {dir}, but is not a part of what is left there: \
+         {base} in a snapshot, and logs up to {last}, where {floor} was reached{skipped}. The disk \
+         has lost data. {WAY_OUT}",
+        dir = .dir.display(), skipped = Skipped(.skipped)
+    )]
+    HistoryLost {
+        dir: PathBuf,
+        /// The first transaction that is known and not found.
+        missed: Zxid,
+        /// How far the history once reached.
+        floor: Zxid,
+        base: Zxid,
+        last: Zxid,
+        skipped: Option<SkippedSnapshot>,
+    },
     #[error("{file} does not begin as a transaction log does ({what})", file = .file.display())]
     NotALog { file: PathBuf, what: String },
     #[error("{file} holds at offset {offset} a transaction that cannot be read: {why}",
@@ -83,6 +97,29 @@ pub enum StorageError {
     Stopped { why: Earlier },
 }
 
+/// What an operator can do about data that a disk has lost.
+const WAY_OUT: &str = "Restore the file; or, if the other servers are a quorum without this one, \
+     stop it, empty version-2 in dataDir and dataLogDir, and start it: they bring it up to date; \
+     or, if files were taken away or put back on purpose, remove quorate.guard";
+
+/// A snapshot that was passed over, and why.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SkippedSnapshot {
+    pub(super) name: String,
+    pub(super) why: String,
+}
+
+struct Skipped<'a>(&'a Option<SkippedSnapshot>);
+
+impl fmt::Display for Skipped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(SkippedSnapshot { name, why }) => write!(f, " ({name} is unreadable: {why})"),
+            None => Ok(()),
+        }
+    }
+}
+
 /// The failure after which storage has stopped. Shown as its words alone, as everywhere in a trace.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Earlier(pub(super) Box<StorageError>);
@@ -124,8 +161,12 @@ impl StorageError {
             | StorageError::Misplaced { file }
             | StorageError::NotAnEpoch { file, .. } => (file.clone(), None),
             StorageError::NoValidSnapshot { dir, newest, .. } => (dir.join(newest), None),
+            StorageError::HistoryLost { dir, skipped: Some(skipped), .. } => {
+                (dir.join(&skipped.name), None)
+            }
             StorageError::Stopped { why: Earlier(first) } => return first.bad_file(),
             StorageError::NoSnapshot { .. }
+            | StorageError::HistoryLost { skipped: None, .. }
             | StorageError::CurrentEpochTooOld { .. }
             | StorageError::AcceptedEpochTooOld { .. }
             | StorageError::CannotTruncate { .. }

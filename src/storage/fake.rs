@@ -30,6 +30,13 @@ pub(super) fn run<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
+/// Runs a future up to where it waits for ever, and drops it.
+pub(super) fn run_to_a_wait(future: impl Future<Output = ()>) {
+    let mut future = pin!(future);
+    let state = future.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    assert!(state.is_pending(), "it has come to its end");
+}
+
 #[derive(Default)]
 struct State {
     files: BTreeMap<u64, Content>,

@@ -3,7 +3,7 @@
 //!     <dataDir>/version-2/snapshot.<hex zxid>[.gz|.snappy]   zxid captured before serialising
 //!     <dataDir>/version-2/acceptedEpoch, currentEpoch
 //!     <dataLogDir>/version-2/log.<hex zxid>                  zxid of its first transaction
-//!     <dataLogDir>/version-2/quorate.guard
+//!     <dataLogDir>/version-2/quorate.guard, quorate.floor
 //!     <dataLogDir>/initialize                                consent to vote from nothing
 //!
 //! Hex is lower case without padding. Other names in `version-2` are ignored.
@@ -18,6 +18,7 @@ use crate::base::Zxid;
 use crate::runtime::{File, Lane, OpenMode};
 
 pub(super) const GUARD_FILE: &str = "quorate.guard";
+pub(super) const FLOOR_FILE: &str = "quorate.floor";
 pub(super) const ACCEPTED_EPOCH_FILE: &str = "acceptedEpoch";
 pub(super) const CURRENT_EPOCH_FILE: &str = "currentEpoch";
 pub(super) const TMP_SUFFIX: &str = ".tmp";
@@ -124,7 +125,7 @@ pub(super) fn parse_snapshot_name(name: &str) -> Option<SnapshotName> {
     Some(SnapshotName { zxid: parse_hex(hex)?, compression, name: name.to_string() })
 }
 
-fn parse_hex(text: &str) -> Option<Zxid> {
+pub(super) fn parse_hex(text: &str) -> Option<Zxid> {
     if text.starts_with('+') {
         return None;
     }

@@ -9,7 +9,8 @@
 //! whose records would carry valid checksums.
 //!
 //! - ST-1 at most one write is not yet synced: `append` returns after the sync.
-//! - ST-3 the guard names the log that is written, and claims no more of it than is durable.
+//! - ST-3 the guard names the log that is written, and claims no more of it than is durable. Its file
+//!   is written once a log; between, the floor file follows (`floor.rs`).
 //! - ST-4 records end where the zeros begin, or before: no hole lies between two records.
 //! - S-14 transactions rise.
 //! - S-18 a batch is acked after the sync, and the first of a file after its name is durable too.
@@ -22,6 +23,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 
 use super::error::{StorageError, While};
+use super::floor::Floor;
 use super::guard::{DurableBound, Guard, write_guard};
 use super::layout::Layout;
 use super::log_format::{RECORD_OVERHEAD_BYTES, encode_log_header, encode_record};
@@ -33,15 +35,16 @@ use crate::runtime::{File, Lane, OpenMode};
 const ZERO_STEP_BYTES: u64 = 4 * 1024 * 1024;
 /// Apache's margin: zeros are written once less than this is left.
 const ZERO_MARGIN_BYTES: u64 = 4096;
-/// The guard's bound follows the log at this distance.
-const GUARD_EVERY_BYTES: u64 = 4 * 1024 * 1024;
 
 pub(super) struct LogWriter<L: Lane> {
     lane: L,
     layout: Layout,
     pre_alloc_bytes: u64,
     open: Option<OpenLog<L::File>>,
-    pub(super) guard: Guard,
+    /// What is durable. The file says as much or less.
+    guard: Guard,
+    /// What the file says is all of it.
+    is_written: bool,
     last: Zxid,
 }
 
@@ -64,7 +67,8 @@ impl<L: Lane> LogWriter<L> {
         guard: Guard,
         last: Zxid,
     ) -> LogWriter<L> {
-        LogWriter { lane, layout, pre_alloc_bytes, open: None, guard, last }
+        let (open, is_written) = (None, false);
+        LogWriter { lane, layout, pre_alloc_bytes, open, guard, is_written, last }
     }
 
     /// Makes these proposals durable. They must rise, from behind the last one.
@@ -80,14 +84,24 @@ impl<L: Lane> LogWriter<L> {
             Some(log) => flush_log(log, records, self.pre_alloc_bytes).await?,
             None => self.open_log(first.zxid(), records).await?,
         }
+        if let (Some(log), Some(bound)) = (&self.open, self.guard.bounds.last_mut()) {
+            *bound = DurableBound { log: log.first, offset: log.end, last: self.last };
+            self.is_written = false;
+        }
         self.invariants();
         Ok(())
+    }
+
+    /// What the floor file is to say between two batches.
+    pub(super) fn floor(&self) -> Option<Floor> {
+        let bound = *self.guard.bounds.last().filter(|_| self.open.is_some())?;
+        Some(Floor { instance: self.guard.instance, number: self.guard.number, bound })
     }
 
     /// Starts a new file with its first records.
     async fn open_log(&mut self, first: Zxid, records: Bytes) -> Result<(), StorageError> {
         // Durable before the file exists: a log newer than the guard is then never ours.
-        self.write_bound(Some(DurableBound { log: first, offset: 0 })).await?;
+        self.change_guard(|guard| guard.name_log(first)).await?;
         let path = self.layout.log(first);
         let file = self.lane.open(&path, OpenMode::Create).await.when("creating", &path)?;
         let mut log = OpenLog { first, path, file, end: 0, zeroed_to: 0 };
@@ -101,46 +115,64 @@ impl<L: Lane> LogWriter<L> {
         Ok(())
     }
 
-    /// Between two batches, when no ack waits: lets the guard follow once it lags far behind.
-    pub(super) async fn raise_guard_if_it_lags(&mut self) -> Result<(), StorageError> {
-        let Some(log) = &self.open else { return Ok(()) };
-        let behind = match self.guard.bound {
-            Some(bound) if bound.log == log.first => log.end - bound.offset,
-            _ => log.end,
-        };
-        if behind >= GUARD_EVERY_BYTES {
-            self.raise_guard().await?;
-        }
-        self.invariants();
-        Ok(())
-    }
-
-    /// The next append starts a new file. A clean point: the guard covers the whole log.
-    pub(super) async fn roll(&mut self) -> Result<(), StorageError> {
-        self.raise_guard().await?;
+    /// The next append starts a new file. The guard follows when it names that one.
+    pub(super) fn roll(&mut self) {
         self.open = None;
+    }
+
+    /// A clean end: the guard file says all that is durable.
+    pub(super) async fn close(mut self) -> Result<(), StorageError> {
+        if self.open.is_some() && !self.is_written {
+            self.change_guard(|_| ()).await?;
+        }
         Ok(())
     }
 
-    async fn raise_guard(&mut self) -> Result<(), StorageError> {
-        match &self.open {
-            Some(log) => {
-                let bound = DurableBound { log: log.first, offset: log.end };
-                self.write_bound(Some(bound)).await
-            }
-            None => Ok(()),
-        }
+    /// Gives up the writer, and keeps what it knows to be durable.
+    pub(super) fn into_guard(self) -> Guard {
+        self.guard
     }
 
-    /// Replaces the guard file, unless it says so already.
-    pub(super) async fn write_bound(
+    /// Nothing behind `to` is going to be left; `cut`: the log that keeps a part, and which.
+    pub(super) async fn lower_guard(
         &mut self,
-        bound: Option<DurableBound>,
+        to: Zxid,
+        cut: Option<DurableBound>,
     ) -> Result<(), StorageError> {
-        if self.guard.bound != bound {
-            self.guard.bound = bound;
-            write_guard(&self.lane, &self.layout, &self.guard).await?;
+        let mut lowered = self.guard.clone();
+        lowered.lower(to, cut);
+        if self.guard.number == 0 {
+            self.guard = lowered; // There is no file that claims anything.
+        } else if lowered != self.guard {
+            self.change_guard(|guard| *guard = lowered).await?;
         }
+        self.restart_behind(to);
+        Ok(())
+    }
+
+    /// The logs are going to begin anew behind a snapshot that is durable.
+    pub(super) async fn begin_behind(&mut self, zxid: Zxid) -> Result<(), StorageError> {
+        self.change_guard(|guard| guard.begin_behind(zxid)).await?;
+        self.restart_behind(zxid);
+        Ok(())
+    }
+
+    /// Names a leader's snapshot that is about to get its name; `None`: it is a part of the history.
+    pub(super) async fn mark_unfinished(
+        &mut self,
+        snapshot: Option<Zxid>,
+    ) -> Result<(), StorageError> {
+        if self.guard.unfinished != snapshot {
+            self.change_guard(|guard| guard.unfinished = snapshot).await?;
+        }
+        Ok(())
+    }
+
+    /// Replaces the guard file.
+    async fn change_guard(&mut self, change: impl FnOnce(&mut Guard)) -> Result<(), StorageError> {
+        change(&mut self.guard);
+        write_guard(&self.lane, &self.layout, &mut self.guard).await?;
+        self.is_written = true;
         Ok(())
     }
 
@@ -149,13 +181,13 @@ impl<L: Lane> LogWriter<L> {
         let Some(OpenLog { first, end, zeroed_to, .. }) = &self.open else { return };
         invariant!(*first <= self.last, "S-14", "the log of {first} ends with {}", self.last);
         invariant!(end <= zeroed_to, "ST-4", "records end at {end}, zeros at {zeroed_to}");
-        let bound = &self.guard.bound;
+        let bound = self.guard.bounds.last();
         let claimed = bound.is_some_and(|bound| bound.log == *first && bound.offset <= *end);
         invariant!(claimed, "ST-3", "the log of {first} ends at {end}, the guard says {bound:?}");
     }
 
-    /// After a truncation: the log ends with `last`.
-    pub(super) fn restart_behind(&mut self, last: Zxid) {
+    /// The log ends with `last`.
+    fn restart_behind(&mut self, last: Zxid) {
         self.open = None;
         self.last = last;
     }
@@ -222,12 +254,9 @@ mod tests {
             &[
                 ("S-14", writer, |writer| writer.last = Zxid(4)),
                 ("ST-4", writer, |writer| open(writer).zeroed_to = 16),
-                ("ST-3", writer, |writer| writer.guard.bound = None),
+                ("ST-3", writer, |writer| writer.guard.bounds.clear()),
                 ("ST-3", writer, |writer| open(writer).first = Zxid(1)),
-                ("ST-3", writer, |writer| {
-                    let offset = open(writer).end + 1;
-                    writer.guard.bound = Some(DurableBound { log: Zxid(5), offset });
-                }),
+                ("ST-3", writer, |writer| writer.guard.bounds[0].offset += 1),
             ],
         );
         fires("S-14", || run(writer().append(&[txn(6)])));

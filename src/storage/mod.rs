@@ -1,11 +1,12 @@
 //! The data directory: txn log, snapshots, epoch files, guard file, purge. The only user of `Disk`.
 //! (FileTxnLog, FileSnap, FileTxnSnapLog, PurgeTxnLog, SyncRequestProcessor's flush.)
 //!
-//! Two drivers, one a lane of the disk, each fed by a queue. A request carries a ticket; its
+//! Three drivers, one a lane of the disk, each fed by a queue. A request carries a ticket; its
 //! completion carries the same ticket and the stamp at which the disk had done it.
 //!
 //!     core --LogRequest-->      run_log        --Outcome--> core      log, epoch files, guard file
 //!     core --SnapshotRequest--> run_snapshots  --Outcome--> core      snapshots, purge
+//!     run_log --Floor-->        run_floor                             floor file
 //!
 //! | file                 | what                                                             |
 //! |----------------------|------------------------------------------------------------------|
@@ -19,10 +20,13 @@
 //! | `snapshot_writer.rs` | a snapshot on its way to disk                                     |
 //! | `recovery.rs`        | what a start finds: newest snapshot, logs behind it, torn tails   |
 //! | `epoch_file.rs`      | acceptedEpoch and currentEpoch                                    |
-//! | `guard.rs`           | quorate.guard: identity, and a lower bound of what is durable     |
+//! | `guard.rs`           | quorate.guard: identity, and what must be found at a start        |
+//! | `floor.rs`           | quorate.floor: how far the newest log is durable                  |
+//! | `claims.rs`          | what both say, held against what a start finds                    |
 //! | `purge.rs`           | old snapshots and logs                                            |
 //! | `layout.rs`          | directories, file names, atomic replacement of small files        |
 //! | `request.rs`         | what the drivers are asked, and what came of it                   |
+//! | `queue.rs`           | requests in order                                                 |
 //! | `options.rs`         | what storage must know of a configuration                         |
 //!
 //! Invariants held here:
@@ -32,13 +36,15 @@
 //! - S-18 an outcome is told after the sync it stands for, never before.
 //! - ST-1 at most one write to the log is not yet synced.
 //! - ST-2 a failed write or sync is final: it is told once and every later request fails too.
-//! - ST-3 the guard file never claims more than is durable.
+//! - ST-3 guard and floor file never claim more than is durable.
 //!
 //! Not here: what to write and when (zab, prepare), the tree (`tree`), the wire.
 
+mod claims;
 mod driver;
 mod epoch_file;
 mod error;
+mod floor;
 mod guard;
 mod history_reader;
 mod layout;
@@ -47,6 +53,7 @@ mod log_reader;
 mod log_writer;
 mod options;
 mod purge;
+mod queue;
 mod recovery;
 mod request;
 mod snapshot_check;
@@ -54,6 +61,8 @@ pub mod snapshot_format;
 mod snapshot_writer;
 mod truncate;
 
+#[cfg(test)]
+mod claims_test;
 #[cfg(test)]
 mod crash_test;
 #[cfg(test)]
@@ -64,7 +73,8 @@ mod golden_test;
 mod storage_test;
 
 pub use driver::{run_history, run_log, run_snapshots};
-pub use error::StorageError;
+pub use error::{SkippedSnapshot, StorageError};
+pub use floor::{Floor, run_floor};
 pub use guard::{DurableBound, Guard};
 pub use options::StorageOptions;
 pub use recovery::load;

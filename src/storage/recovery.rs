@@ -7,27 +7,28 @@
 //! | wrong in checksum or length | refused                 | cut, noted      | refused         |
 //! | whole, but unreadable       | refused                 | refused         | refused         |
 //!
-//! "Without a guard" is Apache's rule. It holds as well for logs older than the one that the
-//! guard names: all of them were durable as a whole when that one was begun.
+//! "Without a guard" is Apache's rule; it holds for logs that the guard does not name.
 //!
 //! - S-17 a transaction behind the snapshot follows its predecessor: the next zxid, or the first of a
 //!   later epoch. A hole is refused, never skipped (ZOOKEEPER-2325).
 //! - S-12 what is told was synced first: a process that dies leaves records in the page cache that
 //!   a power failure could still take, after this server has voted with them. Synced means written
 //!   again and then synced, for the part of the log that no successful sync is known to cover.
-//! - A log without a valid snapshot is refused: it may begin anywhere.
+//! - A log without a valid snapshot is refused: it may begin anywhere. So is an older snapshot from which
+//!   the logs do not lead through all that was durable once (`claims.rs`).
 //!
 //! Not here: applying transactions (`database`).
 
 use std::path::PathBuf;
 use std::rc::Rc;
 
+use super::claims::Claims;
 use super::epoch_file::{load_epochs, remove_leftovers};
-use super::error::{StorageError, While};
-use super::guard::{DurableBound, Guard, GuardOnDisk, read_guard, write_guard};
+use super::error::{SkippedSnapshot, StorageError, While};
+use super::guard::{DurableBound, Guard, write_guard};
 use super::layout::{
-    ACCEPTED_EPOCH_FILE, CURRENT_EPOCH_FILE, GUARD_FILE, Layout, LogName, SnapshotName, log_name,
-    logs_from, parse_snapshot_name,
+    ACCEPTED_EPOCH_FILE, CURRENT_EPOCH_FILE, GUARD_FILE, Layout, LogName, SnapshotName, logs_from,
+    parse_snapshot_name,
 };
 use super::log_format::RecordFault;
 use super::log_reader::{Head, LogScan, Step};
@@ -43,37 +44,21 @@ const REWRITTEN_BYTES: u64 = 1024 * 1024;
 
 /// Reads a data directory as a start does: repairs torn tails and removes leftovers.
 pub async fn load<L: Lane>(options: &StorageOptions, lane: L) -> Result<Loaded, StorageError> {
-    recover(&lane, &Layout::new(options), options, true).await
+    recover(&lane, &Layout::new(options), options, None).await
 }
 
-/// `first`: nobody writes beside this one, so that leftovers may go.
+/// `known`: what this process wrote before. Without, nobody writes beside this one yet, so that
+/// leftovers may go.
 pub(super) async fn recover<L: Lane>(
     lane: &L,
     layout: &Layout,
     options: &StorageOptions,
-    first: bool,
+    known: Option<Guard>,
 ) -> Result<Loaded, StorageError> {
-    let mut notes = Vec::new();
+    let first = known.is_none();
     prepare_directories(lane, layout).await?;
-    let snapshot = newest_snapshot(lane, layout, &mut notes).await?;
-    let logs = layout.logs(lane).await?;
-    if snapshot.is_none() && holds_records(lane, layout, &logs).await? {
-        return Err(StorageError::NoSnapshot { dir: layout.snap_dir.clone() });
-    }
-    let base = snapshot.as_ref().map_or(Zxid::ZERO, |snapshot| snapshot.zxid);
-    let (mut guard, bound) = judge_guard(lane, layout, &logs, &mut notes).await?;
-    let (below, last) = (None, base);
-    let mut replay = Replay { lane, layout, bound, base, below, last, txns: Vec::new(), notes };
-    let end = replay.read_logs(logs_from(&logs, base.next())).await?;
-    let (below, last, txns, mut notes) = (replay.below, replay.last, replay.txns, replay.notes);
-    // Apache names a snapshot (epoch, 0) that nothing of its epoch has gone into.
-    if base.counter() != 0 && below.is_some_and(|below| below < base) {
-        notes.push(format!("the logs up to {base} end below the snapshot and are removed"));
-        guard = remove_superseded(lane, layout, &logs, base, guard).await?;
-    }
-    let guard = renew_stale_guard(lane, layout, guard, bound, end).await?;
-
-    let mut loaded = Loaded { snapshot, txns, last_logged: last, guard, ..Loaded::default() };
+    let mut loaded = read_history(lane, layout, known).await?;
+    let last = loaded.last_logged;
     loaded.initialised = consume_marker(lane, layout).await?
         || options.db_autocreate
         || !options.ensemble
@@ -82,36 +67,73 @@ pub(super) async fn recover<L: Lane>(
         loaded.last_logged = Zxid::UNINITIALISED;
     }
     if options.ensemble {
-        let epochs = load_epochs(lane, layout, last, options.museum, &mut notes).await?;
+        let notes = &mut loaded.notes;
+        let epochs = load_epochs(lane, layout, last, options.museum, notes).await?;
         loaded.accepted_epoch = epochs.accepted;
         loaded.current_epoch = epochs.current;
     }
     if first {
         remove_all_leftovers(lane, layout).await?;
     }
-    loaded.notes = notes;
     Ok(loaded)
 }
 
-/// Behind these logs came a leader's snapshot, and a crash before they were removed: what lies
-/// between them is in no log. Read on for a learner they would make a history with a hole.
-async fn remove_superseded<L: Lane>(
+/// Snapshot, logs, and what the guard says of both.
+async fn read_history<L: Lane>(
     lane: &L,
     layout: &Layout,
-    logs: &[LogName],
-    base: Zxid,
-    guard: Option<Guard>,
-) -> Result<Option<Guard>, StorageError> {
-    let guard = match guard {
-        Some(guard) if guard.bound.is_some_and(|bound| bound.log <= base) => {
-            let guard = Guard { bound: None, ..guard };
-            write_guard(lane, layout, &guard).await?;
-            Some(guard)
-        }
-        guard => guard,
+    known: Option<Guard>,
+) -> Result<Loaded, StorageError> {
+    let mut notes = Vec::new();
+    let Newest { snapshot, skipped } = newest_snapshot(lane, layout, &mut notes).await?;
+    let logs = layout.logs(lane).await?;
+    if snapshot.is_none() && holds_records(lane, layout, &logs).await? {
+        return Err(StorageError::NoSnapshot { dir: layout.snap_dir.clone() });
+    }
+    let base = snapshot.as_ref().map_or(Zxid::ZERO, |snapshot| snapshot.zxid);
+    let mut claims = match known {
+        Some(guard) => Claims::known(guard),
+        None => Claims::read(lane, layout, &mut notes).await?,
     };
-    remove_logs(lane, layout, logs.iter().rev().filter(|log| log.first <= base)).await?;
-    Ok(guard)
+    claims.judge(&logs, &mut notes);
+    claims.check_files(layout, &logs, base)?;
+    let replay = Replay::behind(base, lane, layout, &claims, notes);
+    let replayed = replay.read_logs(logs_from(&logs, base.next())).await;
+    let dir = layout.snap_dir.clone();
+    let lost = |missed, last| {
+        let floor = claims.floor();
+        StorageError::HistoryLost { dir, missed, floor, base, last, skipped }
+    };
+    let Replayed { below, last, txns, mut read, mut notes } = match replayed {
+        Err(StorageError::Gap { previous, found, .. })
+            if let Some(missed) = claims.lost_in(previous, found) =>
+        {
+            return Err(lost(missed, previous));
+        }
+        replayed => replayed?,
+    };
+    if let Some(missed) = claims.missed(base, &txns) {
+        return Err(lost(missed, last));
+    }
+    // Apache names a snapshot (epoch, 0) that nothing of its epoch has gone into.
+    let is_superseded = base.counter() != 0 && below.is_some_and(|below| below < base);
+    if is_superseded {
+        notes.push(format!("the logs up to {base} end below the snapshot and are removed"));
+        read.retain(|bound| bound.log > base);
+    }
+    let (mut guard, must_be_written) = claims.learn(base, last, &read, is_superseded);
+    if must_be_written {
+        write_guard(lane, layout, &mut guard).await?;
+    }
+    if is_superseded {
+        // Behind these logs came a leader's snapshot, and a crash before they were removed: what
+        // lies between them is in no log. Read on for a learner they would make a history with a
+        // hole.
+        remove_logs(lane, layout, logs.iter().rev().filter(|log| log.first <= base)).await?;
+    }
+    let unfinished = snapshot.is_some() && guard.unfinished.is_some();
+    let last_logged = last;
+    Ok(Loaded { snapshot, txns, last_logged, unfinished, guard, notes, ..Loaded::default() })
 }
 
 async fn prepare_directories<L: Lane>(lane: &L, layout: &Layout) -> Result<(), StorageError> {
@@ -142,37 +164,43 @@ async fn prepare_directories<L: Lane>(lane: &L, layout: &Layout) -> Result<(), S
     Ok(())
 }
 
+/// The newest valid snapshot, and the newest one if that is not valid.
+struct Newest {
+    snapshot: Option<SnapshotData>,
+    skipped: Option<SkippedSnapshot>,
+}
+
 async fn newest_snapshot<L: Lane>(
     lane: &L,
     layout: &Layout,
     notes: &mut Vec<String>,
-) -> Result<Option<SnapshotData>, StorageError> {
-    let mut newest_fault: Option<(String, SnapshotFault)> = None;
+) -> Result<Newest, StorageError> {
+    let mut skipped: Option<SkippedSnapshot> = None;
     let candidates = layout.snapshots(lane).await?;
     // All of them: a power failure may take any number of routine ones, which nobody syncs.
     for name in &candidates {
         match read_snapshot(lane, layout, name).await? {
             Ok(snapshot) => {
                 make_durable(lane, layout, name).await?;
-                return Ok(Some(snapshot));
+                return Ok(Newest { snapshot: Some(snapshot), skipped });
             }
             Err(fault) => {
                 notes.push(format!("{} is skipped: {fault}", name.name));
-                newest_fault.get_or_insert((name.name.clone(), fault));
+                let (name, why) = (name.name.clone(), fault.to_string());
+                skipped.get_or_insert(SkippedSnapshot { name, why });
             }
         }
     }
-    match newest_fault {
+    match skipped {
         // The very first snapshot, cut by a crash before anything was logged, is no loss; logs
         // behind it are looked for by the caller.
-        Some((newest, fault)) if candidates.iter().any(|name| name.zxid > Zxid::ZERO) => {
-            Err(StorageError::NoValidSnapshot {
-                dir: layout.snap_dir.clone(),
-                newest,
-                why: fault.to_string(),
-            })
+        Some(SkippedSnapshot { name: newest, why })
+            if candidates.iter().any(|name| name.zxid > Zxid::ZERO) =>
+        {
+            let dir = layout.snap_dir.clone();
+            Err(StorageError::NoValidSnapshot { dir, newest, why })
         }
-        _ => Ok(None),
+        skipped => Ok(Newest { snapshot: None, skipped }),
     }
 }
 
@@ -229,55 +257,6 @@ async fn holds_records<L: Lane>(
     Ok(false)
 }
 
-/// The guard, and the bound it sets here. A log newer than the guard was written by another
-/// server program: then there is no bound.
-async fn judge_guard<L: Lane>(
-    lane: &L,
-    layout: &Layout,
-    logs: &[LogName],
-    notes: &mut Vec<String>,
-) -> Result<(Option<Guard>, Option<DurableBound>), StorageError> {
-    let guard = match read_guard(lane, layout).await? {
-        GuardOnDisk::Missing => return Ok((None, None)),
-        GuardOnDisk::Unreadable => {
-            notes.push(format!("{GUARD_FILE} is unreadable and ignored"));
-            return Ok((None, None));
-        }
-        GuardOnDisk::Guard(guard) => guard,
-    };
-    let Some(bound) = guard.bound else { return Ok((Some(guard), None)) };
-    if let Some(newer) = logs.last().filter(|log| log.first > bound.log) {
-        notes.push(format!(
-            "{} is newer than {GUARD_FILE}: another server program has written here",
-            log_name(newer.first)
-        ));
-        return Ok((Some(guard), None));
-    }
-    if bound.offset > 0 && logs.iter().all(|log| log.first != bound.log) {
-        let file = layout.log(bound.log);
-        return Err(StorageError::DurableLogMissing { file, bound: bound.offset });
-    }
-    Ok((Some(guard), Some(bound)))
-}
-
-/// A guard whose bound says nothing any more learns the present end of the log, which is durable now.
-async fn renew_stale_guard<L: Lane>(
-    lane: &L,
-    layout: &Layout,
-    guard: Option<Guard>,
-    bound: Option<DurableBound>,
-    end: Option<DurableBound>,
-) -> Result<Option<Guard>, StorageError> {
-    match guard {
-        Some(stale) if stale.bound.is_some() && bound.is_none() => {
-            let guard = Guard { bound: end, ..stale };
-            write_guard(lane, layout, &guard).await?;
-            Ok(Some(guard))
-        }
-        guard => Ok(guard),
-    }
-}
-
 /// `initialize` allows one start from nothing, and is gone after it.
 async fn consume_marker<L: Lane>(lane: &L, layout: &Layout) -> Result<bool, StorageError> {
     let marker = layout.initialize_marker();
@@ -306,30 +285,53 @@ async fn remove_all_leftovers<L: Lane>(lane: &L, layout: &Layout) -> Result<(), 
 struct Replay<'a, L: Lane> {
     lane: &'a L,
     layout: &'a Layout,
-    bound: Option<DurableBound>,
+    claims: &'a Claims,
     base: Zxid,
     /// The last record that the snapshot covers.
     below: Option<Zxid>,
     last: Zxid,
+    /// The last record of the file that is read; zero before the first.
+    in_file: Zxid,
     txns: Vec<Rc<Proposal>>,
     notes: Vec<String>,
 }
 
-impl<L: Lane> Replay<'_, L> {
-    /// Returns where the newest log ends.
-    async fn read_logs(&mut self, logs: &[LogName]) -> Result<Option<DurableBound>, StorageError> {
-        let mut end = None;
+struct Replayed {
+    below: Option<Zxid>,
+    last: Zxid,
+    txns: Vec<Rc<Proposal>>,
+    /// Where each file ends, and with what.
+    read: Vec<DurableBound>,
+    notes: Vec<String>,
+}
+
+impl<'a, L: Lane> Replay<'a, L> {
+    fn behind(
+        base: Zxid,
+        lane: &'a L,
+        layout: &'a Layout,
+        claims: &'a Claims,
+        notes: Vec<String>,
+    ) -> Replay<'a, L> {
+        let (below, last, in_file, txns) = (None, base, Zxid::ZERO, Vec::new());
+        Replay { lane, layout, claims, base, below, last, in_file, txns, notes }
+    }
+
+    async fn read_logs(mut self, logs: &[LogName]) -> Result<Replayed, StorageError> {
+        let mut read = Vec::new();
         for (index, log) in logs.iter().enumerate() {
             let newest = index + 1 == logs.len();
+            self.in_file = Zxid::ZERO;
             if let Some(offset) = self.read_log(log, newest).await? {
-                end = Some(DurableBound { log: log.first, offset });
+                read.push(DurableBound { log: log.first, offset, last: self.in_file });
             }
         }
         if !logs.is_empty() {
             let dir = &self.layout.log_dir;
             self.lane.sync_dir(dir).await.when("syncing", dir)?;
         }
-        Ok(end)
+        let Replay { below, last, txns, notes, .. } = self;
+        Ok(Replayed { below, last, txns, read, notes })
     }
 
     /// Returns where its records end; `None` if the file is gone.
@@ -337,7 +339,7 @@ impl<L: Lane> Replay<'_, L> {
         let path = self.layout.log(log.first);
         let scan = LogScan::open(self.lane, self.layout, path.clone(), OpenMode::Write).await;
         let mut scan = scan.when("opening", &path)?;
-        let bound = self.bound.filter(|bound| bound.log == log.first).map(|bound| bound.offset);
+        let bound = self.claims.bound_of(log.first);
         match scan.head().await? {
             Head::Good => {}
             head if bound == Some(0) || (newest && head == Head::Unwritten && bound.is_none()) => {
@@ -410,6 +412,7 @@ impl<L: Lane> Replay<'_, L> {
         proposal: Rc<Proposal>,
     ) -> Result<(), StorageError> {
         let (previous, found) = (self.last, proposal.zxid());
+        self.in_file = found;
         if found <= self.base {
             self.below = Some(found);
             return Ok(());

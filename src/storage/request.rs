@@ -1,4 +1,4 @@
-//! What the three drivers are asked, and what came of it.
+//! What the drivers are asked, and what came of it.
 
 use std::rc::Rc;
 
@@ -14,6 +14,11 @@ use crate::jute::txn::Proposal;
 /// Ties a completion to its request. The core numbers them; storage gives them back.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Ticket(pub u64);
+
+impl Ticket {
+    /// Of no request: the floor file could not be written.
+    pub const FLOOR: Ticket = Ticket(0);
+}
 
 /// Which of the two epoch files.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -42,6 +47,11 @@ pub enum LogRequest {
     /// before may lead elsewhere, and must never be read as one history with what follows.
     Reset {
         behind: Zxid,
+    },
+    /// A leader's snapshot is about to get its name: until the next `WriteEpoch` of the current epoch
+    /// it may hold a part of what was committed behind it, and lack another.
+    MarkUnfinished {
+        snapshot: Zxid,
     },
     /// Reads everything anew. The next append starts a new file.
     Load,
@@ -110,6 +120,9 @@ pub enum Outcome {
     HistoryTooLong,
     /// Purged meanwhile.
     HistoryGone,
+    MarkedUnfinished {
+        snapshot: Zxid,
+    },
     Loaded(Box<Loaded>),
     SnapshotBegun,
     ChunkWritten,
@@ -141,8 +154,10 @@ pub struct Loaded {
     pub last_logged: Zxid,
     /// This server may vote: there is data, or consent to start from nothing.
     pub initialised: bool,
-    /// The guard file, if there is a readable one: identity of ensemble and instance.
-    pub guard: Option<Guard>,
+    /// The snapshot is a leader's whose synchronisation was cut short.
+    pub unfinished: bool,
+    /// Identity of ensemble and instance, as far as a guard file says it, and what is durable.
+    pub guard: Guard,
     /// Sentences for the operator: what was cut, which snapshot was skipped.
     pub notes: Vec<String>,
 }

@@ -9,11 +9,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::mpsc::unbounded_channel;
 
-use super::fake::{FakeDisk, FakeWorld, run};
+use super::fake::{FakeDisk, FakeWorld, run, run_to_a_wait};
 use super::log_format::{encode_log_header, encode_record};
 use super::{
     DurableBound, EpochKind, Guard, Loaded, LogRequest, Outcome, SnapshotEncoder, SnapshotRequest,
-    StorageError, StorageOptions, Ticket, load, run_log, run_snapshots,
+    StorageError, StorageOptions, Ticket, load, run_floor, run_log, run_snapshots,
 };
 use crate::base::{Epoch, SessionId, Stamp, Zxid};
 use crate::jute::persist::SnapshotDigest;
@@ -64,16 +64,34 @@ pub(super) fn log_run(disk: &FakeDisk, requests: Vec<LogRequest>) -> Done {
 }
 
 fn log_run_at(world: &FakeWorld, requests: Vec<(Stamp, LogRequest)>) -> Done {
+    run_until(world, requests, true)
+}
+
+/// The same, and the process dies behind the last completion, a moment later.
+pub(super) fn killed_run(disk: &FakeDisk, requests: Vec<LogRequest>) -> Done {
+    let world = FakeWorld { disk: disk.clone(), ..FakeWorld::default() };
+    let stamped = requests.into_iter().enumerate();
+    run_until(&world, stamped.map(|(n, request)| (Stamp(n as u64), request)).collect(), false)
+}
+
+fn run_until(world: &FakeWorld, requests: Vec<(Stamp, LogRequest)>, ends: bool) -> Done {
     let (send, receive) = unbounded_channel();
     for (n, (stamp, request)) in requests.into_iter().enumerate() {
         send.send((stamp, Ticket(n as u64), request)).expect("the receiver is here");
     }
-    drop(send);
+    let (floor, floors) = unbounded_channel();
     let done = Rc::new(RefCell::new(Vec::new()));
     let tell = done.clone();
-    run(run_log(world.clone(), options(), receive, move |at, ticket, result| {
+    let driver = run_log(world.clone(), options(), receive, floor, move |at, ticket, result| {
         tell.borrow_mut().push((at, ticket, result));
-    }));
+    });
+    if ends {
+        drop(send);
+        run(driver);
+    } else {
+        run_to_a_wait(driver);
+    }
+    run(run_floor(world.clone(), options(), floors, |_, _, _| ()));
     done.take()
 }
 
@@ -125,11 +143,15 @@ pub(super) fn disk_with(snapshots: &[i64]) -> FakeDisk {
     disk
 }
 
-fn put_log(disk: &FakeDisk, zxids: &[i64]) {
+pub(super) fn put_log(disk: &FakeDisk, zxids: &[i64]) {
     let mut content = Vec::new();
     encode_log_header(&mut content);
     zxids.iter().for_each(|zxid| encode_record(txn(*zxid).bytes(), &mut content));
     disk.put(format!("{DIR}/log.{:x}", zxids[0]), &content);
+}
+
+pub(super) fn bound(log: i64, offset: u64, last: i64) -> DurableBound {
+    DurableBound { log: Zxid(log), offset, last: Zxid(last) }
 }
 
 pub(super) fn try_load(disk: &FakeDisk) -> Result<Loaded, StorageError> {
@@ -140,7 +162,7 @@ pub(super) fn loaded(disk: &FakeDisk) -> Loaded {
     try_load(disk).expect("this directory is in order")
 }
 
-fn failure(disk: &FakeDisk) -> StorageError {
+pub(super) fn failure(disk: &FakeDisk) -> StorageError {
     try_load(disk).expect_err("this directory is not in order")
 }
 
@@ -208,7 +230,7 @@ fn records_over_zeros_need_no_more_zeros() {
 }
 
 #[test]
-fn the_guard_follows_a_long_log_after_the_acks_and_never_leads() {
+fn the_guard_is_written_once_a_log_and_at_a_clean_end() {
     let disk = disk_with(&[0]);
     let big = |zxid| {
         let data = Some(Bytes::from(vec![7; 700_000]));
@@ -221,11 +243,11 @@ fn the_guard_follows_a_long_log_after_the_acks_and_never_leads() {
     log_run(&disk, requests);
     let ops = ops_with(&disk.take_ops(), &["rename quorate.guard", "sync log"]);
     let guards: Vec<usize> = (0..ops.len()).filter(|at| ops[*at].starts_with("rename")).collect();
-    // Two transactions a batch: before the first, behind the third, and at the end.
-    assert_eq!((ops.len(), guards), (8, vec![0, 4, 7]), "{ops:?}");
+    // Two transactions a batch: before the first, and at the end.
+    assert_eq!((ops.len(), guards), (7, vec![0, 6]), "{ops:?}");
     let text = disk.get(format!("{DIR}/quorate.guard")).expect("it was written");
-    let bound = Guard::decode(&text).and_then(|guard| guard.bound).expect("it holds a bound");
-    assert_eq!((bound.log, bound.offset), (Zxid(1), 16 + 9 * (700_000 + 13 + 32 + 14)));
+    let guard = Guard::decode(&text).expect("it is whole");
+    assert_eq!(guard.bounds, [bound(1, 16 + 9 * (700_000 + 13 + 32 + 14), 9)]);
 }
 
 #[test]
@@ -354,8 +376,7 @@ fn logs_that_end_below_a_leaders_snapshot_are_removed() {
     let disk = disk_with(&[0, 9]);
     put_log(&disk, &[1, 2]);
     put_log(&disk, &[3, 4]);
-    let bound = Some(DurableBound { log: Zxid(3), offset: 16 });
-    let guard = Guard { bound, ..Guard::default() };
+    let guard = Guard { bounds: vec![bound(3, 16, 0)], ..Guard::default() };
     disk.put(format!("{DIR}/quorate.guard"), guard.encode().as_bytes());
     for _ in 0..2 {
         assert_eq!(loaded(&disk).last_logged, Zxid(9));
@@ -385,8 +406,7 @@ fn a_tear_above_the_guards_bound_is_cut_even_with_good_records_behind_it() {
     let mut log = disk.get(format!("{DIR}/log.1")).expect("it was written");
     log[16 + 49 + 20] ^= 1;
     disk.put(format!("{DIR}/log.1"), &log);
-    let guard =
-        |offset| Guard { bound: Some(DurableBound { log: Zxid(1), offset }), ..Guard::default() };
+    let guard = |offset| Guard { bounds: vec![bound(1, offset, 0)], ..Guard::default() };
     let guard_path = format!("{DIR}/quorate.guard");
     let below = disk.copy();
     disk.put(&guard_path, guard(65).encode().as_bytes());
@@ -414,7 +434,11 @@ fn a_log_that_shrank_below_the_guards_bound_or_vanished_is_refused() {
         let path = format!("{DIR}/{name}");
         vanished.put(&path, &disk.get(&path).expect("it is listed"));
     }
-    assert!(matches!(failure(&vanished), StorageError::DurableLogMissing { bound: 114, .. }));
+    let last = Zxid(2);
+    match failure(&vanished) {
+        StorageError::DurableLogMissing { bound: 114, last: found, .. } => assert_eq!(found, last),
+        other => panic!("{other}"),
+    }
     // Zeros where records were: without the guard it would be a short log.
     let log = disk.get(format!("{DIR}/log.1")).expect("it was written");
     disk.put(format!("{DIR}/log.1"), &[&log[..65], &[0; 100]].concat());
@@ -433,7 +457,7 @@ fn a_log_newer_than_the_guard_makes_it_void() {
     assert_eq!(zxids(&found.txns), [1, 2, 1 << 32 | 1]);
     assert!(found.notes[0].contains("newer"), "{:?}", found.notes);
     assert!(notes(&loaded(&disk)).is_empty(), "it was learnt anew");
-    assert_eq!(loaded(&disk).guard.and_then(|guard| guard.instance), Some(0xfeed_0000));
+    assert_eq!(loaded(&disk).guard.instance, Some(0xfeed_0000));
 }
 
 #[test]

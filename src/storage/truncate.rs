@@ -27,7 +27,7 @@ struct Plan {
     /// Newest first.
     logs: Vec<LogName>,
     /// The log that keeps a part, and where it is cut.
-    cut: Option<(LogName, u64)>,
+    cut: Option<DurableBound>,
 }
 
 pub(super) async fn truncate<L: Lane>(
@@ -37,21 +37,8 @@ pub(super) async fn truncate<L: Lane>(
     to: Zxid,
 ) -> Result<(), StorageError> {
     let plan = plan(lane, layout, to).await?;
-    // Before the first change: the bound must never lie behind the end of the log.
-    if let Some(bound) = writer.guard.bound {
-        let lowered = match plan.cut {
-            Some((log, offset)) if bound.log > log.first => {
-                Some(DurableBound { log: log.first, offset })
-            }
-            Some((log, offset)) if bound.log == log.first => {
-                Some(DurableBound { log: log.first, offset: bound.offset.min(offset) })
-            }
-            Some(_) => Some(bound),
-            None => None,
-        };
-        writer.write_bound(lowered).await?;
-    }
-    writer.restart_behind(to);
+    // Before the first change: no bound may lie behind the end of its log.
+    writer.lower_guard(to, plan.cut).await?;
     for snapshot in &plan.snapshots {
         let path = layout.snap_dir.join(&snapshot.name);
         lane.remove(&path).await.when("removing", &path)?;
@@ -60,8 +47,8 @@ pub(super) async fn truncate<L: Lane>(
         lane.sync_dir(&layout.snap_dir).await.when("syncing", &layout.snap_dir)?;
     }
     remove_logs(lane, layout, plan.logs.iter()).await?;
-    if let Some((log, offset)) = plan.cut {
-        let path = layout.log(log.first);
+    if let Some(DurableBound { log, offset, .. }) = plan.cut {
+        let path = layout.log(log);
         let mut file = lane.open(&path, OpenMode::Write).await.when("opening", &path)?;
         file.set_len(offset).await.when("cutting", &path)?;
         file.sync().await.when("syncing", &path)?;
@@ -70,7 +57,8 @@ pub(super) async fn truncate<L: Lane>(
 }
 
 /// Removes every log, newest first, and every snapshot that says more, once a leader's snapshot at
-/// `behind` is durable. A crash in between leaves older logs that end below the snapshot, which the
+/// `behind` is durable. The guard says so before: without that snapshot, what is left is an older
+/// history, or one with a hole. A crash in between leaves older logs that end below the snapshot, which the
 /// next recovery removes, or a newer snapshot, which is the old history.
 pub(super) async fn begin_anew<L: Lane>(
     lane: &L,
@@ -78,8 +66,7 @@ pub(super) async fn begin_anew<L: Lane>(
     writer: &mut LogWriter<L>,
     behind: Zxid,
 ) -> Result<(), StorageError> {
-    writer.write_bound(None).await?;
-    writer.restart_behind(behind);
+    writer.begin_behind(behind).await?;
     remove_logs(lane, layout, layout.logs(lane).await?.iter().rev()).await?;
     let snapshots = layout.snapshots(lane).await?;
     for snapshot in snapshots.iter().filter(|snapshot| snapshot.zxid > behind) {
@@ -128,7 +115,8 @@ async fn plan<L: Lane>(lane: &L, layout: &Layout, to: Zxid) -> Result<Plan, Stor
     // The newest log that begins at or below `to` is the one to cut.
     if let Some(log) = logs_from(&logs, to).first().filter(|log| log.first <= to) {
         let (offset, last) = end_of_records_up_to(lane, layout, log, to).await?;
-        plan.cut = Some((*log, offset));
+        let kept = last.unwrap_or(Zxid::ZERO);
+        plan.cut = Some(DurableBound { log: log.first, offset, last: kept });
         reached |= last == Some(to);
     }
     if !reached {

@@ -106,12 +106,18 @@ impl DirCopy {
             assert!(queue.send((machine.stamp(), Ticket(n as u64), request)).is_ok());
         }
         drop(queue);
+        let (floors, _) = mpsc::unbounded_channel();
         let outcomes = Rc::new(RefCell::new(Vec::new()));
         let told = outcomes.clone();
-        let driver =
-            storage::run_log(machine.clone(), self.options(), queued, move |_, _, outcome| {
+        let driver = storage::run_log(
+            machine.clone(),
+            self.options(),
+            queued,
+            floors,
+            move |_, _, outcome| {
                 told.borrow_mut().push(outcome.expect("the disk is sound"));
-            });
+            },
+        );
         machine.run(driver).expect("an event queue");
         let durable: Vec<Outcome> = outcomes.take().split_off(1);
         let each = txns.iter().map(|proposal| Outcome::Durable { zxid: proposal.zxid() });

@@ -55,7 +55,8 @@ pub fn mode_word(mode: SyncMode) -> &'static str {
 }
 
 /// How names of files in a data directory begin.
-pub const FILES: [&str; 5] = ["log", "snapshot", "currentEpoch", "acceptedEpoch", "quorate.guard"];
+pub const FILES: [&str; 6] =
+    ["log", "snapshot", "currentEpoch", "acceptedEpoch", "quorate.guard", "quorate.floor"];
 
 /// The beginning of a file's name, if the next word is one.
 pub fn a_file(words: &mut Words<'_>) -> Option<String> {

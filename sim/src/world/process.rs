@@ -48,7 +48,7 @@ pub(crate) struct Process {
     pub(crate) incarnation: u64,
     pub(crate) node: Cell<Option<NodeId>>,
     pub(crate) started: Stamp,
-    pub(crate) lanes: [RefCell<LaneCursor>; 3],
+    pub(crate) lanes: [RefCell<LaneCursor>; 4],
     dead_at: Cell<Stamp>,
     mode: Cell<CrashMode>,
     halted: Cell<bool>,

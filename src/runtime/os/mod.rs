@@ -45,6 +45,7 @@ pub struct Machine {
     log: MachineLane,
     snapshot: MachineLane,
     history: MachineLane,
+    floor: MachineLane,
     traces: bool,
     /// Shared by the ports of one server: the files are read and watched once.
     tls: Rc<RefCell<Weak<Tls>>>,
@@ -58,6 +59,7 @@ impl Machine {
             log: MachineLane::new(LaneId::Log, clock),
             snapshot: MachineLane::new(LaneId::Snapshot, clock),
             history: MachineLane::new(LaneId::History, clock),
+            floor: MachineLane::new(LaneId::Floor, clock),
             traces: std::env::var_os(TRACE_VARIABLE).is_some(),
             tls: Rc::default(),
         }
@@ -157,6 +159,7 @@ impl Runtime for Machine {
             LaneId::Log => self.log.clone(),
             LaneId::Snapshot => self.snapshot.clone(),
             LaneId::History => self.history.clone(),
+            LaneId::Floor => self.floor.clone(),
         }
     }
 
