@@ -3,6 +3,10 @@
 //! One thread owns a server's state. Nothing here awaits but the next input, and no branch looks
 //! inside a packet. Inputs are taken in the order of the inbox; in the simulator an instant gets
 //! time to settle first, so that whoever posts may run in any order.
+//!
+//! A turn of the pump ends after so many steps, however much waits: what they gave out is then
+//! carried away, and more comes in, before the next turn. The executor gives the others at most 61
+//! turns in between (tokio's LocalSet).
 
 use std::rc::Rc;
 
@@ -28,6 +32,9 @@ mod class {
     pub(super) const QUORUM: u8 = 3;
     pub(super) const CLIENT: u8 = 4;
 }
+
+/// Steps of one turn of the pump.
+const TURN_STEPS_MAX: usize = 256;
 
 /// Hears of every step of a server. What the server does is a function of what is heard here.
 pub trait StepObserver: 'static {
@@ -88,7 +95,7 @@ pub async fn run_observed<R: Runtime>(
         applied: 0,
         planned: Stamp(0),
     };
-    pump.turn().await;
+    pump.run().await;
 }
 
 struct Pump<R: Runtime, O> {
@@ -107,29 +114,53 @@ struct Pump<R: Runtime, O> {
 }
 
 impl<R: Runtime, O: StepObserver> Pump<R, O> {
-    async fn turn(mut self) {
+    async fn run(mut self) {
         loop {
-            let due = self.rt.noticed_at(self.rt.stamp_of(self.peer.wake_at()));
-            let apply = self.rt.noticed_at(self.apply_at.unwrap_or(Stamp::FAR));
-            let first = self.inbox.first().unwrap_or(Stamp::FAR);
-            // A clock that began to run faster makes a time due that was not yet: it is noticed
-            // by whatever wakes us next.
-            let timer = if due < self.planned { due.max(first.min(self.planned)) } else { due };
-            let next = first.min(timer).min(apply);
-            if next + self.rt.settle() > self.rt.stamp() {
-                self.planned = timer;
-                self.wait_until(next).await;
-                continue;
+            let mut steps = 0;
+            while steps < TURN_STEPS_MAX && self.step_if_due() {
+                steps += 1;
             }
-            if next == first {
-                self.take_input();
-            } else if next == timer {
-                self.step(timer, Input::Timer);
+            if steps < TURN_STEPS_MAX {
+                self.wait().await;
             } else {
-                self.apply_at = None;
-                self.step(apply, Input::Apply);
+                tokio::task::yield_now().await;
             }
         }
+    }
+
+    /// Takes the next input, if its time has come. False: it has not.
+    fn step_if_due(&mut self) -> bool {
+        let (first, timer, apply) = self.next_times();
+        let next = first.min(timer).min(apply);
+        if next + self.rt.settle() > self.rt.stamp() {
+            return false;
+        }
+        if next == first {
+            self.take_input();
+        } else if next == timer {
+            self.step(timer, Input::Timer);
+        } else {
+            self.apply_at = None;
+            self.step(apply, Input::Apply);
+        }
+        true
+    }
+
+    async fn wait(&mut self) {
+        let (first, timer, apply) = self.next_times();
+        self.planned = timer;
+        self.wait_until(first.min(timer).min(apply)).await;
+    }
+
+    /// When the next input happened, when the timer is due, and when something may be applied.
+    fn next_times(&self) -> (Stamp, Stamp, Stamp) {
+        let due = self.rt.noticed_at(self.rt.stamp_of(self.peer.wake_at()));
+        let apply = self.rt.noticed_at(self.apply_at.unwrap_or(Stamp::FAR));
+        let first = self.inbox.first().unwrap_or(Stamp::FAR);
+        // A clock that began to run faster makes a time due that was not yet: it is noticed by
+        // whatever wakes us next.
+        let timer = if due < self.planned { due.max(first.min(self.planned)) } else { due };
+        (first, timer, apply)
     }
 
     fn take_input(&mut self) {
@@ -302,5 +333,59 @@ fn stored(
     move |at, ticket, result| {
         let source: Source = (class::DISK, lane);
         inbox.post(at, source, Input::Stored(ticket, result));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::ServerId;
+    use crate::storage::fake::FakeWorld;
+    use std::cell::Cell;
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    struct Count(Rc<Cell<usize>>);
+
+    impl StepObserver for Count {
+        fn started(&mut self, _: Now, _: &ServerConfig, _: Seeds) {}
+        fn input(&mut self, _: Now, _: &Input) {
+            self.0.set(self.0.get() + 1);
+        }
+        fn outputs(&mut self, _: &[Output]) {}
+    }
+
+    #[test]
+    fn a_turn_ends_however_much_waits() {
+        let steps = Rc::new(Cell::new(0));
+        let config = ServerConfig::defaults(ServerId(1));
+        let (rt, inbox) = (FakeWorld::default(), Inbox::new(std::time::Duration::ZERO));
+        let waiting = 3 * TURN_STEPS_MAX;
+        for _ in 0..waiting {
+            inbox.post(Stamp(0), (class::DISK, 1), Input::Timer);
+        }
+        let seeds = Seeds { connection_throttle: 0, nonces: [0, 0] };
+        let pump = Pump {
+            hands: Hands::new(&rt, &config, &inbox),
+            peer: Peer::new(Now::default(), config, seeds),
+            observer: Count(steps.clone()),
+            last: Stamp(0),
+            apply_at: None,
+            applied: 0,
+            planned: Stamp(0),
+            rt,
+            inbox,
+        };
+        let mut run = pin!(pump.run());
+        let mut turns = Vec::new();
+        while steps.get() < waiting {
+            let before = steps.get();
+            assert!(matches!(
+                run.as_mut().poll(&mut Context::from_waker(Waker::noop())),
+                Poll::Pending
+            ));
+            turns.push(steps.get() - before);
+        }
+        assert_eq!(turns, [TURN_STEPS_MAX; 3]);
     }
 }

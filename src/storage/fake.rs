@@ -82,7 +82,7 @@ impl Content {
 }
 
 #[derive(Clone, Default)]
-pub(super) struct FakeDisk(Rc<RefCell<State>>);
+pub(crate) struct FakeDisk(Rc<RefCell<State>>);
 
 impl FakeDisk {
     /// A durable file.
@@ -191,11 +191,11 @@ fn short(path: &Path) -> String {
 }
 
 #[derive(Clone)]
-pub(super) struct FakeLane {
+pub(crate) struct FakeLane {
     disk: FakeDisk,
 }
 
-pub(super) struct FakeFile {
+pub(crate) struct FakeFile {
     disk: FakeDisk,
     id: u64,
     name: String,
@@ -335,7 +335,7 @@ impl File for FakeFile {
 
 /// A world with a disk and nothing else.
 #[derive(Clone, Default)]
-pub(super) struct FakeWorld {
+pub(crate) struct FakeWorld {
     pub(super) disk: FakeDisk,
     /// More than zero: the group commit of a simulated world.
     pub(super) settle: Duration,
@@ -383,7 +383,7 @@ impl Runtime for FakeWorld {
     }
 }
 
-pub(super) struct NoListener;
+pub(crate) struct NoListener;
 
 impl Listener for NoListener {
     type Stream = NoStream;
@@ -392,7 +392,7 @@ impl Listener for NoListener {
     }
 }
 
-pub(super) struct NoStream;
+pub(crate) struct NoStream;
 
 impl Stream for NoStream {
     fn begin_write(&mut self, _: Stamp, _: Label) {}

@@ -66,7 +66,7 @@ mod claims_test;
 #[cfg(test)]
 mod crash_test;
 #[cfg(test)]
-mod fake;
+pub(crate) mod fake;
 #[cfg(test)]
 mod golden_test;
 #[cfg(test)]
