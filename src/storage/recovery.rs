@@ -15,7 +15,8 @@
 //! - S-12 what is told was synced first: a process that dies leaves records in the page cache that
 //!   a power failure could still take, after this server has voted with them. Synced means written
 //!   again and then synced, for the part of the log that no successful sync is known to cover.
-//! - A log without a valid snapshot is refused: it may begin anywhere.
+//! - A log without a valid snapshot is refused: it may begin anywhere. By `trust_empty` it is taken
+//!   for a whole history, if it begins with the first transaction of an epoch.
 //!
 //! Not here: applying transactions (`database`).
 
@@ -58,7 +59,10 @@ pub(super) async fn recover<L: Lane>(
     let snapshot = newest_snapshot(lane, layout, &mut notes).await?;
     let logs = layout.logs(lane).await?;
     if snapshot.is_none() && holds_records(lane, layout, &logs).await? {
-        return Err(StorageError::NoSnapshot { dir: layout.snap_dir.clone() });
+        if !options.trust_empty {
+            return Err(StorageError::NoSnapshot { dir: layout.snap_dir.clone() });
+        }
+        notes.push("no snapshot: the logs are taken for a whole history".into());
     }
     let base = snapshot.as_ref().map_or(Zxid::ZERO, |snapshot| snapshot.zxid);
     let (mut guard, bound) = judge_guard(lane, layout, &logs, &mut notes).await?;
@@ -72,6 +76,7 @@ pub(super) async fn recover<L: Lane>(
         guard = remove_superseded(lane, layout, &logs, base, guard).await?;
     }
     let guard = renew_stale_guard(lane, layout, guard, bound, end).await?;
+    let guarded = guard.is_some();
 
     let mut loaded = Loaded { snapshot, txns, last_logged: last, guard, ..Loaded::default() };
     loaded.initialised = consume_marker(lane, layout).await?
@@ -82,7 +87,7 @@ pub(super) async fn recover<L: Lane>(
         loaded.last_logged = Zxid::UNINITIALISED;
     }
     if options.ensemble {
-        let epochs = load_epochs(lane, layout, last, options.museum, &mut notes).await?;
+        let epochs = load_epochs(lane, layout, last, guarded, options.museum, &mut notes).await?;
         loaded.accepted_epoch = epochs.accepted;
         loaded.current_epoch = epochs.current;
     }
