@@ -12,6 +12,8 @@
 //!
 //! - SY-3  nothing at or below our last commit is missing before NEWLEADER goes out.
 //! - SY-4  a learner keeps no transaction that our history lacks (ZOOKEEPER-1154).
+//! - SY-7  what is not committed yet follows NEWLEADER. Apache sends it before; a learner of 3.8.0 to
+//!   3.8.4 that finds none of it behind NEWLEADER ends at the next COMMIT (ZOOKEEPER-4394).
 //! - SY-6  everything whose effects a snapshot may hold goes out before NEWLEADER, as a transaction of
 //!   its own: what the learner promises is a tree that existed (ZOOKEEPER-3104).
 //!
@@ -188,17 +190,17 @@ impl Leader {
             self.send(link, Packet::Proposal(proposal), out);
             self.send(link, Packet::Commit { zxid }, out);
         }
+        let snapshot_is_out = self.handlers.get(&link).is_none_or(|h| h.snapshot.is_none());
+        // ZOOKEEPER-3104 queued it while the tree went on changing under the snapshot.
+        if snapshot_is_out || self.museum.on(Exhibit::NewleaderBeforeSnapshot) {
+            self.send_newleader(link, out);
+        }
         if !observer {
             for proposal in self.broadcast.outstanding_proposals() {
                 let zxid = proposal.zxid();
                 self.send(link, Packet::Proposal(proposal), out);
                 self.note_unacked(now, link, zxid);
             }
-        }
-        let snapshot_is_out = self.handlers.get(&link).is_none_or(|h| h.snapshot.is_none());
-        // ZOOKEEPER-3104 queued it while the tree went on changing under the snapshot.
-        if snapshot_is_out || self.museum.on(Exhibit::NewleaderBeforeSnapshot) {
-            self.send_newleader(link, out);
         }
     }
 
@@ -228,9 +230,29 @@ impl Leader {
     ) {
         let ends = self.send_snapshot_slice(link, db, out);
         self.allow_time(now, link, ends);
-        if ends && !self.museum.on(Exhibit::NewleaderBeforeSnapshot) {
+        if ends {
+            self.send_behind_snapshot(link, out);
+        }
+    }
+
+    /// What is committed, NEWLEADER, and the proposals that are not committed yet.
+    fn send_behind_snapshot(&mut self, link: LinkId, out: &mut Vec<Output>) {
+        let Some(handler) = self.handlers.get_mut(&link) else { return };
+        let behind = std::mem::take(&mut handler.behind_snapshot);
+        let commits = behind.iter().filter_map(|packet| match packet {
+            Packet::Commit { zxid } => Some(*zxid),
+            _ => None,
+        });
+        let committed = commits.max().unwrap_or(Zxid::ZERO);
+        let is_outstanding =
+            |packet: &Packet| matches!(packet, Packet::Proposal(p) if p.zxid() > committed);
+        let (later, history): (Vec<Packet>, Vec<Packet>) =
+            behind.into_iter().partition(is_outstanding);
+        out.extend(history.into_iter().map(|packet| Output::Send(link, packet)));
+        if !self.museum.on(Exhibit::NewleaderBeforeSnapshot) {
             self.send_newleader(link, out);
         }
+        out.extend(later.into_iter().map(|packet| Output::Send(link, packet)));
     }
 
     /// As long as a snapshot moves, its learner is not silent. To save the whole of it may take as
@@ -243,7 +265,7 @@ impl Leader {
         }
     }
 
-    /// One slice of the snapshot; what was queued behind it follows the last one, and true. The
+    /// One slice of the snapshot; true if it was the last one. The
     /// tree goes on changing meanwhile: the queued transactions bring the learner level again.
     fn send_snapshot_slice(&mut self, link: LinkId, db: &Database, out: &mut Vec<Output>) -> bool {
         let Some(handler) = self.handlers.get_mut(&link) else { return false };
@@ -257,9 +279,6 @@ impl Leader {
         handler.snapshot = None;
         let (learner, upto) = (handler.sid, db.last_applied());
         out.push(Output::Note(Note::SnapshotSent { learner, upto }));
-        for packet in std::mem::take(&mut handler.behind_snapshot) {
-            out.push(Output::Send(link, packet));
-        }
         true
     }
 }
