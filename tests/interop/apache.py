@@ -1,4 +1,5 @@
-"""How a server of Apache ZooKeeper is started: 3.8 (Debian's package) or 3.9 (jars in target/interop/zk39); ZK says which.
+"""How a server of Apache ZooKeeper is started: 3.8 (Debian's package) or 3.9 (jars in target/interop/zk39); ZK says
+which.
 
 run.sh installs them. The log goes to standard output, from INFO on: who was synchronised how, and what did not match.
 """
@@ -8,7 +9,7 @@ import pathlib
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 VERSION = os.environ.get("ZK") or "3.8"
-HEAP = os.environ.get("APACHE_HEAP", "1g")
+HEAP = os.environ.get("APACHE_HEAP", "2g")
 DEBIAN = "/usr/share/java"
 
 LOG4J1 = """\

@@ -174,7 +174,7 @@ class Crossing:
                 ann.close()
 
     def quotas(self):
-        with self.claim("a quota set through each server counts what is written through all, and refuses what is over"):
+        with self.claim("a quota set through each server counts what is written through all, and refuses what is more"):
             for sid, client in self.clients.items():
                 path = f"/crossing/quota-{sid}"
                 client.create(path)

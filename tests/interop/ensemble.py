@@ -110,6 +110,7 @@ class Ensemble:
                 f"syncLimit={limits[1]}",
                 f"dataDir={home}/data",
                 f"clientPort={self.client_port[sid]}",
+                "clientPortAddress=127.0.0.1",
                 "maxClientCnxns=0",
                 "admin.enableServer=false",
                 *(["peerType=observer"] if sid in self.observers else []),
@@ -159,6 +160,18 @@ class Ensemble:
         process = self.processes.pop(sid)
         process.terminate()
         process.wait()
+
+    def pause(self, sid):
+        """SIGSTOP, and until every thread stands still."""
+        process = self.processes[sid]
+        process.send_signal(signal.SIGSTOP)
+        for stat in pathlib.Path(f"/proc/{process.pid}/task").glob("*/stat"):
+            # It may have ended before it was to stop.
+            with contextlib.suppress(OSError):
+                wait_for("a thread to stop", lambda stat=stat: stat.read_text().rpartition(") ")[2][0] == "T", 30)
+
+    def go_on(self, sid):
+        self.processes[sid].send_signal(signal.SIGCONT)
 
     def wipe(self, sid):
         """A server that does not run loses its history, and keeps its name."""

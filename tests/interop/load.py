@@ -1,10 +1,12 @@
-"""A writer that many requests at once are on their way of, as a process of its own: a client in one session, which moves
-to another server when its own goes away, and keeps book of what was acknowledged.
+"""A writer with many requests on their way at once, as a process of its own: a client in one session, which moves to
+another server when its own goes away, and keeps book of what was acknowledged.
 
     load.py --name NAME --rate N --window N --big-every N [--seed N] PORT...
 
-Lines on its standard input: `pause`, `resume`, `stop`; `stop` waits for all answers. It says `acks N` five times a second,
-`paused` when all is answered, and at the end its book as one line of JSON (Book, below).
+Lines on its standard input: `pause`, `resume`, `mark`, `stop`, `drop`; `stop` waits for all answers, `drop` for none. It
+says `acks N` five times a second, `paused` when all is answered, `mark` and the latencies since the last mark, and at
+the end its book as one line of JSON (Writer.tell). A latency counts from when a write was due, so that a server that
+stands still is not asked less for it; what the window does not let out within 200 ms is not due any more.
 
 Below /load/NAME it makes nodes that are never deleted (c1, c2, ... each once), counts in nodes of two sizes (s0..., b0...:
 the value begins with its number), and makes and deletes ephemerals (e...).
@@ -14,6 +16,7 @@ import argparse
 import collections
 import json
 import os
+import queue
 import random
 import select
 import subprocess
@@ -36,7 +39,7 @@ class Writer:
         self.draw = random.Random(options.seed)
         self.link = None
         self.session, self.password, self.seen, self.xid = 0, bytes(16), 0, 0
-        # What is on its way: xid, what it is (kind, number), since when.
+        # What is on its way: xid, what it is, its number, when it was due.
         self.waiting = collections.deque()
         self.number = 0
         self.made, self.acked, self.last_acked = 0, [], {}
@@ -45,7 +48,7 @@ class Writer:
         self.latencies, self.gap_ms = collections.Counter(), 0
         self.last_ack = time.monotonic()
         self.paused, self.pinged = False, 0.0
-        self.allowed, self.since = 0.0, time.monotonic()
+        self.due = time.monotonic()
 
     def run(self):
         said = time.monotonic()
@@ -58,6 +61,11 @@ class Writer:
                 word = (os.read(0, 4096).split() or [b"stop"])[-1]
                 self.paused = word != b"resume"
                 stopping = stopping or word == b"stop"
+                if word == b"drop":
+                    return self.tell()
+                if word == b"mark":
+                    self.mark()
+                    self.paused = False
                 self.last_ack = time.monotonic()
             try:
                 self.turn()
@@ -78,19 +86,16 @@ class Writer:
         if self.link is None:
             self.connect()
         link, now = self.link, time.monotonic()
-        if not self.paused:
-            rate = self.options.rate
-            self.allowed = min(self.allowed + (now - self.since) * rate, rate / 5)
-            while self.allowed >= 1 and len(self.waiting) < self.options.window and len(link.out) < 1 << 22:
-                self.allowed -= 1
-                self.write(now)
-        self.since = now
+        while not self.paused and self.due <= now and len(self.waiting) < self.options.window:
+            self.write(self.due)
+            self.due += 1 / self.options.rate
+        self.due = max(self.due, now - 0.2)
         if now - link.heard > 3 * PING_S:
             raise TimeoutError("the server is silent")
         if now - max(link.heard, self.pinged) > PING_S:
             link.send(PING_XID, (PING, b""))
             self.pinged = now
-        link.pump(0.01 if len(self.waiting) < self.options.window else 0.05)
+        link.pump(0.002 if len(self.waiting) < self.options.window else 0.05)
         while link.replies:
             self.on_reply(link.replies.popleft())
 
@@ -113,7 +118,7 @@ class Writer:
         self.waiting.clear()
         time.sleep(0.02)
 
-    def write(self, now):
+    def write(self, due):
         self.number += 1
         n, every = self.number, self.options.big_every
         kind, what = n % 10, None
@@ -132,17 +137,17 @@ class Writer:
             what, request = name, set_data(f"{self.home}/{name}", self.counted(name).ljust(100, b"."))
         self.xid += 1
         self.link.send(self.xid, request)
-        self.waiting.append((self.xid, what, n, now))
+        self.waiting.append((self.xid, what, n, due))
 
     def counted(self, name):
         self.last_sent[name] = self.number
         return b"%d " % self.number
 
     def on_reply(self, reply):
-        xid, what, number, sent = self.waiting.popleft()
+        xid, what, number, due = self.waiting.popleft()
         assert xid == reply.xid, f"a reply to {reply.xid}, but {xid} is waited for"
         now = time.monotonic()
-        self.latencies[min(int((now - sent) * 1000), 60000)] += 1
+        self.latencies[min(int((now - due) * 1000), 60000)] += 1
         self.gap_ms = max(self.gap_ms, (now - self.last_ack) * 1000)
         self.last_ack = now
         self.seen = max(self.seen, reply.zxid)
@@ -160,9 +165,17 @@ class Writer:
         book = {
             "made": self.made, "acked": self.acked, "last_acked": self.last_acked, "last_sent": self.last_sent,
             "acks": self.acks, "moves": self.moves, "lost_sessions": self.lost_sessions, "refused": self.refused,
-            "gap_ms": int(self.gap_ms), "p50_ms": self.percentile(0.5), "p99_ms": self.percentile(0.99),
         }
         print(json.dumps(book), flush=True)
+
+    def mark(self):
+        marked = {
+            "acks": sum(self.latencies.values()), "gap_ms": int(self.gap_ms), "p50_ms": self.percentile(0.5),
+            "p99_ms": self.percentile(0.99), "max_ms": max(self.latencies, default=0),
+        }
+        print("mark", json.dumps(marked), flush=True)
+        self.latencies.clear()
+        self.gap_ms = 0
 
     def percentile(self, share):
         left = share * sum(self.latencies.values())
@@ -180,6 +193,7 @@ class Load:
         command = [sys.executable, os.path.abspath(__file__), "--name", name, "--rate", str(rate)]
         command += ["--window", str(window), "--big-every", str(big_every), "--seed", str(seed), *map(str, ports)]
         self.name, self.acks, self.paused, self.book = name, 0, threading.Event(), None
+        self.marks = queue.Queue()
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
@@ -190,6 +204,8 @@ class Load:
                 self.acks = int(line[5:])
             elif line.startswith("paused"):
                 self.paused.set()
+            elif line.startswith("mark "):
+                self.marks.put(json.loads(line[5:]))
             else:
                 self.book = json.loads(line)
 
@@ -203,12 +219,17 @@ class Load:
         if not self.paused.wait(seconds):
             raise TimeoutError("the load waits for an answer that never comes")
 
+    def mark(self):
+        """The latencies since the last mark."""
+        self.say("mark")
+        return self.marks.get(timeout=60)
+
     def resume(self):
         self.say("resume")
 
-    def stop(self, seconds=120):
-        """Its book, all requests being answered."""
-        self.say("stop")
+    def stop(self, seconds=120, word="stop"):
+        """Its book, all requests being answered; those that are on their way are left alone by the word `drop`."""
+        self.say(word)
         try:
             self.process.wait(seconds)
         finally:

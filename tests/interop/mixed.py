@@ -2,8 +2,8 @@
 
     mixed.py [roles-quorate] [roles-apache] [rolling] [directories] [--seed N]
 
-roles-KIND   a leader of that kind with a follower and an observer of both kinds: what clients make through one server is on
-             all; then under load learners lag, are wiped, or have gone another way, and come back by DIFF, SNAP and TRUNC
+roles-KIND   a leader of that kind with a follower and an observer of both kinds: what clients make through one server is
+             on all; then under load learners lag, are wiped, or have gone another way, and come back by DIFF, SNAP, TRUNC
 rolling      rolling.py: servers change their kind one after another, on their data directories
 directories  directories.py: what one kind has written the other opens
 
@@ -11,10 +11,10 @@ At the end of each story all that was acknowledged is there, and all servers sho
 """
 
 import argparse
+import contextlib
 import logging
 import random
 import re
-import signal
 import time
 
 import apache
@@ -24,6 +24,7 @@ import load
 import rolling
 import trees
 from ensemble import APACHE, QUORATE, SHORT, Checks, Ensemble, wait_for
+from tail import leave_a_tail
 from wire import Link, ask_many, create
 
 logging.disable(logging.CRITICAL)
@@ -33,8 +34,7 @@ LAGGING_REJOINS = 1 if SHORT else 3
 # Values of 1 MB and of 10 KB, half and half.
 TREE_MB = 24 if SHORT else 220
 BIG, SMALL = 1_000_000, 10_000
-RATE = 1000 if SHORT else 2000
-TAIL = 50
+RATE = 1000 if SHORT else 1500
 SYNC_LIMIT_S = 10
 
 EXTRA = [
@@ -43,9 +43,9 @@ EXTRA = [
     "extendedTypesEnabled=true",
     "enforceQuota=true",
     "znode.container.checkIntervalMs=1000",
-    # A learner may lag as far as a JVM takes to start, and still be sent transactions.
-    "commitLogCount=20000",
-    "snapCount=20000",
+    # A learner may lag as far as a JVM takes to start, and still be sent transactions: these, or those in the log.
+    f"commitLogCount={20000 if SHORT else 5000}",
+    f"snapCount={20000 if SHORT else 40000}",
     trees.SUPER,
 ]
 FLAGS = ["-Dznode.container.checkIntervalMs=1000"]
@@ -60,7 +60,10 @@ SYNC_LINES = {
     ],
 }
 # A leader of Apache's does not log every TRUNC.
-CUT_LINES = {QUORATE: "cut the log back to the leader's history", APACHE: "Truncating log to get in sync with the leader"}
+CUT_LINES = {
+    QUORATE: "cut the log back to the leader's history",
+    APACHE: "Truncating log to get in sync with the leader",
+}
 
 
 def other(kind):
@@ -106,6 +109,10 @@ def fill(ensemble, megabytes):
     return bigs + smalls
 
 
+class Broken(Exception):
+    """A claim failed that the rest of a story rests upon."""
+
+
 class Story:
     """One ensemble of voters 1 to 3 and observers 4 and 5 under a leader of one kind, server 3.
 
@@ -121,18 +128,28 @@ class Story:
         self.title = f"{self.ensemble.name(3)} leads"
         self.loads, self.books, self.owners = [], {}, {}
 
+    @contextlib.contextmanager
     def claim(self, text):
-        return self.checks.claim(f"{self.title}: {text}")
+        failed = self.checks.failed
+        with self.checks.claim(f"{self.title}: {text}"):
+            yield
+        if self.checks.failed > failed:
+            raise Broken
 
     def tell(self):
+        with contextlib.suppress(Broken):
+            self.chapters()
+        for each in self.loads:
+            each.process.kill()
+        self.ensemble.close()
+
+    def chapters(self):
         e = self.ensemble
         with self.claim("voters and observers of both kinds follow"):
             e.start(2, 3)
             assert e.wait_serving([2, 3]) == 3
             e.start(1, 4, 5)
             assert e.wait_serving() == 3
-        if self.checks.failed:
-            return e.close()
         crossing.tell(self.checks, self.title, e, self.owners)
         with self.claim(f"a tree of {TREE_MB} MB, with values of 1 MB"):
             fill(e, TREE_MB)
@@ -149,7 +166,6 @@ class Story:
         self.truncate()
         self.cut_off()
         self.equal("after leaders were killed and cut off")
-        e.close()
 
     def begin_load(self, name, ids):
         e = self.ensemble
@@ -180,7 +196,7 @@ class Story:
             self.flowing(500)
             e.wait_serving()
             found, own = syncs(e, sid, leader, log, learner), learner.text()
-            # ZOOKEEPER-4394, of 3.8.0 to 3.8.4: a COMMIT between NEWLEADER and UPTODATE, of a proposal before NEWLEADER.
+            # ZOOKEEPER-4394, of 3.8.0 to 3.8.4: a COMMIT behind NEWLEADER, of a proposal before it.
             stumbled = own.count(STUMBLES) if e.kinds[sid] == APACHE else 0
             assert found == [mode] + ["DIFF"] * stumbled, f"{found}\n{e.log_tail(sid)}"
         again = f", and by DIFF again after {stumbled} NullPointerException" if stumbled else ""
@@ -197,9 +213,7 @@ class Story:
             link = Link(e.client_port[old], timeout_ms=180000)
             # Of voters with one history the one with the higher id leads.
             wait_for("one zxid", lambda: len({e.field(sid, "Zxid") for sid in e.ids}) == 1)
-            for sid in followers:
-                e.processes[sid].send_signal(signal.SIGSTOP)
-            self.leave_a_tail(old, link)
+            leave_a_tail(e, old, followers, link, seconds=SYNC_LIMIT_S - 2)
             e.kill(old)
             link.close(end_session=False)
             for sid in followers:
@@ -215,26 +229,10 @@ class Story:
             e.wait_serving()
             self.flowing()
             assert found == syncs(e, old, leader, log, own) == ["TRUNC"], syncs(e, old, leader, log, own)
-        self.resume()
 
     def resume(self):
         for each in self.loads:
             each.resume()
-
-    def leave_a_tail(self, sid, link):
-        """Transactions that are durable on this server alone."""
-        e = self.ensemble
-        for n in range(TAIL):
-            link.send(n + 1, create(f"/tail{n}", b"never acknowledged"))
-        link.pump(0.1)
-
-        def is_durable():
-            link.pump(0)
-            assert not link.replies, "acknowledged by a quorum that is stopped"
-            newest = max((e.home(sid) / "data/version-2").glob("log.*"), key=lambda log: int(log.name[4:], 16))
-            return f"/tail{TAIL - 1}".encode() in newest.read_bytes()
-
-        wait_for("the tail in its log", is_durable, SYNC_LIMIT_S - 2)
 
     def cut_off(self):
         """The leader stands still (SIGSTOP) until another leads, under load, and then goes on."""
@@ -242,10 +240,10 @@ class Story:
         old = e.wait_serving()
         with self.claim(f"{e.name(old)} is stopped while it leads, and follows when it goes on"):
             self.flowing()
-            e.processes[old].send_signal(signal.SIGSTOP)
+            e.pause(old)
             e.wait_serving([sid for sid in e.ids if sid != old])
             self.flowing()
-            e.processes[old].send_signal(signal.SIGCONT)
+            e.go_on(old)
             e.wait_serving()
             self.flowing()
 

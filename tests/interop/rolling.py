@@ -1,7 +1,7 @@
 """Servers of an ensemble become Quorate one after another, and Apache's again, on their data directories.
 
-Meanwhile one kazoo client writes a node, watches it, and keeps an ephemeral, and a load writes through all servers. Half of
-the servers are asked to end (SIGTERM), the others are killed. Apache's write plain, gzip and snappy snapshots by turns.
+Meanwhile one kazoo client writes a node, watches it, and keeps an ephemeral, and a load writes through all servers. Half
+of the servers are asked to end (SIGTERM), the others are killed. Apache's write plain, gzip and snappy snapshots by turns.
 """
 
 import random
@@ -89,7 +89,7 @@ def tell(checks, seed, same_everywhere):
         kind = (QUORATE, APACHE)[number % 2]
         for sid in draw.sample(e.ids, 3):
             done += 1
-            how, method = draw.choice([("ended", ""), ("killed", draw.choice(["", "gz", "snappy"]))])
+            how, method = draw.choice(["ended", "killed"]), draw.choice(["", "gz", "snappy"])
             role = e.field(sid, "Mode")
             text = f"replacement {done} of {total}: {e.name(sid)}, {role}, is {how}, and {kind} goes on with its data"
             with checks.claim(f"rolling, {text}"):

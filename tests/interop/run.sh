@@ -2,7 +2,7 @@
 # Real clients against real servers on loopback.
 #
 #   run.sh                    kazoo, zkcli, kill_leader, observer, tours, differential, mixed
-#   run.sh NAME...            some of: kazoo zkcli kill_leader observer tours differential mixed torture torture_short
+#   run.sh NAME...            some of: kazoo zkcli kill_leader observer tours differential mixed scale torture torture_short
 #
 # SHORT=1        fewer rounds, for CI
 # SERVER_CMD     another server in place of target/release/quorate, its zoo.cfg is appended:
@@ -123,6 +123,7 @@ for name in "${tests[@]}"; do
     tours) need_tours && run tours "$venv/bin/python" tours.py ;;
     differential) need_apache && run differential ./differential.sh ;;
     mixed) need_apache "${ZK:-3.8}" && ZK=${ZK:-3.8} run mixed "$venv/bin/python" mixed.py ;;
+    scale) run scale "$venv/bin/python" scale.py ;;
     torture) run torture "$venv/bin/python" torture.py ;;
     torture_short) run torture "$venv/bin/python" torture.py --short ;;
     *) die "no test named $name" ;;

@@ -115,7 +115,7 @@ def differences(one, other):
 
 
 def settled_trees(ensemble, ids):
-    """The trees of these servers, all read at one zxid, and that zxid. Nobody may write meanwhile but to end a session."""
+    """The trees of these servers, all read at one zxid, and that zxid. Nobody writes meanwhile, but a session may end."""
 
     def same_zxid():
         zxids = {ensemble.field(sid, "Zxid") for sid in ids}
@@ -140,10 +140,11 @@ def logged(ensemble, sid):
     logs = pathlib.Path(ensemble.home(sid)).glob("data/version-2/log.*")
     for log in sorted(logs, key=lambda log: int(log.name.split(".")[1], 16)):
         for payload in records(log.read_bytes()):
-            session, cxid, zxid, time, kind = struct.unpack_from(">qiqqi", payload)
+            _, _, zxid, _, kind = struct.unpack_from(">qiqqi", payload)
             tail = payload[-12:]
             carries = kind != -1 and struct.unpack_from(">i", tail)[0] == DIGEST_VERSION
-            txns[zxid] = Txn(shortened(comparable(payload, kind)), kind, struct.unpack_from(">Q", tail, 4)[0] if carries else None)
+            tree_digest = struct.unpack_from(">Q", tail, 4)[0] if carries else None
+            txns[zxid] = Txn(shortened(comparable(payload, kind)), kind, tree_digest)
     return txns
 
 
