@@ -64,7 +64,7 @@ replay: ## one seed of one scenario again: make replay FILE=scenarios/... SEED=4
 bench: ## how fast a run is: the chaos scenario, and a short one with 3 to 9 servers
 	$(SIM) bench $(ARGS)
 
-interop: ## clients of five languages, leaders killed, Apache asked the same; SHORT=1: fewer rounds
+interop: ## clients of five languages, leaders killed, Apache asked the same, mixed ensembles; SHORT=1: fewer rounds
 	SHORT=$(SHORT) tests/interop/run.sh $(ARGS)
 
 torture: ## 100 servers killed with SIGKILL under load; SHORT=1: ten

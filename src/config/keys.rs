@@ -106,6 +106,7 @@ const PROPERTIES: &[&str] = &[
     "sessionRequireClientSASLAuth",
     "skipACL",
     "snapCount",
+    "snapshot.trust.empty",
     "snapshotSizeFactor",
     "throttled_op_wait_time",
 ];
@@ -191,7 +192,6 @@ const NOT_YET: &[(&str, &[&str])] = &[
     ("serializeLastProcessedZxid.enabled", NONE),
     ("snapSizeLimitInKb", NONE),
     ("snapshot.compression.method", &[""]),
-    ("snapshot.trust.empty", OFF),
     ("syncEnabled", ON),
     ("tcpKeepAlive", OFF),
     ("testingonly.initialZxid", NONE),

@@ -318,6 +318,9 @@ impl Draft {
         if let Some(autocreate) = self.boolean("db.autocreate")? {
             config.db_autocreate = autocreate;
         }
+        if let Some(trusted) = self.boolean("snapshot.trust.empty")? {
+            config.trust_empty_snapshot = trusted;
+        }
         Ok(())
     }
 

@@ -96,6 +96,8 @@ pub struct ServerConfig {
     pub snapshot_size_factor: f64,
     /// `zookeeper.db.autocreate`: an empty directory may vote without an `initialize` file.
     pub db_autocreate: bool,
+    /// `zookeeper.snapshot.trust.empty`: logs without a snapshot are a whole history, as 3.4 left them.
+    pub trust_empty_snapshot: bool,
     /// `fastleader.minNotificationInterval`.
     pub notification_interval_min: Duration,
     /// `fastleader.maxNotificationInterval`.
@@ -175,6 +177,7 @@ impl ServerConfig {
             snapshot_slice: crate::base::limits::SNAPSHOT_SLICE_NODES,
             snapshot_size_factor: 0.33,
             db_autocreate: true,
+            trust_empty_snapshot: false,
             notification_interval_min: Duration::from_millis(200),
             notification_interval_max: Duration::from_secs(60),
             finalize_wait: Duration::from_millis(200),

@@ -314,6 +314,7 @@ pub fn storage_options(config: &ServerConfig) -> StorageOptions {
         pre_alloc_bytes: config.pre_alloc_bytes,
         snap_retain_count: config.snap_retain_count,
         db_autocreate: config.db_autocreate,
+        trust_empty: config.trust_empty_snapshot,
         ensemble: !config.is_standalone(),
         field_bytes_max: config.limits.field_bytes_max(),
         museum: config.museum,

@@ -75,6 +75,11 @@ impl Claims {
         }
     }
 
+    /// This server wrote the directory last.
+    pub(super) fn count(&self) -> bool {
+        self.on_disk && !self.is_void
+    }
+
     /// Up to where this log is durable, if that is known.
     pub(super) fn bound_of(&self, log: Zxid) -> Option<u64> {
         let bound = self.guard.bounds.iter().find(|bound| bound.log == log)?;

@@ -3,8 +3,8 @@
 use super::fake::{FakeDisk, run};
 use super::floor::Floor;
 use super::storage_test::{
-    DIR, append, bound, disk_with, failure, killed_run, loaded, log_run, put_log, snapshot_bytes,
-    snapshot_run, write_snapshot, zxids,
+    DIR, append, bound, disk_in_epoch_3, disk_with, failure, killed_run, loaded, log_run, put_log,
+    snapshot_bytes, snapshot_run, write_snapshot, zxids,
 };
 use super::{EpochKind, Guard, LogRequest, SnapshotRequest, StorageError};
 use crate::base::{Epoch, Zxid};
@@ -32,7 +32,7 @@ fn flip(disk: &FakeDisk, name: &str, offset: usize) {
 
 /// Three epochs, a log each, behind an empty snapshot.
 fn three_epochs() -> FakeDisk {
-    let disk = disk_with(&[0]);
+    let disk = disk_in_epoch_3(&[0]);
     let mut requests = vec![LogRequest::Load];
     for first in [1, at(1, 1), at(2, 1)] {
         requests.extend([append(first), append(first + 1), LogRequest::Roll]);
@@ -43,7 +43,7 @@ fn three_epochs() -> FakeDisk {
 
 /// A learner whose logs begin anew behind its leader's snapshot, which is durable.
 fn learner_behind(zxid: i64) -> FakeDisk {
-    let disk = disk_with(&[0]);
+    let disk = disk_in_epoch_3(&[0]);
     log_run(&disk, vec![LogRequest::Load, append(1), append(2)]);
     snapshot_run(&disk, write_snapshot(zxid, true));
     log_run(&disk, vec![LogRequest::Load, LogRequest::Reset { behind: Zxid(zxid) }]);

@@ -2,7 +2,8 @@
 
 use super::fake::FakeDisk;
 use super::storage_test::{
-    DIR, Done, append, disk_with, loaded, log_run, snapshot_run, try_load, write_snapshot, zxids,
+    DIR, Done, append, disk_in_epoch_3, loaded, log_run, snapshot_run, try_load, write_snapshot,
+    zxids,
 };
 use super::{EpochKind, LogRequest, Outcome, SnapshotRequest};
 use crate::base::{Epoch, Zxid};
@@ -31,7 +32,7 @@ fn crash_cases() -> [CrashCase; 3] {
         append(NEXT_EPOCH | 1),
         append(NEXT_EPOCH | 2),
     ]);
-    let prepared = disk_with(&[0]);
+    let prepared = disk_in_epoch_3(&[0]);
     log_run(&prepared, begin.clone());
     snapshot_run(&prepared, write_snapshot(4, true));
     let replaced = prepared.copy();
@@ -40,7 +41,7 @@ fn crash_cases() -> [CrashCase; 3] {
     replaced.take_ops();
     [
         CrashCase {
-            disk: disk_with(&[0]),
+            disk: disk_in_epoch_3(&[0]),
             promised: Vec::new(),
             requests: [begin, end.clone()].concat(),
         },
@@ -144,7 +145,7 @@ fn what_a_start_finds_after_a_process_death_no_power_failure_can_take() {
 
 #[test]
 fn a_crash_anywhere_in_a_purge_leaves_a_directory_that_loads() {
-    let prepared = disk_with(&[0]);
+    let prepared = disk_in_epoch_3(&[0]);
     let mut requests = vec![LogRequest::Load];
     for zxid in 1..=8 {
         requests.extend([append(zxid), LogRequest::Roll]);
@@ -172,7 +173,7 @@ fn a_crash_anywhere_in_a_purge_leaves_a_directory_that_loads() {
 fn a_write_torn_at_any_sectors_is_cut_back_to_what_was_acknowledged() {
     // 40 records in one unsynced write behind 20 that are durable: six sectors of 512 bytes,
     // of which a crash keeps any.
-    let disk = disk_with(&[0]);
+    let disk = disk_in_epoch_3(&[0]);
     let mut requests = vec![LogRequest::Load];
     requests.extend((1..=20).map(append));
     log_run(&disk, requests.clone());

@@ -7,6 +7,8 @@
 //!   before currentEpoch is: a crash in between leaves epoch(last logged) > currentEpoch, with an
 //!   accepted epoch that covers it. That is repaired, not refused: the log is a prefix of what
 //!   the leader of the accepted epoch sent, so it is a history of epoch(last logged).
+//! - Where acceptedEpoch is missing Apache takes the epoch of the last transaction. So does this
+//!   server in a directory that Apache has written; in one of its own a promise was lost.
 //!
 //! Not here: when epochs are written (zab).
 
@@ -48,11 +50,13 @@ pub(super) struct Epochs {
     pub(super) current: Option<Epoch>,
 }
 
-/// Reads both files and checks them against the last transaction.
+/// Reads both files and checks them against the last transaction. `guarded`: the directory has a
+/// guard file, which is written after acceptedEpoch.
 pub(super) async fn load_epochs<L: Lane>(
     lane: &L,
     layout: &Layout,
     last_logged: Zxid,
+    guarded: bool,
     museum: Museum,
     notes: &mut Vec<String>,
 ) -> Result<Epochs, StorageError> {
@@ -76,6 +80,10 @@ pub(super) async fn load_epochs<L: Lane>(
     }
     // What Apache assumes where a file is missing.
     let default = Epoch(last.0.max(0));
+    if guarded && accepted.is_none() && default > Epoch(0) {
+        let file = layout.snap_dir.join(ACCEPTED_EPOCH_FILE);
+        return Err(StorageError::AcceptedEpochMissing { file });
+    }
     let (assumed_accepted, assumed_current) =
         (accepted.unwrap_or(default), current.unwrap_or(default));
     if assumed_accepted < assumed_current {

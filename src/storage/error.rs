@@ -66,7 +66,8 @@ pub enum StorageError {
     NotRising { file: PathBuf, offset: u64, previous: Zxid, found: Zxid },
     #[error(
         "no valid snapshot in {dir}, but there are transaction logs: a tree rebuilt from a part \
-         of its history would be wrong", dir = .dir.display()
+         of its history would be wrong. If the logs are whole, as those of ZooKeeper 3.4 may be, \
+         start it once with snapshot.trust.empty=true", dir = .dir.display()
     )]
     NoSnapshot { dir: PathBuf },
     #[error("none of the snapshots in {dir} is valid; the newest, {newest}: {why}",
@@ -87,6 +88,12 @@ pub enum StorageError {
          was lost, and voting could elect two leaders of one epoch"
     )]
     AcceptedEpochTooOld { accepted: Epoch, current: Epoch },
+    #[error(
+        "{file} is missing, but this server has written here: a promise was lost, and voting could \
+         elect two leaders of one epoch. Restore the file; or empty the directory and let the \
+         ensemble bring this server up to date", file = .file.display()
+    )]
+    AcceptedEpochMissing { file: PathBuf },
     #[error("cannot truncate to {to}: {why}")]
     CannotTruncate { to: Zxid, why: &'static str },
     #[error("a request came before Load")]
@@ -159,6 +166,7 @@ impl StorageError {
             | StorageError::Gap { file, .. }
             | StorageError::NotRising { file, .. }
             | StorageError::Misplaced { file }
+            | StorageError::AcceptedEpochMissing { file }
             | StorageError::NotAnEpoch { file, .. } => (file.clone(), None),
             StorageError::NoValidSnapshot { dir, newest, .. } => (dir.join(newest), None),
             StorageError::HistoryLost { dir, skipped: Some(skipped), .. } => {

@@ -96,17 +96,21 @@ fn disk(dir: &str, over: Option<&str>) -> FakeDisk {
 }
 
 fn load_from(disk: &FakeDisk, ensemble: bool) -> Result<Loaded, StorageError> {
-    let options = StorageOptions {
+    run(load(&options(ensemble), disk.lane()))
+}
+
+fn options(ensemble: bool) -> StorageOptions {
+    StorageOptions {
         data_dir: "/data".into(),
         data_log_dir: "/data".into(),
         pre_alloc_bytes: 4096,
         snap_retain_count: 3,
         db_autocreate: true,
+        trust_empty: false,
         ensemble,
         field_bytes_max: crate::base::limits::JUTE_FIELD_BYTES_MAX,
         museum: crate::base::Museum::default(),
-    };
-    run(load(&options, disk.lane()))
+    }
 }
 
 #[test]
@@ -254,6 +258,23 @@ fn a_directory_without_its_snapshots_is_refused() {
     disk.put("/data/version-2/log.1", golden("3.9.3/plain", "log.1"));
     let error = load_from(&disk, false).expect_err("a log alone may begin anywhere");
     assert!(matches!(error, StorageError::NoSnapshot { .. }), "{error}");
+}
+
+#[test]
+fn logs_alone_are_a_history_where_that_is_trusted_and_they_begin_it() {
+    let trusting = StorageOptions { trust_empty: true, ..options(false) };
+    let with = |names: &[&str]| {
+        let disk = FakeDisk::default();
+        for name in names {
+            disk.put(format!("/data/version-2/{name}"), golden("3.9.3/plain", name));
+        }
+        run(load(&trusting, disk.lane()))
+    };
+    let whole = with(&["log.1", "log.3a"]).expect("they begin with the first transaction");
+    assert_eq!((whole.txns.len(), whole.last_logged), (62, Zxid(0x3e)));
+    assert!(whole.snapshot.is_none());
+    let torso = with(&["log.3a"]).expect_err("what came before is missing");
+    assert!(matches!(torso, StorageError::Gap { .. }), "{torso}");
 }
 
 #[test]

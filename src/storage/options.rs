@@ -17,6 +17,8 @@ pub struct StorageOptions {
     pub snap_retain_count: usize,
     /// `zookeeper.db.autocreate`: an empty directory may vote without an `initialize` file.
     pub db_autocreate: bool,
+    /// `zookeeper.snapshot.trust.empty`: logs without a snapshot are a whole history.
+    pub trust_empty: bool,
     /// False for a standalone server: it has no epoch files.
     pub ensemble: bool,
     /// Bytes of the longest string or buffer of a transaction (`ClientLimits::field_bytes_max`).

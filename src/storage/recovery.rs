@@ -14,8 +14,10 @@
 //! - S-12 what is told was synced first: a process that dies leaves records in the page cache that
 //!   a power failure could still take, after this server has voted with them. Synced means written
 //!   again and then synced, for the part of the log that no successful sync is known to cover.
-//! - A log without a valid snapshot is refused: it may begin anywhere. So is an older snapshot from which
-//!   the logs do not lead through all that was durable once (`claims.rs`).
+//! - A log without a valid snapshot is refused: it may begin anywhere. By `trust_empty` it is taken
+//!   for a whole history, if it begins with the first transaction of an epoch.
+//! - An older snapshot is refused from which the logs do not lead through all that was durable once
+//!   (`claims.rs`).
 //!
 //! Not here: applying transactions (`database`).
 
@@ -57,7 +59,7 @@ pub(super) async fn recover<L: Lane>(
 ) -> Result<Loaded, StorageError> {
     let first = known.is_none();
     prepare_directories(lane, layout).await?;
-    let mut loaded = read_history(lane, layout, known).await?;
+    let (mut loaded, is_guarded) = read_files(lane, layout, options, known).await?;
     let last = loaded.last_logged;
     loaded.initialised = consume_marker(lane, layout).await?
         || options.db_autocreate
@@ -68,7 +70,7 @@ pub(super) async fn recover<L: Lane>(
     }
     if options.ensemble {
         let notes = &mut loaded.notes;
-        let epochs = load_epochs(lane, layout, last, options.museum, notes).await?;
+        let epochs = load_epochs(lane, layout, last, is_guarded, options.museum, notes).await?;
         loaded.accepted_epoch = epochs.accepted;
         loaded.current_epoch = epochs.current;
     }
@@ -78,17 +80,21 @@ pub(super) async fn recover<L: Lane>(
     Ok(loaded)
 }
 
-/// Snapshot, logs, and what the guard says of both.
-async fn read_history<L: Lane>(
+/// Snapshot, logs, and what the guard says of both; and whether there is a guard that counts.
+async fn read_files<L: Lane>(
     lane: &L,
     layout: &Layout,
+    options: &StorageOptions,
     known: Option<Guard>,
-) -> Result<Loaded, StorageError> {
+) -> Result<(Loaded, bool), StorageError> {
     let mut notes = Vec::new();
     let Newest { snapshot, skipped } = newest_snapshot(lane, layout, &mut notes).await?;
     let logs = layout.logs(lane).await?;
     if snapshot.is_none() && holds_records(lane, layout, &logs).await? {
-        return Err(StorageError::NoSnapshot { dir: layout.snap_dir.clone() });
+        if !options.trust_empty {
+            return Err(StorageError::NoSnapshot { dir: layout.snap_dir.clone() });
+        }
+        notes.push("no snapshot: the logs are taken for a whole history".into());
     }
     let base = snapshot.as_ref().map_or(Zxid::ZERO, |snapshot| snapshot.zxid);
     let mut claims = match known {
@@ -133,7 +139,9 @@ async fn read_history<L: Lane>(
     }
     let unfinished = snapshot.is_some() && guard.unfinished.is_some();
     let last_logged = last;
-    Ok(Loaded { snapshot, txns, last_logged, unfinished, guard, notes, ..Loaded::default() })
+    let loaded =
+        Loaded { snapshot, txns, last_logged, unfinished, guard, notes, ..Loaded::default() };
+    Ok((loaded, claims.count()))
 }
 
 async fn prepare_directories<L: Lane>(lane: &L, layout: &Layout) -> Result<(), StorageError> {

@@ -28,6 +28,7 @@ pub(super) fn options() -> StorageOptions {
         pre_alloc_bytes: 8192,
         snap_retain_count: 3,
         db_autocreate: true,
+        trust_empty: false,
         ensemble: true,
         field_bytes_max: crate::base::limits::JUTE_FIELD_BYTES_MAX,
         museum: crate::base::Museum::default(),
@@ -140,6 +141,13 @@ pub(super) fn disk_with(snapshots: &[i64]) -> FakeDisk {
     for zxid in snapshots {
         disk.put(format!("{DIR}/snapshot.{zxid:x}"), &snapshot_bytes(*zxid));
     }
+    disk
+}
+
+/// The same, of a server that has accepted epoch 3.
+pub(super) fn disk_in_epoch_3(snapshots: &[i64]) -> FakeDisk {
+    let disk = disk_with(snapshots);
+    disk.put(format!("{DIR}/acceptedEpoch"), b"3");
     disk
 }
 
@@ -317,6 +325,7 @@ fn each_start_roll_and_load_begins_a_new_log() {
 #[test]
 fn after_a_truncation_appends_follow_what_is_left() {
     let disk = disk_with(&[0]);
+    disk.put(format!("{DIR}/acceptedEpoch"), b"1");
     let to = LogRequest::Truncate { to: Zxid(2) };
     let mut requests = vec![LogRequest::Load];
     requests.extend([1, 2, 3].map(append));
@@ -448,6 +457,7 @@ fn a_log_that_shrank_below_the_guards_bound_or_vanished_is_refused() {
 #[test]
 fn a_log_newer_than_the_guard_makes_it_void() {
     let disk = disk_with(&[0]);
+    disk.put(format!("{DIR}/acceptedEpoch"), b"1");
     log_run(&disk, vec![LogRequest::Load, append(1), append(2), append(3)]);
     // Another program truncated to 2 and went on in a later epoch.
     let log = disk.get(format!("{DIR}/log.1")).expect("it was written");
@@ -595,6 +605,20 @@ fn epoch_files_are_repaired_where_a_crash_explains_them_and_refused_elsewhere() 
         Err(StorageError::AcceptedEpochTooOld { accepted, current })
     );
     assert!(matches!(with(None, Some(3), None), Err(StorageError::AcceptedEpochTooOld { .. })));
+}
+
+#[test]
+fn a_lost_accepted_epoch_is_assumed_where_another_program_wrote_and_refused_where_we_did() {
+    let disk = disk_with(&[0]);
+    put_log(&disk, &[2 << 32 | 1]);
+    let theirs = loaded(&disk);
+    assert_eq!(theirs.accepted_epoch, None, "that of the last transaction: Apache's rule");
+    let promise = LogRequest::WriteEpoch { which: EpochKind::Accepted, epoch: Epoch(3) };
+    log_run(&disk, vec![LogRequest::Load, promise, LogRequest::Roll, append(3 << 32 | 1)]);
+    assert_eq!(loaded(&disk).accepted_epoch, Some(Epoch(3)));
+    let file: std::path::PathBuf = format!("{DIR}/acceptedEpoch").into();
+    run(crate::runtime::Lane::remove(&disk.lane(), &file)).expect("it is there");
+    assert_eq!(failure(&disk), StorageError::AcceptedEpochMissing { file });
 }
 
 #[test]

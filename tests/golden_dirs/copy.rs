@@ -80,6 +80,7 @@ impl DirCopy {
             pre_alloc_bytes: 4096,
             snap_retain_count: 3,
             db_autocreate: true,
+            trust_empty: false,
             ensemble: is_ensemble(&self.dir),
             field_bytes_max: quorate::base::limits::JUTE_FIELD_BYTES_MAX,
             museum: quorate::base::Museum::default(),

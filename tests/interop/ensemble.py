@@ -8,6 +8,8 @@ with CONNECT=host:port,... and ENSEMBLE_DIR (a folder a server: zoo.cfg, server.
 
 SERVER_CMD starts one server in the foreground; the path of its zoo.cfg is appended. So the same tests run against
 Quorate and against Apache ZooKeeper (SERVER_CMD="/usr/share/zookeeper/bin/zkServer.sh start-foreground").
+In a mixed ensemble `kinds` says of each server whether it is started by SERVER_CMD or is Apache's (apache.py); it may
+change between two starts on the same data directory.
 Only processes that were started here are ended here.
 """
 
@@ -26,12 +28,15 @@ import tempfile
 import time
 import traceback
 
+import apache
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SERVER_CMD = shlex.split(
     os.environ.get("SERVER_CMD") or f"{ROOT}/target/release/quorate server start-foreground"
 )
 SHORT = os.environ.get("SHORT", "0") not in ("", "0")
 WAIT_S = 90
+QUORATE, APACHE = "quorate", "apache"
 
 
 def free_ports(count):
@@ -63,29 +68,52 @@ def wait_for(what, condition, seconds=WAIT_S):
 
 
 class Ensemble:
-    def __init__(self, servers=3, extra=(), tick_ms=500, per_server=lambda _: (), environment=None):
-        """`per_server` gives more lines for the zoo.cfg of a server id."""
+    def __init__(
+        self,
+        servers=3,
+        extra=(),
+        tick_ms=500,
+        per_server=lambda _: (),
+        environment=None,
+        kinds=None,
+        observers=(),
+        limits=(20, 10),
+        flags=(),
+        quorum_port_seen=lambda _, port: port,
+    ):
+        """`per_server` gives more lines for the zoo.cfg of a server id, `flags` are for Apache's JVMs, `limits` are
+        initLimit and syncLimit. `quorum_port_seen(sid, port)`: where server `sid` believes that quorum port to be."""
         self.environment = {**os.environ, **(environment or {})}
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="quorate-interop-"))
         self.ids = list(range(1, servers + 1))
+        self.kinds = {sid: QUORATE for sid in self.ids} | (kinds or {})
+        self.observers = set(observers)
+        self.flags = tuple(flags)
         self.client_port = dict(zip(self.ids, free_ports(servers)))
         self.processes = {}
         ports = free_ports(2 * servers)
-        members = [
-            f"server.{sid}=127.0.0.1:{ports[2 * i]}:{ports[2 * i + 1]}" for i, sid in enumerate(self.ids)
-        ]
+        self.quorum_port = dict(zip(self.ids, ports[:servers]))
+        election_port = dict(zip(self.ids, ports[servers:]))
         for sid in self.ids:
             home = self.home(sid)
             (home / "data").mkdir(parents=True)
             (home / "data" / "myid").write_text(f"{sid}\n")
+            members = []
+            for other in self.ids:
+                port = self.quorum_port[other]
+                seen = port if other == sid else quorum_port_seen(sid, port)
+                role = ":observer" if other in self.observers else ""
+                members.append(f"server.{other}=127.0.0.1:{seen}:{election_port[other]}{role}")
             lines = [
                 f"tickTime={tick_ms}",
-                "initLimit=20",
-                "syncLimit=10",
+                f"initLimit={limits[0]}",
+                f"syncLimit={limits[1]}",
                 f"dataDir={home}/data",
                 f"clientPort={self.client_port[sid]}",
+                "clientPortAddress=127.0.0.1",
                 "maxClientCnxns=0",
                 "admin.enableServer=false",
+                *(["peerType=observer"] if sid in self.observers else []),
                 *extra,
                 *per_server(sid),
                 *members,
@@ -101,11 +129,14 @@ class Ensemble:
     def hosts(self, ids=None):
         return ",".join(f"127.0.0.1:{self.client_port[sid]}" for sid in ids or self.ids)
 
+    def command(self, sid):
+        return SERVER_CMD if self.kinds[sid] == QUORATE else apache.command(self.home(sid), self.flags)
+
     def start(self, *ids):
         for sid in ids or self.ids:
             log = open(self.home(sid) / "server.log", "ab")
             process = subprocess.Popen(
-                [*SERVER_CMD, str(self.home(sid) / "zoo.cfg")],
+                [*self.command(sid), str(self.home(sid) / "zoo.cfg")],
                 cwd=self.home(sid),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -123,6 +154,33 @@ class Ensemble:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+    def stop(self, sid):
+        """SIGTERM, and the end of the process."""
+        process = self.processes.pop(sid)
+        process.terminate()
+        process.wait()
+
+    def pause(self, sid):
+        """SIGSTOP, and until every thread stands still."""
+        process = self.processes[sid]
+        process.send_signal(signal.SIGSTOP)
+        for stat in pathlib.Path(f"/proc/{process.pid}/task").glob("*/stat"):
+            # It may have ended before it was to stop.
+            with contextlib.suppress(OSError):
+                wait_for("a thread to stop", lambda stat=stat: stat.read_text().rpartition(") ")[2][0] == "T", 30)
+
+    def go_on(self, sid):
+        self.processes[sid].send_signal(signal.SIGCONT)
+
+    def wipe(self, sid):
+        """A server that does not run loses its history, and keeps its name."""
+        assert sid not in self.processes
+        shutil.rmtree(self.home(sid) / "data" / "version-2", ignore_errors=True)
+
+    def name(self, sid):
+        """What a claim calls a server: its kind and id."""
+        return f"{'Quorate' if self.kinds[sid] == QUORATE else 'Apache'} {sid}"
 
     def close(self):
         for sid in list(self.processes):
@@ -176,7 +234,9 @@ class Ensemble:
                 if process and process.poll() is not None:
                     raise RuntimeError(f"server {sid} ended with {process.returncode}:\n{self.log_tail(sid)}")
             modes = {sid: self.field(sid, "Mode") for sid in ids}
-            if sorted(modes.values(), key=str) == ["follower"] * (len(ids) - 1) + ["leader"]:
+            watching = len(self.observers.intersection(ids))
+            expected = ["follower"] * (len(ids) - 1 - watching) + ["leader"] + ["observer"] * watching
+            if sorted(modes.values(), key=str) == expected:
                 return next(sid for sid, mode in modes.items() if mode == "leader")
             return None
 

@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # Real clients against real servers on loopback.
 #
-#   run.sh                    kazoo, zkcli, kill_leader, observer, tours, differential
-#   run.sh NAME...            some of: kazoo zkcli kill_leader observer tours differential torture torture_short
+#   run.sh                    kazoo, zkcli, kill_leader, observer, tours, differential, mixed
+#   run.sh NAME...            some of: kazoo zkcli kill_leader observer tours differential mixed scale torture torture_short
 #
 # SHORT=1        fewer rounds, for CI
 # SERVER_CMD     another server in place of target/release/quorate, its zoo.cfg is appended:
 #                SERVER_CMD="/usr/share/zookeeper/bin/zkServer.sh start-foreground"
 # KEEP=1         keep data and logs; they are kept after a failure anyhow
-# ZK, PAIR, OPS, SEED   see differential.sh
+# ZK=3.8|3.9     Apache ZooKeeper in `differential` (3.9 if nothing is said) and in `mixed` (3.8)
+# PAIR, OPS, SEED   see differential.sh
 #
 # Installs what it needs: kazoo into target/interop/venv, node-zookeeper-client into target/interop/node, Debian's packages
 # zookeeper (zkCli.sh) and libzookeeper-mt-dev (the C client), the jars of
@@ -62,10 +63,10 @@ need_tours() {
 }
 
 # The only place that has 3.9 and needs no more than pip. Without it the comparison is with 3.8.
-need_apache() {
+need_apache() { # version
     need_zkcli
     local jars="$root/target/interop/zk39" fetched
-    [[ ${ZK:-3.9} != 3.9 || -f $jars/complete ]] && return
+    [[ ${1:-${ZK:-3.9}} != 3.9 || -f $jars/complete ]] && return
     fetched=$(mktemp -d -p "$root/target/interop")
     echo "interop: fetching Apache ZooKeeper 3.9 (in pyspark, 430 MB), once"
     mkdir -p "$jars" &&
@@ -110,7 +111,7 @@ run() {
 
 passed=0 failed=0
 tests=("$@")
-((${#tests[@]})) || tests=(kazoo zkcli kill_leader observer tours differential)
+((${#tests[@]})) || tests=(kazoo zkcli kill_leader observer tours differential mixed)
 need_kazoo
 need_server
 for name in "${tests[@]}"; do
@@ -121,6 +122,8 @@ for name in "${tests[@]}"; do
     observer) run observer ./observer_same_host.sh ;;
     tours) need_tours && run tours "$venv/bin/python" tours.py ;;
     differential) need_apache && run differential ./differential.sh ;;
+    mixed) need_apache "${ZK:-3.8}" && ZK=${ZK:-3.8} run mixed "$venv/bin/python" mixed.py ;;
+    scale) run scale "$venv/bin/python" scale.py ;;
     torture) run torture "$venv/bin/python" torture.py ;;
     torture_short) run torture "$venv/bin/python" torture.py --short ;;
     *) die "no test named $name" ;;

@@ -80,7 +80,7 @@ fn asked(out: &[Output]) -> Option<(Zxid, Zxid)> {
     })
 }
 
-/// The zxids of the proposals, and whether NEWLEADER is the last of all.
+/// The zxids of the proposals, and whether NEWLEADER is among all that was sent.
 fn history(out: &[Output]) -> (Vec<u32>, bool) {
     let zxid = |output: &Output| match output {
         Output::Send(link, Packet::Proposal(proposal)) if *link == B => {
@@ -88,8 +88,8 @@ fn history(out: &[Output]) -> (Vec<u32>, bool) {
         }
         _ => None,
     };
-    let is_last = sent(out, B).last().is_some_and(|packet| packet.starts_with("NEWLEADER"));
-    (out.iter().filter_map(zxid).collect(), is_last)
+    let is_asked = sent(out, B).iter().any(|packet| packet.starts_with("NEWLEADER"));
+    (out.iter().filter_map(zxid).collect(), is_asked)
 }
 
 #[test]

@@ -13,7 +13,7 @@
 //!     SNAP --slices of the tree--> SendingSnapshot --last slice--> SendingHistory
 //!     DIFF, TRUNC ----------------------------------------------> SendingHistory
 //!     SendingHistory --portions, from memory or from the log--> all that is committed was sent:
-//!         what is proposed, NEWLEADER --> Syncing
+//!         NEWLEADER, what is proposed --> Syncing
 //!
 //! A slice or a portion goes out when the one before it has left, so a tree or a history of any
 //! size takes the room of one. A learner is registered for what follows with the last portion alone:
@@ -21,6 +21,8 @@
 //!
 //! - SY-3  nothing at or below our last commit is missing before NEWLEADER goes out.
 //! - SY-4  a learner keeps no transaction that our history lacks (ZOOKEEPER-1154).
+//! - SY-7  what is not committed yet follows NEWLEADER. Apache sends it before; a learner of 3.8.0 to
+//!   3.8.4 that finds none of it behind NEWLEADER ends at the next COMMIT (ZOOKEEPER-4394).
 //! - SY-6  everything whose effects a snapshot may hold goes out before NEWLEADER, as a transaction of
 //!   its own: what the learner promises is a tree that existed (ZOOKEEPER-3104).
 //!
@@ -352,22 +354,23 @@ impl Leader {
         proposal.bytes().len() > self.txn_bytes_max
     }
 
-    /// The learner has all that is committed: in this very step it gets what is proposed, is
-    /// registered for all that follows, and is asked for its promise.
+    /// The learner has all that is committed: in this very step it is asked for its promise, gets
+    /// what is proposed, and is registered for all that follows.
     fn register(&mut self, now: Now, link: LinkId, out: &mut Vec<Output>) {
         let Some(handler) = self.handlers.get_mut(&link) else { return };
         handler.phase = Phase::Syncing;
-        let has_newleader = handler.has_early_newleader;
-        if !handler.observer {
-            for proposal in self.broadcast.outstanding_proposals() {
-                let zxid = proposal.zxid();
-                self.send(link, Packet::Proposal(proposal), out);
-                self.note_unacked(now, link, zxid);
-            }
-        }
+        let (is_observer, has_newleader) = (handler.observer, handler.has_early_newleader);
         self.allow_time(now, link, true);
         if !has_newleader {
             self.send_newleader(link, out);
+        }
+        if is_observer {
+            return;
+        }
+        for proposal in self.broadcast.outstanding_proposals() {
+            let zxid = proposal.zxid();
+            self.send(link, Packet::Proposal(proposal), out);
+            self.note_unacked(now, link, zxid);
         }
     }
 
