@@ -90,7 +90,10 @@ fn execute(
     let results = Results::default();
     let world_options = WorldOptions {
         latency: scenario.latency,
+        bandwidth: scenario.bandwidth,
+        socket_buffer: scenario.socket_buffer,
         fsync: scenario.fsync,
+        disk_throughput: scenario.throughput,
         trace: options.trace,
         ..WorldOptions::default()
     };

@@ -77,6 +77,8 @@ pub(super) struct Disk {
 #[serde(deny_unknown_fields)]
 pub(super) struct Network {
     pub(super) latency: Option<Text>,
+    pub(super) bandwidth: Option<Text>,
+    pub(super) socket_buffer: Option<Text>,
     pub(super) connect_timeout: Option<Text>,
     pub(super) timeline: Option<Vec<Text>>,
 }
@@ -85,6 +87,7 @@ pub(super) struct Network {
 #[serde(deny_unknown_fields)]
 pub(super) struct DiskSpeed {
     pub(super) fsync: Option<Text>,
+    pub(super) throughput: Option<Text>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -54,8 +54,12 @@ impl Shrinker {
                 removals.push((path(&["ensemble", "disk"]), server.clone()));
             }
         }
-        removals.push((path(&["network"]), "latency".into()));
-        removals.push((path(&["disk"]), "fsync".into()));
+        for key in ["latency", "bandwidth", "socket_buffer"] {
+            removals.push((path(&["network"]), key.into()));
+        }
+        for key in ["fsync", "throughput"] {
+            removals.push((path(&["disk"]), key.into()));
+        }
         if !self.without_liveness {
             removals.push((Vec::new(), "liveness".into()));
         }

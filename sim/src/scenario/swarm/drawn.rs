@@ -29,8 +29,8 @@ impl Drawn {
         for setting in &self.settings {
             match setting.table {
                 "ensemble" => setting.of_ensemble(frame.ensemble.get_or_insert_default()),
-                "network" => frame.network.latency = setting.text(),
-                "disk" => frame.disk.fsync = setting.text(),
+                "network" => setting.of_network(&mut frame.network),
+                "disk" => setting.of_disk(&mut frame.disk),
                 _ => setting.of_workload(frame.workload.get_or_insert_default()),
             }
         }
@@ -97,6 +97,21 @@ impl Setting {
         let table = self.value.as_ref().and_then(Value::as_table);
         let pair = |(name, value): (&String, &Value)| Some((spanned(name.clone()), read(value)?));
         table.into_iter().flatten().filter_map(pair).collect()
+    }
+
+    fn of_network(&self, network: &mut frame::Network) {
+        match self.key {
+            "latency" => network.latency = self.text(),
+            "bandwidth" => network.bandwidth = self.text(),
+            _ => network.socket_buffer = self.text(),
+        }
+    }
+
+    fn of_disk(&self, disk: &mut frame::DiskSpeed) {
+        match self.key {
+            "fsync" => disk.fsync = self.text(),
+            _ => disk.throughput = self.text(),
+        }
     }
 
     fn of_ensemble(&self, ensemble: &mut frame::Ensemble) {

@@ -19,12 +19,16 @@ pub(super) enum Kind {
     Time,
     /// Least and most of a time.
     TimeRange,
+    /// Bytes, even on a logarithmic scale.
+    Size,
+    /// Bytes a second, even on a logarithmic scale.
+    ByteRate,
     /// The share of seeds in which something is so.
     Share,
 }
 
 /// In the order in which they are told.
-pub(super) const KEYS: [Known; 25] = [
+pub(super) const KEYS: [Known; 28] = [
     ("voters", "ensemble", Kind::Members),
     ("observers", "ensemble", Kind::Members),
     ("weights", "ensemble", Kind::Share),
@@ -40,7 +44,10 @@ pub(super) const KEYS: [Known; 25] = [
     ("read_only_mode", "ensemble", Kind::Share),
     ("dialect", "ensemble", Kind::Share),
     ("latency", "network", Kind::TimeRange),
+    ("bandwidth", "network", Kind::ByteRate),
+    ("socket_buffer", "network", Kind::Size),
     ("fsync", "disk", Kind::TimeRange),
+    ("throughput", "disk", Kind::ByteRate),
     ("clients", "workload", Kind::Whole(0)),
     ("ops_per_second", "workload", Kind::Rate),
     ("writes", "workload", Kind::Part),
@@ -62,5 +69,7 @@ pub(super) enum Choice {
     Part(f64, f64),
     Time(Duration, Duration),
     TimeRange(Duration, Duration),
+    Size(u64, u64),
+    ByteRate(u64, u64),
     Share(f64),
 }
