@@ -241,7 +241,7 @@ impl Peer {
     /// Budget of Apache's txn log sync: a share of what a snapshot would cost.
     fn read_log(&mut self, link: LinkId, after: Zxid, up_to: Zxid) {
         let snapshot_bytes = self.db.tree().approximate_data_size() as f64;
-        let bytes_max = (snapshot_bytes * self.config.snapshot_size_factor) as u64;
+        let bytes_max = (snapshot_bytes * self.config.sync.snapshot_size_factor) as u64;
         let request = LogRequest::ReadLog { after, up_to, bytes_max };
         self.disk.ask_log(ForWhom::LearnerSync(link), request, &mut self.queue);
     }

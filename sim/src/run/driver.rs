@@ -322,8 +322,7 @@ impl Driver {
         config.max_client_cnxns = 0;
         config.snap_count = ensemble.snap_count;
         config.pre_alloc_bytes = 16 * 1024;
-        config.committed_log_count = ensemble.committed_log_count;
-        config.snapshot_slice = ensemble.snapshot_slice;
+        config.sync = ensemble.sync.clone();
         let uninitialised = ensemble.disks.get(&me).is_some_and(|disk| disk.uninitialised);
         config.db_autocreate = ensemble.autocreate && !uninitialised;
         config.read_only_mode = ensemble.read_only_mode;

@@ -29,7 +29,7 @@ pub struct Draft {
 const TOP: [&str; 8] =
     ["about", "source", "duration", "seed", "liveness", "museum", "violates", "strict"];
 const TABLES: [&str; 4] = ["ensemble", "network", "disk", "workload"];
-const ENSEMBLE: [&str; 17] = [
+const ENSEMBLE: [&str; 21] = [
     "voters",
     "observers",
     "weights",
@@ -43,6 +43,10 @@ const ENSEMBLE: [&str; 17] = [
     "snap_count",
     "commit_log_count",
     "snapshot_slice",
+    "slice_bytes",
+    "progress_bytes",
+    "link_limit",
+    "snapshot_size_factor",
     "read_only_mode",
     "dialect",
     "autocreate",

@@ -52,6 +52,10 @@ pub(super) struct Ensemble {
     pub(super) snap_count: Option<u32>,
     pub(super) commit_log_count: Option<usize>,
     pub(super) snapshot_slice: Option<usize>,
+    pub(super) slice_bytes: Option<Text>,
+    pub(super) progress_bytes: Option<Text>,
+    pub(super) link_limit: Option<Text>,
+    pub(super) snapshot_size_factor: Option<f64>,
     pub(super) autocreate: Option<bool>,
     pub(super) read_only_mode: Option<bool>,
     #[serde(default)]

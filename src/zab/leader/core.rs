@@ -127,6 +127,7 @@ pub struct Leader {
     pub(super) txn_bytes_max: usize,
     /// Znodes in one slice of a snapshot.
     pub(super) snapshot_slice: usize,
+    pub(super) snapshot_slice_bytes: usize,
     pub(super) stage: Stage,
     pub(super) epoch: Epoch,
     /// The highest acceptedEpoch anybody reported, ours included.
@@ -191,7 +192,8 @@ impl Leader {
             init_timeout: config.init_timeout(),
             sync_timeout: config.sync_timeout(),
             txn_bytes_max: config.limits.field_bytes_max(),
-            snapshot_slice: config.snapshot_slice,
+            snapshot_slice: config.sync.slice_nodes,
+            snapshot_slice_bytes: config.sync.slice_bytes,
             stage: Stage::Discovery,
             epoch: Epoch(-1),
             max_accepted: db.accepted_epoch(),

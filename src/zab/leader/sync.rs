@@ -212,7 +212,7 @@ impl Leader {
         out.push(Output::Send(link, Packet::Snap { zxid: db.last_applied() }));
         out.push(Output::SendSnapshot(link, db.snapshot_head()));
         if let Some(handler) = self.handlers.get_mut(&link) {
-            handler.snapshot = Some(SnapshotCursor::new());
+            handler.snapshot = Some(SnapshotCursor::of_slices(self.snapshot_slice_bytes));
         }
         self.send_snapshot_slice(link, db, out);
     }

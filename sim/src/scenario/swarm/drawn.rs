@@ -127,6 +127,10 @@ impl Setting {
             "snap_count" => ensemble.snap_count = self.whole(),
             "commit_log_count" => ensemble.commit_log_count = self.whole(),
             "snapshot_slice" => ensemble.snapshot_slice = self.whole(),
+            "slice_bytes" => ensemble.slice_bytes = self.text(),
+            "progress_bytes" => ensemble.progress_bytes = self.text(),
+            "link_limit" => ensemble.link_limit = self.text(),
+            "snapshot_size_factor" => ensemble.snapshot_size_factor = self.float(),
             "dialect" => {
                 let text = |value: &Value| value.as_str().map(|text| spanned(text.to_owned()));
                 ensemble.dialect.extend(self.table(text));

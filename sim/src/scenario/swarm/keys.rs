@@ -28,7 +28,7 @@ pub(super) enum Kind {
 }
 
 /// In the order in which they are told.
-pub(super) const KEYS: [Known; 28] = [
+pub(super) const KEYS: [Known; 32] = [
     ("voters", "ensemble", Kind::Members),
     ("observers", "ensemble", Kind::Members),
     ("weights", "ensemble", Kind::Share),
@@ -41,6 +41,10 @@ pub(super) const KEYS: [Known; 28] = [
     ("snap_count", "ensemble", Kind::Whole(1)),
     ("commit_log_count", "ensemble", Kind::Whole(1)),
     ("snapshot_slice", "ensemble", Kind::Whole(1)),
+    ("slice_bytes", "ensemble", Kind::Size),
+    ("progress_bytes", "ensemble", Kind::Size),
+    ("link_limit", "ensemble", Kind::Size),
+    ("snapshot_size_factor", "ensemble", Kind::Rate),
     ("read_only_mode", "ensemble", Kind::Share),
     ("dialect", "ensemble", Kind::Share),
     ("latency", "network", Kind::TimeRange),
