@@ -68,6 +68,11 @@ impl Scenario {
         compile(&Source { file: file.to_owned(), text: text.to_owned() })
     }
 
+    /// Whether bytes take time.
+    pub fn moves_slowly(&self) -> bool {
+        self.bandwidth.is_some() || self.throughput.is_some()
+    }
+
     /// The scenario of this seed: where the file has [swarm], with everything that it draws.
     pub fn drawn(&self, seed: u64) -> Result<Scenario, FileError> {
         if self.drawn.is_none() {

@@ -52,13 +52,16 @@ const ENSEMBLE: [&str; 21] = [
     "autocreate",
     "committed",
 ];
-const WORKLOAD: [&str; 10] = [
+const WORKLOAD: [&str; 13] = [
     "clients",
     "ops_per_second",
     "writes",
     "session_timeout",
     "from",
     "until",
+    "value_bytes",
+    "ballast",
+    "ballast_value",
     "nodes",
     "watches",
     "read_only",
@@ -288,7 +291,7 @@ until = "30s"
     fn every_file_of_the_repository_can_be_written_again() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios");
         let mut seen = 0;
-        for area in ["election", "split_brain", "disk", "chaos", "museum"] {
+        for area in ["election", "split_brain", "disk", "scale", "chaos", "museum"] {
             for entry in std::fs::read_dir(root.join(area)).expect("an area is a directory") {
                 let file = entry.expect("an entry can be read").path();
                 let scenario = Scenario::load(&file).expect("the files are read without a mistake");

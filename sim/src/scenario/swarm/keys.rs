@@ -21,6 +21,8 @@ pub(super) enum Kind {
     TimeRange,
     /// Bytes, even on a logarithmic scale.
     Size,
+    /// Least and most of bytes.
+    SizeRange,
     /// Bytes a second, even on a logarithmic scale.
     ByteRate,
     /// The share of seeds in which something is so.
@@ -28,7 +30,7 @@ pub(super) enum Kind {
 }
 
 /// In the order in which they are told.
-pub(super) const KEYS: [Known; 32] = [
+pub(super) const KEYS: [Known; 35] = [
     ("voters", "ensemble", Kind::Members),
     ("observers", "ensemble", Kind::Members),
     ("weights", "ensemble", Kind::Share),
@@ -57,6 +59,9 @@ pub(super) const KEYS: [Known; 32] = [
     ("writes", "workload", Kind::Part),
     ("session_timeout", "workload", Kind::Time),
     ("from", "workload", Kind::Time),
+    ("value_bytes", "workload", Kind::SizeRange),
+    ("ballast", "workload", Kind::Size),
+    ("ballast_value", "workload", Kind::SizeRange),
     ("nodes", "workload", Kind::Whole(1)),
     ("read_only", "workload", Kind::Part),
     ("watches", "workload", Kind::Part),
@@ -74,6 +79,7 @@ pub(super) enum Choice {
     Time(Duration, Duration),
     TimeRange(Duration, Duration),
     Size(u64, u64),
+    SizeRange(u64, u64),
     ByteRate(u64, u64),
     Share(f64),
 }

@@ -142,10 +142,13 @@ impl Reader<'_> {
                 ),
                 "expected a time above 0 or a range such as `\"100ms..400ms\"`",
             ),
-            Kind::Size => (
-                size_range(&text, bytes)
-                    .filter(|(low, _)| *low > 0)
-                    .map(|(low, high)| Choice::Size(low, high)),
+            Kind::Size | Kind::SizeRange => (
+                size_range(&text, bytes).filter(|(low, _)| *low > 0).map(
+                    |(low, high)| match kind {
+                        Kind::Size => Choice::Size(low, high),
+                        _ => Choice::SizeRange(low, high),
+                    },
+                ),
                 "expected bytes above 0 or a range such as `\"4KB..64KB\"`",
             ),
             Kind::ByteRate => (
