@@ -29,7 +29,13 @@ fn first_difference(one: &str, other: &str) -> Option<String> {
 
 #[test]
 fn an_idle_task_on_every_server_changes_no_byte_of_the_trace() {
-    let runs = [("short.toml", 1), ("short.toml", 2), ("contract.toml", 1), ("plain.toml", 1)];
+    let runs = [
+        ("short.toml", 1),
+        ("short.toml", 2),
+        ("contract.toml", 1),
+        ("plain.toml", 1),
+        ("bulk.toml", 1),
+    ];
     for (file, seed) in runs {
         let plain = run_file(file, seed, &["--trace"]);
         let idle = run_file(file, seed, &["--trace", "--idle-task"]);

@@ -122,7 +122,7 @@ fn jobs(files: &[PathBuf], seeds: &[u64]) -> Vec<Job> {
 
 #[test]
 fn every_file_says_what_it_is_about_and_is_read_without_a_mistake() {
-    for area in ["election", "split_brain", "disk", "chaos", "museum"] {
+    for area in ["election", "split_brain", "disk", "scale", "chaos", "museum"] {
         for file in files(area) {
             let drawn = load(&file).drawn(1);
             let scenario = drawn.unwrap_or_else(|mistake| panic!("{mistake}"));
@@ -177,6 +177,11 @@ fn every_way_a_disk_can_fail_ends_as_told_and_repeats() {
 }
 
 #[test]
+fn what_takes_long_comes_to_its_end_and_repeats() {
+    hold(jobs(&files("scale"), &SEEDS));
+}
+
+#[test]
 fn short_chaos_holds_and_repeats() {
     let short = ["short", "three_voters", "disks"];
     let short = short.map(|name| PathBuf::from(format!("scenarios/chaos/{name}.toml")));
@@ -186,6 +191,11 @@ fn short_chaos_holds_and_repeats() {
 #[test]
 fn every_seed_of_the_plain_hunt_has_its_own_ensemble_and_repeats() {
     hold(jobs(&["scenarios/chaos/plain.toml".into()], &[1, 2, 3, 4, 5]));
+}
+
+#[test]
+fn long_synchronisations_under_chaos_repeat() {
+    hold(jobs(&["scenarios/chaos/bulk.toml".into()], &SEEDS));
 }
 
 #[test]

@@ -13,10 +13,9 @@ pub const ELECTION_ADDRESS_BYTES_MAX: usize = 2048;
 pub const LINK_QUEUE_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// Znodes written in one slice of a snapshot, between two steps of the pump.
 pub const SNAPSHOT_SLICE_NODES: usize = 512;
-/// Bytes of znodes after which a slice of a snapshot ends, whatever the number of its znodes.
+/// Bytes after which a slice of a snapshot ends, whatever the number of its znodes, and a portion of
+/// a learner's history.
 pub const SNAPSHOT_SLICE_BYTES: usize = 1024 * 1024;
-/// Bytes of transactions after which a portion of a learner's history ends.
-pub const HISTORY_PORTION_BYTES: usize = 1024 * 1024;
 /// A snapshot that arrives is told of each time so many bytes more are there.
 pub const SNAPSHOT_PROGRESS_BYTES: usize = 1024 * 1024;
 /// Committed transactions kept in memory for DIFF (`commitLogCount`).

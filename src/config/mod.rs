@@ -22,6 +22,7 @@ mod parse_test;
 mod properties;
 mod server_config;
 mod server_line;
+mod sync_limits;
 mod tls_keys;
 #[cfg(test)]
 mod tls_keys_test;
@@ -32,5 +33,6 @@ pub use limits::{ClientLimits, ConnectionThrottle};
 pub use membership::{Members, read_members};
 pub use parse::{Loaded, parse};
 pub use server_config::{ContainerReaping, LearnerType, ServerConfig, ServerSpec};
+pub use sync_limits::SyncLimits;
 
 pub use crate::runtime::tls::{ClientAuth, ClientTls, TlsVersion};

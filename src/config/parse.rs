@@ -308,11 +308,11 @@ impl Draft {
         }
         if let Some(n) = self.number("commitLogCount", 0, INT_MAX, "transactions")? {
             let floor = COMMITTED_LOG_COUNT as i64;
-            config.committed_log_count = self.at_least("commitLogCount", n, floor) as usize;
+            config.sync.committed_log_count = self.at_least("commitLogCount", n, floor) as usize;
         }
         if let Some(entry) = self.setting("snapshotSizeFactor") {
             let factor = entry.value.parse().ok().filter(|f: &f64| f.is_finite());
-            config.snapshot_size_factor = factor
+            config.sync.snapshot_size_factor = factor
                 .ok_or_else(|| entry.mistyped(0, "a number such as 0.33, below 0 for never"))?;
         }
         if let Some(autocreate) = self.boolean("db.autocreate")? {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::access::Access;
 use super::limits::ClientLimits;
+use super::sync_limits::SyncLimits;
 use crate::base::{Dialect, Museum, ServerId};
 use crate::runtime::HostPort;
 use crate::runtime::tls::ClientTls;
@@ -88,12 +89,6 @@ pub struct ServerConfig {
     pub purge_interval: Option<Duration>,
     /// Words that are answered (`4lw.commands.whitelist`); `*` is all.
     pub four_letter_words: Vec<String>,
-    /// `commitLogCount`: committed transactions kept in memory for DIFF.
-    pub committed_log_count: usize,
-    /// Znodes in one slice of a snapshot, at least 1; no key of `zoo.cfg`.
-    pub snapshot_slice: usize,
-    /// `zookeeper.snapshotSizeFactor`: on-disk log sync budget as a share of the newest snapshot.
-    pub snapshot_size_factor: f64,
     /// `zookeeper.db.autocreate`: an empty directory may vote without an `initialize` file.
     pub db_autocreate: bool,
     /// `zookeeper.snapshot.trust.empty`: logs without a snapshot are a whole history, as 3.4 left them.
@@ -111,6 +106,7 @@ pub struct ServerConfig {
     pub quorum_listen_on_all_ips: bool,
     pub access: Access,
     pub limits: ClientLimits,
+    pub sync: SyncLimits,
     /// TLS for clients; `None` without `secureClientPort` and `client.portUnification`.
     pub client_tls: Option<ClientTls>,
     /// `extendedTypesEnabled`: TTL nodes may be made.
@@ -173,9 +169,6 @@ impl ServerConfig {
             snap_retain_count: 3,
             purge_interval: None,
             four_letter_words: vec!["srvr".into()],
-            committed_log_count: crate::base::limits::COMMITTED_LOG_COUNT,
-            snapshot_slice: crate::base::limits::SNAPSHOT_SLICE_NODES,
-            snapshot_size_factor: 0.33,
             db_autocreate: true,
             trust_empty_snapshot: false,
             notification_interval_min: Duration::from_millis(200),
@@ -186,6 +179,7 @@ impl ServerConfig {
             quorum_listen_on_all_ips: false,
             access: Access::default(),
             limits: ClientLimits::default(),
+            sync: SyncLimits::default(),
             client_tls: None,
             extended_types: false,
             enforce_quota: false,

@@ -62,7 +62,7 @@ const TIMERS: [Timer; 8] = [
 
 /// Holds nothing yet but the configuration, which a server alone leaves out as Apache's does.
 fn database_of(config: &ServerConfig, verifier: &QuorumVerifier) -> Database {
-    let db = Database::empty(config.committed_log_count).with_acl_rules(AclRules::of(config));
+    let db = Database::empty(config.sync.committed_log_count).with_acl_rules(AclRules::of(config));
     if config.is_standalone() {
         return db;
     }

@@ -16,7 +16,6 @@ use super::leading::Leading;
 use super::queue::Effect;
 use super::role::Role;
 use crate::base::invariant::broken;
-use crate::base::limits::HISTORY_PORTION_BYTES;
 use crate::base::{Epoch, GaveUp, LinkId, Mono, Now, SessionId};
 use crate::election;
 use crate::jute::quorum::QuorumPacket;
@@ -75,7 +74,7 @@ impl Peer {
             L::Append(proposal) => self.append(proposal),
             L::ReadHistory { link, from, up_to, begin, is_bounded } => {
                 let bytes_max = if is_bounded { self.history_budget() } else { u64::MAX };
-                let portion_bytes = HISTORY_PORTION_BYTES as u64;
+                let portion_bytes = self.config.sync.slice_bytes as u64;
                 let request = HistoryRequest { from, up_to, begin, portion_bytes, bytes_max };
                 self.disk.ask_history(link, request, &mut self.queue);
             }
@@ -247,7 +246,7 @@ impl Peer {
     /// Bytes of Apache's txn log sync: a share of what a snapshot would cost.
     fn history_budget(&self) -> u64 {
         let snapshot_bytes = self.db.tree().approximate_data_size() as f64;
-        (snapshot_bytes * self.config.snapshot_size_factor) as u64
+        (snapshot_bytes * self.config.sync.snapshot_size_factor) as u64
     }
 
     /// A session wants to go on at that learner.

@@ -254,6 +254,7 @@ impl<R: Runtime> Hands<R> {
             quorum_timeout: config.sync_timeout(),
         };
         hands.quorum.set_field_bytes_max(config.limits.field_bytes_max());
+        hands.quorum.set_sync_limits(&config.sync);
         hands.clients.set_frame_bytes_max(config.limits.jute_max_buffer);
         hands
     }

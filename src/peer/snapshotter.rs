@@ -66,6 +66,7 @@ pub(super) struct Snapshotter {
     spread: u32,
     /// Znodes in one slice.
     slice: usize,
+    slice_bytes: usize,
     since_last: u32,
     writing: Option<Writing>,
     /// Snapshots that were aborted, and whose `Aborted` has not come yet.
@@ -79,7 +80,8 @@ impl Snapshotter {
         Snapshotter {
             snap_count: config.snap_count.max(2),
             spread: (config.my_id.0 as u32).wrapping_mul(0x9e37_79b9),
-            slice: config.snapshot_slice,
+            slice: config.sync.slice_nodes,
+            slice_bytes: config.sync.slice_bytes,
             since_last: 0,
             writing: None,
             aborting: 0,
@@ -122,7 +124,7 @@ impl Snapshotter {
         db.begin_snapshot(&mut encoder);
         out.push(SnapshotRequest::Begin { zxid, sync: purpose != Purpose::Routine });
         out.push(SnapshotRequest::Chunk(encoder.take()));
-        let (encoder, cursor) = (Some(encoder), SnapshotCursor::new());
+        let (encoder, cursor) = (Some(encoder), SnapshotCursor::of_slices(self.slice_bytes));
         let may_be_named = purpose != Purpose::Install;
         self.writing = Some(Writing { purpose, zxid, encoder, cursor, end: None, may_be_named });
     }

@@ -48,8 +48,10 @@ struct Frame {
 }
 
 /// Where a snapshot in the making stands. Holds names, not nodes: they may go meanwhile.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SnapshotCursor {
+    /// Bytes after which a slice ends.
+    slice_bytes: usize,
     started: bool,
     /// Of the names and data in the slice that is being made.
     bytes: usize,
@@ -58,9 +60,26 @@ pub struct SnapshotCursor {
     frames: Vec<Frame>,
 }
 
+impl Default for SnapshotCursor {
+    fn default() -> SnapshotCursor {
+        SnapshotCursor::new()
+    }
+}
+
 impl SnapshotCursor {
     pub fn new() -> SnapshotCursor {
-        SnapshotCursor::default()
+        SnapshotCursor::of_slices(SNAPSHOT_SLICE_BYTES)
+    }
+
+    /// A slice ends once its nodes have so many bytes.
+    pub fn of_slices(slice_bytes: usize) -> SnapshotCursor {
+        SnapshotCursor {
+            slice_bytes,
+            started: false,
+            bytes: 0,
+            path: String::new(),
+            frames: Vec::new(),
+        }
     }
 
     /// Every node is written.
@@ -76,7 +95,7 @@ impl DataTree {
     }
 
     /// The next nodes, looking at no more than `max_nodes`, and none more once they have
-    /// `SNAPSHOT_SLICE_BYTES`. Fewer, even none, is not the end: `cursor.is_done()` is.
+    /// the bytes of a slice. Fewer, even none, is not the end: `cursor.is_done()` is.
     pub fn snapshot_slice(
         &self,
         cursor: &mut SnapshotCursor,
@@ -91,7 +110,7 @@ impl DataTree {
         }
         cursor.bytes = 0;
         while let Some(frame) = cursor.frames.last() {
-            if budget == 0 || cursor.bytes >= SNAPSHOT_SLICE_BYTES {
+            if budget == 0 || cursor.bytes >= cursor.slice_bytes {
                 break;
             }
             cursor.path.truncate(frame.path_len);
@@ -117,7 +136,7 @@ impl DataTree {
         let mut last = frame.last.as_deref();
         let mut ended = true;
         for (name, id) in self.arena[parent].children_after(frame.last.as_deref()) {
-            let is_full = *budget == 0 || cursor.bytes >= SNAPSHOT_SLICE_BYTES;
+            let is_full = *budget == 0 || cursor.bytes >= cursor.slice_bytes;
             if is_full || cursor.frames.len() > depth {
                 ended = false;
                 break;

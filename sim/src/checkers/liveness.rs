@@ -43,6 +43,20 @@ impl Deadlines {
     }
 }
 
+impl Deadlines {
+    /// Where bytes take time: `transfer` is how long all that a server holds takes to move once. An
+    /// election may have to wait until what is on its way has passed, a learner for all of the tree,
+    /// and may have to begin again once.
+    pub fn with(self, transfer: Duration) -> Deadlines {
+        Deadlines {
+            leader: self.leader + transfer * 2,
+            learners: self.learners + transfer * 4,
+            writes: self.writes + transfer * 4,
+            equal: self.equal + transfer * 4,
+        }
+    }
+}
+
 /// What is still missing, `None` if nothing is.
 pub fn missing_leader(ghost: &Ghost) -> Option<String> {
     let up: Vec<ServerId> = up(ghost);

@@ -52,6 +52,7 @@ pub struct Drawing<'a> {
     pub ends: Duration,
     /// All servers.
     pub servers: &'a [ServerId],
+    pub observers: &'a [ServerId],
     /// Until when servers are down or paused for other faults.
     pub busy: &'a mut BTreeMap<ServerId, Duration>,
 }
@@ -87,7 +88,16 @@ impl Drawing<'_> {
 
     /// The same, if no other fault has it down or paused. It has no part in others meanwhile.
     pub fn idle_server(&mut self) -> Option<ServerId> {
-        let server = self.server();
+        self.if_idle(self.server())
+    }
+
+    /// An observer, if there is one and no other fault has it down or paused.
+    pub fn idle_observer(&mut self) -> Option<ServerId> {
+        let place = self.below("fault server", 0, self.observers.len());
+        self.if_idle(*self.observers.get(place)?)
+    }
+
+    fn if_idle(&mut self, server: ServerId) -> Option<ServerId> {
         if self.busy.get(&server).is_some_and(|until| *until >= self.begins) {
             return None;
         }

@@ -77,7 +77,8 @@ fn drawn(class: &super::Class, servers: &[ServerId]) -> Vec<Step> {
     let of_key = |key| {
         let (begins, ends) = (Duration::from_secs(5), Duration::from_secs(9));
         let busy = &mut BTreeMap::new();
-        let mut drawing = Drawing { draws: Draws::new(7), key, begins, ends, servers, busy };
+        let mut drawing =
+            Drawing { draws: Draws::new(7), key, begins, ends, servers, observers: servers, busy };
         (class.draw)(&mut drawing).unwrap_or_default()
     };
     (0..100).flat_map(of_key).collect()

@@ -1,11 +1,15 @@
 //! `wipe`: a server loses everything it had.
+//!
+//! [chaos] draws it of observers alone: what a voter has acked may be on no other disk but those of
+//! a quorum with it, and is then lost (scenarios/election/31_a_wiped_voter_loses_data.toml).
 
 use std::fmt;
 
 use quorate::base::ServerId;
 use serde::{Deserialize, Serialize};
 
-use super::{Entry, Heal, Kind, Word};
+use super::process::Process;
+use super::{Class, Entry, Heal, Kind, Word};
 use crate::grammar::List;
 use crate::world::World;
 
@@ -20,7 +24,13 @@ pub(super) const ENTRY: Entry = Entry {
         text: "wipe",
         read: |names, words| Ok(Wipe { servers: names.servers(words)? }.into()),
     }],
-    classes: &[],
+    classes: &[Class {
+        name: "wipe",
+        draw: |drawing| {
+            let servers = vec![drawing.idle_observer()?];
+            Some(drawing.lasting(Wipe { servers: servers.clone() }, Process::Start(servers)))
+        },
+    }],
     heal: Heal::Nothing,
 };
 

@@ -5,6 +5,7 @@
 //! - `names.rs`    servers, links and times, as far as a scenario knows them
 //! - `links.rs`    which connections a fault of the network is about
 //! - `when.rs`     a time, or an event to wait for
+//! - `sizes.rs`    numbers of bytes, and rates
 //! - `nearest.rs`  what to say of a word that is not known
 //!
 //! Not here: faults (`fault`), clients' operations and expectations (`scenario`).
@@ -13,6 +14,7 @@ pub mod lexer;
 mod links;
 mod names;
 mod nearest;
+pub mod sizes;
 mod when;
 pub mod words;
 
@@ -20,4 +22,5 @@ pub use lexer::{Mistake, Words, show_duration};
 pub use links::{Links, List, Ports};
 pub use names::Names;
 pub use nearest::unknown_word;
+pub use sizes::show_bytes;
 pub use when::{Trigger, When};

@@ -21,6 +21,7 @@ use crate::draw::{Draws, key_of};
 use crate::fault;
 use crate::grammar::{Trigger, When};
 use crate::scenario::{Action, ClientAct, Expectation, Line, Scenario};
+use crate::workload::values::{BALLAST, ValueSizes, ballast};
 use crate::workload::{Client, History, Op, Script, Source};
 use crate::world::{ServerPorts, SimRuntime, World, server_name as host};
 
@@ -221,6 +222,20 @@ impl Driver {
         fault::heal_everything(world);
     }
 
+    /// How long it takes to move all that the fullest disk holds, to another server and there to the
+    /// disk.
+    pub(super) fn transfer(&self, world: &World) -> Duration {
+        let scenario = &self.0.scenario;
+        if !scenario.moves_slowly() {
+            return Duration::ZERO;
+        }
+        let servers = scenario.ensemble.servers();
+        let bytes = servers.iter().map(|server| world.disk_bytes(*server)).max().unwrap_or(0);
+        let seconds = |rate: u64| bytes as f64 / rate as f64;
+        let rates = [scenario.bandwidth, scenario.throughput];
+        Duration::from_secs_f64(rates.into_iter().flatten().map(seconds).sum())
+    }
+
     fn client(&self, world: &World, at: Stamp, name: &str, act: &ClientAct) {
         if let ClientAct::Connects(servers) = act {
             let script = Rc::new(Script::default());
@@ -259,6 +274,9 @@ impl Driver {
     fn start_workload(&self, world: &World) {
         let Some(workload) = self.0.scenario.workload.clone() else { return };
         let servers: Vec<ServerId> = self.0.scenario.ensemble.servers().into_iter().collect();
+        if let Some(total) = workload.ballast {
+            self.start_ballast(world, total, workload.ballast_value, &servers);
+        }
         for number in 1..=workload.clients as u64 {
             let name = format!("c{number}");
             drop(world.client_runtime(&name));
@@ -270,12 +288,24 @@ impl Driver {
                 every,
                 writes: workload.writes,
                 nodes: workload.nodes,
+                sizes: ValueSizes(workload.value_bytes),
                 mix: workload.mix.clone().map(Rc::new),
             };
             let timeout = workload.session_timeout;
             let client = self.new_client(&name, number, servers.clone(), timeout, source);
             world.at(from, move |world| spawn_client(world, &name, client, from));
         }
+    }
+
+    /// A client that fills the tree, from the start on.
+    fn start_ballast(&self, world: &World, total: u64, sizes: (u64, u64), servers: &[ServerId]) {
+        let name = "ballast";
+        drop(world.client_runtime(name));
+        let ops = ballast(&Draws::new(self.0.seed), total, sizes).into();
+        let source = Source::Listed { from: Stamp(0), ops };
+        let client =
+            self.new_client(name, BALLAST, servers.to_vec(), Duration::from_secs(10), source);
+        world.at(Stamp(0), move |world| spawn_client(world, name, client, Stamp(0)));
     }
 
     /// Which clients of a workload take a server that only reads.
@@ -322,8 +352,7 @@ impl Driver {
         config.max_client_cnxns = 0;
         config.snap_count = ensemble.snap_count;
         config.pre_alloc_bytes = 16 * 1024;
-        config.committed_log_count = ensemble.committed_log_count;
-        config.snapshot_slice = ensemble.snapshot_slice;
+        config.sync = ensemble.sync.clone();
         let uninitialised = ensemble.disks.get(&me).is_some_and(|disk| disk.uninitialised);
         config.db_autocreate = ensemble.autocreate && !uninitialised;
         config.read_only_mode = ensemble.read_only_mode;

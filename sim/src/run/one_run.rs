@@ -90,12 +90,16 @@ fn execute(
     let results = Results::default();
     let world_options = WorldOptions {
         latency: scenario.latency,
+        bandwidth: scenario.bandwidth,
+        socket_buffer: scenario.socket_buffer,
         fsync: scenario.fsync,
+        disk_throughput: scenario.throughput,
         trace: options.trace,
         ..WorldOptions::default()
     };
     let deadlines = Deadlines::of(&scenario.ensemble);
-    let limit = case.duration + deadlines.equal + Duration::from_secs(60);
+    let transfers = Duration::from_secs(if scenario.moves_slowly() { 3600 } else { 0 });
+    let limit = case.duration + deadlines.equal + transfers + Duration::from_secs(60);
     let observer = recorder.clone();
     let outcome = catch_unwind(AssertUnwindSafe(|| {
         World::run(options.seed, world_options, observer, limit, |world| {
@@ -206,7 +210,7 @@ impl OneRun {
         let over = scenario_end + Duration::from_millis(1);
         self.world.at(over, move |world| driver.heal_everything(world, over));
         if self.run_until(over).await && self.liveness {
-            self.liveness(over, deadlines).await;
+            self.liveness(over, deadlines.with(self.driver.transfer(&self.world))).await;
         }
     }
 

@@ -37,7 +37,8 @@ pub(super) fn rebuild(world: &World, server: ServerId, config: &ServerConfig) ->
 fn recover(files: Vec<(PathBuf, Bytes)>, durable: bool, config: &ServerConfig) -> Option<Rebuilt> {
     let loaded = at_once(load(&storage_options(config), DiskCopy::of(files)))?.ok()?;
     let log = loaded.txns.clone();
-    let mut db = Database::empty(config.committed_log_count).with_acl_rules(AclRules::of(config));
+    let mut db =
+        Database::empty(config.sync.committed_log_count).with_acl_rules(AclRules::of(config));
     db.restore(loaded).ok()?;
     let (last_applied, digest) = (db.last_applied(), db.state_digest());
     let once = db.tree().state_digest();

@@ -52,12 +52,20 @@ impl Chaos {
         self.in_bursts(&draws, &mut faults);
         faults.sort_by_key(|fault| (fault.begins, fault.class.name, fault.key));
         let servers: Vec<ServerId> = ensemble.servers().into_iter().collect();
+        let observers: Vec<ServerId> = ensemble.observers.iter().copied().collect();
         let mut busy = BTreeMap::new();
         let mut lines = Vec::new();
         let mut number = 0;
         for DrawnFault { begins, ends, class, key } in faults {
-            let mut drawing =
-                Drawing { draws, key, begins, ends, servers: &servers, busy: &mut busy };
+            let mut drawing = Drawing {
+                draws,
+                key,
+                begins,
+                ends,
+                servers: &servers,
+                observers: &observers,
+                busy: &mut busy,
+            };
             let Some(steps) = (class.draw)(&mut drawing) else { continue };
             number += 1;
             lines.extend(steps.into_iter().map(|step| Line::drawn(number, step)));

@@ -20,6 +20,7 @@ use super::swarm::Drawn;
 use super::workload::Workload;
 use crate::grammar::lexer::duration;
 use crate::grammar::{Names, unknown_word};
+use crate::world::SOCKET_BUFFER;
 
 /// A scenario file, understood.
 #[derive(Clone, Debug)]
@@ -32,8 +33,14 @@ pub struct Scenario {
     pub ensemble: Ensemble,
     /// Least and most time a frame travels.
     pub latency: (Duration, Duration),
-    /// Least and most time an fsync takes.
+    /// Bytes a second from one server to another; `None` is no limit.
+    pub bandwidth: Option<u64>,
+    /// How much may be under way and unread in one direction of a connection.
+    pub socket_buffer: usize,
+    /// Least and most time an fsync takes, its bytes apart.
     pub fsync: (Duration, Duration),
+    /// Bytes a second that a disk reads and makes durable; `None` is no limit.
+    pub throughput: Option<u64>,
     pub workload: Option<Workload>,
     pub chaos: Option<Chaos>,
     /// What a seed has drawn, if the file has [swarm]: everything else here is that already.
@@ -59,6 +66,11 @@ impl Scenario {
 
     pub fn parse(file: &Path, text: &str) -> Result<Scenario, FileError> {
         compile(&Source { file: file.to_owned(), text: text.to_owned() })
+    }
+
+    /// Whether bytes take time.
+    pub fn moves_slowly(&self) -> bool {
+        self.bandwidth.is_some() || self.throughput.is_some()
     }
 
     /// The scenario of this seed: where the file has [swarm], with everything that it draws.
@@ -98,6 +110,9 @@ impl Reader<'_> {
         };
         let latency = self.range(frame.network.latency.as_ref(), (1, 5))?;
         let fsync = self.range(frame.disk.fsync.as_ref(), (1, 3))?;
+        let bandwidth = self.byte_rate(frame.network.bandwidth.as_ref())?;
+        let socket_buffer = self.bytes(frame.network.socket_buffer.as_ref())?;
+        let throughput = self.byte_rate(frame.disk.throughput.as_ref())?;
         if let Some(text) = &frame.network.connect_timeout {
             return Err(self.wrong(text, 0, "connect_timeout cannot be set yet"));
         }
@@ -129,7 +144,10 @@ impl Reader<'_> {
             liveness: self.liveness(frame.liveness.as_ref())?,
             ensemble,
             latency,
+            bandwidth,
+            socket_buffer: socket_buffer.map_or(SOCKET_BUFFER, |bytes| bytes as usize),
             fsync,
+            throughput,
             workload,
             chaos,
             drawn: None,

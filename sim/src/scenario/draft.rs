@@ -29,7 +29,7 @@ pub struct Draft {
 const TOP: [&str; 8] =
     ["about", "source", "duration", "seed", "liveness", "museum", "violates", "strict"];
 const TABLES: [&str; 4] = ["ensemble", "network", "disk", "workload"];
-const ENSEMBLE: [&str; 17] = [
+const ENSEMBLE: [&str; 21] = [
     "voters",
     "observers",
     "weights",
@@ -43,18 +43,25 @@ const ENSEMBLE: [&str; 17] = [
     "snap_count",
     "commit_log_count",
     "snapshot_slice",
+    "slice_bytes",
+    "progress_bytes",
+    "link_limit",
+    "snapshot_size_factor",
     "read_only_mode",
     "dialect",
     "autocreate",
     "committed",
 ];
-const WORKLOAD: [&str; 10] = [
+const WORKLOAD: [&str; 13] = [
     "clients",
     "ops_per_second",
     "writes",
     "session_timeout",
     "from",
     "until",
+    "value_bytes",
+    "ballast",
+    "ballast_value",
     "nodes",
     "watches",
     "read_only",
@@ -284,7 +291,7 @@ until = "30s"
     fn every_file_of_the_repository_can_be_written_again() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios");
         let mut seen = 0;
-        for area in ["election", "split_brain", "disk", "chaos", "museum"] {
+        for area in ["election", "split_brain", "disk", "scale", "chaos", "museum"] {
             for entry in std::fs::read_dir(root.join(area)).expect("an area is a directory") {
                 let file = entry.expect("an entry can be read").path();
                 let scenario = Scenario::load(&file).expect("the files are read without a mistake");

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use quorate::base::limits::SNAPSHOT_SLICE_NODES;
 use quorate::base::{Dialect, Epoch, ServerId, Zxid};
+use quorate::config::SyncLimits;
 use toml::Spanned;
 
 use super::error::FileError;
 use super::frame;
-use super::reader::Reader;
+use super::reader::{Reader, Text};
 use crate::grammar::lexer::zxid;
 use crate::grammar::unknown_word;
 
@@ -28,9 +28,8 @@ pub struct Ensemble {
     pub notification_interval_max: Duration,
     pub epoch_wait_max: Option<Duration>,
     pub snap_count: u32,
-    pub committed_log_count: usize,
-    /// Znodes in one slice of a snapshot: transactions are applied between two slices.
-    pub snapshot_slice: usize,
+    /// How much of a history moves at once.
+    pub sync: SyncLimits,
     /// `db.autocreate`: whether an empty directory may vote without an `initialize` file.
     pub autocreate: bool,
     /// `readonlymode.enabled`: servers without a leader serve reads.
@@ -145,8 +144,7 @@ impl Reader<'_> {
                 .unwrap_or(ms(60_000)),
             epoch_wait_max: self.optional(frame.max_time_to_wait_for_epoch.as_ref())?,
             snap_count: frame.snap_count.unwrap_or(100_000),
-            committed_log_count: frame.commit_log_count.unwrap_or(500),
-            snapshot_slice: frame.snapshot_slice.unwrap_or(SNAPSHOT_SLICE_NODES).max(1),
+            sync: self.sync_limits(frame)?,
             autocreate: frame.autocreate.unwrap_or(true),
             read_only_mode: frame.read_only_mode.unwrap_or(false),
             dialect,
@@ -158,6 +156,21 @@ impl Reader<'_> {
             None => held_by_a_quorum(&ensemble),
         };
         Ok(ensemble)
+    }
+
+    fn sync_limits(&self, frame: &frame::Ensemble) -> Result<SyncLimits, FileError> {
+        let known = SyncLimits::default();
+        let size = |text: Option<&Text>, known: usize| {
+            self.bytes(text).map(|bytes| bytes.map_or(known, |bytes| bytes as usize))
+        };
+        Ok(SyncLimits {
+            committed_log_count: frame.commit_log_count.unwrap_or(known.committed_log_count),
+            snapshot_size_factor: frame.snapshot_size_factor.unwrap_or(known.snapshot_size_factor),
+            slice_nodes: frame.snapshot_slice.unwrap_or(known.slice_nodes).max(1),
+            slice_bytes: size(frame.slice_bytes.as_ref(), known.slice_bytes)?,
+            progress_bytes: size(frame.progress_bytes.as_ref(), known.progress_bytes)?,
+            link_bytes_max: size(frame.link_limit.as_ref(), known.link_bytes_max)?,
+        })
     }
 
     fn member(

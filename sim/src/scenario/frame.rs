@@ -52,6 +52,10 @@ pub(super) struct Ensemble {
     pub(super) snap_count: Option<u32>,
     pub(super) commit_log_count: Option<usize>,
     pub(super) snapshot_slice: Option<usize>,
+    pub(super) slice_bytes: Option<Text>,
+    pub(super) progress_bytes: Option<Text>,
+    pub(super) link_limit: Option<Text>,
+    pub(super) snapshot_size_factor: Option<f64>,
     pub(super) autocreate: Option<bool>,
     pub(super) read_only_mode: Option<bool>,
     #[serde(default)]
@@ -77,6 +81,8 @@ pub(super) struct Disk {
 #[serde(deny_unknown_fields)]
 pub(super) struct Network {
     pub(super) latency: Option<Text>,
+    pub(super) bandwidth: Option<Text>,
+    pub(super) socket_buffer: Option<Text>,
     pub(super) connect_timeout: Option<Text>,
     pub(super) timeline: Option<Vec<Text>>,
 }
@@ -85,6 +91,7 @@ pub(super) struct Network {
 #[serde(deny_unknown_fields)]
 pub(super) struct DiskSpeed {
     pub(super) fsync: Option<Text>,
+    pub(super) throughput: Option<Text>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -97,6 +104,9 @@ pub(super) struct Workload {
     pub(super) session_timeout: Option<Text>,
     pub(super) from: Option<Text>,
     pub(super) until: Option<Text>,
+    pub(super) value_bytes: Option<Text>,
+    pub(super) ballast: Option<Text>,
+    pub(super) ballast_value: Option<Text>,
     pub(super) nodes: Option<u32>,
     pub(super) watches: Option<f64>,
     pub(super) read_only: Option<f64>,

@@ -12,6 +12,7 @@ use toml::{Spanned, Value};
 
 use super::error::{FileError, Source};
 use crate::grammar::lexer::{duration, duration_range, zxid};
+use crate::grammar::sizes::{byte_rate, bytes, size_range};
 use crate::grammar::{Mistake, unknown_word};
 
 pub(super) type Text = Spanned<String>;
@@ -64,6 +65,35 @@ impl Reader<'_> {
         };
         duration_range(text.get_ref())
             .ok_or_else(|| self.wrong(text, 0, "expected a time or a range such as `1ms..5ms`"))
+    }
+
+    /// A number of bytes above 0.
+    pub(super) fn bytes(&self, text: Option<&Text>) -> Result<Option<u64>, FileError> {
+        self.size(text, bytes, "expected a number of bytes such as `64KB`")
+    }
+
+    /// Two numbers of bytes above 0.
+    pub(super) fn byte_range(&self, text: Option<&Text>) -> Result<Option<(u64, u64)>, FileError> {
+        let Some(text) = text else { return Ok(None) };
+        let range = size_range(text.get_ref(), bytes).filter(|(low, _)| *low > 0);
+        let expected = "expected bytes or a range such as `1KB..64KB`";
+        range.map(Some).ok_or_else(|| self.wrong(text, 0, expected))
+    }
+
+    /// Bytes a second, above 0.
+    pub(super) fn byte_rate(&self, text: Option<&Text>) -> Result<Option<u64>, FileError> {
+        self.size(text, byte_rate, "expected bytes a second such as `10MB/s`")
+    }
+
+    fn size(
+        &self,
+        text: Option<&Text>,
+        read: fn(&str) -> Option<u64>,
+        expected: &str,
+    ) -> Result<Option<u64>, FileError> {
+        let Some(text) = text else { return Ok(None) };
+        let size = read(text.get_ref()).filter(|size| *size > 0);
+        size.map(Some).ok_or_else(|| self.wrong(text, 0, expected))
     }
 
     pub(super) fn zxid(&self, text: &Text) -> Result<Zxid, FileError> {

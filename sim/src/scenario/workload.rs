@@ -18,6 +18,11 @@ pub struct Workload {
     pub session_timeout: Duration,
     pub from: Duration,
     pub until: Duration,
+    /// How long values are; without it, a few bytes.
+    pub value_bytes: Option<(u64, u64)>,
+    /// Bytes of nodes that a client creates first of all, and how long each is.
+    pub ballast: Option<u64>,
+    pub ballast_value: (u64, u64),
     /// How many znodes the clients share.
     pub nodes: u32,
     /// The share of clients that take a server that only reads.
@@ -45,6 +50,11 @@ impl Reader<'_> {
                 .unwrap_or(Duration::from_secs(10)),
             from: self.optional(frame.from.as_ref())?.unwrap_or_default(),
             until: self.optional(frame.until.as_ref())?.unwrap_or(length),
+            value_bytes: self.byte_range(frame.value_bytes.as_ref())?,
+            ballast: self.bytes(frame.ballast.as_ref())?,
+            ballast_value: self
+                .byte_range(frame.ballast_value.as_ref())?
+                .unwrap_or((10_000, 100_000)),
             nodes: frame.nodes.unwrap_or(8).max(1),
             read_only: frame.read_only.unwrap_or(0.0).clamp(0.0, 1.0),
             mix: self.mix(frame)?,

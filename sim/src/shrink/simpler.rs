@@ -11,7 +11,7 @@ use crate::grammar::show_duration;
 use crate::scenario::draft::Draft;
 
 /// Settings of [ensemble] that have a default.
-const OPTIONAL: [&str; 12] = [
+const OPTIONAL: [&str; 16] = [
     "weights",
     "tick_time",
     "init_limit",
@@ -23,6 +23,10 @@ const OPTIONAL: [&str; 12] = [
     "snap_count",
     "commit_log_count",
     "snapshot_slice",
+    "slice_bytes",
+    "progress_bytes",
+    "link_limit",
+    "snapshot_size_factor",
     "autocreate",
 ];
 
@@ -54,8 +58,12 @@ impl Shrinker {
                 removals.push((path(&["ensemble", "disk"]), server.clone()));
             }
         }
-        removals.push((path(&["network"]), "latency".into()));
-        removals.push((path(&["disk"]), "fsync".into()));
+        for key in ["latency", "bandwidth", "socket_buffer"] {
+            removals.push((path(&["network"]), key.into()));
+        }
+        for key in ["fsync", "throughput"] {
+            removals.push((path(&["disk"]), key.into()));
+        }
         if !self.without_liveness {
             removals.push((Vec::new(), "liveness".into()));
         }

@@ -14,7 +14,7 @@ use quorate::jute::data::perms;
 
 use super::memory::Memory;
 use super::op::{Create, Op};
-use super::plain::data;
+use super::values::ValueSizes;
 use crate::draw::Draws;
 use crate::scenario::mix::{Kind, Mix};
 
@@ -49,6 +49,7 @@ struct Dice<'a> {
     n: u64,
     part: u64,
     nodes: u64,
+    sizes: ValueSizes,
     memory: &'a Memory,
 }
 
@@ -59,9 +60,10 @@ pub(super) fn draw(
     n: u64,
     mix: &Mix,
     nodes: u32,
+    sizes: ValueSizes,
     memory: &Memory,
 ) -> Act {
-    let dice = Dice { draws, client, n, part: 0, nodes: nodes.into(), memory };
+    let dice = Dice { draws, client, n, part: 0, nodes: nodes.into(), sizes, memory };
     // The first client begins by creating what all of them work on.
     if client == 1 && n < u64::from(nodes) {
         return Act::Ask(Op::create(format!("/k{n}"), dice.data()));
@@ -97,7 +99,7 @@ impl<'a> Dice<'a> {
     }
 
     fn data(&self) -> Bytes {
-        data(self.client, self.n)
+        self.sizes.data(self.draws, self.client, self.n)
     }
 
     fn shared(&self) -> String {
@@ -245,7 +247,7 @@ mod tests {
     fn all(seed: u64, kind: Kind) -> Vec<Act> {
         let mix = Mix::new(vec![(kind, 1)], 0.5).expect("a weight above 0");
         let (draws, memory) = (Draws::new(seed), Memory::default());
-        (0..200).map(|n| draw(&draws, 2, n, &mix, 4, &memory)).collect()
+        (0..200).map(|n| draw(&draws, 2, n, &mix, 4, ValueSizes::default(), &memory)).collect()
     }
 
     #[test]

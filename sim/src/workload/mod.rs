@@ -8,6 +8,7 @@
 //! - `registered.rs`  the watches a client believes to have
 //! - `client.rs`      one client: connects, keeps its session over reconnects, pings, asks, reads
 //! - `link.rs`        its connection: frames and timers in one order
+//! - `values.rs`      how long values are, and the tree that is there first
 //! - `history.rs`     every operation with its reply, every event, connection by connection
 //! - `model.rs`       the reference tree: what a committed transaction does
 //! - `contract`       the contract, C-1 to C-10: whether that history is right
@@ -23,6 +24,7 @@ pub mod op;
 mod plain;
 mod registered;
 mod source;
+pub mod values;
 
 pub use client::Client;
 pub use history::{History, Outcome, Record};

@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::memory::Memory;
 use super::op::{Create, Op};
+use super::values::ValueSizes;
 use crate::draw::Draws;
 
 /// The `n`-th operation of a client. `writes` is the share that writes, `nodes` the number of
@@ -14,24 +15,25 @@ pub(super) fn draw(
     n: u64,
     writes: f64,
     nodes: u32,
+    sizes: ValueSizes,
     memory: &Memory,
 ) -> Op {
     // The first client begins by creating what all of them work on.
     if client == 1 && n < u64::from(nodes) {
-        return create(format!("/k{n}"), client, n, false, false);
+        return create(format!("/k{n}"), sizes.data(draws, client, n), false, false);
     }
     let node = draws.below("op node", client, n, u64::from(nodes));
     let path = format!("/k{node}");
     let kind = draws.below("op kind", client, n, 100);
     if draws.unit("op writes", client, n) < writes {
-        let data = data(client, n);
+        let data = sizes.data(draws, client, n);
         return match kind {
             0..40 => Op::Set { path, data, version: -1 },
             40..50 => Op::Set { path, data, version: memory.seen_version },
-            50..65 => create(format!("/c{client}-{n}"), client, n, false, false),
-            65..75 => create("/q-".into(), client, n, false, true),
-            75..85 => create(format!("/e{client}-{n}"), client, n, true, false),
-            85..90 => create(path, client, n, false, false),
+            50..65 => create(format!("/c{client}-{n}"), data, false, false),
+            65..75 => create("/q-".into(), data, false, true),
+            75..85 => create(format!("/e{client}-{n}"), data, true, false),
+            85..90 => create(path, data, false, false),
             _ => {
                 let missing = format!("/c{client}-none");
                 let path = memory.created.last().cloned().unwrap_or(missing);
@@ -47,12 +49,6 @@ pub(super) fn draw(
     }
 }
 
-/// Says who wrote it.
-pub(super) fn data(client: u64, n: u64) -> Bytes {
-    Bytes::from(format!("{client}.{n}"))
-}
-
-fn create(path: String, client: u64, n: u64, ephemeral: bool, sequential: bool) -> Op {
-    let with_stat = false;
-    Op::Create(Create { path, data: data(client, n), ephemeral, sequential, with_stat })
+fn create(path: String, data: Bytes, ephemeral: bool, sequential: bool) -> Op {
+    Op::Create(Create { path, data, ephemeral, sequential, with_stat: false })
 }

@@ -9,6 +9,7 @@ use quorate::base::Stamp;
 use tokio::sync::Notify;
 
 use super::op::Op;
+use super::values::ValueSizes;
 use crate::scenario::mix::Mix;
 
 /// Where a client's operations come from.
@@ -21,8 +22,11 @@ pub enum Source {
         every: Duration,
         writes: f64,
         nodes: u32,
+        sizes: ValueSizes,
         mix: Option<Rc<Mix>>,
     },
+    /// These, one after another, from a moment on.
+    Listed { from: Stamp, ops: Rc<[Op]> },
     /// Told by a scenario's timeline.
     Scripted(Rc<Script>),
 }

@@ -49,6 +49,7 @@ impl World {
             Event::Net(event) => self.on_net(at, event),
             Event::Segment { conn, dir } => self.on_segment(at, conn, dir),
             Event::Disk { host, op } => self.on_disk(at, host, op),
+            Event::Device { host } => self.on_device(at, host),
             Event::Reap(process) => self.reap(&process),
             Event::CatchUp(process) => process.catch_up(),
         }

@@ -24,17 +24,27 @@ use super::queue::Queue;
 use super::time::{LATE, SETTLE, WorldTime};
 use crate::draw::Key;
 
+/// Send and receive buffer of a connection together, where nothing else is said.
+pub const SOCKET_BUFFER: usize = 256 * 1024;
+
 /// What a world is like where no fault says otherwise.
 #[derive(Clone, Debug)]
 pub struct WorldOptions {
     /// One-way latency of a frame, uniform; at least `LATENCY_MIN`.
     pub latency: (Duration, Duration),
+    /// Bytes a second from each server to each other one; `None` is no limit. Links of clients
+    /// have none.
+    pub bandwidth: Option<u64>,
+    /// How much may be under way and unread in one direction of a connection before writes wait.
+    pub socket_buffer: usize,
     /// How often a frame arrives in two or three pieces, per million.
     pub split_ppm: u32,
     /// Longest `Runtime::apply_delay`.
     pub apply_delay_max: Duration,
-    /// Duration of `File::sync` and `Lane::sync_dir`.
+    /// Duration of `File::sync` and `Lane::sync_dir`, bytes apart.
     pub fsync: (Duration, Duration),
+    /// Bytes a second that a disk reads and makes durable; `None` is no limit.
+    pub disk_throughput: Option<u64>,
     /// What a power loss does to writes that were not synced.
     pub unsynced: Unsynced,
     /// Whether servers write trace lines.
@@ -45,9 +55,12 @@ impl Default for WorldOptions {
     fn default() -> WorldOptions {
         WorldOptions {
             latency: (Duration::from_millis(1), Duration::from_millis(5)),
+            bandwidth: None,
+            socket_buffer: SOCKET_BUFFER,
             split_ppm: 20_000,
             apply_delay_max: Duration::from_micros(500),
             fsync: (Duration::from_micros(300), Duration::from_millis(3)),
+            disk_throughput: None,
             unsynced: Unsynced::Drawn,
             trace: false,
         }
@@ -98,6 +111,10 @@ pub(crate) enum Event {
         host: usize,
         op: u64,
     },
+    /// The device of a disk serves who waits for it.
+    Device {
+        host: usize,
+    },
     /// The tasks of a process that died SETTLE + LATE ago end now.
     Reap(Rc<Process>),
     /// A resumed process sees what it missed.
@@ -107,7 +124,8 @@ pub(crate) enum Event {
 impl Event {
     /// The others have no reader; the laboratory may ask for an action in the past.
     pub(crate) fn reaches_somebody(&self) -> bool {
-        matches!(self, Event::Net(_) | Event::Segment { .. } | Event::Disk { .. })
+        use Event::{Device, Disk, Net, Segment};
+        matches!(self, Net(_) | Segment { .. } | Disk { .. } | Device { .. })
     }
 
     /// The order of events of one stamp: by class, then by what they are about.
@@ -116,7 +134,7 @@ impl Event {
             Event::Action(_) => (0, 0),
             Event::Net(event) => (1, event.id()),
             Event::Segment { conn, dir } => (2, (*conn as u64) * 2 + *dir as u64),
-            Event::Disk { host, .. } => (3, *host as u64),
+            Event::Disk { host, .. } | Event::Device { host } => (3, *host as u64),
             Event::Reap(process) | Event::CatchUp(process) => (4, process.machine.id as u64),
         };
         (class << 56) | id
@@ -134,7 +152,7 @@ pub(crate) type SendCall = dyn Fn(&World, Stamp, &str, &str, Label);
 impl World {
     /// A world without machines, in the executor that runs now. Nothing happens in it by itself.
     pub(super) fn empty(seed: u64, options: WorldOptions, observer: Rc<dyn Observer>) -> World {
-        let net = Net::new(options.latency);
+        let net = Net::new(options.latency, options.bandwidth, options.socket_buffer);
         World(Rc::new(Inner {
             seed,
             options,
@@ -295,11 +313,15 @@ impl World {
             disk: RefCell::new(Disk::new(
                 self.key("disk").name(name),
                 self.0.options.fsync,
+                self.0.options.disk_throughput,
                 self.0.options.unsynced,
             )),
             process: RefCell::new(None),
             program: RefCell::new(None),
         });
+        if server.is_some() {
+            self.0.net.borrow_mut().add_server(id);
+        }
         self.0.hosts.borrow_mut().push(host.clone());
         host
     }

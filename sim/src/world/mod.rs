@@ -37,7 +37,7 @@ mod time;
 
 pub use clock::RATE_ONE;
 pub use disk::{DiskImage, SimFile, SimLane, Unsynced};
-pub use handle::{World, WorldOptions};
+pub use handle::{SOCKET_BUFFER, World, WorldOptions};
 pub use lifecycle::Program;
 pub use machine::{ServerPorts, server_name};
 pub use net::{Plane, RETRANSMIT_WAIT_MAX, SimListener, SimStream};

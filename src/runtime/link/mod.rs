@@ -28,7 +28,6 @@ use bytes::{Buf, Bytes, BytesMut};
 
 use super::Label;
 use crate::base::Stamp;
-use crate::base::limits::LINK_QUEUE_BYTES_MAX;
 
 /// Where a driver's events go: event time, source (the number of the link or connection, 0 for
 /// the driver itself), event. Events of one source are posted in their order.
@@ -93,6 +92,7 @@ struct Shared {
     queue: VecDeque<Frame>,
     /// Bytes in `queue`, less what of its first frame is written.
     queued_bytes: usize,
+    queued_bytes_max: usize,
     wish: Wish,
     paused: bool,
     drain_asked: Option<Stamp>,
@@ -120,19 +120,14 @@ impl fmt::Debug for LinkWriter {
     }
 }
 
-impl Default for LinkWriter {
-    fn default() -> LinkWriter {
-        LinkWriter::new()
-    }
-}
-
 impl LinkWriter {
     /// A link without a connection yet: it queues until `run` is given one.
-    pub fn new() -> LinkWriter {
+    fn new(queued_bytes_max: usize) -> LinkWriter {
         LinkWriter {
             shared: Rc::new(RefCell::new(Shared {
                 queue: VecDeque::new(),
                 queued_bytes: 0,
+                queued_bytes_max,
                 wish: Wish::Open,
                 paused: false,
                 drain_asked: None,
@@ -142,12 +137,13 @@ impl LinkWriter {
         }
     }
 
-    /// Queues one frame. False if the link is closed, or if the queue would exceed
-    /// `LINK_QUEUE_BYTES_MAX`; the frame is dropped then.
+    /// Queues one frame. False if the link is closed, or if the queue would exceed its limit; the
+    /// frame is dropped then.
     pub fn enqueue(&self, at: Stamp, label: Label, bytes: Bytes) -> bool {
         let mut shared = self.shared.borrow_mut();
         let queued_bytes = shared.queued_bytes + bytes.len();
-        if shared.ended || shared.wish != Wish::Open || queued_bytes > LINK_QUEUE_BYTES_MAX {
+        let is_full = queued_bytes > shared.queued_bytes_max;
+        if shared.ended || shared.wish != Wish::Open || is_full {
             return false;
         }
         if !bytes.is_empty() {
@@ -191,6 +187,12 @@ impl LinkWriter {
         let mut shared = self.shared.borrow_mut();
         shared.paused = paused;
         shared.wake();
+    }
+
+    /// Whether so many bytes more would be too much.
+    fn is_full_with(&self, more: usize) -> bool {
+        let shared = self.shared.borrow();
+        shared.queued_bytes + more > shared.queued_bytes_max
     }
 
     /// Bytes that wait to be written.

@@ -13,16 +13,32 @@ use crate::base::{LinkId, Stamp};
 use crate::runtime::{HostPort, Label, Runtime};
 
 /// The open links of one driver, by number.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct LinkTable {
     writers: RefCell<BTreeMap<u64, LinkWriter>>,
     accepted: Cell<u64>,
+    queued_bytes_max: Cell<usize>,
+}
+
+impl Default for LinkTable {
+    fn default() -> LinkTable {
+        LinkTable {
+            writers: RefCell::default(),
+            accepted: Cell::new(0),
+            queued_bytes_max: Cell::new(LINK_QUEUE_BYTES_MAX),
+        }
+    }
 }
 
 impl LinkTable {
+    /// Links that are opened from now on end when more waits to be sent.
+    pub fn set_queued_bytes_max(&self, max: usize) {
+        self.queued_bytes_max.set(max);
+    }
+
     /// Makes the link of this number known.
     pub fn open(&self, number: u64) -> LinkWriter {
-        let writer = LinkWriter::new();
+        let writer = LinkWriter::new(self.queued_bytes_max.get());
         let before = self.writers.borrow_mut().insert(number, writer.clone());
         assert!(before.is_none(), "a link number is used once");
         writer
@@ -85,8 +101,9 @@ impl LinkTable {
     /// Queues a frame; a link whose queue is full ends. Nothing happens if it has ended already.
     pub fn write(&self, at: Stamp, number: u64, label: Label, bytes: Bytes) {
         if let Some(writer) = self.writers.borrow().get(&number) {
+            let is_full = writer.is_full_with(bytes.len());
             let queued_bytes = writer.queued_bytes() + bytes.len();
-            if !writer.enqueue(at, label, bytes) && queued_bytes > LINK_QUEUE_BYTES_MAX {
+            if !writer.enqueue(at, label, bytes) && is_full {
                 writer.abort(at, format!("{queued_bytes} bytes wait to be sent: too slow"));
             }
         }

@@ -22,6 +22,7 @@ use tracing::info;
 
 use crate::base::limits::{JUTE_FIELD_BYTES_MAX, SNAPSHOT_PROGRESS_BYTES};
 use crate::base::{LinkId, Stamp};
+use crate::config::SyncLimits;
 use crate::jute::quorum::{QuorumPacket, kind};
 use crate::jute::{Jute, Reader};
 use crate::runtime::accept::Listening;
@@ -46,7 +47,7 @@ pub enum QuorumEvent {
         link: LinkId,
         packet: QuorumPacket,
     },
-    /// A MiB more of a snapshot has arrived (`SNAPSHOT_PROGRESS_BYTES`).
+    /// So much more of a snapshot has arrived (`SyncLimits::progress_bytes`).
     Progress {
         link: LinkId,
     },
@@ -80,6 +81,7 @@ struct Inner<R> {
     post: Post<QuorumEvent>,
     links: LinkTable,
     field_bytes_max: Cell<usize>,
+    progress_bytes: Cell<usize>,
     listening: RefCell<Option<Listening>>,
 }
 
@@ -97,6 +99,7 @@ impl<R: Runtime> QuorumDriver<R> {
                 post,
                 links: LinkTable::default(),
                 field_bytes_max: Cell::new(JUTE_FIELD_BYTES_MAX),
+                progress_bytes: Cell::new(SNAPSHOT_PROGRESS_BYTES),
                 listening: RefCell::new(None),
             }),
         }
@@ -105,6 +108,12 @@ impl<R: Runtime> QuorumDriver<R> {
     /// Links that begin from now on end at a longer string or buffer.
     pub fn set_field_bytes_max(&self, max: usize) {
         self.inner.field_bytes_max.set(max);
+    }
+
+    /// Links that begin from now on have these limits.
+    pub fn set_sync_limits(&self, limits: &SyncLimits) {
+        self.inner.progress_bytes.set(limits.progress_bytes);
+        self.inner.links.set_queued_bytes_max(limits.link_bytes_max);
     }
 
     /// Accepts learners from now on, instead of where it did before.
@@ -211,6 +220,7 @@ impl<R: Runtime> Inner<R> {
             packet: PacketScanner::new(field_bytes_max),
             snapshot: None,
             told_bytes: 0,
+            progress_bytes: self.progress_bytes.get(),
             post: Rc::clone(&self.post),
         };
         stream.end_when_silent();
@@ -229,6 +239,8 @@ struct QuorumInbound {
     snapshot: Option<SnapshotScanner>,
     /// So many bytes of it were told of.
     told_bytes: usize,
+    /// After so many more it is told again.
+    progress_bytes: usize,
     post: Post<QuorumEvent>,
 }
 
@@ -264,7 +276,7 @@ impl QuorumInbound {
     fn tell_progress(&mut self, at: Stamp, arrived: usize) {
         if self.snapshot.is_none() {
             self.told_bytes = 0;
-        } else if arrived >= self.told_bytes + SNAPSHOT_PROGRESS_BYTES {
+        } else if arrived >= self.told_bytes + self.progress_bytes {
             self.told_bytes = arrived;
             (self.post)(at, self.link.0, QuorumEvent::Progress { link: self.link });
         }
@@ -301,6 +313,7 @@ mod tests {
             packet: PacketScanner::new(field_bytes_max),
             snapshot: Some(SnapshotScanner::new(field_bytes_max)),
             told_bytes: 0,
+            progress_bytes: SNAPSHOT_PROGRESS_BYTES,
             post,
         };
         // No session, no list; the root, with more data than is there.

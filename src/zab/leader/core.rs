@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 
 use super::handler::{Awaited, Handler, Phase};
 use super::outstanding::{Broadcast, SyncOrigin};
-use crate::base::limits::HISTORY_PORTION_BYTES;
 use crate::base::{
     ConnId, Dialect, Dismissed, Epoch, Exhibit, GaveUp, LinkId, Mono, Museum, Note, Now,
 };
@@ -144,7 +143,7 @@ pub struct Leader {
     pub(super) txn_bytes_max: usize,
     /// Znodes in one slice of a snapshot.
     pub(super) snapshot_slice: usize,
-    /// Bytes of transactions that go to a learner at once.
+    /// Bytes after which a slice of a snapshot, or a portion of a history, ends.
     pub(super) portion_bytes: usize,
     /// The newest transaction found in the log that no learner takes.
     pub(super) too_long: Zxid,
@@ -212,8 +211,8 @@ impl Leader {
             init_timeout: config.init_timeout(),
             sync_timeout: config.sync_timeout(),
             txn_bytes_max: config.limits.field_bytes_max(),
-            snapshot_slice: config.snapshot_slice,
-            portion_bytes: HISTORY_PORTION_BYTES,
+            snapshot_slice: config.sync.slice_nodes,
+            portion_bytes: config.sync.slice_bytes,
             too_long: Zxid::ZERO,
             stage: Stage::Discovery,
             epoch: Epoch(-1),

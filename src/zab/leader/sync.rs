@@ -214,7 +214,7 @@ impl Leader {
     fn begin_snapshot(&mut self, now: Now, link: LinkId, db: &Database, out: &mut Vec<Output>) {
         let Some(handler) = self.handlers.get_mut(&link) else { return };
         handler.phase = Phase::SendingSnapshot;
-        handler.snapshot = Some(SnapshotCursor::new());
+        handler.snapshot = Some(SnapshotCursor::of_slices(self.portion_bytes));
         out.push(Output::SendSnapshot(link, db.snapshot_head()));
         self.send_snapshot_slice(now, link, db, out);
     }

@@ -7,7 +7,7 @@ use toml::{Table, Value};
 
 use super::keys::Choice;
 use crate::draw::{Draws, key_of};
-use crate::grammar::show_duration;
+use crate::grammar::{show_bytes, show_duration};
 use crate::scenario::action::{Action, Line};
 
 /// The longest silence before the next of the servers that start one after another.
@@ -71,8 +71,24 @@ impl Dice {
                 let (from, to) = (ends[0].min(ends[1]), ends[0].max(ends[1]));
                 Value::String(format!("{}..{}", show_duration(from), show_duration(to)))
             }
+            Choice::Size(low, high) => Value::String(show_bytes(self.size(key, 0, *low, *high))),
+            Choice::SizeRange(low, high) => {
+                let ends = [0, 1].map(|n| self.size(key, n, *low, *high));
+                let (from, to) = (ends[0].min(ends[1]), ends[0].max(ends[1]));
+                Value::String(format!("{}..{}", show_bytes(from), show_bytes(to)))
+            }
+            Choice::ByteRate(low, high) => {
+                Value::String(format!("{}/s", show_bytes(self.size(key, 0, *low, *high))))
+            }
             Choice::Share(share) => Value::Float(*share),
         }
+    }
+
+    /// Two digits of it, and zeros.
+    fn size(&self, key: &str, n: u64, low: u64, high: u64) -> u64 {
+        let drawn = self.log(key, n, low as f64, high as f64) as u64;
+        let unit = 10_u64.pow(drawn.max(1).ilog10().saturating_sub(1));
+        (drawn - drawn % unit).clamp(low, high)
     }
 
     /// In some seeds one voter has no vote, or two.

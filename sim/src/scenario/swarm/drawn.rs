@@ -29,8 +29,8 @@ impl Drawn {
         for setting in &self.settings {
             match setting.table {
                 "ensemble" => setting.of_ensemble(frame.ensemble.get_or_insert_default()),
-                "network" => frame.network.latency = setting.text(),
-                "disk" => frame.disk.fsync = setting.text(),
+                "network" => setting.of_network(&mut frame.network),
+                "disk" => setting.of_disk(&mut frame.disk),
                 _ => setting.of_workload(frame.workload.get_or_insert_default()),
             }
         }
@@ -99,6 +99,21 @@ impl Setting {
         table.into_iter().flatten().filter_map(pair).collect()
     }
 
+    fn of_network(&self, network: &mut frame::Network) {
+        match self.key {
+            "latency" => network.latency = self.text(),
+            "bandwidth" => network.bandwidth = self.text(),
+            _ => network.socket_buffer = self.text(),
+        }
+    }
+
+    fn of_disk(&self, disk: &mut frame::DiskSpeed) {
+        match self.key {
+            "fsync" => disk.fsync = self.text(),
+            _ => disk.throughput = self.text(),
+        }
+    }
+
     fn of_ensemble(&self, ensemble: &mut frame::Ensemble) {
         match self.key {
             "voters" => ensemble.voters = Some(spanned(self.ids())),
@@ -112,6 +127,10 @@ impl Setting {
             "snap_count" => ensemble.snap_count = self.whole(),
             "commit_log_count" => ensemble.commit_log_count = self.whole(),
             "snapshot_slice" => ensemble.snapshot_slice = self.whole(),
+            "slice_bytes" => ensemble.slice_bytes = self.text(),
+            "progress_bytes" => ensemble.progress_bytes = self.text(),
+            "link_limit" => ensemble.link_limit = self.text(),
+            "snapshot_size_factor" => ensemble.snapshot_size_factor = self.float(),
             "dialect" => {
                 let text = |value: &Value| value.as_str().map(|text| spanned(text.to_owned()));
                 ensemble.dialect.extend(self.table(text));
@@ -127,6 +146,9 @@ impl Setting {
             "writes" => workload.writes = self.float(),
             "session_timeout" => workload.session_timeout = self.text(),
             "from" => workload.from = self.text(),
+            "value_bytes" => workload.value_bytes = self.text(),
+            "ballast" => workload.ballast = self.text(),
+            "ballast_value" => workload.ballast_value = self.text(),
             "nodes" => workload.nodes = self.whole(),
             "read_only" => workload.read_only = self.float(),
             "watches" => workload.watches = self.float(),

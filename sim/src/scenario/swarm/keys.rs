@@ -19,12 +19,18 @@ pub(super) enum Kind {
     Time,
     /// Least and most of a time.
     TimeRange,
+    /// Bytes, even on a logarithmic scale.
+    Size,
+    /// Least and most of bytes.
+    SizeRange,
+    /// Bytes a second, even on a logarithmic scale.
+    ByteRate,
     /// The share of seeds in which something is so.
     Share,
 }
 
 /// In the order in which they are told.
-pub(super) const KEYS: [Known; 25] = [
+pub(super) const KEYS: [Known; 35] = [
     ("voters", "ensemble", Kind::Members),
     ("observers", "ensemble", Kind::Members),
     ("weights", "ensemble", Kind::Share),
@@ -37,15 +43,25 @@ pub(super) const KEYS: [Known; 25] = [
     ("snap_count", "ensemble", Kind::Whole(1)),
     ("commit_log_count", "ensemble", Kind::Whole(1)),
     ("snapshot_slice", "ensemble", Kind::Whole(1)),
+    ("slice_bytes", "ensemble", Kind::Size),
+    ("progress_bytes", "ensemble", Kind::Size),
+    ("link_limit", "ensemble", Kind::Size),
+    ("snapshot_size_factor", "ensemble", Kind::Rate),
     ("read_only_mode", "ensemble", Kind::Share),
     ("dialect", "ensemble", Kind::Share),
     ("latency", "network", Kind::TimeRange),
+    ("bandwidth", "network", Kind::ByteRate),
+    ("socket_buffer", "network", Kind::Size),
     ("fsync", "disk", Kind::TimeRange),
+    ("throughput", "disk", Kind::ByteRate),
     ("clients", "workload", Kind::Whole(0)),
     ("ops_per_second", "workload", Kind::Rate),
     ("writes", "workload", Kind::Part),
     ("session_timeout", "workload", Kind::Time),
     ("from", "workload", Kind::Time),
+    ("value_bytes", "workload", Kind::SizeRange),
+    ("ballast", "workload", Kind::Size),
+    ("ballast_value", "workload", Kind::SizeRange),
     ("nodes", "workload", Kind::Whole(1)),
     ("read_only", "workload", Kind::Part),
     ("watches", "workload", Kind::Part),
@@ -62,5 +78,8 @@ pub(super) enum Choice {
     Part(f64, f64),
     Time(Duration, Duration),
     TimeRange(Duration, Duration),
+    Size(u64, u64),
+    SizeRange(u64, u64),
+    ByteRate(u64, u64),
     Share(f64),
 }

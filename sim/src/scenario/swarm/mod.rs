@@ -25,6 +25,7 @@ use super::frame::Frame;
 use super::mix::MIX_WORDS;
 use super::reader::Reader;
 use crate::grammar::lexer::duration_range;
+use crate::grammar::sizes::{byte_rate, bytes, size_range};
 use crate::grammar::unknown_word;
 use dice::Dice;
 use drawn::Setting;
@@ -140,6 +141,21 @@ impl Reader<'_> {
                     },
                 ),
                 "expected a time above 0 or a range such as `\"100ms..400ms\"`",
+            ),
+            Kind::Size | Kind::SizeRange => (
+                size_range(&text, bytes).filter(|(low, _)| *low > 0).map(
+                    |(low, high)| match kind {
+                        Kind::Size => Choice::Size(low, high),
+                        _ => Choice::SizeRange(low, high),
+                    },
+                ),
+                "expected bytes above 0 or a range such as `\"4KB..64KB\"`",
+            ),
+            Kind::ByteRate => (
+                size_range(&text, byte_rate)
+                    .filter(|(low, _)| *low > 0)
+                    .map(|(low, high)| Choice::ByteRate(low, high)),
+                "expected bytes a second or a range such as `\"1MB/s..20MB/s\"`",
             ),
             Kind::Share => (
                 text.parse().ok().filter(|share| (0.0..=1.0).contains(share)).map(Choice::Share),

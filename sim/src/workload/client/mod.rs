@@ -166,7 +166,7 @@ impl<R: Runtime> Running<R> {
         let count = self.spec.servers.len() as u64;
         let first = match &self.spec.source {
             Source::Scripted(_) => 0,
-            Source::Drawn { .. } => {
+            Source::Drawn { .. } | Source::Listed { .. } => {
                 self.spec.draws.below("client server", self.spec.number, 0, count)
             }
         };
@@ -276,6 +276,9 @@ impl<R: Runtime> Running<R> {
                 let at = (*from + Duration::from_nanos(slot as u64)).max(now);
                 (at < *until).then_some(at)
             }
+            Source::Listed { from, ops } => {
+                ((self.ops as usize) < ops.len()).then_some(now.max(*from))
+            }
         }
     }
 
@@ -285,15 +288,16 @@ impl<R: Runtime> Running<R> {
                 let op = script.take().expect("it was due");
                 Act::Ask(op)
             }
-            Source::Drawn { nodes, mix: Some(mix), .. } => {
+            Source::Drawn { nodes, sizes, mix: Some(mix), .. } => {
                 let (number, n) = (self.spec.number, self.ops);
-                mix::draw(&self.spec.draws, number, n, mix, *nodes, &self.memory)
+                mix::draw(&self.spec.draws, number, n, mix, *nodes, *sizes, &self.memory)
             }
-            Source::Drawn { writes, nodes, .. } => {
+            Source::Drawn { writes, nodes, sizes, .. } => {
                 let (number, n) = (self.spec.number, self.ops);
                 let draws = &self.spec.draws;
-                Act::Ask(plain::draw(draws, number, n, *writes, *nodes, &self.memory))
+                Act::Ask(plain::draw(draws, number, n, *writes, *nodes, *sizes, &self.memory))
             }
+            Source::Listed { ops, .. } => Act::Ask(ops[self.ops as usize].clone()),
         };
         self.ops += 1;
         match act {

@@ -7,6 +7,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use quorate::base::Stamp;
+use quorate::runtime::LaneId;
 
 use super::crash::Unsynced;
 use super::failures::Failures;
@@ -22,8 +23,10 @@ const NANOS_PER_BYTE: u64 = 1;
 /// An operation on its way.
 pub(super) struct Running {
     pub(super) process: Rc<Process>,
+    pub(super) lane: LaneId,
     pub(super) op: Op,
     pub(super) begins: Stamp,
+    /// `Stamp::FAR` while it waits for the device.
     pub(super) ends: Stamp,
     pub(super) key: Key,
     pub(super) outcome: Option<io::Result<Done>>,
@@ -39,6 +42,12 @@ pub(crate) struct Disk {
     pub(super) crashes: u64,
     pub(super) unsynced: Unsynced,
     pub(super) fsync: (Duration, Duration),
+    /// Bytes a second that the device reads or makes durable; `None` is no limit.
+    throughput: Option<u64>,
+    /// Operations that wait for the device.
+    line: Vec<u64>,
+    /// The device is at work until then.
+    busy_until: Stamp,
     pub(super) fsync_held: bool,
     pub(super) held: Vec<u64>,
     pub(super) failures: Failures,
@@ -49,7 +58,12 @@ pub(crate) struct Disk {
 }
 
 impl Disk {
-    pub(crate) fn new(key: Key, fsync: (Duration, Duration), unsynced: Unsynced) -> Disk {
+    pub(crate) fn new(
+        key: Key,
+        fsync: (Duration, Duration),
+        throughput: Option<u64>,
+        unsynced: Unsynced,
+    ) -> Disk {
         Disk {
             key,
             file_system: FileSystem::default(),
@@ -58,6 +72,9 @@ impl Disk {
             crashes: 0,
             unsynced,
             fsync,
+            throughput,
+            line: vec![],
+            busy_until: Stamp(0),
             fsync_held: false,
             held: vec![],
             failures: Failures::default(),
@@ -66,17 +83,48 @@ impl Disk {
         }
     }
 
-    /// How long an operation takes.
+    /// Puts an operation in line for the device, if it needs it.
+    pub(super) fn put_in_line(&mut self, id: u64) -> bool {
+        let Some(running) = self.running.get_mut(&id) else { return false };
+        let waits = self.throughput.is_some() && self.file_system.bytes_for(running) > 0;
+        if waits {
+            running.ends = Stamp::FAR;
+            self.line.push(id);
+        }
+        waits
+    }
+
+    /// The device serves one operation at a time, in the order in which they were begun: whose end
+    /// is known now, when all that began by `begun` are.
+    pub(super) fn serve_line(&mut self, begun: Stamp) -> Vec<(u64, Stamp)> {
+        let begins = |id: &u64| self.running.get(id).map(|running| (running.begins, running.lane));
+        self.line.retain(|id| begins(id).is_some());
+        let mut known: Vec<u64> = self.line.clone();
+        known.retain(|id| begins(id).is_some_and(|(begins, _)| begins <= begun));
+        known.sort_by_key(begins);
+        self.line.retain(|id| !known.contains(id));
+        known.into_iter().filter_map(|id| Some((id, self.serve(id)?))).collect()
+    }
+
+    fn serve(&mut self, id: u64) -> Option<Stamp> {
+        let running = self.running.get(&id)?;
+        let (begins, key) = (running.begins, running.key);
+        let bytes = self.file_system.bytes_for(running);
+        let nanos = self.throughput.map_or(0, |rate| bytes * 1_000_000_000 / rate.max(1));
+        self.busy_until = begins.max(self.busy_until) + Duration::from_nanos(nanos);
+        let ends = self.busy_until + self.duration(&running.op, key);
+        self.running.get_mut(&id)?.ends = ends;
+        Some(ends)
+    }
+
+    /// How long an operation takes, the device apart.
     pub(super) fn duration(&self, op: &Op, key: Key) -> Duration {
         let (low, high) = match op {
             Op::Sync(_) | Op::SyncDir(_) => self.fsync,
             _ => OTHERWISE,
         };
         let bytes = match op {
-            Op::Read { inode, offset, len } => {
-                let whole = self.file_system.inodes.get(inode).map_or(0, |inode| inode.cache.len());
-                whole.saturating_sub(*offset).min(*len as u64)
-            }
+            Op::Read { inode, offset, len } => self.file_system.bytes_there(*inode, *offset, *len),
             Op::Change { change, .. } => change.range().1 - change.range().0,
             _ => 0,
         };
@@ -107,6 +155,17 @@ impl Disk {
     }
 }
 
+impl FileSystem {
+    /// With how much an operation keeps the device busy.
+    fn bytes_for(&self, running: &Running) -> u64 {
+        match &running.op {
+            Op::Sync(inode) => self.unsaved_bytes(*inode, running.begins),
+            Op::Read { inode, offset, len } => self.bytes_there(*inode, *offset, *len),
+            _ => 0,
+        }
+    }
+}
+
 // What a death leaves.
 impl Disk {
     /// The process is gone: its operations on their way end somehow, and on a power loss
@@ -132,6 +191,7 @@ impl Disk {
         }
         if process.mode() == CrashMode::Power {
             self.file_system.lose_unsynced(self.unsynced, key);
+            self.busy_until = Stamp(0);
         }
         self.file_system.collect();
         self.failures.forget_process();
@@ -142,6 +202,7 @@ impl Disk {
         let key = self.next_crash();
         self.file_system.lose_unsynced(self.unsynced, key);
         self.file_system.collect();
+        self.busy_until = Stamp(0);
     }
 
     fn next_crash(&mut self) -> Key {

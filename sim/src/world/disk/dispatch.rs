@@ -4,7 +4,9 @@ use quorate::base::Stamp;
 
 use super::device::Running;
 use super::file_system::Done;
+use crate::draw::nanos;
 use crate::world::handle::{Event, World};
+use crate::world::time::{LATE, SETTLE};
 
 impl World {
     /// An operation has come to its end.
@@ -37,6 +39,20 @@ impl World {
             running.process.wake(at, waker);
         }
         disk.running.insert(id, running);
+    }
+
+    /// All who began by SETTLE + LATE ago stand in the device's line: they are served.
+    pub(crate) fn on_device(&self, at: Stamp, host: usize) {
+        let known = Stamp(at.0.saturating_sub(nanos(SETTLE + LATE)));
+        let host = self.host(host);
+        let mut disk = host.disk.borrow_mut();
+        for (id, ends) in disk.serve_line(known) {
+            if let Some(running) = disk.running.get(&id) {
+                let mut lane = running.process.lanes[running.lane as usize].borrow_mut();
+                lane.cursor = lane.cursor.max(ends);
+            }
+            self.push_disk(ends, host.machine.id, id);
+        }
     }
 
     pub(super) fn push_disk(&self, at: Stamp, host: usize, op: u64) {

@@ -149,6 +149,13 @@ impl World {
         files.map(|(path, inode)| (path, content(inode))).collect()
     }
 
+    /// How long all files are together.
+    pub fn disk_bytes(&self, server: ServerId) -> u64 {
+        let host = self.server(server);
+        let file_system = &host.disk.borrow().file_system;
+        file_system.inodes.values().map(|inode| inode.cache.len()).sum()
+    }
+
     /// Every file as it would be after a power loss that takes all that was not synced.
     pub fn durable_files(&self, server: ServerId) -> Vec<(PathBuf, Bytes)> {
         let host = self.server(server);

@@ -182,6 +182,16 @@ impl Inode {
         self.journal.len() < before
     }
 
+    /// How much a sync that begins then has to save. Zeros are no bytes: a file system only notes them.
+    pub(super) fn unsaved_bytes(&self, begun: Stamp) -> u64 {
+        let is_meant = |unsaved: &&Unsaved| unsaved.at <= begun && !unsaved.dropped;
+        let bytes = |unsaved: &Unsaved| match &unsaved.change {
+            Change::Write { data, .. } => data.len() as u64,
+            Change::Zeros { .. } | Change::SetLen(_) => 0,
+        };
+        self.journal.iter().filter(is_meant).map(bytes).sum()
+    }
+
     /// A sync failed: the kernel marks the pages clean, and they may never be written.
     pub(super) fn drop_dirty(&mut self, begun: Stamp) {
         for unsaved in self.journal.iter_mut().filter(|unsaved| unsaved.at <= begun) {

@@ -214,6 +214,17 @@ impl FileSystem {
         self.inodes.get_mut(&id).ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
+    /// How much a sync that begins then has to save.
+    pub(super) fn unsaved_bytes(&self, id: u64, begun: Stamp) -> u64 {
+        self.inodes.get(&id).map_or(0, |inode| inode.unsaved_bytes(begun))
+    }
+
+    /// How much of a range there is to read.
+    pub(super) fn bytes_there(&self, id: u64, offset: u64, len: usize) -> u64 {
+        let whole = self.inodes.get(&id).map_or(0, |inode| inode.cache.len());
+        whole.saturating_sub(offset).min(len as u64)
+    }
+
     /// Forgets files that no name can bring back and nobody has open.
     pub(super) fn collect(&mut self) {
         let mut named: Vec<u64> = vec![];

@@ -2,7 +2,8 @@
 //!
 //! A lane has a cursor: when its last operation ends. An operation begins there, or at the stamp
 //! of the event that asked for it, whichever is later, and is on its way from the first poll of
-//! its future on. Dropping the future does not call it back.
+//! its future on. Dropping the future does not call it back. What needs the device, where that has
+//! a throughput, waits in its line: when it ends is known once everybody has come who comes first.
 
 use std::fmt;
 use std::future::Future;
@@ -20,7 +21,7 @@ use super::cursor::LaneCursor;
 use super::device::Running;
 use super::file::Change;
 use super::file_system::{Done, Op};
-use crate::world::handle::{Host, World};
+use crate::world::handle::{Event, Host, World};
 use crate::world::process::Process;
 
 /// A handle on one queue of a disk.
@@ -70,6 +71,7 @@ impl SimLane {
         let id = disk.begun;
         let running = Running {
             process: process.clone(),
+            lane: self.lane,
             op,
             begins,
             ends,
@@ -79,8 +81,13 @@ impl SimLane {
             abandoned: false,
         };
         disk.running.insert(id, running);
+        let waits = disk.put_in_line(id);
         drop((state, disk));
-        world.push_disk(ends, machine.id, id);
+        if waits {
+            world.push(world.settled(begins), Event::Device { host: machine.id });
+        } else {
+            world.push_disk(ends, machine.id, id);
+        }
         if let Some(server) = machine.server.filter(|_| is_sync) {
             world.observer().sync_began(begins, server, id);
         }

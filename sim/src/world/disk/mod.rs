@@ -5,6 +5,10 @@
 //! Operations are numbered a lane and an incarnation, so that one lane's work changes no other
 //! lane's draws.
 //!
+//! A write goes to the page cache. A device with a throughput is busy with the bytes that a sync
+//! makes durable, or that are read; it serves one operation at a time, of whatever lane, in the
+//! order in which they began.
+//!
 //! - DI-1  what a successful sync covered survives every crash
 //! - DI-2  a name survives a power loss only if its directory was synced after the change
 //! - DI-3  nothing that a dead process asked for later than its death happens

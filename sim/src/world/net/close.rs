@@ -37,6 +37,7 @@ impl Net {
         this.closed = true;
         this.chunks.clear();
         conn.dirs[end].mute = true;
+        conn.dirs[end].unsent.clear();
         if !was_gone {
             let at = conn.dirs[end].left.max(at);
             self.send_rst(world, id, 1 - end, at);

@@ -39,6 +39,8 @@ pub(super) struct End {
     pub(super) error: Option<(Stamp, io::ErrorKind)>,
     pub(super) reader: Option<Waker>,
     pub(super) writer: Option<Waker>,
+    /// When the window opened for a write that waited, until it goes on.
+    pub(super) room_at: Option<Stamp>,
     pub(super) closed: bool,
     pub(super) gone: bool,
 }
@@ -58,6 +60,10 @@ pub(super) struct Dir {
     pub(super) left: Stamp,
     pub(super) last_arrival: Stamp,
     pub(super) flight: VecDeque<Segment>,
+    /// What its link has not taken yet, where it has a bandwidth.
+    pub(super) unsent: VecDeque<Unsent>,
+    /// The turn of its link in which it sent last.
+    pub(super) turn: u64,
     pub(super) stall: Stall,
     /// Since when the acknowledgement of something that arrived is missing.
     pub(super) unacked: Option<Stamp>,
@@ -81,6 +87,7 @@ pub(super) enum Stall {
 
 pub(super) struct Segment {
     pub(super) payload: Payload,
+    /// When it was written.
     pub(super) sent: Stamp,
     /// When it left last: first sent, retransmitted, or released.
     pub(super) left: Stamp,
@@ -94,6 +101,19 @@ pub(super) enum Payload {
     Open,
     Data(Bytes),
     Fin,
+}
+
+/// What was written and has not left.
+pub(super) struct Unsent {
+    pub(super) payload: Payload,
+    /// When it was written.
+    pub(super) sent: Stamp,
+    /// It does not leave before this.
+    pub(super) ready: Stamp,
+    /// Of the frame that ends with it.
+    pub(super) label: Option<Label>,
+    /// Of the frame that it belongs to.
+    pub(super) held_as: Option<Label>,
 }
 
 /// A frame that arrived, for the observer.
@@ -112,6 +132,15 @@ pub(super) struct Written {
     pub(super) frame: Frame,
 }
 
+impl Unsent {
+    pub(super) fn len(&self) -> usize {
+        match &self.payload {
+            Payload::Data(bytes) => bytes.len(),
+            Payload::Open | Payload::Fin => 0,
+        }
+    }
+}
+
 impl Conn {
     pub(super) fn new(
         plane: Plane,
@@ -128,7 +157,8 @@ impl Conn {
     }
 
     pub(super) fn is_over(&self) -> bool {
-        self.ends.iter().all(|end| end.closed) && self.dirs.iter().all(|dir| dir.flight.is_empty())
+        let is_idle = |dir: &Dir| dir.flight.is_empty() && dir.unsent.is_empty();
+        self.ends.iter().all(|end| end.closed) && self.dirs.iter().all(is_idle)
     }
 }
 
@@ -142,6 +172,7 @@ impl End {
             error: None,
             reader: None,
             writer: None,
+            room_at: None,
             closed: false,
             gone: false,
         }
@@ -177,6 +208,8 @@ impl Dir {
             left: opened,
             last_arrival: opened,
             flight: VecDeque::new(),
+            unsent: VecDeque::new(),
+            turn: 0,
             stall: Stall::Flowing,
             unacked: None,
             outstanding: 0,
@@ -196,6 +229,7 @@ impl Conn {
         let dir = &mut self.dirs[end];
         dir.mute = true;
         dir.unacked = None;
+        dir.unsent.clear();
         if matches!(dir.stall, Stall::Lost { .. }) {
             dir.stall = Stall::Flowing;
             dir.flight.clear();

@@ -26,6 +26,7 @@ impl World {
             NetEvent::AckOverdue { conn, dir, tries } => {
                 net.on_ack_overdue(self, at, conn, dir, tries)
             }
+            NetEvent::LinkTurn { link } => net.on_turn(self, at, link),
         }
     }
 

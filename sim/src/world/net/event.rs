@@ -46,6 +46,10 @@ pub(crate) enum NetEvent {
         dir: usize,
         tries: u32,
     },
+    /// The next of those who wait for this link may send a piece.
+    LinkTurn {
+        link: usize,
+    },
 }
 
 impl NetEvent {
@@ -60,6 +64,7 @@ impl NetEvent {
             | NetEvent::WindowOpens { conn, .. }
             | NetEvent::Retransmit { conn, .. }
             | NetEvent::AckOverdue { conn, .. } => *conn as u64,
+            NetEvent::LinkTurn { link } => *link as u64,
         }
     }
 }

@@ -148,7 +148,7 @@ impl World {
     }
 
     /// Hosts that the laboratory names; naming one that does not exist is its bug.
-    fn pair(&self, from: &str, to: &str) -> (usize, usize) {
+    pub(super) fn pair(&self, from: &str, to: &str) -> (usize, usize) {
         let id = |name: &str| match self.host_named(name) {
             Some(host) => host.machine.id,
             None => panic!("host {name:?} was never added to this world"),
@@ -219,6 +219,7 @@ impl Net {
         let dir = &mut conn.dirs[d];
         if dir.mute {
             dir.flight.clear();
+            dir.unsent.clear();
             return self.free_if_over(id);
         }
         let Some(front) = dir.flight.front() else { return };
@@ -244,6 +245,9 @@ impl Net {
             && world.machine(conn.ends[1 - d].host).up.get();
         if reached {
             let Some(conn) = self.conns.get_mut(id) else { return };
+            if self.links[link].bandwidth.is_some() {
+                return self.send_again(world, at, (id, d));
+            }
             conn.dirs[d].relaunch(world, at, at + latency, id, d);
         } else if at - since >= RETRANSMIT_LIMIT {
             self.fail_end(id, d, at, io::ErrorKind::TimedOut);

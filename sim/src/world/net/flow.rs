@@ -4,8 +4,9 @@
 //!         ^                                                                       |
 //!         `------------------------- on_window <----------------------------------'
 //!
-//! A write is one frame: one segment, or two or three. A read gives what arrived at one stamp
-//! and no more: two frames whose arrivals fell together come joined.
+//! A write is one frame: one segment, or two or three; where the link has a bandwidth, as many as
+//! leave one by one (`bandwidth`). A read gives what arrived at one stamp and no more: two frames
+//! whose arrivals fell together come joined.
 
 use std::io;
 use std::task::{Context, Poll};
@@ -16,15 +17,13 @@ use quorate::base::Stamp;
 use quorate::runtime::Label;
 use tokio::io::ReadBuf;
 
-use super::conn::{Arrived, Chunk, Frame, Payload, Segment, Stall, Written};
+use super::conn::{Arrived, Chunk, Frame, Payload, Segment, Stall, Unsent, Written};
 use super::event::NetEvent;
 use super::faults::RETRANSMIT_FIRST;
 use super::state::Net;
 use crate::world::handle::{Event, World};
 use crate::world::process::Process;
 
-/// How much may be under way and unread in one direction before writes wait.
-const WINDOW: usize = 256 * 1024;
 /// How far apart the pieces of one frame may arrive.
 const PIECES_APART: Duration = Duration::from_micros(200);
 /// A reader that takes bytes later than they came took them at a multiple of this: executor
@@ -39,6 +38,7 @@ impl Net {
     pub(super) fn poll_write(
         &mut self,
         world: &World,
+        process: &Process,
         (id, end): (usize, usize),
         (at, label): (Stamp, Label),
         bufs: &[io::IoSlice<'_>],
@@ -53,7 +53,15 @@ impl Net {
         if this.gone || this.closed || dir.fin_queued {
             return broken_pipe();
         }
-        let room = WINDOW - dir.outstanding;
+        if let Some(opened) = this.room_at {
+            // A write that waited goes on when its process learns that there is room.
+            let Poll::Ready(seen) = process.poll_input(opened, true, cx) else {
+                return Poll::Pending;
+            };
+            this.room_at = None;
+            dir.left = dir.left.max(seen);
+        }
+        let room = self.socket_buffer.saturating_sub(dir.outstanding);
         let bytes = gather(bufs, room);
         let len = bytes.len();
         if len == 0 && bufs.iter().any(|buf| !buf.is_empty()) {
@@ -88,7 +96,7 @@ impl Net {
         self.launch(world, (id, end), Payload::Fin, None);
     }
 
-    /// Puts a frame into flight, whole or in pieces, behind what flies already.
+    /// Puts a frame into flight, or in line where its link has a bandwidth.
     fn launch(
         &mut self,
         world: &World,
@@ -97,8 +105,28 @@ impl Net {
         label: Option<Label>,
     ) {
         let Some(conn) = self.conns.get(id) else { return };
+        let dir = &conn.dirs[d];
+        let (sent, held_as) = (dir.left, label);
+        let is_free = self.links[dir.link].bandwidth.is_none() && dir.unsent.is_empty();
+        let unsent = Unsent { payload, sent, ready: sent, label, held_as };
+        if is_free {
+            self.fly(world, (id, d), sent, unsent);
+        } else {
+            self.put_in_line(world, (id, d), unsent);
+        }
+    }
+
+    /// Puts what leaves now into flight, whole or in pieces, behind what flies already.
+    pub(super) fn fly(
+        &mut self,
+        world: &World,
+        (id, d): (usize, usize),
+        left: Stamp,
+        leaving: Unsent,
+    ) {
+        let Unsent { payload, sent, label, held_as, .. } = leaving;
+        let Some(conn) = self.conns.get(id) else { return };
         let (plane, dir) = (conn.plane, &conn.dirs[d]);
-        let left = dir.left;
         let key = dir.key.with(dir.frames);
         let latency = self.latency(dir.link, plane, left, key);
         let first = world.time().not_before_now((left + latency).max(dir.last_arrival));
@@ -111,7 +139,6 @@ impl Net {
                 world.push(arrives, Event::Segment { conn: id, dir: d });
             }
             dir.last_arrival = arrives;
-            let (sent, held_as) = (left, label);
             dir.flight.push_back(Segment { payload, sent, left, arrives, label, held_as });
         };
         match payload {
@@ -129,11 +156,6 @@ impl Net {
                     arrives = arrives + apart.duration(Duration::from_micros(1), PIECES_APART);
                 }
                 fly(Payload::Data(bytes), arrives, label);
-                // A hold stops a frame at its first piece.
-                let count = dir.flight.len();
-                for segment in dir.flight.iter_mut().skip(count - pieces as usize) {
-                    segment.held_as = label;
-                }
             }
             payload => fly(payload, first, label),
         }
@@ -258,7 +280,7 @@ impl Net {
         let Some(conn) = self.conns.get_mut(id) else { return };
         let dir = &mut conn.dirs[1 - end];
         dir.consumed += taken;
-        if dir.consumed < WINDOW / 2 {
+        if dir.consumed < self.socket_buffer / 2 {
             return;
         }
         let bytes = std::mem::take(&mut dir.consumed);
@@ -293,6 +315,7 @@ impl Net {
         dir.outstanding = dir.outstanding.saturating_sub(bytes);
         if conn.ends[d].writer.is_some() {
             dir.left = dir.left.max(at);
+            conn.ends[d].room_at.get_or_insert(at);
             conn.ends[d].wake_writer(at);
         }
     }

@@ -25,6 +25,16 @@ pub(super) struct Cut {
 pub(super) struct Link {
     pub(super) cuts: [Vec<Cut>; 3],
     pub(super) latencies: [Vec<(Stamp, Latency)>; 3],
+    /// Bytes a second; `None` is no limit.
+    pub(super) bandwidth: Option<u64>,
+    /// Directions of connections that have something to send. They take turns.
+    pub(super) line: Vec<(usize, usize)>,
+    /// How many turns there were.
+    pub(super) turns: u64,
+    /// When the next turn is taken, if one was called.
+    pub(super) turn_at: Option<Stamp>,
+    /// The last turn ends then.
+    pub(super) busy_until: Stamp,
 }
 
 impl Link {

@@ -1,8 +1,8 @@
 //! The simulated network: hosts, directed links, connections.
 //!
 //! `link` and `conn` are what there is between machines, `state` holds all of it. `connect` makes
-//! connections, `close` ends them, `flow` moves their bytes, `faults` cuts, delays, holds and
-//! retransmits, `stream` is what drivers hold.
+//! connections, `close` ends them, `flow` moves their bytes, through links with a `bandwidth` piece by
+//! piece, `faults` cuts, delays, holds and retransmits, `stream` is what drivers hold.
 //!
 //! A frame is what one write call hands over. Its latency is keyed by (link, plane, connection,
 //! frame no.), so traffic elsewhere changes nothing. Whether a cut swallowed it is decided on
@@ -15,6 +15,7 @@
 //!
 //! Not here: names and planes of hosts (`World`), when processes die (`lifecycle`).
 
+mod bandwidth;
 mod close;
 mod conn;
 mod connect;

@@ -2,7 +2,7 @@
 //!
 //! Not here: what changes it (`connect`, `close`, `flow`, `faults`).
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::rc::Rc;
 use std::task::Waker;
@@ -25,6 +25,11 @@ pub(crate) struct Net {
     pub(super) links: Vec<Link>,
     pub(super) link_of: BTreeMap<(usize, usize), usize>,
     pub(super) default_latency: Latency,
+    /// Of links between two servers.
+    default_bandwidth: Option<u64>,
+    /// How much may be under way and unread in one direction before writes wait.
+    pub(super) socket_buffer: usize,
+    servers: BTreeSet<usize>,
     pub(super) holds: Vec<Hold>,
     pub(super) holds_made: u64,
     /// How many connections each (from, to, port) has had.
@@ -33,7 +38,11 @@ pub(crate) struct Net {
 }
 
 impl Net {
-    pub(crate) fn new((low, high): (Duration, Duration)) -> Net {
+    pub(crate) fn new(
+        (low, high): (Duration, Duration),
+        default_bandwidth: Option<u64>,
+        socket_buffer: usize,
+    ) -> Net {
         Net {
             conns: Slots::default(),
             attempts: Slots::default(),
@@ -41,6 +50,9 @@ impl Net {
             links: vec![],
             link_of: BTreeMap::new(),
             default_latency: Latency { low, high, extra: Duration::ZERO },
+            default_bandwidth,
+            socket_buffer,
+            servers: BTreeSet::new(),
             holds: vec![],
             holds_made: 0,
             ordinals: BTreeMap::new(),
@@ -51,10 +63,16 @@ impl Net {
     /// The index of the link, made when it is first used.
     pub(super) fn link(&mut self, from: usize, to: usize) -> usize {
         let links = &mut self.links;
+        let is_shaped = from != to && [from, to].iter().all(|host| self.servers.contains(host));
+        let bandwidth = self.default_bandwidth.filter(|_| is_shaped);
         *self.link_of.entry((from, to)).or_insert_with(|| {
-            links.push(Link::default());
+            links.push(Link { bandwidth, ..Link::default() });
             links.len() - 1
         })
+    }
+
+    pub(crate) fn add_server(&mut self, host: usize) {
+        self.servers.insert(host);
     }
 
     /// A keyed latency for something that leaves over this link at `left`.

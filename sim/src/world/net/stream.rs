@@ -63,6 +63,7 @@ impl SimStream {
         let world = &self.world;
         let written = world.0.net.borrow_mut().poll_write(
             world,
+            &self.process,
             (self.conn, self.end),
             (self.at, self.label),
             bufs,

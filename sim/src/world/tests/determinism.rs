@@ -155,7 +155,21 @@ async fn writing(rt: SimRuntime, inbox: Rc<Inbox>) {
 const LAST_FAULT: u64 = 2_200;
 
 fn run(seed: u64, twist: Twist) -> Trace {
-    let options = WorldOptions { split_ppm: 100_000, ..WorldOptions::default() };
+    run_in(WorldOptions { split_ppm: 100_000, ..WorldOptions::default() }, seed, twist)
+}
+
+/// In a world where bytes take time, and wait for each other.
+fn run_slow(seed: u64, twist: Twist) -> Trace {
+    let options = WorldOptions {
+        split_ppm: 100_000,
+        bandwidth: Some(2_000),
+        disk_throughput: Some(10_000),
+        ..WorldOptions::default()
+    };
+    run_in(options, seed, twist)
+}
+
+fn run_in(options: WorldOptions, seed: u64, twist: Twist) -> Trace {
     World::run(seed, options, Rc::new(NoObserver), MINUTE, |world| async move {
         let trace: Log<(Stamp, u64, String)> = Log::new();
         for id in 1..=SERVERS {
@@ -237,15 +251,18 @@ fn the_trace_has_something_to_compare() {
 fn an_idle_task_more_changes_nothing() {
     for seed in 0..10 {
         same_until(&run(seed, Twist::None), &run(seed, Twist::IdleTask), Stamp::FAR);
+        same_until(&run_slow(seed, Twist::None), &run_slow(seed, Twist::IdleTask), Stamp::FAR);
     }
 }
 
 #[test]
 fn without_the_last_fault_everything_before_it_is_the_same() {
     for seed in 0..5 {
-        let (with, without) = (run(seed, Twist::None), run(seed, Twist::NoLastFault));
-        same_until(&with, &without, at_ms(LAST_FAULT));
-        assert_ne!(with, without);
+        for run in [run, run_slow] {
+            let (with, without) = (run(seed, Twist::None), run(seed, Twist::NoLastFault));
+            same_until(&with, &without, at_ms(LAST_FAULT));
+            assert_ne!(with, without);
+        }
     }
 }
 

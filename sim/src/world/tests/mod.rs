@@ -1,10 +1,12 @@
 //! The world held against its promises, with small tasks in place of servers.
 
+mod bandwidth;
 mod determinism;
 mod disk;
 mod lifecycle;
 mod net;
 mod speed;
+mod throughput;
 
 use std::cell::RefCell;
 use std::future::Future;
