@@ -1,4 +1,4 @@
-//! What the two drivers are asked, and what came of it.
+//! What the drivers of log and snapshots are asked, and what came of it.
 
 use std::rc::Rc;
 
