@@ -7,7 +7,8 @@
 //! | the history does not pass through a transaction that   | refused: an older snapshot was     |
 //! | the guard names                                        | taken, and the logs do not lead on |
 //! | a log below the snapshot is missing                    | nothing: it was purged             |
-//! | a log newer than all that the guard names              | the claims are void, and noted     |
+//! | a log newer than all that the guard names (Apache's,   | the claims are void, and noted     |
+//! | or a truncation was cut short)                         |                                    |
 //!
 //! - S-12 nothing that was acknowledged more than a moment ago is given up in silence.
 //! - A claim about what the snapshot holds is not looked at: any file below it may be gone.
@@ -68,7 +69,8 @@ impl Claims {
         let Some(named) = self.guard.bounds.last().map(|bound| bound.log) else { return };
         if let Some(newer) = logs.last().filter(|log| log.first > named) {
             notes.push(format!(
-                "{} is newer than {GUARD_FILE}: another server program has written here",
+                "{} is newer than {GUARD_FILE}: another server program has written here, or a \
+                 truncation was cut short",
                 log_name(newer.first)
             ));
             self.is_void = true;

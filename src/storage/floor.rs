@@ -193,8 +193,44 @@ impl<L: Lane> FloorFile<L> {
 
 #[cfg(test)]
 mod tests {
+    use tokio::sync::mpsc::unbounded_channel;
+
     use super::*;
     use crate::base::Zxid;
+    use crate::storage::fake::{FakeWorld, run};
+    use crate::storage::storage_test::{DIR, options};
+
+    fn floor(offset: u64) -> Floor {
+        let bound = DurableBound { log: Zxid(1), offset, last: Zxid(9) };
+        Floor { instance: Some(7), number: 1, bound }
+    }
+
+    /// What is done for these bounds, told at these milliseconds.
+    fn ops(told: &[(u64, u64)]) -> Vec<String> {
+        let world = FakeWorld::default();
+        let (floors, heard) = unbounded_channel();
+        for (ms, offset) in told {
+            floors.send((Stamp(ms * 1_000_000), floor(*offset))).expect("the receiver is here");
+        }
+        drop(floors);
+        run(run_floor(world.clone(), options(), heard, |_, _, failure| panic!("{failure:?}")));
+        let text = world.disk.get(format!("{DIR}/{FLOOR_FILE}")).expect("it was written");
+        let last = told.last().map(|(_, offset)| floor(*offset));
+        assert_eq!(Floor::decode(&text), last);
+        world.disk.take_ops()
+    }
+
+    #[test]
+    fn bounds_that_come_within_100_ms_share_a_write_and_a_sync() {
+        let (write, sync) = ("write quorate.floor 0+256", "sync quorate.floor");
+        let (create, name) = ("create quorate.floor", "sync_dir version-2");
+        assert_eq!(ops(&[(0, 100), (50, 200), (100, 300)]), [create, write, sync, name]);
+        let twice = [create, write, sync, name, write, sync];
+        assert_eq!(ops(&[(0, 100), (50, 200), (101, 300)]), twice);
+        // What is far behind is written at once, and synced with the rest.
+        let at_once = [create, write, write, sync, name];
+        assert_eq!(ops(&[(0, 100), (1, 70_000), (2, 70_100)]), at_once);
+    }
 
     #[test]
     fn a_floor_is_read_back_and_any_changed_byte_claims_nothing() {

@@ -4,6 +4,8 @@
 //! content comes before name, and name before the answer. A routine snapshot is not synced: a
 //! power failure may leave a damaged file, whose seals say so, and older snapshots with their
 //! logs are still there, since purging syncs what it keeps before it removes anything.
+//! All the same it is synced every few MiB while it grows: a sync of the log waits for what the kernel
+//! writes at that time, and it is to be little.
 //! The first snapshot of an empty directory has nothing behind it and is always synced.
 //!
 //! Not here: what is in it (`snapshot_format.rs`, `database`).
@@ -17,12 +19,16 @@ use super::layout::{Layout, TMP_SUFFIX, snapshot_name};
 use crate::base::Zxid;
 use crate::runtime::{File, Lane, OpenMode};
 
+/// So much of a snapshot is on its way to the disk at once.
+const SYNCED_EVERY_BYTES: u64 = 4 * 1024 * 1024;
+
 pub(super) struct SnapshotWriter<F> {
     zxid: Zxid,
     sync: bool,
     tmp: PathBuf,
     file: F,
     end: u64,
+    synced_to: u64,
 }
 
 impl<F: File> SnapshotWriter<F> {
@@ -37,13 +43,17 @@ impl<F: File> SnapshotWriter<F> {
         let sync = sync || replaces || zxid <= Zxid::ZERO;
         let tmp = layout.snap_dir.join(format!("{}{TMP_SUFFIX}", snapshot_name(zxid)));
         let file = lane.open(&tmp, OpenMode::Create).await.when("creating", &tmp)?;
-        Ok(SnapshotWriter { zxid, sync, tmp, file, end: 0 })
+        Ok(SnapshotWriter { zxid, sync, tmp, file, end: 0, synced_to: 0 })
     }
 
     pub(super) async fn chunk(&mut self, bytes: Bytes) -> Result<(), StorageError> {
         let len = bytes.len() as u64;
         self.file.write_at(self.end, bytes).await.when("writing", &self.tmp)?;
         self.end += len;
+        if self.end - self.synced_to >= SYNCED_EVERY_BYTES {
+            self.file.sync().await.when("syncing", &self.tmp)?;
+            self.synced_to = self.end;
+        }
         Ok(())
     }
 

@@ -707,3 +707,14 @@ fn files_in_each_others_directories_are_refused() {
     let error = run(load(&apart, disk.lane())).expect_err("a log in dataDir");
     assert!(matches!(error, StorageError::Misplaced { .. }), "{error}");
 }
+
+#[test]
+fn a_snapshot_is_synced_while_it_grows() {
+    let disk = disk_with(&[0]);
+    let mut requests = vec![SnapshotRequest::Begin { zxid: Zxid(5), sync: false }];
+    requests.extend((0..12).map(|_| SnapshotRequest::Chunk(Bytes::from(vec![7; 1 << 20]))));
+    snapshot_run(&disk, requests);
+    let ops = ops_with(&disk.take_ops(), &["write snapshot", "sync snapshot"]);
+    let syncs: Vec<usize> = (0..ops.len()).filter(|at| ops[*at].starts_with("sync")).collect();
+    assert_eq!(syncs, [4, 9, 14], "{ops:?}");
+}

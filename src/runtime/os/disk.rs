@@ -2,8 +2,9 @@
 //!
 //! What may wait for the disk (open, read, sync, zeros, names) runs on the blocking pool, so that
 //! the server's thread goes on. A write to the log goes to the page cache on the server's own
-//! thread: it costs less than the way to another thread and back. Each lane has a gate, which
-//! makes its operations run one after another however many handles it has.
+//! thread: it costs less than the way to another thread and back. That holds beside a snapshot too,
+//! which is synced as it grows (storage), so that the kernel never has much to write. Each lane
+//! has a gate, which makes its operations run one after another however many handles it has.
 
 use std::cell::Cell;
 use std::fs;
