@@ -26,6 +26,7 @@ use crate::scenario::swarm::Drawn;
 use crate::scenario::{Case, ClientState, Expectation, Scenario};
 use crate::workload::contract::{Evidence, judge};
 use crate::workload::history::Silence;
+use crate::workload::values::without_padding;
 use crate::workload::{History, Outcome, Record};
 use crate::world::{SETTLE, World, WorldOptions};
 
@@ -440,6 +441,9 @@ impl OneRun {
             (_, Some(first)) => roles(&self.checkers.ghost, &first.servers),
             (_, None) => Vec::new(),
         };
+        for violation in &mut self.found {
+            violation.words = without_padding(&violation.words);
+        }
         let late = self.world.late_events();
         Verdict {
             violations: std::mem::take(&mut self.found),

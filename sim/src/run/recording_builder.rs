@@ -19,6 +19,7 @@ use crate::recording::{
     Answer, Build, Event, Life, Member, Party, Recording, Request, State, Violated, What,
 };
 use crate::scenario::{Action, Scenario};
+use crate::workload::values::without_padding;
 use crate::workload::{History, Outcome, Record};
 
 /// Something that happened, as the recorder knows it.
@@ -274,7 +275,7 @@ fn with_operations(
 fn asked(n: u64, record: &Record) -> (u64, What) {
     let request = match record.op.as_act() {
         Some(act) => Request::Act(act),
-        None => Request::Other(format!("{:?}", record.op)),
+        None => Request::Other(without_padding(&format!("{:?}", record.op))),
     };
     (record.invoked.0, What::Asked { n, server: record.server.0, request })
 }
@@ -284,6 +285,7 @@ fn answered(n: u64, record: &Record) -> Option<(u64, What)> {
         Outcome::Lost { at } => (at, Answer::Lost),
         Outcome::Reply { at, zxid, err, answer } => {
             let words = answer.as_ref().map_or(String::new(), |answer| format!("{answer:?}"));
+            let words = without_padding(&words);
             (at, Answer::Reply { zxid: zxid.0, err: *err, words })
         }
     };

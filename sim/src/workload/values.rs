@@ -30,6 +30,22 @@ fn padded(words: String, bytes: f64) -> Bytes {
     data.into()
 }
 
+/// Words about values, without the points that make them long.
+pub fn without_padding(words: &str) -> String {
+    let mut short = String::new();
+    let mut rest = words;
+    while let Some(at) = rest.find(PADDING) {
+        let points = rest[at..].bytes().take_while(|byte| *byte == b'.').count();
+        short.push_str(&rest[..at]);
+        short.push_str(&format!("..{points}.."));
+        rest = &rest[at + points..];
+    }
+    short + rest
+}
+
+/// So many points in a row are the length of a value.
+const PADDING: &str = "................";
+
 /// The nodes of a tree that is there before anything else happens: as many as make up `total`
 /// bytes.
 pub fn ballast(draws: &Draws, total: u64, sizes: (u64, u64)) -> Vec<Op> {
@@ -65,6 +81,15 @@ mod tests {
             assert!((40..90).contains(&count), "{count} of {from} to {to} bytes");
         }
         assert_eq!(&ValueSizes::default().data(&draws, 7, 1)[..], b"7.1");
+    }
+
+    #[test]
+    fn words_about_a_long_value_are_short() {
+        let data = ValueSizes(Some((500, 500))).data(&Draws::new(3), 7, 1);
+        let words =
+            without_padding(&format!("{:?} ... {data:?}", Op::create("/a".into(), data.clone())));
+        assert!(words.contains("b\"7.1..497..\"") && words.contains(" ... "), "{words}");
+        assert_eq!(words.matches("..497..").count(), 2);
     }
 
     #[test]
