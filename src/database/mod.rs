@@ -50,6 +50,8 @@ pub struct Database {
     /// The last committed transactions, for DIFF.
     committed_log: VecDeque<Rc<Proposal>>,
     committed_log_max: usize,
+    /// All that is committed behind this is in the committed log.
+    committed_log_behind: Zxid,
     /// What is committed behind this stays in the committed log.
     kept_behind: Option<Zxid>,
     /// Appended and not applied, oldest first; those up to `committed` may be applied.
@@ -80,6 +82,7 @@ impl Database {
             sessions: Sessions::default(),
             committed_log: VecDeque::new(),
             committed_log_max,
+            committed_log_behind: Zxid::ZERO,
             kept_behind: None,
             unapplied: VecDeque::new(),
             committed: Zxid::ZERO,
@@ -231,6 +234,11 @@ impl Database {
         self.committed_log.iter()
     }
 
+    /// Whether the committed log holds all that is committed behind this zxid.
+    pub fn remembers_behind(&self, zxid: Zxid) -> bool {
+        self.committed_log_behind <= zxid
+    }
+
     /// The transaction goes to the log.
     pub fn append(&mut self, proposal: Rc<Proposal>) {
         let (last, zxid) = (self.last_logged, proposal.zxid());
@@ -274,7 +282,8 @@ impl Database {
         while self.committed_log.len() > self.committed_log_max
             && self.committed_log.front().is_some_and(|oldest| oldest.zxid() <= spare)
         {
-            self.committed_log.pop_front();
+            let oldest = self.committed_log.pop_front();
+            self.committed_log_behind = oldest.map_or(applied, |oldest| oldest.zxid());
         }
     }
 

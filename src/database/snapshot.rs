@@ -37,6 +37,7 @@ impl Database {
         }
         self.unapplied.clear();
         self.committed_log.clear();
+        self.committed_log_behind = zxid;
         self.committed = zxid;
         self.last_logged = zxid;
         self.durable = zxid;

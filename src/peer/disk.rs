@@ -35,8 +35,8 @@ pub(super) struct Disk {
     last_ticket: u64,
     /// Requests the log lane has not answered, and for whom.
     on_log: BTreeMap<Ticket, ForWhom>,
-    /// Requests the history lane has not answered, and for which learner.
-    on_history: BTreeMap<Ticket, LinkId>,
+    /// Requests the history lane has not answered: for which learner, and from where.
+    on_history: BTreeMap<Ticket, (LinkId, Zxid)>,
     snapshotter: Snapshotter,
     purge_interval: Option<Duration>,
     next_purge: Mono,
@@ -69,7 +69,11 @@ pub(super) enum Stored {
     /// The log is durable up to here.
     Durable(Zxid),
     EpochWritten(EpochKind, Epoch),
-    HistoryRead(LinkId, HistoryRead),
+    HistoryRead {
+        link: LinkId,
+        from: Zxid,
+        read: HistoryRead,
+    },
     Loaded(Box<Loaded>),
     /// The log was cut for a leader's TRUNC, and read anew.
     Reloaded(Box<Loaded>),
@@ -130,7 +134,7 @@ impl Disk {
             return self.reads_behind_purge.push((link, request));
         }
         let ticket = self.take_ticket();
-        self.on_history.insert(ticket, link);
+        self.on_history.insert(ticket, (link, request.from));
         queue.push(Output::History(ticket, request));
     }
 
@@ -202,8 +206,8 @@ impl Disk {
             (_, Err(error @ StorageError::CannotTruncate { .. })) => Stored::Refused(error),
             (_, Err(error)) => Stored::Failed(error),
             (Some(whom), Ok(outcome)) => self.on_log_stored(whom, outcome, db, queue),
-            (None, Ok(outcome)) if let Some(link) = self.on_history.remove(&ticket) => {
-                on_history_read(link, outcome)
+            (None, Ok(outcome)) if let Some((link, from)) = self.on_history.remove(&ticket) => {
+                on_history_read(link, from, outcome)
             }
             (None, Ok(Outcome::Purged { .. })) if self.is_purging => {
                 self.on_purged(queue);
@@ -298,14 +302,14 @@ impl Disk {
     }
 }
 
-fn on_history_read(link: LinkId, outcome: Outcome) -> Stored {
+fn on_history_read(link: LinkId, from: Zxid, outcome: Outcome) -> Stored {
     let read = match outcome {
         Outcome::History { records, next } => HistoryRead::Records { records, next },
         Outcome::HistoryTooLong => HistoryRead::TooLong,
         Outcome::HistoryGone => HistoryRead::Gone,
         other => broken("PE-6", format!("{other:?} answers a request for the learner of {link}")),
     };
-    Stored::HistoryRead(link, read)
+    Stored::HistoryRead { link, from, read }
 }
 
 #[cfg(test)]

@@ -34,8 +34,8 @@ impl Peer {
                 self.step_leader(now, leader::Input::EpochDurable(which, epoch));
                 self.step_learner(now, learner::Input::EpochDurable(which, epoch));
             }
-            Stored::HistoryRead(link, read) => {
-                self.step_leader(now, leader::Input::HistoryRead(link, read));
+            Stored::HistoryRead { link, from, read } => {
+                self.step_leader(now, leader::Input::HistoryRead { link, from, read });
             }
             Stored::Loaded(loaded) => self.on_loaded(now, *loaded),
             Stored::Reloaded(loaded) => {

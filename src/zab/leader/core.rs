@@ -62,7 +62,11 @@ pub enum Input {
     Durable(Zxid),
     EpochDurable(EpochKind, Epoch),
     /// What the own log holds for a learner below the committed log.
-    HistoryRead(LinkId, HistoryRead),
+    HistoryRead {
+        link: LinkId,
+        from: Zxid,
+        read: HistoryRead,
+    },
     /// The configuration of these members has this version.
     ConfigVersion(i64),
     /// The next transaction, made for [`Leader::next_zxid`].
@@ -249,14 +253,16 @@ impl Leader {
             Input::Drained(link) => self.on_drained(now, link, db, out),
             Input::Durable(zxid) => self.on_own_log_durable(now, zxid, db, out),
             Input::EpochDurable(kind, epoch) => self.on_epoch_durable(now, kind, epoch, db, out),
-            Input::HistoryRead(link, read) => self.on_history_read(now, link, read, db, out),
+            Input::HistoryRead { link, from, read } => {
+                self.on_history_read(now, (link, from), read, db, out);
+            }
             Input::ConfigVersion(version) => self.verifier.learn_version(version),
             Input::Propose(proposal) => self.propose(now, proposal, db, out),
             Input::Sync(origin) => self.on_sync(origin, db, out),
             Input::Revalidated { link, session, valid } => {
                 self.send(link, Packet::RevalidateReply { session, valid }, out);
             }
-            Input::Timer => self.on_timer(now, out),
+            Input::Timer => self.on_timer(now, db, out),
             Input::Stop => return self.on_stop(db, out),
         }
         let is_last = matches!(out.last(), Some(Output::GiveUp(_)));
@@ -274,7 +280,7 @@ impl Leader {
     /// memory when that is done.
     fn oldest_read(&self) -> Option<Zxid> {
         let read_to = |handler: &Handler| match handler.awaits {
-            Some(Awaited::Log { up_to }) => Some(up_to),
+            Some(Awaited::Log { up_to, .. }) => Some(up_to),
             _ => None,
         };
         self.handlers.values().filter_map(read_to).min()
@@ -351,7 +357,11 @@ impl Leader {
             Stage::Discovery => self.epoch_deadline,
             _ => self.deadline,
         };
-        let learners = self.handlers.values().map(|h| h.deadline).min().unwrap_or(Mono::FAR);
+        let due = |handler: &Handler| match handler.phase {
+            Phase::ReadingLog => handler.deadline.min(self.read_by(handler)),
+            _ => handler.deadline,
+        };
+        let learners = self.handlers.values().map(due).min().unwrap_or(Mono::FAR);
         establishing.min(self.next_ping).min(learners)
     }
 

@@ -26,7 +26,7 @@ const OBSERVER: LinkId = LinkId(5);
 pub(super) struct Bench {
     pub(super) leader: Leader,
     pub(super) db: Database,
-    now: Now,
+    pub(super) now: Now,
     out: Vec<Output>,
 }
 

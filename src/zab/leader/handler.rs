@@ -51,8 +51,8 @@ impl Phase {
 pub(super) enum Awaited {
     /// What was sent has left.
     Link,
-    /// The log is read up to this zxid.
-    Log { up_to: Zxid },
+    /// The log is read, from one zxid to the other.
+    Log { from: Zxid, up_to: Zxid },
     /// Our own log holds more.
     OwnLog,
 }

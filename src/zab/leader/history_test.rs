@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::core::{HistoryRead, Input, Output};
 use super::core_test::{A, B, Bench, ack_epoch, five_voters, proposal, sent};
-use super::handler::Phase;
+use super::handler::{Awaited, Phase};
 use crate::base::{Dismissed, Epoch, LinkId, Note, ServerId, Zxid};
 use crate::database::Database;
 use crate::jute::txn::Proposal;
@@ -68,8 +68,15 @@ impl Bench {
         out
     }
 
+    fn answer(&mut self, read: HistoryRead) -> Vec<Output> {
+        let Some(Awaited::Log { from, .. }) = self.leader.handlers[&B].awaits else {
+            panic!("nothing is read")
+        };
+        self.step(Input::HistoryRead { link: B, from, read })
+    }
+
     fn read(&mut self, records: Vec<Rc<Proposal>>) -> Vec<Output> {
-        self.step(Input::HistoryRead(B, HistoryRead::Records { records, next: None }))
+        self.answer(HistoryRead::Records { records, next: None })
     }
 }
 
@@ -140,7 +147,8 @@ fn a_log_on_disk_goes_out_in_portions_too() {
     assert_eq!(bench.leader.handlers[&B].phase, Phase::ReadingLog);
     let out = bench.read(proposals(1..=4));
     assert!(sent(&out, B)[0].starts_with("DIFF"), "{out:?}");
-    assert_eq!((history(&out).0, asked(&out)), (vec![2, 3, 4], Some((z(5), z(9)))));
+    assert_eq!((history(&out).0, asked(&out)), (vec![2, 3, 4], None));
+    assert_eq!(asked(&bench.drain()), Some((z(5), z(9))));
     let out = bench.read(proposals(5..=9));
     assert_eq!(history(&out), ((5..=9).collect(), true));
 }
@@ -173,7 +181,7 @@ fn history_that_is_gone_or_has_a_hole_ends_the_link() {
         }
         bench.drain_snapshot();
         let out = match records {
-            None => bench.step(Input::HistoryRead(B, HistoryRead::Gone)),
+            None => bench.answer(HistoryRead::Gone),
             Some(records) => bench.read(records),
         };
         assert!(gone(&out), "{out:?}");
@@ -188,6 +196,7 @@ fn a_transaction_in_the_log_that_no_learner_takes_is_passed_by_with_a_snapshot()
     }
     bench.join(z(1).0);
     bench.read(proposals(1..=2));
+    bench.drain();
     bench.leader.txn_bytes_max = proposal(z(1)).bytes().len() - 1;
     let out = bench.read(proposals(3..=4));
     assert!(out.iter().any(|output| matches!(output, Output::Close(B, _))), "{out:?}");
@@ -262,4 +271,72 @@ fn told(out: &[Output]) -> Option<(u64, u64)> {
         Output::Note(Note::SyncProgress { percent, took_ms, .. }) => Some((*percent, *took_ms)),
         _ => None,
     })
+}
+
+/// Where the next epoch begins says nothing of where the last one ended.
+#[test]
+fn a_portion_that_ends_within_an_epoch_is_not_followed_by_the_next_epoch() {
+    let mut bench = bench();
+    bench.have_an_old_epoch();
+    bench.commit(1, true);
+    bench.commit(2, true);
+    bench.join(old(1).0);
+    let records = (1..=5).map(|counter| proposal(old(counter))).collect();
+    bench.read(records);
+    assert_eq!(asked(&bench.drain()), Some((old(6), z(2))));
+    let records = (6..=9).map(|counter| proposal(old(counter)));
+    let out = bench.read(records.chain(proposals(1..=2)).collect());
+    assert_eq!(history(&out), (vec![6, 7, 8, 9, 1, 2], true));
+}
+
+impl Bench {
+    fn have_an_old_epoch(&mut self) {
+        for counter in 1..=9 {
+            self.db.append(proposal(old(counter)));
+        }
+        self.db.commit_to(old(9));
+        while self.db.apply_next().is_some() {}
+    }
+}
+
+fn old(counter: u32) -> Zxid {
+    Zxid::new(Epoch(0), counter)
+}
+
+#[test]
+fn who_waits_too_long_for_the_log_gets_a_snapshot() {
+    let mut bench = bench();
+    for counter in 1..=9 {
+        bench.commit(counter, true);
+    }
+    bench.join(z(1).0);
+    let half = bench.leader.init_timeout / 2;
+    bench.pass(half);
+    assert!(bench.leader.next_deadline() <= bench.now.mono);
+    let out = bench.step(Input::Timer);
+    assert!(sent(&out, B)[0].starts_with("SNAP"), "{out:?}");
+    let read = HistoryRead::Records { records: proposals(1..=9), next: None };
+    let late = bench.step(Input::HistoryRead { link: B, from: z(1), read });
+    assert!(late.is_empty(), "{late:?}");
+}
+
+#[test]
+fn a_leadership_lasts_as_long_as_the_history_of_its_quorum_moves() {
+    let mut bench = Bench::new();
+    bench.db = Database::empty(2);
+    bench.have_an_old_epoch();
+    bench.leader.snapshot_slice = 1;
+    bench.connect(A, 1, 0);
+    bench.durable(EpochKind::Accepted, 1);
+    bench.packet(A, ack_epoch(0, Some(0)));
+    bench.durable(EpochKind::Current, 1);
+    let allowed = bench.leader.init_timeout;
+    bench.pass(allowed * 3 / 4);
+    bench.step(Input::Drained(A));
+    bench.pass(allowed / 2);
+    let out = bench.step(Input::Timer);
+    assert!(!out.iter().any(|output| matches!(output, Output::GiveUp(_))), "{out:?}");
+    bench.pass(allowed);
+    let out = bench.step(Input::Timer);
+    assert!(out.iter().any(|output| matches!(output, Output::GiveUp(_))), "{out:?}");
 }

@@ -4,17 +4,19 @@
 //! - S-20  observers do not count towards that quorum (ZOOKEEPER-1294).
 
 use super::core::{Leader, Output, Stage};
-use super::handler::Phase;
+use super::handler::{Handler, Phase};
 use crate::base::{Difference, Exhibit, GaveUp, LinkId, Mono, Note, Now, PeerMisbehaved};
+use crate::database::Database;
 use crate::quorum::AckSet;
 use crate::zab::packet::Packet;
 
 impl Leader {
-    pub(super) fn on_timer(&mut self, now: Now, out: &mut Vec<Output>) {
+    pub(super) fn on_timer(&mut self, now: Now, db: &Database, out: &mut Vec<Output>) {
         if !self.is_in_time(now, out) {
             return;
         }
         self.drop_silent_learners(now, out);
+        self.stop_reading(now, db, out);
         if now.mono >= self.next_ping {
             self.next_ping = now.mono + self.tick / 2;
             self.half_ticks += 1;
@@ -64,8 +66,10 @@ impl Leader {
             return;
         }
         let zxid = self.broadcast.last_proposed();
+        // While the log is read for it, a learner hears nothing else.
+        let hears = |h: &Handler| h.is_forwarding() || h.phase == Phase::SendingHistory;
         let links: Vec<LinkId> =
-            self.handlers.iter().filter(|(_, h)| h.is_forwarding()).map(|(l, _)| *l).collect();
+            self.handlers.iter().filter(|(_, h)| hears(h)).map(|(link, _)| *link).collect();
         for link in links {
             self.send(link, Packet::Ping { zxid }, out);
         }

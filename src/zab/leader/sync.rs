@@ -5,7 +5,7 @@
 //!     last == peer                   DIFF, nothing else
 //!     peer > max                     TRUNC(max)
 //!     min <= peer <= max             DIFF from peer, or TRUNC to where its history leaves ours
-//!     peer < min                     the log on disk, if it is not too much, else SNAP
+//!     peer < min                     the log on disk, if it is not too much and comes soon, else SNAP
 //!     a transaction that is longer than a learner takes is missing there     SNAP
 //!
 //! Such a transaction is in a log that an older version has written, or Apache.
@@ -19,6 +19,7 @@
 //! size takes the room of one. A learner is registered for what follows with the last portion alone:
 //! nothing queues up for it before. While the log is read, what lies behind it stays in memory.
 //!
+//! - SY-8  who waits for the log to be read is not left without a word for initLimit.
 //! - SY-3  nothing at or below our last commit is missing before NEWLEADER goes out.
 //! - SY-4  a learner keeps no transaction that our history lacks (ZOOKEEPER-1154).
 //! - SY-7  what is not committed yet follows NEWLEADER. Apache sends it before; a learner of 3.8.0 to
@@ -35,7 +36,7 @@ use bytes::Bytes;
 
 use super::core::{HistoryRead, Leader, Output};
 use super::handler::{Awaited, Handler, Phase};
-use crate::base::{Difference, Dismissed, Exhibit, LinkId, Note, Now, SyncMode, Zxid};
+use crate::base::{Difference, Dismissed, Exhibit, LinkId, Mono, Note, Now, SyncMode, Zxid};
 use crate::database::Database;
 use crate::jute::txn::Proposal;
 use crate::tree::SnapshotCursor;
@@ -69,7 +70,8 @@ pub(super) fn choose_sync(peer: Zxid, last: Zxid, history: &[Zxid]) -> SyncPlan 
         return SyncPlan::Trunc { to: max, after: max };
     }
     if peer < min {
-        return SyncPlan::ReadLog;
+        // Of the beginning of an epoch no log has a record.
+        return if peer.counter() == 0 { SyncPlan::Snap } else { SyncPlan::ReadLog };
     }
     if peer > max {
         return SyncPlan::Snap;
@@ -123,21 +125,41 @@ impl Leader {
         }
         let Some(handler) = self.handlers.get_mut(&link) else { return };
         handler.phase = Phase::ReadingLog;
-        let up_to = db.committed().min(db.durable());
-        handler.awaits = Some(Awaited::Log { up_to });
-        out.push(Output::ReadHistory { link, from: peer, up_to, begin: None, is_bounded: true });
+        handler.begin_telling(now);
+        let (from, up_to) = (peer, db.committed().min(db.durable()));
+        handler.awaits = Some(Awaited::Log { from, up_to });
+        out.push(Output::ReadHistory { link, from, up_to, begin: None, is_bounded: true });
+    }
+
+    /// Whoever waits for the first words of its synchronisation gives up after initLimit: who has
+    /// waited half of that for our log gets a snapshot.
+    pub(super) fn stop_reading(&mut self, now: Now, db: &Database, out: &mut Vec<Output>) {
+        let is_late = |h: &Handler| h.phase == Phase::ReadingLog && now.mono >= self.read_by(h);
+        let late: Vec<LinkId> =
+            self.handlers.iter().filter(|(_, h)| is_late(h)).map(|(link, _)| *link).collect();
+        for link in late {
+            self.begin_history(now, link, SyncPlan::Snap, db, out);
+        }
+    }
+
+    pub(super) fn read_by(&self, handler: &Handler) -> Mono {
+        handler.sync_began + self.init_timeout / 2
     }
 
     /// A portion of the log on disk.
     pub(super) fn on_history_read(
         &mut self,
         now: Now,
-        link: LinkId,
+        (link, from): (LinkId, Zxid),
         read: HistoryRead,
         db: &Database,
         out: &mut Vec<Output>,
     ) {
         let Some(handler) = self.handlers.get_mut(&link) else { return };
+        if !matches!(handler.awaits, Some(Awaited::Log { from: asked, .. }) if asked == from) {
+            return; // It took too long.
+        }
+
         let (peer, learner) = (handler.last_zxid, handler.sid);
         let (mut records, next) = match read {
             HistoryRead::Records { records, next } => (records, next),
@@ -163,7 +185,12 @@ impl Leader {
             _ => return,
         }
         self.send_records(now, link, records, db, out);
-        self.send_history(now, link, db, out);
+        let Some(handler) = self.handlers.get_mut(&link) else { return };
+        if db.remembers_behind(handler.sent_to) {
+            return self.send_history(now, link, db, out);
+        }
+        handler.awaits = Some(Awaited::Link);
+        out.push(Output::NotifyDrained(link));
     }
 
     /// Tells the learner how it is brought level, and begins.
@@ -198,7 +225,7 @@ impl Leader {
         let (mode, to, after) = plan.ends(db);
         handler.phase = Phase::SendingHistory;
         handler.begin_telling(now);
-        handler.sent_to = after;
+        (handler.sent_to, handler.awaits) = (after, None);
         let (learner, peer) = (handler.sid, handler.last_zxid);
         self.broadcast.forget_acks_of(learner);
         out.push(Output::Note(Note::SyncChosen { learner, mode, peer, to }));
@@ -242,6 +269,8 @@ impl Leader {
     /// As long as its history moves, a learner is not silent. To save the whole of it may take as
     /// long as to send it, and nothing is heard of the learner meanwhile.
     fn allow_time(&mut self, now: Now, link: LinkId, ends: bool) {
+        // So is a leadership that waits for it.
+        self.deadline = self.deadline.max(now.mono + self.init_timeout);
         let Some(handler) = self.handlers.get_mut(&link) else { return };
         let sending = if ends { now.mono.since(handler.sync_began) } else { Duration::ZERO };
         handler.deadline = now.mono + self.init_timeout + self.sync_timeout + sending;
@@ -285,25 +314,14 @@ impl Leader {
     fn send_history(&mut self, now: Now, link: LinkId, db: &Database, out: &mut Vec<Output>) {
         let Some(handler) = self.handlers.get_mut(&link) else { return };
         let sent_to = handler.sent_to;
-        let missing = || db.committed_log().filter(|p| p.zxid() > sent_to);
         // ZOOKEEPER-4925 took a committed log with a hole for the whole.
         let trusts = self.museum.on(Exhibit::HoleInCommittedLog);
-        let is_level = sent_to >= db.committed() || trusts;
-        if !is_level && missing().next().is_none_or(|first| !sent_to.is_followed_by(first.zxid())) {
-            let (from, up_to) = (sent_to.next(), db.committed().min(db.durable()));
-            if up_to < from {
-                // Our own disk is far behind the others': its next sync brings us back here.
-                handler.awaits = Some(Awaited::OwnLog);
-                return;
-            }
-            handler.awaits = Some(Awaited::Log { up_to });
-            let begin = handler.log_position;
-            let is_bounded = false;
-            return out.push(Output::ReadHistory { link, from, up_to, begin, is_bounded });
+        if !db.remembers_behind(sent_to) && sent_to < db.committed() && !trusts {
+            return self.read_history(link, db, out);
         }
         let mut bytes = 0;
         let mut portion = Vec::new();
-        for proposal in missing() {
+        for proposal in db.committed_log().filter(|p| p.zxid() > sent_to) {
             if bytes >= self.portion_bytes {
                 break;
             }
@@ -317,6 +335,20 @@ impl Leader {
             return out.push(Output::NotifyDrained(link));
         }
         self.register(now, link, out);
+    }
+
+    /// Asks for the next portion of the log.
+    fn read_history(&mut self, link: LinkId, db: &Database, out: &mut Vec<Output>) {
+        let Some(handler) = self.handlers.get_mut(&link) else { return };
+        let (from, up_to) = (handler.sent_to.next(), db.committed().min(db.durable()));
+        if up_to < from {
+            // Our own disk is far behind the others': its next sync brings us back here.
+            handler.awaits = Some(Awaited::OwnLog);
+            return;
+        }
+        handler.awaits = Some(Awaited::Log { from, up_to });
+        let (begin, is_bounded) = (handler.log_position, false);
+        out.push(Output::ReadHistory { link, from, up_to, begin, is_bounded });
     }
 
     /// Transactions of our history, in order, each with its commit.

@@ -56,8 +56,11 @@ fn the_beginning_of_an_epoch_is_a_place_in_our_history() {
 
 #[test]
 fn a_learner_below_the_committed_log_is_looked_up_on_disk() {
-    assert_eq!(plan(0), SyncPlan::ReadLog);
-    assert_eq!(plan(0x1_0000_0000), SyncPlan::ReadLog);
+    let later: Vec<Zxid> = history().split_off(3);
+    let plan = |peer: i64| choose_sync(z(peer), z(0x2_0000_0003), &later);
+    assert_eq!(plan(0x1_0000_0002), SyncPlan::ReadLog);
+    assert_eq!(plan(0x1_0000_0000), SyncPlan::Snap, "of an epoch's beginning there is no record");
+    assert_eq!(plan(0), SyncPlan::Snap);
 }
 
 #[test]
