@@ -43,13 +43,14 @@ EXTRA = [
     "extendedTypesEnabled=true",
     "enforceQuota=true",
     "znode.container.checkIntervalMs=1000",
-    # A learner may lag as far as a JVM takes to start, and still be sent transactions: these, or those in the log.
-    f"commitLogCount={20000 if SHORT else 5000}",
+    # A learner may lag as far as a JVM takes to start, and still be sent transactions.
+    "commitLogCount=20000",
     f"snapCount={20000 if SHORT else 40000}",
     trees.SUPER,
 ]
 FLAGS = ["-Dznode.container.checkIntervalMs=1000"]
 
+LOOKS = {QUORATE: "looking for a leader", APACHE: "New election. My id"}
 STUMBLES = 'Cannot read field "hdr" because "pif" is null'
 SYNC_LINES = {
     QUORATE: [(r"synchronising a learner by (\w+) learner={sid}\b", None)],
@@ -189,12 +190,20 @@ class Story:
                 e.wipe(sid)
             self.flowing()
             log, learner, began = Log(e, leader), Log(e, sid), time.monotonic()
+            if mode == "DIFF":
+                # It would lag too far if its program were slow to start.
+                self.pause()
             e.start(sid)
+            if mode == "DIFF":
+                wait_for("an election", lambda: LOOKS[e.kinds[sid]] in learner.text())
+                self.resume()
             e.wait_serving()
             took = time.monotonic() - began
             # It keeps up.
             self.flowing(500)
             e.wait_serving()
+            reached = int(e.field(leader, "Zxid"), 16)
+            wait_for("it to be level", lambda: int(e.field(sid, "Zxid") or "0", 16) >= reached)
             found, own = syncs(e, sid, leader, log, learner), learner.text()
             # ZOOKEEPER-4394, of 3.8.0 to 3.8.4: a COMMIT behind NEWLEADER, of a proposal before it.
             stumbled = own.count(STUMBLES) if e.kinds[sid] == APACHE else 0
@@ -207,8 +216,7 @@ class Story:
         e = self.ensemble
         old, followers = e.wait_serving(), [1, 2]
         with self.claim(f"{e.name(old)} has logged what nobody acked, and is back under {e.name(2)} by one TRUNC"):
-            for each in self.loads:
-                each.pause()
+            self.pause()
             # A session of some minutes: its end would be a transaction of the next epoch.
             link = Link(e.client_port[old], timeout_ms=180000)
             # Of voters with one history the one with the higher id leads.
@@ -229,6 +237,10 @@ class Story:
             e.wait_serving()
             self.flowing()
             assert found == syncs(e, old, leader, log, own) == ["TRUNC"], syncs(e, old, leader, log, own)
+
+    def pause(self):
+        for each in self.loads:
+            each.pause()
 
     def resume(self):
         for each in self.loads:
