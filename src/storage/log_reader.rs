@@ -144,7 +144,15 @@ fn decode(payload: Bytes) -> Result<Proposal, DecodeError> {
     Ok(proposal)
 }
 
-/// The log from the first record at or behind `after` to the last one at or before `up_to`.
+/// The same record again, or a run of them, be it in the next file, is the same history. Followers of
+/// Apache 3.8.0 to 3.8.4 write them when a synchronisation fails behind NEWLEADER (ZOOKEEPER-4394).
+pub(super) fn is_repeated(history: &[Rc<Proposal>], proposal: &Proposal) -> bool {
+    let at = history.binary_search_by_key(&proposal.zxid(), |known| known.zxid());
+    at.is_ok_and(|at| history[at].bytes() == proposal.bytes())
+}
+
+/// The log from the first record at or behind `after` to the last one at or before `up_to`. Where
+/// something is missing in between, as before a snapshot that a learner of Apache's was sent, there is none.
 pub(super) async fn read_log<L: Lane>(
     lane: &L,
     layout: &Layout,
@@ -152,7 +160,7 @@ pub(super) async fn read_log<L: Lane>(
     up_to: Zxid,
     bytes_max: u64,
 ) -> Result<Outcome, StorageError> {
-    let mut found = Vec::new();
+    let mut found: Vec<Rc<Proposal>> = Vec::new();
     let mut bytes = 0;
     for log in logs_from(&layout.logs(lane).await?, after) {
         let path = layout.log(log.first);
@@ -172,7 +180,12 @@ pub(super) async fn read_log<L: Lane>(
                 Step::Record { proposal, .. } if proposal.zxid() > up_to => {
                     return Ok(Outcome::Log(found));
                 }
+                Step::Record { proposal, .. } if is_repeated(&found, &proposal) => {}
                 Step::Record { proposal, .. } if proposal.zxid() >= after => {
+                    let follows = |last: &Rc<Proposal>| last.zxid().is_followed_by(proposal.zxid());
+                    if !found.last().is_none_or(follows) {
+                        return Ok(Outcome::LogTooLong);
+                    }
                     bytes += proposal.bytes().len() as u64;
                     if bytes > bytes_max {
                         return Ok(Outcome::LogTooLong);

@@ -39,7 +39,7 @@ pub enum LogRequest {
     /// The next append starts a new file.
     Roll,
     /// The log from the first record whose zxid is at least `after`, to the last one not beyond
-    /// `up_to`. Whether that is without a gap is for the caller to judge.
+    /// `up_to`, without a gap; `LogTooLong` where there is one.
     ReadLog {
         after: Zxid,
         up_to: Zxid,

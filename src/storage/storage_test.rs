@@ -297,15 +297,18 @@ fn each_start_roll_and_load_begins_a_new_log() {
 fn the_log_is_read_from_the_first_record_at_or_behind_the_zxid_asked_for() {
     let disk = disk_with(&[0]);
     let mut requests = vec![LogRequest::Load];
-    requests.extend([2, 4, 6].map(append));
+    let (first, second, later) = (1 << 32 | 1, 1 << 32 | 2, 2 << 32 | 1);
+    requests.extend([1, 2, first].map(append));
     requests.push(LogRequest::Roll);
-    requests.extend([8, 10].map(append));
+    requests.extend([second, later].map(append));
     let read = |after, up_to, bytes_max| LogRequest::ReadLog {
         after: Zxid(after),
         up_to: Zxid(up_to),
         bytes_max,
     };
-    requests.extend([read(4, 8, 1000), read(5, 99, 1000), read(9, 9, 1000), read(0, 99, 100)]);
+    let between = second + 1;
+    requests.extend([read(2, second, 1000), read(3, later, 1000)]);
+    requests.extend([read(between, between, 1000), read(0, later, 100)]);
     let outcomes = outcomes(log_run(&disk, requests));
     let logs: Vec<_> = outcomes[7..]
         .iter()
@@ -314,7 +317,8 @@ fn the_log_is_read_from_the_first_record_at_or_behind_the_zxid_asked_for() {
             _ => None,
         })
         .collect();
-    assert_eq!(logs, [Some(vec![4, 6, 8]), Some(vec![6, 8, 10]), Some(vec![]), None]);
+    let (both, rest) = (vec![2, first, second], vec![first, second, later]);
+    assert_eq!(logs, [Some(both), Some(rest), Some(vec![]), None]);
     assert_eq!(outcomes[10], Outcome::LogTooLong);
 }
 
@@ -500,7 +504,6 @@ fn holes_and_falling_zxids_are_refused() {
         (&[1, 3][..], true),
         (&[2, 3], true),
         (&[1, 2, 1 << 32 | 2], true),
-        (&[1, 2, 1], false),
         (&[1, 1 << 32 | 1, 2], false),
     ] {
         let disk = disk_with(&[0]);
@@ -599,6 +602,40 @@ fn epoch_files_are_repaired_where_a_crash_explains_them_and_refused_elsewhere() 
         Err(StorageError::AcceptedEpochTooOld { accepted, current })
     );
     assert!(matches!(with(None, Some(3), None), Err(StorageError::AcceptedEpochTooOld { .. })));
+}
+
+/// What a follower of Apache 3.8.0 leaves behind when it fails a synchronisation and repeats it.
+#[test]
+fn a_run_of_records_that_is_repeated_is_the_same_history() {
+    let disk = disk_with(&[0]);
+    put_log(&disk, &[1, 2, 3, 2, 3]);
+    put_log(&disk, &[4]);
+    disk.put(format!("{DIR}/log.5"), &disk.get(format!("{DIR}/log.4")).expect("it was put"));
+    assert_eq!(zxids(&loaded(&disk).txns), [1, 2, 3, 4]);
+    let read = LogRequest::ReadLog { after: Zxid(2), up_to: Zxid(4), bytes_max: 1000 };
+    let done = log_run(&disk, vec![LogRequest::Load, read]);
+    let Ok(Outcome::Log(found)) = &done[1].2 else { panic!("{:?}", done[1].2) };
+    assert_eq!(zxids(found), [2, 3, 4]);
+    // Not the same record.
+    let other = Proposal::new(txn(1).header.clone(), Txn::Error(ErrorTxn { err: -1 }), None);
+    let mut content = disk.get(format!("{DIR}/log.4")).expect("it was put");
+    encode_record(other.bytes(), &mut content);
+    disk.put(format!("{DIR}/log.4"), &content);
+    assert!(matches!(failure(&disk), StorageError::NotRising { .. }));
+}
+
+/// Apache leaves what it logged before a leader's snapshot where it is.
+#[test]
+fn a_log_with_a_hole_is_not_read_for_a_learner() {
+    let disk = disk_with(&[0, 6]);
+    put_log(&disk, &[1, 2]);
+    put_log(&disk, &[5, 6, 7]);
+    assert_eq!(zxids(&loaded(&disk).txns), [7]);
+    let read = |after| LogRequest::ReadLog { after: Zxid(after), up_to: Zxid(7), bytes_max: 1000 };
+    let done = log_run(&disk, vec![LogRequest::Load, read(2), read(5)]);
+    assert_eq!(done[1].2, Ok(Outcome::LogTooLong));
+    let Ok(Outcome::Log(found)) = &done[2].2 else { panic!("{:?}", done[2].2) };
+    assert_eq!(zxids(found), [5, 6, 7]);
 }
 
 #[test]

@@ -14,7 +14,7 @@ import load
 import trees
 from ensemble import APACHE, QUORATE, SHORT, Ensemble, wait_for
 from tail import leave_a_tail
-from wire import Link, create
+from wire import Link, ask_many, create
 
 WRITES = 1500 if SHORT else 6000
 SNAP_COUNT = 100
@@ -153,9 +153,9 @@ def small_ensemble(kinds, extra=()):
     return Ensemble(3, [*EXTRA, *extra], tick_ms=1000, kinds=kinds, limits=(60, 5))
 
 
-def make(ensemble, sid, path):
+def make(ensemble, sid, path, data=b""):
     link = Link(ensemble.client_port[sid])
-    assert link.ask(1, create(path, b"")).err == 0
+    assert link.ask(1, create(path, data)).err == 0
     link.close()
 
 
@@ -251,6 +251,52 @@ def cut_by_the_other(checks):
         e.close()
 
 
+def hole_behind_a_snapshot(checks):
+    """Apache keeps what it logged before a leader sent it a snapshot: a log with a hole, which no learner may be sent."""
+    kinds = {sid: APACHE for sid in (1, 2, 3, 4)}
+    # The others send what is not in their committed log as a snapshot, this one reads its log.
+    reads_its_log = 3
+
+    def factor(sid):
+        return [] if sid == reads_its_log else ["snapshotSizeFactor=-1"]
+
+    e = Ensemble(4, EXTRA, tick_ms=1000, kinds=kinds, observers={4}, limits=(60, 5), per_server=factor)
+    with checks.claim("directories, a hole in a log before a snapshot: a learner from before it misses nothing"):
+        e.start()
+        e.wait_serving()
+        # So that the log would not be too long for a learner: a share of the snapshot.
+        make(e, 1, "/big", b"x" * 1_000_000)
+        wait_for("one zxid", lambda: len({e.field(sid, "Zxid") for sid in e.ids}) == 1)
+        for sid in (3, 4):
+            e.kill(sid)
+        e.wait_serving([1, 2])
+        # More than the committed log holds.
+        many(e, 1, "missed", 700)
+        e.start(3)
+        e.wait_serving([1, 2, 3])
+        many(e, 1, "later", 700)
+        wait_for("one zxid", lambda: len({e.field(sid, "Zxid") for sid in (1, 2, 3)}) == 1)
+        e.kill(3)
+        e.kinds[3] = QUORATE
+        for sid in (1, 2):
+            e.kill(sid)
+        e.start(1, 3)
+        assert e.wait_serving([1, 3]) == 3
+        e.start(2, 4)
+        e.wait_serving()
+        seen, _ = trees.settled_trees(e, e.ids)
+        for sid in e.ids:
+            assert not (found := trees.differences(seen[1], seen[sid])), f"{e.name(sid)}, {len(found)}: {found[:2]}"
+    e.close()
+
+
+def many(ensemble, sid, name, count):
+    link = Link(ensemble.client_port[sid])
+    for reply in ask_many(link, (create(f"/{name}{n}", b"") for n in range(count))):
+        assert reply.err == 0, reply
+    link.close()
+
+
 def tell(checks):
     for method in ("", "gz", "snappy"):
         written_under_load(checks, APACHE, method)
@@ -262,3 +308,4 @@ def tell(checks):
     consent(checks)
     lost_epochs(checks)
     cut_by_the_other(checks)
+    hole_behind_a_snapshot(checks)
