@@ -70,9 +70,11 @@ def snapshots(data):
     return sorted(found, key=lambda file: int(file.name.split(".")[1], 16))
 
 
-def opened(kind, data, extra=()):
+def opened(kind, data, extra=(), without_newest=False):
     """The tree of a server that starts on a copy of a directory, and how many digests it counted that do not match."""
     server = Alone(kind, extra, data=data)
+    if without_newest:
+        snapshots(server.data)[-1].unlink()
     try:
         server.serve()
         mismatches = (server.home(1) / "server.log").read_text(errors="replace").count("Digests are not matching")
@@ -109,7 +111,8 @@ def written_under_load(checks, kind, method=""):
         assert not book["refused"], book["refused"]
     seen, theirs = {}, {}
     with checks.claim(f"{title}: {other} shows the same tree as {reference}, with all that was acknowledged"):
-        seen, _ = opened(reference, writer.data)
+        # Apache does not start on its own compressed snapshot that a kill has cut short; Quorate passes it over.
+        seen, _ = opened(reference, writer.data, without_newest=bool(method))
         theirs, mismatches = opened(other, writer.data)
         assert not (found := differences(seen, theirs, kind)), found[:3]
         assert not (wrong := load.missing(theirs, "alone", book)), wrong[:5]
