@@ -33,7 +33,7 @@ use super::layout::{
     parse_snapshot_name,
 };
 use super::log_format::RecordFault;
-use super::log_reader::{Head, LogScan, Step};
+use super::log_reader::{Head, LogScan, Step, is_repeated};
 use super::snapshot_format::{SnapshotFault, decode_snapshot, unpack};
 use super::truncate::remove_logs;
 use super::{Loaded, SnapshotData, StorageOptions};
@@ -425,8 +425,7 @@ impl<'a, L: Lane> Replay<'a, L> {
             self.below = Some(found);
             return Ok(());
         }
-        // The same record twice, which old releases could write, is the same history.
-        if self.txns.last().is_some_and(|last| last.bytes() == proposal.bytes()) {
+        if is_repeated(&self.txns, &proposal) {
             return Ok(());
         }
         let file = scan.path().to_path_buf();

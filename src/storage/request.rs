@@ -58,8 +58,7 @@ pub enum LogRequest {
 }
 
 /// A request to the history driver: the log from the first record whose zxid is at least `from`, to
-/// the last one not beyond `up_to`, a portion at a time. Whether that is without a gap is for the
-/// caller to judge.
+/// the last one not beyond `up_to`, a portion at a time, without a gap.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct HistoryRequest {
     pub from: Zxid,
@@ -118,7 +117,7 @@ pub enum Outcome {
     },
     /// More than `bytes_max`.
     HistoryTooLong,
-    /// Purged meanwhile.
+    /// Something is missing there, or was purged meanwhile.
     HistoryGone,
     MarkedUnfinished {
         snapshot: Zxid,

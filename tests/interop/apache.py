@@ -1,7 +1,7 @@
 """How a server of Apache ZooKeeper is started: 3.8 (Debian's package) or 3.9 (jars in target/interop/zk39); ZK says
-which.
+which. For directories of older servers there may be 3.4 and 3.6 too (run.sh with OLD=1).
 
-run.sh installs them. The log goes to standard output, from INFO on: who was synchronised how, and what did not match.
+The log goes to standard output, from INFO on: who was synchronised how, and what did not match.
 """
 
 import os
@@ -9,8 +9,9 @@ import pathlib
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 VERSION = os.environ.get("ZK") or "3.8"
-HEAP = os.environ.get("APACHE_HEAP", "2g")
+HEAP = os.environ.get("APACHE_HEAP", "2500m")
 DEBIAN = "/usr/share/java"
+JARS = ROOT / "target" / "interop"
 
 LOG4J1 = """\
 log4j.rootLogger=INFO, OUT
@@ -31,17 +32,24 @@ appender.console.layout.pattern=%d %-5p [%t] %c{1} %m%n
 """
 
 
-def command(home, flags=()):
+def has(version):
+    """Whether run.sh has installed it."""
+    return any((JARS / f"zk{version.replace('.', '')}").glob("zookeeper-3*.jar"))
+
+
+def command(home, flags=(), version=""):
     """The words of a command that the path of a zoo.cfg is appended to. `home` gets the settings of its log."""
-    if VERSION == "3.9":
-        (home / "log4j2.properties").write_text(LOG4J2)
-        log = f"-Dlog4j2.configurationFile={home}/log4j2.properties"
-        classes = f"{ROOT}/target/interop/zk39/*"
-    elif VERSION == "3.8":
+    version = version or VERSION
+    if version not in ("3.4", "3.6", "3.8", "3.9"):
+        raise ValueError(f"ZK={version}: 3.8 or 3.9")
+    classes = f"{JARS}/zk{version.replace('.', '')}/*"
+    if version == "3.8":
+        classes = ":".join(f"{DEBIAN}/{jar}.jar" for jar in ("zookeeper", "slf4j-log4j12", "log4j-1.2"))
+    if version in ("3.4", "3.8"):
         (home / "log4j.properties").write_text(LOG4J1)
         log = f"-Dlog4j.configuration=file:{home}/log4j.properties"
-        classes = ":".join(f"{DEBIAN}/{jar}.jar" for jar in ("zookeeper", "slf4j-log4j12", "log4j-1.2"))
     else:
-        raise ValueError(f"ZK={VERSION}: 3.8 or 3.9")
+        (home / "log4j2.properties").write_text(LOG4J2)
+        log = f"-Dlog4j2.configurationFile={home}/log4j2.properties"
     main = "org.apache.zookeeper.server.quorum.QuorumPeerMain"
     return ["java", f"-Xmx{HEAP}", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", log, *flags, "-cp", classes, main]

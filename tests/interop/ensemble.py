@@ -130,7 +130,11 @@ class Ensemble:
         return ",".join(f"127.0.0.1:{self.client_port[sid]}" for sid in ids or self.ids)
 
     def command(self, sid):
-        return SERVER_CMD if self.kinds[sid] == QUORATE else apache.command(self.home(sid), self.flags)
+        kind = self.kinds[sid]
+        if kind == QUORATE:
+            return SERVER_CMD
+        # APACHE, or of a version, such as apache-3.4.
+        return apache.command(self.home(sid), self.flags, kind.removeprefix(APACHE).removeprefix("-"))
 
     def start(self, *ids):
         for sid in ids or self.ids:

@@ -61,6 +61,12 @@ class Watcher:
                 time.sleep(0.05)
             time.sleep(0.01)
 
+    def end(self):
+        self.ended = True
+        self.thread.join(60)
+        self.client.stop()
+        self.client.close()
+
     def stand(self):
         self.standing.clear()
         self.open.clear()
@@ -78,13 +84,21 @@ class Watcher:
 
 
 def tell(checks, seed, same_everywhere):
-    draw = random.Random(seed)
     e = Ensemble(3, EXTRA, tick_ms=1000, kinds={1: APACHE, 2: APACHE, 3: APACHE}, limits=(60, 10))
     e.form(checks)
     watcher = Watcher(e.hosts())
     load.prepare(e.client_port[1], "rolling")
     writer = load.Load(e.client_port.values(), "rolling", rate=RATE, big_every=500, seed=seed)
-    books, done, total = {}, 0, 3 * ROUNDS
+    try:
+        replace_all(checks, e, watcher, writer, random.Random(seed), same_everywhere)
+    finally:
+        writer.process.kill()
+        watcher.end()
+        e.close()
+
+
+def replace_all(checks, e, watcher, writer, draw, same_everywhere):
+    done, total = 0, 3 * ROUNDS
     for number in range(ROUNDS):
         kind = (QUORATE, APACHE)[number % 2]
         for sid in draw.sample(e.ids, 3):
@@ -92,6 +106,7 @@ def tell(checks, seed, same_everywhere):
             how, method = draw.choice(["ended", "killed"]), draw.choice(["", "gz", "snappy"])
             role = e.field(sid, "Mode")
             text = f"replacement {done} of {total}: {e.name(sid)}, {role}, is {how}, and {kind} goes on with its data"
+            failed = checks.failed
             with checks.claim(f"rolling, {text}"):
                 (e.stop if how == "ended" else e.kill)(sid)
                 e.kinds[sid] = kind
@@ -100,9 +115,9 @@ def tell(checks, seed, same_everywhere):
                 e.start(sid)
                 e.wait_serving()
                 wait_for("writes", lambda acks=acks: writer.acks > acks + 500)
-            if checks.failed:
+            if checks.failed > failed:
                 print(e.log_tail(sid, 30), flush=True)
-                return e.close()
+                return
         with checks.claim(f"rolling, all are {kind}: the client kept its session, and saw each state in order"):
             watcher.stand()
             watcher.judge()
@@ -111,10 +126,5 @@ def tell(checks, seed, same_everywhere):
         watcher.open.set()
         writer.resume()
     watcher.stand()
-    books["rolling"] = writer.stop()
+    books = {"rolling": writer.stop()}
     same_everywhere(checks, f"rolling, after {done} replacements", e, e.ids, books, {})
-    watcher.ended = True
-    watcher.thread.join()
-    watcher.client.stop()
-    watcher.client.close()
-    e.close()

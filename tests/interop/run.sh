@@ -9,6 +9,7 @@
 #                SERVER_CMD="/usr/share/zookeeper/bin/zkServer.sh start-foreground"
 # KEEP=1         keep data and logs; they are kept after a failure anyhow
 # ZK=3.8|3.9     Apache ZooKeeper in `differential` (3.9 if nothing is said) and in `mixed` (3.8)
+# OLD=1          in `mixed`, data directories of 3.4 and 3.6 too (650 MB to fetch)
 # PAIR, OPS, SEED   see differential.sh
 #
 # Installs what it needs: kazoo into target/interop/venv, node-zookeeper-client into target/interop/node, Debian's packages
@@ -83,6 +84,25 @@ need_apache() { # version
     export ZK=3.8
 }
 
+# Servers whose data directories are opened too; jars out of older releases of pyspark.
+need_old() {
+    [[ -n ${OLD:-} ]] || return 0
+    local pair jars fetched
+    "$venv/bin/pip" install --quiet setuptools wheel
+    for pair in 2.4.8:zk34 3.4.4:zk36; do
+        jars="$root/target/interop/${pair#*:}"
+        [[ -d $jars ]] && continue
+        fetched=$(mktemp -d -p "$root/target/interop")
+        mkdir -p "$jars" &&
+            "$venv/bin/pip" download --quiet --no-deps --no-build-isolation --dest "$fetched" "pyspark==${pair%:*}" &&
+            tar -xzf "$fetched"/pyspark-*.tar.gz -C "$jars" --strip-components=3 --wildcards \
+                '*/jars/zookeeper-*' '*/jars/netty-*' '*/jars/slf4j-*' '*/jars/log4j-*' '*/jars/snappy-java-*' \
+                '*/jars/metrics-core-*' '*/jars/commons-cli-*' '*/jars/audience-annotations-*' ||
+            { rm -rf "$jars" && echo "interop: no pyspark ${pair%:*}: without the directories of its ZooKeeper"; }
+        rm -rf "$fetched"
+    done
+}
+
 need_server() {
     [[ -n ${SERVER_CMD:-} ]] && return
     (cd "$root" && cargo build --release --quiet -p quorate) || die "the server does not build"
@@ -122,7 +142,7 @@ for name in "${tests[@]}"; do
     observer) run observer ./observer_same_host.sh ;;
     tours) need_tours && run tours "$venv/bin/python" tours.py ;;
     differential) need_apache && run differential ./differential.sh ;;
-    mixed) need_apache "${ZK:-3.8}" && ZK=${ZK:-3.8} run mixed "$venv/bin/python" mixed.py ;;
+    mixed) need_apache "${ZK:-3.8}" && need_old && ZK=${ZK:-3.8} run mixed "$venv/bin/python" mixed.py ;;
     scale) run scale "$venv/bin/python" scale.py ;;
     torture) run torture "$venv/bin/python" torture.py ;;
     torture_short) run torture "$venv/bin/python" torture.py --short ;;
