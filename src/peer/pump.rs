@@ -123,7 +123,7 @@ impl<R: Runtime, O: StepObserver> Pump<R, O> {
             if steps < TURN_STEPS_MAX {
                 self.wait().await;
             } else {
-                tokio::task::yield_now().await;
+                self.rt.give_way().await;
             }
         }
     }

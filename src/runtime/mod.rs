@@ -24,7 +24,9 @@ pub use net::{HostPort, Label, LabelKind, Listener, Stream};
 use std::fmt;
 use std::future::{self, Future};
 use std::io;
+use std::mem;
 use std::path::PathBuf;
+use std::task::Poll;
 use std::time::Duration;
 
 use crate::base::{Mono, Note, Now, Stamp};
@@ -124,6 +126,17 @@ pub trait Runtime: Clone + 'static {
     fn spawn(&self, name: &'static str, task: impl Future<Output = ()> + 'static);
     /// Sleeps until the world's clock has reached `at`.
     fn sleep_until(&self, at: Stamp) -> impl Future<Output = ()>;
+    /// The other tasks of this server run before it goes on.
+    fn give_way(&self) -> impl Future<Output = ()> {
+        let mut has_waited = false;
+        future::poll_fn(move |cx| {
+            if mem::replace(&mut has_waited, true) {
+                return Poll::Ready(());
+            }
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        })
+    }
     /// The end of this process. On the machine it does not return; in the simulator it crashes
     /// the node, and the caller's future is dropped at its next await.
     fn halt(&self, why: Halt);
