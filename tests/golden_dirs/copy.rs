@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::rc::Rc;
 
-use quorate::base::Zxid;
+use quorate::base::{Epoch, Zxid};
 use quorate::database::Database;
 use quorate::jute::persist::SnapshotDigest;
 use quorate::jute::txn::Proposal;
@@ -71,6 +71,12 @@ impl DirCopy {
                 fs::remove_file(self.file(&name)).expect("it was copied");
             }
         }
+    }
+
+    /// Writes acceptedEpoch, as a server does before its first transaction of that epoch.
+    pub(crate) fn accept(&self, epoch: Epoch) {
+        fs::write(self.file("acceptedEpoch"), epoch.0.to_string())
+            .expect("a directory to write in");
     }
 
     pub(crate) fn options(&self) -> StorageOptions {
