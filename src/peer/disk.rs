@@ -22,7 +22,7 @@ use crate::base::{Epoch, Exhibit, LinkId, Mono, Museum, Note, Now, Zxid};
 use crate::config::ServerConfig;
 use crate::database::Database;
 use crate::storage::Ticket;
-use crate::storage::{EpochKind, HistoryRequest, Loaded, LogRequest, Outcome};
+use crate::storage::{EpochKind, HistoryRequest, Loaded, LogIndex, LogRequest, Outcome};
 use crate::storage::{SnapshotRequest, StorageError};
 use crate::zab::leader::HistoryRead;
 
@@ -37,6 +37,8 @@ pub(super) struct Disk {
     on_log: BTreeMap<Ticket, ForWhom>,
     /// Requests the history lane has not answered: for which learner, and from where.
     on_history: BTreeMap<Ticket, (LinkId, Zxid)>,
+    /// Where in the log old transactions stand.
+    index: LogIndex,
     snapshotter: Snapshotter,
     purge_interval: Option<Duration>,
     next_purge: Mono,
@@ -95,6 +97,7 @@ impl Disk {
             last_ticket: 1,
             on_log: BTreeMap::new(),
             on_history: BTreeMap::new(),
+            index: LogIndex::default(),
             snapshotter: Snapshotter::new(config),
             purge_interval: config.purge_interval,
             next_purge: Mono::FAR,
@@ -129,7 +132,13 @@ impl Disk {
     }
 
     /// Reads for a learner. The answer comes, also if the learner is gone by then.
-    pub(super) fn ask_history(&mut self, link: LinkId, request: HistoryRequest, queue: &mut Queue) {
+    pub(super) fn ask_history(
+        &mut self,
+        link: LinkId,
+        mut request: HistoryRequest,
+        queue: &mut Queue,
+    ) {
+        request.begin = request.begin.max(self.index.before(request.from));
         if self.is_purging {
             return self.reads_behind_purge.push((link, request));
         }
@@ -228,7 +237,8 @@ impl Disk {
         queue: &mut Queue,
     ) -> Stored {
         match (whom, outcome) {
-            (ForWhom::Role, Outcome::Durable { zxid }) => {
+            (ForWhom::Role, Outcome::Durable { zxid, at }) => {
+                self.index.learn(zxid, at);
                 db.set_durable(zxid);
                 queue.note(Note::Durable { zxid });
                 self.of_snapshotter(queue, |s, out| s.finish(db.durable(), out));
@@ -245,6 +255,7 @@ impl Disk {
             (ForWhom::Role, Outcome::Rolled) => Stored::Nothing,
             (ForWhom::Load, Outcome::Loaded(loaded)) => Stored::Loaded(loaded),
             (ForWhom::Replace, Outcome::Truncated { to }) => {
+                self.index.cut(to);
                 queue.note(Note::Truncated { to });
                 self.ask_log(ForWhom::Replace, LogRequest::Load, queue);
                 Stored::Nothing
@@ -254,7 +265,10 @@ impl Disk {
                 self.of_snapshotter(queue, |s, out| s.on_marked(snapshot, db.durable(), out));
                 Stored::Nothing
             }
-            (ForWhom::Reset, Outcome::LogReset) => Stored::LogReset,
+            (ForWhom::Reset, Outcome::LogReset) => {
+                self.index.clear();
+                Stored::LogReset
+            }
             (whom, outcome) => {
                 broken("PE-6", format!("{outcome:?} answers a request for {whom:?}"))
             }

@@ -3,6 +3,9 @@
 use super::*;
 use crate::base::ServerId;
 use crate::base::invariant::testing::fires;
+use crate::jute::txn::{ErrorTxn, Proposal, Txn, TxnHeader};
+use crate::storage::LogPosition;
+use std::rc::Rc;
 
 const STRANGE: Ticket = Ticket(999);
 
@@ -156,4 +159,27 @@ fn a_leaders_snapshot_gets_its_name_when_the_guard_file_names_it() {
             |output: &Output| matches!(output, Output::Snapshot(_, SnapshotRequest::Finish));
         assert!(asked.len() == 2 && is_finish(&asked[1]), "{asked:?}");
     }
+}
+
+#[test]
+fn old_transactions_are_read_from_the_last_mark_before_them() {
+    let mut bench = Bench::new();
+    let txn = |zxid: i64| {
+        let header = TxnHeader { zxid: Zxid(zxid), ..TxnHeader::default() };
+        Rc::new(Proposal::new(header, Txn::Error(ErrorTxn { err: -1 }), None))
+    };
+    for (zxid, offset) in [(1, 16), (2, 3_000_000)] {
+        let append = bench.ask(ForWhom::Role, LogRequest::Append(txn(zxid)));
+        let at = LogPosition { log: Zxid(1), offset };
+        bench.stored(append, Outcome::Durable { zxid: Zxid(zxid), at });
+        bench.queue.take();
+    }
+    let begin = |bench: &mut Bench| match bench.ask_history()[..] {
+        [Output::History(_, HistoryRequest { begin, .. })] => begin,
+        ref other => panic!("{other:?}"),
+    };
+    assert_eq!(begin(&mut bench), Some(LogPosition { log: Zxid(1), offset: 16 }));
+    let reset = bench.ask(ForWhom::Reset, LogRequest::Reset { behind: Zxid(9) });
+    bench.stored(reset, Outcome::LogReset);
+    assert_eq!(begin(&mut bench), None);
 }

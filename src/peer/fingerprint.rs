@@ -22,7 +22,7 @@ const RULES: Rules = Rules {
         ("Course", &["since", "last_election"]),
         ("LeaderDials", &["next_link"]),
         ("Links", &["next_link"]),
-        ("Disk", &["last_ticket"]),
+        ("Disk", &["last_ticket", "index"]),
         ("Leader", &["half_ticks"]),
         ("Handler", &["sent_bytes", "next_telling"]),
         ("QuotaCheck", &["warned"]),

@@ -89,11 +89,11 @@ impl CrashCase {
             done.iter().any(|(_, _, result)| result.as_ref().is_ok_and(outcome))
         };
         let truncated = told(&|outcome| matches!(outcome, Outcome::Truncated { .. }));
-        let truncating = told(&|outcome| *outcome == Outcome::Durable { zxid: Zxid(6) });
+        let truncating = told(&|outcome| matches!(outcome, Outcome::Durable { zxid: Zxid(6), .. }));
         let mut promised = self.promised.clone();
         for (_, _, result) in done {
             match result {
-                Ok(Outcome::Durable { zxid }) => promised.push(zxid.0),
+                Ok(Outcome::Durable { zxid, .. }) => promised.push(zxid.0),
                 Ok(Outcome::EpochWritten { which, epoch }) => {
                     let loaded = match which {
                         EpochKind::Accepted => found.accepted_epoch,

@@ -21,6 +21,7 @@ use super::log_writer::LogWriter;
 use super::purge::purge;
 use super::queue::Queue;
 use super::recovery::recover;
+use super::request::LogPosition;
 use super::snapshot_writer::SnapshotWriter;
 use super::truncate::{begin_anew, truncate};
 use super::{EpochKind, HistoryRequest, Loaded, LogRequest, Outcome};
@@ -58,15 +59,16 @@ pub async fn run_log<R: Runtime>(
                 lane.begin(stamp);
                 let result = log.append(&batch).await;
                 let ended = stamp.max(lane.ended());
-                for (ticket, proposal) in batch {
-                    let outcome = Outcome::Durable { zxid: proposal.zxid() };
-                    done(ended, ticket, result.clone().map(|()| outcome));
+                for (n, (ticket, proposal)) in batch.into_iter().enumerate() {
+                    let zxid = proposal.zxid();
+                    let told = result.as_ref().map(|at| Outcome::Durable { zxid, at: at[n] });
+                    done(ended, ticket, told.map_err(Clone::clone));
                 }
                 if let Some(floor) = log.writer.as_ref().and_then(LogWriter::floor) {
                     // Whoever listens lives as long as this task, or failed and has said so.
                     let _ = floors.send((ended, floor));
                 }
-                result
+                result.map(|_| ())
             }
             request => {
                 lane.begin(stamp);
@@ -139,7 +141,10 @@ impl<R: Runtime> LogDriver<R> {
         first.max(Stamp(self.lane.ended().0.saturating_sub(margin)))
     }
 
-    async fn append(&mut self, batch: &[(Ticket, Rc<Proposal>)]) -> Result<(), StorageError> {
+    async fn append(
+        &mut self,
+        batch: &[(Ticket, Rc<Proposal>)],
+    ) -> Result<Vec<LogPosition>, StorageError> {
         let proposals: Vec<_> = batch.iter().map(|(_, proposal)| proposal.clone()).collect();
         self.writer()?.append(&proposals).await
     }
@@ -152,8 +157,8 @@ impl<R: Runtime> LogDriver<R> {
         match request {
             LogRequest::Append(proposal) => {
                 let zxid = proposal.zxid();
-                self.writer()?.append(&[proposal]).await?;
-                Ok(Outcome::Durable { zxid })
+                let at = self.writer()?.append(&[proposal]).await?[0];
+                Ok(Outcome::Durable { zxid, at })
             }
             LogRequest::WriteEpoch { which, epoch } => {
                 self.writer()?;

@@ -27,6 +27,7 @@ use super::floor::Floor;
 use super::guard::{DurableBound, Guard, write_guard};
 use super::layout::Layout;
 use super::log_format::{RECORD_OVERHEAD_BYTES, encode_log_header, encode_record};
+use super::request::LogPosition;
 use crate::base::{Zxid, invariant};
 use crate::jute::txn::Proposal;
 use crate::runtime::{File, Lane, OpenMode};
@@ -71,15 +72,20 @@ impl<L: Lane> LogWriter<L> {
         LogWriter { lane, layout, pre_alloc_bytes, open, guard, is_written, last }
     }
 
-    /// Makes these proposals durable. They must rise, from behind the last one.
-    pub(super) async fn append(&mut self, batch: &[Rc<Proposal>]) -> Result<(), StorageError> {
-        let Some(first) = batch.first() else { return Ok(()) };
+    /// Makes these proposals durable. They must rise, from behind the last one. Returns where each of
+    /// their records begins.
+    pub(super) async fn append(
+        &mut self,
+        batch: &[Rc<Proposal>],
+    ) -> Result<Vec<LogPosition>, StorageError> {
+        let Some(first) = batch.first() else { return Ok(Vec::new()) };
         for proposal in batch {
             let (last, zxid) = (self.last, proposal.zxid());
             invariant!(zxid > last, "S-14", "{zxid} is to be logged behind {last}");
             self.last = zxid;
         }
         let records = encode_batch(batch);
+        let len = records.len() as u64;
         match &mut self.open {
             Some(log) => flush_log(log, records, self.pre_alloc_bytes).await?,
             None => self.open_log(first.zxid(), records).await?,
@@ -89,7 +95,7 @@ impl<L: Lane> LogWriter<L> {
             self.is_written = false;
         }
         self.invariants();
-        Ok(())
+        Ok(self.open.as_ref().map_or(Vec::new(), |log| positions(log, log.end - len, batch)))
     }
 
     /// What the floor file is to say between two batches.
@@ -191,6 +197,16 @@ impl<L: Lane> LogWriter<L> {
         self.open = None;
         self.last = last;
     }
+}
+
+fn positions<F>(log: &OpenLog<F>, begin: u64, batch: &[Rc<Proposal>]) -> Vec<LogPosition> {
+    let mut offset = begin;
+    let position = |proposal: &Rc<Proposal>| {
+        let at = LogPosition { log: log.first, offset };
+        offset += (proposal.bytes().len() + RECORD_OVERHEAD_BYTES) as u64;
+        at
+    };
+    batch.iter().map(position).collect()
 }
 
 fn encode_batch(batch: &[Rc<Proposal>]) -> Bytes {

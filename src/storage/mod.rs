@@ -13,6 +13,7 @@
 //! | `log_format.rs`      | bytes of a log: header, record framing, what a bad record is      |
 //! | `log_writer.rs`      | appends and flushes (`flush_log`), zeros ahead, segments          |
 //! | `log_reader.rs`      | a log file record by record                                       |
+//! | `log_index.rs`       | where in the log a transaction stands                            |
 //! | `history_reader.rs`  | old transactions for a learner, a portion at a time               |
 //! | `truncate.rs`        | TRUNC                                                             |
 //! | `snapshot_format.rs` | bytes of a snapshot: encoder, reader, seals, gz and snappy        |
@@ -49,6 +50,7 @@ mod guard;
 mod history_reader;
 mod layout;
 pub mod log_format;
+mod log_index;
 mod log_reader;
 mod log_writer;
 mod options;
@@ -76,6 +78,7 @@ pub use driver::{run_history, run_log, run_snapshots};
 pub use error::{SkippedSnapshot, StorageError};
 pub use floor::{Floor, run_floor};
 pub use guard::{DurableBound, Guard};
+pub use log_index::LogIndex;
 pub use options::StorageOptions;
 pub use recovery::load;
 pub use request::{

@@ -100,6 +100,8 @@ pub enum SnapshotRequest {
 pub enum Outcome {
     Durable {
         zxid: Zxid,
+        /// Where its record begins.
+        at: LogPosition,
     },
     EpochWritten {
         which: EpochKind,

@@ -12,8 +12,8 @@ use tokio::sync::mpsc::unbounded_channel;
 use super::fake::{FakeDisk, FakeWorld, run, run_to_a_wait};
 use super::log_format::{encode_log_header, encode_record};
 use super::{
-    DurableBound, EpochKind, Guard, Loaded, LogRequest, Outcome, SnapshotEncoder, SnapshotRequest,
-    StorageError, StorageOptions, Ticket, load, run_floor, run_log, run_snapshots,
+    DurableBound, EpochKind, Guard, Loaded, LogPosition, LogRequest, Outcome, SnapshotEncoder,
+    SnapshotRequest, StorageError, StorageOptions, Ticket, load, run_floor, run_log, run_snapshots,
 };
 use crate::base::{Epoch, SessionId, Stamp, Zxid};
 use crate::jute::persist::SnapshotDigest;
@@ -189,7 +189,11 @@ fn all_that_is_queued_shares_one_write_and_one_sync() {
     let tickets: Vec<u64> = done.iter().map(|(_, ticket, _)| ticket.0).collect();
     assert_eq!(tickets, [0, 1, 2, 3]);
     assert!(done[1].0 == done[3].0, "one sync, one moment");
-    assert_eq!(outcomes(done)[1..], [1, 2, 3].map(|zxid| Outcome::Durable { zxid: Zxid(zxid) }));
+    let durable = [1, 2, 3].map(|n| {
+        let offset = 16 + 49 * (n as u64 - 1);
+        Outcome::Durable { zxid: Zxid(n), at: LogPosition { log: Zxid(1), offset } }
+    });
+    assert_eq!(outcomes(done)[1..], durable);
     let ops = disk.take_ops();
     let log_ops = ops_with(&ops, &["create log", "write log", "zeros log", "sync log"]);
     assert_eq!(

@@ -126,9 +126,12 @@ impl DirCopy {
             },
         );
         machine.run(driver).expect("an event queue");
-        let durable: Vec<Outcome> = outcomes.take().split_off(1);
-        let each = txns.iter().map(|proposal| Outcome::Durable { zxid: proposal.zxid() });
-        assert_eq!(durable, each.collect::<Vec<_>>(), "{}", self.dir);
+        let told: Vec<Outcome> = outcomes.take().split_off(1);
+        let durable = told.iter().map(|outcome| match outcome {
+            Outcome::Durable { zxid, .. } => *zxid,
+            other => panic!("{}: {other:?}", self.dir),
+        });
+        assert!(durable.eq(txns.iter().map(|proposal| proposal.zxid())), "{}: {told:?}", self.dir);
     }
 
     /// Writes a snapshot as a server does: in slices, through the driver of snapshots.
