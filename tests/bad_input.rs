@@ -11,3 +11,5 @@ mod configuration;
 mod disk;
 #[path = "bad_input/peers.rs"]
 mod peers;
+#[path = "bad_input/probes.rs"]
+mod probes;

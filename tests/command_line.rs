@@ -55,6 +55,41 @@ fn check_says_good_or_what_is_wrong_and_where() {
 }
 
 #[test]
+fn check_warns_of_a_server_that_no_client_can_reach() {
+    let dir = tempfile::tempdir().expect("a directory for temporary files");
+    // What the entrypoint of the container image writes; the client port is in the server line.
+    let text = "dataDir=.\ndataLogDir=./log\ntickTime=2000\ninitLimit=5\nsyncLimit=2\n\
+                autopurge.snapRetainCount=3\nautopurge.purgeInterval=0\nmaxClientCnxns=60\n\
+                standaloneEnabled=true\nadmin.enableServer=true\n\
+                server.1=localhost:2888:3888;2181\n";
+    let check = |text: &str| {
+        fs::write(dir.path().join("zoo.cfg"), text).expect("a writable directory");
+        let output = quorate(&["check", "zoo.cfg"], dir.path());
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        stdout(&output)
+    };
+    let warning = "warning: no clientPort is given: no client can connect\n";
+    let good = check(text);
+    assert!(good.contains("zoo.cfg: good: a standalone server, clients at 0.0.0.0:2181"), "{good}");
+    assert!(!good.contains(warning), "{good}");
+    let unreachable = check(&text.replace(";2181", ""));
+    assert!(unreachable.contains(warning), "{unreachable}");
+}
+
+#[test]
+fn check_takes_an_own_line_that_is_open() {
+    let dir = tempfile::tempdir().expect("a directory for temporary files");
+    fs::write(dir.path().join("myid"), "1\n").expect("a writable directory");
+    let text = "dataDir=.\ntickTime=2000\ninitLimit=5\nsyncLimit=2\n\
+                server.1=0.0.0.0:2888:3888;2181\nserver.2=127.0.0.1:2889:3889;2182\n\
+                server.3=127.0.0.1:2890:3890;2183\n";
+    fs::write(dir.path().join("zoo.cfg"), text).expect("a writable directory");
+    let output = quorate(&["check", "zoo.cfg"], dir.path());
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(stdout(&output).contains("zoo.cfg: good: "), "{}", stdout(&output));
+}
+
+#[test]
 fn a_server_does_not_start_on_a_bad_file() {
     let dir = standalone(2181);
     fs::write(dir.path().join("zoo.cfg"), "dataDir=.\nsslQuorum=true\n").expect("writable");

@@ -290,6 +290,34 @@ fn a_torn_last_record_is_dropped_and_the_log_goes_on_behind_it() {
 }
 
 #[test]
+fn a_last_log_that_holds_nothing_yet_costs_nothing() {
+    // What a crash leaves of a log that was just created: no byte, a piece of its header, or zeros.
+    let zeros = vec![0; 64 * 1024];
+    for (what, content) in [("empty", &b""[..]), ("8 bytes", b"ZKLG\0\0\0\x02"), ("zeros", &zeros)]
+    {
+        for dir in whole().into_iter().filter(|dir| is_ensemble(dir) || dir.ends_with("/plain")) {
+            // A number further on, too: the name of such a log is no promise.
+            for ahead in [1, 0x100] {
+                let copy = DirCopy::of(&dir);
+                let last = zxid_of(&described(&dir)["tree"]["lastZxid"]).0;
+                let name = format!("log.{:x}", last + ahead);
+                fs::write(copy.file(&name), content).expect("the copy is writable");
+                let place = format!("{dir}, {name}: {what}");
+                let loaded = copy.load_sound();
+                let [note] = &loaded.notes[..] else { panic!("{place}: {:?}", loaded.notes) };
+                assert!(note.contains(&name), "{place}: {note}");
+                assert_seen(&dir, &restore(loaded));
+                // The next start finds nothing to tell.
+                assert!(!copy.file(&name).exists(), "{place}");
+                let again = copy.load_sound();
+                assert_eq!(again.notes, Vec::<String>::new(), "{place}");
+                assert_seen(&dir, &restore(again));
+            }
+        }
+    }
+}
+
+#[test]
 fn a_flipped_bit_is_refused_with_file_and_offset() {
     for dir in ["3.8.0/flipped", "3.9.3/flipped"] {
         let copy = DirCopy::of(&sibling(dir, "plain"));

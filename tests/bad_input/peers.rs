@@ -61,7 +61,7 @@ impl Witness {
 }
 
 /// The handshake of a server that says it is `sid`.
-fn handshake(sid: i64) -> Vec<u8> {
+pub(crate) fn handshake(sid: i64) -> Vec<u8> {
     let address = b"127.0.0.1:1";
     let mut bytes = (-65_536_i64).to_be_bytes().to_vec();
     bytes.extend_from_slice(&sid.to_be_bytes());
@@ -152,7 +152,7 @@ fn handshakes_that_lie_harm_no_server() {
 }
 
 /// A packet of the quorum port with nothing but a head.
-fn packet(kind: i32, data_length: i32, data: &[u8]) -> Vec<u8> {
+pub(crate) fn packet(kind: i32, data_length: i32, data: &[u8]) -> Vec<u8> {
     let mut bytes = kind.to_be_bytes().to_vec();
     bytes.extend_from_slice(&0_i64.to_be_bytes());
     bytes.extend_from_slice(&data_length.to_be_bytes());

@@ -65,3 +65,30 @@ fn a_standalone_server_writes_snapshots_and_starts_from_them() {
     alone.wait_until_all_serve();
     assert_eq!(read_tree(alone.server(1).address), before);
 }
+
+#[test]
+fn a_file_of_the_container_image_starts_a_standalone_server() {
+    let mut alone = Plan::standalone().lay_out();
+    let (quorum, election) = (alone.quorum_address(1).port(), alone.election_address(1).port());
+    let server = alone.server_mut(1);
+    let (data, client) = (server.data_dir(), server.address);
+    // As its entrypoint writes it, but for the address in front of the client port: tests stay on
+    // the loopback interface.
+    let text = format!(
+        "dataDir={data}\ndataLogDir={data}/log\ntickTime=2000\ninitLimit=5\nsyncLimit=2\n\
+         autopurge.snapRetainCount=3\nautopurge.purgeInterval=0\nmaxClientCnxns=60\n\
+         standaloneEnabled=true\nadmin.enableServer=true\n\
+         server.1=localhost:{quorum}:{election};{client}\n",
+        data = data.display(),
+    );
+    server.edit_config(|_| text);
+    server.start();
+    alone.wait_until_all_serve();
+    assert_eq!(alone.server(1).mode().as_deref(), Some("standalone"));
+    alone.client(1).create("/a", "kept", 0).expect("a new node");
+    alone.server_mut(1).restart();
+    alone.wait_until_all_serve();
+    assert_eq!(alone.client(1).get("/a", false).map(|(text, _)| text), Ok("kept".into()));
+    assert!(alone.server(1).files("data/log").iter().any(|name| name.starts_with("log.")));
+    assert!(!alone.server(1).files("data").iter().any(|name| name.starts_with("log.")));
+}

@@ -341,6 +341,11 @@ impl Driver {
         for server in ensemble.servers() {
             config.servers.insert(server, self.spec(server));
         }
+        if let Some(own) = config.servers.get_mut(&me).filter(|_| ensemble.own_line_open) {
+            for address in [&mut own.quorum, &mut own.election] {
+                address.host = "0.0.0.0".to_owned();
+            }
+        }
         config.hierarchical = !ensemble.weights.is_empty();
         config.client = Some(HostPort::new(host(me), 2181));
         (config.data_dir, config.data_log_dir) =

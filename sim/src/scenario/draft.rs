@@ -29,7 +29,7 @@ pub struct Draft {
 const TOP: [&str; 8] =
     ["about", "source", "duration", "seed", "liveness", "museum", "violates", "strict"];
 const TABLES: [&str; 4] = ["ensemble", "network", "disk", "workload"];
-const ENSEMBLE: [&str; 21] = [
+const ENSEMBLE: [&str; 22] = [
     "voters",
     "observers",
     "weights",
@@ -48,6 +48,7 @@ const ENSEMBLE: [&str; 21] = [
     "link_limit",
     "snapshot_size_factor",
     "read_only_mode",
+    "own_line_open",
     "dialect",
     "autocreate",
     "committed",

@@ -34,6 +34,8 @@ pub struct Ensemble {
     pub autocreate: bool,
     /// `readonlymode.enabled`: servers without a leader serve reads.
     pub read_only_mode: bool,
+    /// In its own file each server's own line has 0.0.0.0 where the other files have its name.
+    pub own_line_open: bool,
     /// Servers that speak as Apache's do.
     pub dialect: BTreeMap<ServerId, Dialect>,
     pub disks: BTreeMap<ServerId, DiskContent>,
@@ -147,6 +149,7 @@ impl Reader<'_> {
             sync: self.sync_limits(frame)?,
             autocreate: frame.autocreate.unwrap_or(true),
             read_only_mode: frame.read_only_mode.unwrap_or(false),
+            own_line_open: frame.own_line_open.unwrap_or(false),
             dialect,
             disks,
             committed: Zxid::ZERO,

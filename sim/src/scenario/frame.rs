@@ -58,6 +58,7 @@ pub(super) struct Ensemble {
     pub(super) snapshot_size_factor: Option<f64>,
     pub(super) autocreate: Option<bool>,
     pub(super) read_only_mode: Option<bool>,
+    pub(super) own_line_open: Option<bool>,
     #[serde(default)]
     pub(super) dialect: BTreeMap<Spanned<String>, Text>,
     pub(super) committed: Option<Text>,
