@@ -106,7 +106,7 @@ impl World {
             }
             Some(_) => {}
             None if mode == CrashMode::Power => {
-                self.0.net.borrow_mut().power_off(self, host.machine.id);
+                self.0.net.borrow_mut().power_off(self, host.machine.id, at);
                 host.disk.borrow_mut().lose_power();
             }
             None => {}

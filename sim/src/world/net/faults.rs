@@ -287,11 +287,24 @@ impl Net {
         let up = world.machine(conn.ends[1 - d].host).up.get();
         if up && open(conn.dirs[d].link) && open(conn.dirs[1 - d].link) {
             conn.dirs[d].unacked = None;
+            if conn.ends[d].writer.is_some() && conn.ends[1 - d].closed {
+                self.fail_end(id, d, at, io::ErrorKind::ConnectionReset);
+            }
         } else if at - since >= RETRANSMIT_LIMIT {
             self.fail_end(id, d, at, io::ErrorKind::TimedOut);
         } else {
             let again = next_try(since, at, tries);
             world.push_net(again, NetEvent::AckOverdue { conn: id, dir: d, tries: tries + 1 });
+        }
+    }
+
+    /// A sender that waits for room at an end which no kernel knows any more asks for it, as TCP's
+    /// window probes do.
+    pub(super) fn probe_if_waiting(&mut self, world: &World, at: Stamp, id: usize, d: usize) {
+        let Some(conn) = self.conns.get_mut(id) else { return };
+        let waits = conn.ends[d].writer.is_some() && conn.ends[1 - d].closed;
+        if waits && conn.dirs[d].flight.is_empty() {
+            conn.dirs[d].miss_ack(world, at, id, d, at);
         }
     }
 
@@ -301,7 +314,7 @@ impl Net {
         self.forget_attempts(process);
         let power = process.mode() == CrashMode::Power;
         if power {
-            self.power_off(world, host);
+            self.power_off(world, host, at);
         }
         for port in self.ports_of(process) {
             self.unbind(world, host, port, at);
@@ -318,7 +331,7 @@ impl Net {
     }
 
     /// A kernel stops: no end on this machine says or knows anything any more.
-    pub(crate) fn power_off(&mut self, _world: &World, host: usize) {
+    pub(crate) fn power_off(&mut self, world: &World, host: usize, at: Stamp) {
         for id in 0..self.conns.end() {
             for end in 0..2 {
                 if let Some(conn) = self.conns.get_mut(id)
@@ -327,6 +340,7 @@ impl Net {
                     conn.silence(end);
                     conn.ends[end].closed = true;
                     conn.ends[end].process = None;
+                    self.probe_if_waiting(world, at, id, 1 - end);
                     self.free_if_over(id);
                 }
             }

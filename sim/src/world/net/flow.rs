@@ -66,6 +66,7 @@ impl Net {
         let len = bytes.len();
         if len == 0 && bufs.iter().any(|buf| !buf.is_empty()) {
             this.writer = Some(cx.waker().clone());
+            self.probe_if_waiting(world, at, id, end);
             return Poll::Pending;
         }
         dir.left = dir.left.max(at);

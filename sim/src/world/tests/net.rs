@@ -175,6 +175,38 @@ fn a_writer_waits_while_nobody_reads() {
 }
 
 #[test]
+fn a_writer_that_waits_for_a_dark_machine_is_told() {
+    for back in [true, false] {
+        with_world(|world| async move {
+            world.start(S1, |rt| async move {
+                let mut listener = rt.listen(&to("s1")).await.expect("the port is free");
+                let _accepted = listener.accept().await.expect("accept does not fail");
+                rt.sleep_until(at_ms(60_000)).await;
+            });
+            let rt = world.client_runtime("c1");
+            let (_, stream) = connect(&rt, at_ms(10), "s1").await;
+            let mut stream = stream.expect("s1 listens");
+            let done = Log::new();
+            let task_done = done.clone();
+            rt.spawn("writer", async move {
+                stream.begin_write(at_ms(100), PROPOSAL);
+                let error = stream.write_all(&vec![7; 1024 * KIB]).await.expect_err("nobody reads");
+                task_done.push(error.kind());
+            });
+            world.at(at_ms(1_000), |world| world.crash(S1, CrashMode::Power));
+            if back {
+                world.at(at_ms(2_000), |world| {
+                    world.start(S1, reading_server(Log::new()));
+                });
+            }
+            world.sleep_until(at_ms(30_000)).await;
+            let told = if back { io::ErrorKind::ConnectionReset } else { io::ErrorKind::TimedOut };
+            assert_eq!(done.all(), [told]);
+        });
+    }
+}
+
+#[test]
 fn a_hold_stops_a_connection_at_the_frame_it_names_until_the_release() {
     with_world(|world| async move {
         let log = Log::new();
