@@ -63,8 +63,8 @@ pub(super) async fn read_history<L: Lane>(
         Some(begin) => &logs[logs.partition_point(|log| log.first < begin.log)..],
         None => logs_from(&logs, request.from),
     };
-    if let (Some(begin), first) = (request.begin, logs.first())
-        && first.is_none_or(|log| log.first != begin.log)
+    if let Some(begin) = request.begin
+        && logs.first().is_none_or(|log| log.first != begin.log)
     {
         return Ok(Outcome::HistoryGone);
     }

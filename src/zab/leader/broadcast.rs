@@ -220,10 +220,6 @@ impl Leader {
         // ZOOKEEPER-962 registered a learner some time after its history was collected.
         let late = self.museum.on(Exhibit::ForwardsTooLate);
         let hears = |h: &Handler| h.is_forwarding() && !(late && h.phase == Phase::Syncing);
-        self.handlers
-            .iter()
-            .filter(|(_, h)| hears(h) && h.observer == observers)
-            .map(|(link, _)| *link)
-            .collect()
+        self.links_where(|h| hears(h) && h.observer == observers)
     }
 }

@@ -1,7 +1,7 @@
 //! Which epoch this is, and whether we may lead it.      (Leader.getEpochToPropose, waitForEpochAck)
 
 use super::core::{Leader, Output, Stage};
-use super::handler::Phase;
+use super::handler::{Handler, Phase};
 use crate::base::{Dismissed, Epoch, Exhibit, GaveUp, LinkId, Note, Now, PeerMisbehaved, Zxid};
 use crate::database::Database;
 use crate::jute::quorum::LearnerInfo;
@@ -156,6 +156,10 @@ impl Leader {
     }
 
     pub(super) fn links_in(&self, phase: Phase) -> Vec<LinkId> {
-        self.handlers.iter().filter(|(_, h)| h.phase == phase).map(|(link, _)| *link).collect()
+        self.links_where(|handler| handler.phase == phase)
+    }
+
+    pub(super) fn links_where(&self, wanted: impl Fn(&Handler) -> bool) -> Vec<LinkId> {
+        self.handlers.iter().filter(|(_, h)| wanted(h)).map(|(link, _)| *link).collect()
     }
 }

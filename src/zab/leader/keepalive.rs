@@ -68,9 +68,7 @@ impl Leader {
         let zxid = self.broadcast.last_proposed();
         // While the log is read for it, a learner hears nothing else.
         let hears = |h: &Handler| h.is_forwarding() || h.phase == Phase::SendingHistory;
-        let links: Vec<LinkId> =
-            self.handlers.iter().filter(|(_, h)| hears(h)).map(|(link, _)| *link).collect();
-        for link in links {
+        for link in self.links_where(hears) {
             self.send(link, Packet::Ping { zxid }, out);
         }
     }

@@ -135,9 +135,7 @@ impl Leader {
     /// waited half of that for our log gets a snapshot.
     pub(super) fn stop_reading(&mut self, now: Now, db: &Database, out: &mut Vec<Output>) {
         let is_late = |h: &Handler| h.phase == Phase::ReadingLog && now.mono >= self.read_by(h);
-        let late: Vec<LinkId> =
-            self.handlers.iter().filter(|(_, h)| is_late(h)).map(|(link, _)| *link).collect();
-        for link in late {
+        for link in self.links_where(is_late) {
             self.begin_history(now, link, SyncPlan::Snap, db, out);
         }
     }
@@ -159,7 +157,6 @@ impl Leader {
         if !matches!(handler.awaits, Some(Awaited::Log { from: asked, .. }) if asked == from) {
             return; // It took too long.
         }
-
         let (peer, learner) = (handler.last_zxid, handler.sid);
         let (mut records, next) = match read {
             HistoryRead::Records { records, next } => (records, next),
@@ -376,10 +373,15 @@ impl Leader {
                 return self.close(link, Dismissed::HistoryGone { server }, out);
             }
             bytes += proposal.bytes().len();
-            self.send(link, Packet::Proposal(proposal), out);
-            self.send(link, Packet::Commit { zxid }, out);
+            self.send_committed(link, proposal, out);
         }
         self.count_sent(now, link, bytes, db, out);
+    }
+
+    fn send_committed(&mut self, link: LinkId, proposal: Rc<Proposal>, out: &mut Vec<Output>) {
+        let zxid = proposal.zxid();
+        self.send(link, Packet::Proposal(proposal), out);
+        self.send(link, Packet::Commit { zxid }, out);
     }
 
     fn is_too_long(&self, proposal: &Proposal) -> bool {
@@ -408,10 +410,7 @@ impl Leader {
 
     /// Our own log is durable a little further: whose history waited for that goes on.
     pub(super) fn go_on_with_history(&mut self, now: Now, db: &Database, out: &mut Vec<Output>) {
-        let waits = |h: &Handler| h.awaits == Some(Awaited::OwnLog);
-        let waiting: Vec<LinkId> =
-            self.handlers.iter().filter(|(_, h)| waits(h)).map(|(link, _)| *link).collect();
-        for link in waiting {
+        for link in self.links_where(|handler| handler.awaits == Some(Awaited::OwnLog)) {
             self.send_history(now, link, db, out);
         }
     }
@@ -441,9 +440,7 @@ impl Leader {
         let held = db.committed_log().filter(|p| p.zxid() <= snapshot);
         let held: Vec<Rc<Proposal>> = held.cloned().collect();
         for proposal in held.into_iter().rev().take(REPEATED).rev() {
-            let zxid = proposal.zxid();
-            self.send(link, Packet::Proposal(proposal), out);
-            self.send(link, Packet::Commit { zxid }, out);
+            self.send_committed(link, proposal, out);
         }
     }
 
