@@ -38,13 +38,13 @@ struct Found {
 }
 
 fn read_logs(world: &World, server: ServerId, found: &mut Found) {
-    for (path, content) in world.disk_files(server) {
+    for (path, content) in world.written_contents(server) {
         let is_log =
             path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("log."));
         if !is_log {
             continue;
         }
-        read_records(&content, |_, payload| {
+        read_records(&content.read(0, content.len() as usize), |_, payload| {
             if let Ok(proposal) = Proposal::decode(payload) {
                 let key = (proposal.zxid(), proposal.hash());
                 if found.missing.remove(&key) {

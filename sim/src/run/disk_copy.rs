@@ -1,4 +1,5 @@
-//! A copy of a disk's files in memory. Storage works on it as on a disk; no operation waits or fails.
+//! A copy of a disk's files, which shares their pages with the disk until it writes. Storage works on it as
+//! on a disk; no operation waits or fails.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,12 +11,14 @@ use bytes::Bytes;
 use quorate::base::Stamp;
 use quorate::runtime::{DirEntry, File, Lane, OpenMode};
 
-type Content = Rc<RefCell<Vec<u8>>>;
+use crate::world::Content;
+
+type Shared = Rc<RefCell<Content>>;
 
 #[derive(Default)]
 struct Files {
     dirs: BTreeSet<PathBuf>,
-    named: BTreeMap<PathBuf, Content>,
+    named: BTreeMap<PathBuf, Shared>,
 }
 
 /// A handle on the copies.
@@ -23,12 +26,12 @@ struct Files {
 pub(super) struct DiskCopy(Rc<RefCell<Files>>);
 
 impl DiskCopy {
-    pub(super) fn of(files: Vec<(PathBuf, Bytes)>) -> DiskCopy {
+    pub(super) fn of(files: Vec<(PathBuf, Content)>) -> DiskCopy {
         let copy = DiskCopy::default();
         let mut files_of_copy = copy.0.borrow_mut();
         for (path, content) in files {
             files_of_copy.dirs.extend(path.ancestors().skip(1).map(Path::to_path_buf));
-            files_of_copy.named.insert(path, Rc::new(RefCell::new(content.to_vec())));
+            files_of_copy.named.insert(path, Rc::new(RefCell::new(content)));
         }
         drop(files_of_copy);
         copy
@@ -52,7 +55,7 @@ impl Lane for DiskCopy {
         let mut files = self.0.borrow_mut();
         if mode == OpenMode::Create {
             let content = files.named.entry(path.to_owned()).or_default();
-            content.borrow_mut().clear();
+            *content.borrow_mut() = Content::default();
         }
         files.named.get(path).cloned().map(FileCopy).ok_or_else(not_found)
     }
@@ -62,9 +65,9 @@ impl Lane for DiskCopy {
         if !files.dirs.contains(dir) {
             return Err(not_found());
         }
-        let entry = |(path, content): (&PathBuf, &Content)| {
+        let entry = |(path, content): (&PathBuf, &Shared)| {
             let name = path.file_name()?.to_string_lossy().into_owned();
-            let len = content.borrow().len() as u64;
+            let len = content.borrow().len();
             (path.parent() == Some(dir)).then_some(DirEntry { name, len })
         };
         Ok(files.named.iter().filter_map(entry).collect())
@@ -92,43 +95,29 @@ impl Lane for DiskCopy {
 }
 
 /// One file of a [`DiskCopy`].
-pub(super) struct FileCopy(Content);
-
-impl FileCopy {
-    fn put(&self, offset: u64, data: &[u8]) {
-        let mut content = self.0.borrow_mut();
-        let (from, to) = (offset as usize, offset as usize + data.len());
-        if content.len() < to {
-            content.resize(to, 0);
-        }
-        content[from..to].copy_from_slice(data);
-    }
-}
+pub(super) struct FileCopy(Shared);
 
 impl File for FileCopy {
     async fn len(&mut self) -> io::Result<u64> {
-        Ok(self.0.borrow().len() as u64)
+        Ok(self.0.borrow().len())
     }
 
     async fn read_at(&mut self, offset: u64, len: usize) -> io::Result<Bytes> {
-        let content = self.0.borrow();
-        let from = content.len().min(offset as usize);
-        let to = content.len().min(from.saturating_add(len));
-        Ok(Bytes::copy_from_slice(&content[from..to]))
+        Ok(self.0.borrow().read(offset, len))
     }
 
     async fn write_at(&mut self, offset: u64, data: Bytes) -> io::Result<()> {
-        self.put(offset, &data);
+        self.0.borrow_mut().write(offset, &data);
         Ok(())
     }
 
     async fn write_zeros_at(&mut self, offset: u64, len: u64) -> io::Result<()> {
-        self.put(offset, &vec![0; len as usize]);
+        self.0.borrow_mut().zero(offset, len);
         Ok(())
     }
 
     async fn set_len(&mut self, len: u64) -> io::Result<()> {
-        self.0.borrow_mut().resize(len as usize, 0);
+        self.0.borrow_mut().set_len(len);
         Ok(())
     }
 

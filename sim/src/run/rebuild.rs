@@ -10,7 +10,6 @@ use std::path::PathBuf;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use bytes::Bytes;
 use quorate::base::ServerId;
 use quorate::config::ServerConfig;
 use quorate::database::Database;
@@ -20,12 +19,12 @@ use quorate::tree::AclRules;
 
 use super::disk_copy::DiskCopy;
 use crate::checkers::Rebuilt;
-use crate::world::World;
+use crate::world::{Content, World};
 
 /// The states that the disk comes to after a kill and after a power loss at this moment.
 pub(super) fn rebuild(world: &World, server: ServerId, config: &ServerConfig) -> Vec<Rebuilt> {
-    let written = world.disk_files(server);
-    let durable = world.durable_files(server);
+    let written = world.written_contents(server);
+    let durable = world.durable_contents(server);
     let both = if written == durable {
         vec![(durable, true)]
     } else {
@@ -34,7 +33,11 @@ pub(super) fn rebuild(world: &World, server: ServerId, config: &ServerConfig) ->
     both.into_iter().filter_map(|(files, durable)| recover(files, durable, config)).collect()
 }
 
-fn recover(files: Vec<(PathBuf, Bytes)>, durable: bool, config: &ServerConfig) -> Option<Rebuilt> {
+fn recover(
+    files: Vec<(PathBuf, Content)>,
+    durable: bool,
+    config: &ServerConfig,
+) -> Option<Rebuilt> {
     let loaded = at_once(load(&storage_options(config), DiskCopy::of(files)))?.ok()?;
     let log = loaded.txns.clone();
     let mut db =

@@ -92,6 +92,8 @@ pub(crate) struct Host {
     pub(crate) process: RefCell<Option<Rc<Process>>>,
     /// What a start of this server runs.
     pub(crate) program: RefCell<Option<Boot>>,
+    /// Until then something is done to the disk of a stopped server: a boot waits.
+    pub(crate) stopped_until: Cell<Stamp>,
 }
 
 /// The main future of a new process.
@@ -318,6 +320,7 @@ impl World {
             )),
             process: RefCell::new(None),
             program: RefCell::new(None),
+            stopped_until: Cell::new(Stamp(0)),
         });
         if server.is_some() {
             self.0.net.borrow_mut().add_server(id);

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::time::Duration;
 
 use madsim::runtime::{Handle, NodeHandle};
 use quorate::base::{Broken, ServerId, Stamp};
@@ -34,8 +35,15 @@ impl World {
     }
 
     /// Starts a process of a server that runs what was installed. Nothing happens if one is alive.
+    /// Where [`World::once_stopped`] has still something to do, the start waits for it.
     pub fn boot(&self, server: ServerId) {
-        let program = self.server(server).program.borrow().clone();
+        let host = self.server(server);
+        let earliest = host.stopped_until.get();
+        if self.now() < earliest {
+            self.at(earliest, move |world| world.boot(server));
+            return;
+        }
+        let program = host.program.borrow().clone();
         let program = program.expect("a server has a program before its first start");
         if self.start(server, move |rt| program(rt.world(), rt.process().clone())) {
             self.observer().changed(self.now(), server, ServerChange::Started);
@@ -54,7 +62,7 @@ impl World {
         match dying {
             Some(process) if !process.is_dead() => false,
             Some(process) => {
-                self.at(process.reap_at() + std::time::Duration::from_nanos(1), move |world| {
+                self.at(process.reap_at() + Duration::from_nanos(1), move |world| {
                     world.start(server, main);
                 });
                 true
@@ -91,7 +99,9 @@ impl World {
     /// Stops a server, and does something a moment later, when its process is certainly gone.
     pub fn once_stopped(&self, server: ServerId, then: impl FnOnce(&World) + 'static) {
         self.crash(server, CrashMode::Kill);
-        self.at(self.now() + std::time::Duration::from_millis(1), then);
+        let gone = self.now() + Duration::from_millis(1);
+        self.server(server).stopped_until.set(gone + Duration::from_nanos(1));
+        self.at(gone, then);
     }
 
     fn end_process(&self, host: &Rc<Host>, mode: CrashMode) {

@@ -36,6 +36,7 @@ mod tests;
 mod time;
 
 pub use clock::RATE_ONE;
+pub(crate) use disk::Content;
 pub use disk::{DiskImage, SimFile, SimLane, Unsynced};
 pub use handle::{SOCKET_BUFFER, World, WorldOptions};
 pub use lifecycle::Program;

@@ -18,6 +18,9 @@ pub const LATE: Duration = Duration::from_micros(60);
 /// The least latency of anything. Longer than SETTLE + LATE: what a step causes is posted before
 /// anything it causes arrives.
 pub const LATENCY_MIN: Duration = Duration::from_micros(200);
+/// What is done later than its cause is done at a multiple of this many nanoseconds: executor time is no
+/// event time, and rounding hides its jitter.
+const LATE_GRID: u64 = 1_000_000;
 /// Over how much time a resumed process sees what it missed.
 pub(crate) const SPREAD: Duration = Duration::from_micros(10);
 
@@ -101,6 +104,15 @@ impl WorldTime {
     /// The cause of an effect, if it is not too old to be one; counts those that are.
     pub(crate) fn fresh(&self, at: Stamp) -> Stamp {
         if self.is_fresh(at) { at } else { self.not_before_now(at) }
+    }
+
+    /// The cause of an effect; where it is too old to be one, the next instant of a coarse grid.
+    pub(crate) fn fresh_or_rounded(&self, at: Stamp) -> Stamp {
+        if self.is_fresh(at) {
+            at
+        } else {
+            Stamp(self.physical_now().0.next_multiple_of(LATE_GRID))
+        }
     }
 
     pub(crate) fn is_fresh(&self, at: Stamp) -> bool {

@@ -1,5 +1,6 @@
 //! What the laboratory does to disks, and how it looks at them.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -137,16 +138,33 @@ impl World {
 
     /// Every file as reads would see it, by path.
     pub fn disk_files(&self, server: ServerId) -> Vec<(PathBuf, Bytes)> {
+        let files = self.written_contents(server).into_iter();
+        files.map(|(path, content)| (path, content.read(0, content.len() as usize))).collect()
+    }
+
+    /// The same, shared with the disk until one of both is written.
+    pub(crate) fn written_contents(&self, server: ServerId) -> Vec<(PathBuf, Content)> {
+        self.contents(server, |dir| &dir.names, |inode| &inode.cache)
+    }
+
+    /// Every file as it would be after a power loss that takes all that was not synced.
+    pub(crate) fn durable_contents(&self, server: ServerId) -> Vec<(PathBuf, Content)> {
+        self.contents(server, |dir| &dir.durable, |inode| &inode.durable)
+    }
+
+    fn contents(
+        &self,
+        server: ServerId,
+        names: fn(&Dir) -> &BTreeMap<String, u64>,
+        content: fn(&Inode) -> &Content,
+    ) -> Vec<(PathBuf, Content)> {
         let host = self.server(server);
         let file_system = &host.disk.borrow().file_system;
         let files = file_system.dirs.iter().flat_map(|(dir, entries)| {
-            entries.names.iter().map(move |(name, inode)| (dir.join(name), *inode))
+            names(entries).iter().map(move |(name, inode)| (dir.join(name), *inode))
         });
-        let content = |inode: u64| {
-            let content = file_system.inodes.get(&inode).map(|inode| &inode.cache);
-            content.map_or(Bytes::new(), |content| content.read(0, content.len() as usize))
-        };
-        files.map(|(path, inode)| (path, content(inode))).collect()
+        let content = |inode: u64| file_system.inodes.get(&inode).map(content).cloned();
+        files.map(|(path, inode)| (path, content(inode).unwrap_or_default())).collect()
     }
 
     /// How long all files are together.
@@ -154,20 +172,6 @@ impl World {
         let host = self.server(server);
         let file_system = &host.disk.borrow().file_system;
         file_system.inodes.values().map(|inode| inode.cache.len()).sum()
-    }
-
-    /// Every file as it would be after a power loss that takes all that was not synced.
-    pub fn durable_files(&self, server: ServerId) -> Vec<(PathBuf, Bytes)> {
-        let host = self.server(server);
-        let file_system = &host.disk.borrow().file_system;
-        let files = file_system.dirs.iter().flat_map(|(dir, entries)| {
-            entries.durable.iter().map(move |(name, inode)| (dir.join(name), *inode))
-        });
-        let content = |inode: u64| {
-            let content = file_system.inodes.get(&inode).map(|inode| &inode.durable);
-            content.map_or(Bytes::new(), |content| content.read(0, content.len() as usize))
-        };
-        files.map(|(path, inode)| (path, content(inode))).collect()
     }
 
     /// Puts a durable file there, with its directories, in place of any other of that name.

@@ -13,29 +13,29 @@ const PAGE: u64 = 4096;
 
 /// A length and the pages that are not all zeros.
 #[derive(Clone, Default)]
-pub(super) struct Content {
+pub(crate) struct Content {
     len: u64,
     pages: BTreeMap<u64, Rc<[u8; PAGE as usize]>>,
 }
 
 impl Content {
-    pub(super) fn len(&self) -> u64 {
+    pub(crate) fn len(&self) -> u64 {
         self.len
     }
 
-    pub(super) fn read(&self, offset: u64, len: usize) -> Bytes {
+    pub(crate) fn read(&self, offset: u64, len: usize) -> Bytes {
         let end = offset.saturating_add(len as u64).min(self.len);
-        let mut bytes = vec![0; end.saturating_sub(offset) as usize];
+        let mut bytes = Vec::with_capacity(end.saturating_sub(offset) as usize);
         for (page, from, to) in pages(offset, end) {
-            if let Some(content) = self.pages.get(&page) {
-                let at = (page * PAGE + from as u64 - offset) as usize;
-                bytes[at..at + (to - from)].copy_from_slice(&content[from..to]);
+            match self.pages.get(&page) {
+                Some(content) => bytes.extend_from_slice(&content[from..to]),
+                None => bytes.resize(bytes.len() + (to - from), 0),
             }
         }
         bytes.into()
     }
 
-    pub(super) fn write(&mut self, offset: u64, data: &[u8]) {
+    pub(crate) fn write(&mut self, offset: u64, data: &[u8]) {
         let end = offset + data.len() as u64;
         for (page, from, to) in pages(offset, end) {
             let at = (page * PAGE + from as u64 - offset) as usize;
@@ -45,18 +45,23 @@ impl Content {
         self.len = self.len.max(end);
     }
 
-    pub(super) fn zero(&mut self, offset: u64, len: u64) {
+    pub(crate) fn zero(&mut self, offset: u64, len: u64) {
         let end = offset + len;
         self.zero_pages(offset, end);
         self.len = self.len.max(end);
     }
 
     /// Cuts, or grows by a hole that reads as zeros.
-    pub(super) fn set_len(&mut self, len: u64) {
+    pub(crate) fn set_len(&mut self, len: u64) {
         if len < self.len {
             self.zero_pages(len, self.len);
         }
         self.len = len;
+    }
+
+    /// The page, if it is not all zeros.
+    fn page(&self, page: u64) -> Option<&Rc<[u8; PAGE as usize]>> {
+        self.pages.get(&page).filter(|content| content.iter().any(|byte| *byte != 0))
     }
 
     fn zero_pages(&mut self, offset: u64, end: u64) {
@@ -77,6 +82,18 @@ impl Content {
                 Rc::make_mut(content)[from as usize..to as usize].fill(0);
             }
         }
+    }
+}
+
+/// Whether reads see the same. Pages that two copies share are not compared.
+impl PartialEq for Content {
+    fn eq(&self, other: &Content) -> bool {
+        let is_same = |page: &u64| match (self.pages.get(page), other.pages.get(page)) {
+            (Some(one), Some(another)) => Rc::ptr_eq(one, another) || one == another,
+            _ => self.page(*page).is_none() && other.page(*page).is_none(),
+        };
+        let mut pages = self.pages.keys().chain(other.pages.keys());
+        self.len == other.len && pages.all(is_same)
     }
 }
 
@@ -232,6 +249,24 @@ mod tests {
             assert_eq!(content.len(), plain.len() as u64);
             assert_eq!(content.read(0, 40_000), plain);
         }
+    }
+
+    #[test]
+    fn contents_are_equal_if_they_read_the_same() {
+        let mut content = Content::default();
+        content.write(3, b"abc");
+        let mut copy = content.clone();
+        assert!(content == copy);
+        copy.write(9000, b"x");
+        assert!(content != copy);
+        copy.zero(9000, 1);
+        assert!(content != copy, "one is longer");
+        content.set_len(9001);
+        assert!(content == copy, "a page of zeros and none");
+        content.write(5, b"d");
+        assert!(content != copy);
+        copy.write(5, b"d");
+        assert!(content == copy);
     }
 
     #[test]

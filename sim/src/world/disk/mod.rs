@@ -34,4 +34,5 @@ pub use crash::Unsynced;
 pub(crate) use cursor::LaneCursor;
 pub(crate) use device::Disk;
 pub use faults::DiskImage;
+pub(crate) use file::Content;
 pub use lane::{SimFile, SimLane};

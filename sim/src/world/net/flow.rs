@@ -26,9 +26,6 @@ use crate::world::process::Process;
 
 /// How far apart the pieces of one frame may arrive.
 const PIECES_APART: Duration = Duration::from_micros(200);
-/// A reader that takes bytes later than they came took them at a multiple of this: executor
-/// time is no event time, and rounding hides its jitter.
-const READ_LATE_GRID: u64 = 1_000_000;
 
 const DRAW_SPLIT: u64 = 1;
 const DRAW_PIECE: u64 = 2;
@@ -66,7 +63,9 @@ impl Net {
         let len = bytes.len();
         if len == 0 && bufs.iter().any(|buf| !buf.is_empty()) {
             this.writer = Some(cx.waker().clone());
-            self.probe_if_waiting(world, at, id, end);
+            // It may be asked long after the step that wrote, behind other frames.
+            let asked = world.time().fresh_or_rounded(dir.left.max(at));
+            self.probe_if_waiting(world, asked, id, end);
             return Poll::Pending;
         }
         dir.left = dir.left.max(at);
@@ -287,10 +286,7 @@ impl Net {
         let bytes = std::mem::take(&mut dir.consumed);
         let key = dir.key.with(DRAW_WINDOW).with(dir.window_updates);
         dir.window_updates += 1;
-        let left = match world.time().is_fresh(at) {
-            true => at,
-            false => Stamp(world.time().physical_now().0.next_multiple_of(READ_LATE_GRID)),
-        };
+        let left = world.time().fresh_or_rounded(at);
         let (plane, link) = (conn.plane, conn.dirs[end].link);
         let arrives = world.time().not_before_now(left + self.latency(link, plane, left, key));
         world.push_net(arrives, NetEvent::WindowOpens { conn: id, dir: 1 - end, left, bytes });

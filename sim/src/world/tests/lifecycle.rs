@@ -1,4 +1,5 @@
 use std::fmt::Display;
+use std::path::Path;
 
 use quorate::base::{Broken, Note};
 use quorate::runtime::{Halt, Purpose};
@@ -97,6 +98,32 @@ fn a_paused_server_sees_what_it_missed_after_the_resume_and_in_order() {
         }
         assert!(stamps.is_sorted());
         assert!(stamps[0] >= at_ms(900) && stamps[4] <= at_ms(900) + SETTLE, "{stamps:?}");
+    });
+}
+
+#[test]
+fn a_server_that_is_stopped_for_its_disk_starts_when_that_is_done() {
+    with_world(|world| async move {
+        let log = Log::new();
+        let starts = log.clone();
+        world.install(
+            S1,
+            Rc::new(move |rt: SimRuntime| {
+                let starts = starts.clone();
+                Box::pin(async move { starts.push(rt.stamp()) })
+            }),
+        );
+        world.boot(S1);
+        world.put_file(S1, Path::new("/data/x"), b"old");
+        world.at(at_ms(100), |world| {
+            world.once_stopped(S1, |world| world.wipe_disk(S1));
+            world.boot(S1);
+        });
+        world.sleep_until(at_ms(100) + Duration::from_micros(999)).await;
+        assert_eq!((log.all().len(), world.disk_files(S1).len()), (1, 1));
+        world.sleep_until(at_ms(102)).await;
+        assert_eq!((log.all().len(), world.disk_files(S1).len()), (2, 0));
+        assert!(log.last().expect("there are two") >= at_ms(101), "{:?}", log.all());
     });
 }
 

@@ -207,6 +207,26 @@ fn a_writer_that_waits_for_a_dark_machine_is_told() {
 }
 
 #[test]
+fn a_write_asked_of_a_dark_machine_long_after_its_step_waits_from_then_on() {
+    with_world(|world| async move {
+        world.start(S1, |rt| async move {
+            let mut listener = rt.listen(&to("s1")).await.expect("the port is free");
+            let _accepted = listener.accept().await.expect("accept does not fail");
+            rt.sleep_until(at_ms(60_000)).await;
+        });
+        let rt = world.client_runtime("c1");
+        let (_, stream) = connect(&rt, at_ms(10), "s1").await;
+        let mut stream = stream.expect("s1 listens");
+        send(&mut stream, at_ms(100), PROPOSAL, &vec![7; 256 * KIB]).await;
+        world.at(at_ms(1_000), |world| world.crash(S1, CrashMode::Power));
+        rt.sleep_until(at_ms(2_000)).await;
+        stream.begin_write(at_ms(100), PROPOSAL);
+        let error = stream.write_all(b"more").await.expect_err("nobody reads");
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    });
+}
+
+#[test]
 fn a_hold_stops_a_connection_at_the_frame_it_names_until_the_release() {
     with_world(|world| async move {
         let log = Log::new();
