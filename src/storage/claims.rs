@@ -9,6 +9,9 @@
 //! | a log below the snapshot is missing                    | nothing: it was purged             |
 //! | a log newer than all that the guard names (Apache's,   | the claims are void, and noted     |
 //! | or a truncation was cut short)                         |                                    |
+//! | the newest log ends below its bound, but with a whole  | the claims are void, and noted:    |
+//! | record and the file, and the snapshot is of just that  | Apache's server cut it, and wrote  |
+//! | transaction                                            | nothing since (`recovery.rs`)      |
 //!
 //! - S-12 nothing that was acknowledged more than a moment ago is given up in silence.
 //! - A claim about what the snapshot holds is not looked at: any file below it may be gone.
@@ -75,6 +78,11 @@ impl Claims {
             ));
             self.is_void = true;
         }
+    }
+
+    /// Another server program wrote here last.
+    pub(super) fn void(&mut self) {
+        self.is_void = true;
     }
 
     /// This server wrote the directory last.

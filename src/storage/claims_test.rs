@@ -200,6 +200,32 @@ fn what_a_start_votes_with_is_claimed_from_then_on() {
 }
 
 #[test]
+fn a_log_that_apache_has_cut_makes_the_guard_void_and_one_that_lost_its_end_does_not() {
+    let disk = disk_with(&[0]);
+    disk.put(path("acceptedEpoch"), b"1");
+    killed_run(&disk, vec![LogRequest::Load, append(1), append(2), append(3)]);
+    let log = disk.get(path("log.1")).expect("it was written");
+    disk.put(path("log.1"), &log[..114]);
+    let end = |disk: &FakeDisk| match failure(disk) {
+        StorageError::DurableDataLost { offset, .. } => offset,
+        other => panic!("{other}"),
+    };
+    assert_eq!(end(&disk.copy()), 114, "without a snapshot nobody says that it was cut");
+    // Behind TRUNC comes a snapshot (Learner.syncWithLeader).
+    disk.put(path("snapshot.2"), &snapshot_bytes(2));
+    let longer = disk.copy();
+    longer.put(path("log.1"), &[&log[..114], &[0; 10]].concat());
+    assert_eq!(end(&longer), 114, "a log of ours goes on with zeros");
+    let found = loaded(&disk);
+    assert_eq!((found.last_logged, zxids(&found.txns)), (Zxid(2), vec![]));
+    assert!(found.notes[0].contains("has cut it"), "{:?}", found.notes);
+    let again = loaded(&disk).notes;
+    assert!(again.iter().all(|note| !note.contains("cut")), "it was learnt anew: {again:?}");
+    log_run(&disk, vec![LogRequest::Load, append(at(1, 1))]);
+    assert_eq!(loaded(&disk).last_logged, Zxid(at(1, 1)));
+}
+
+#[test]
 fn a_directory_of_another_server_program_is_claimed_with_the_first_log() {
     let disk = disk_with(&[0, 3, 5]);
     put_log(&disk, &[1, 2, 3, 4, 5]);

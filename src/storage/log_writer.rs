@@ -17,6 +17,7 @@
 //! - A start, a `Load`, a `Roll` and a `Truncate` all lead to a new file: no handle or position
 //!   outlives a change of the file (ZOOKEEPER-1489).
 
+use std::io;
 use std::path::PathBuf;
 use std::rc::Rc;
 
@@ -36,6 +37,8 @@ use crate::runtime::{File, Lane, OpenMode};
 const ZERO_STEP_BYTES: u64 = 4 * 1024 * 1024;
 /// Apache's margin: zeros are written once less than this is left.
 const ZERO_MARGIN_BYTES: u64 = 4096;
+/// Bytes of a log written again at once.
+const REWRITTEN_BYTES: u64 = 1024 * 1024;
 
 pub(super) struct LogWriter<L: Lane> {
     lane: L,
@@ -237,6 +240,23 @@ async fn flush_log<F: File>(
     }
     log.file.sync().await.when("syncing", &log.path)?;
     log.end = end;
+    Ok(())
+}
+
+/// Writes what was just read once more. A sync that failed before this start has left pages that
+/// read well, count as clean, and are not on the disk: the next sync would succeed without them.
+pub(super) async fn rewrite<F: File>(file: &mut F, from: u64, to: u64) -> io::Result<()> {
+    let mut at = from;
+    while at < to {
+        let wanted = (to - at).min(REWRITTEN_BYTES);
+        let piece = file.read_at(at, wanted as usize).await?;
+        if piece.is_empty() {
+            break;
+        }
+        let len = piece.len() as u64;
+        file.write_at(at, piece).await?;
+        at += len;
+    }
     Ok(())
 }
 

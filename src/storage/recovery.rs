@@ -34,15 +34,13 @@ use super::layout::{
 };
 use super::log_format::RecordFault;
 use super::log_reader::{Head, LogScan, Step, is_repeated};
+use super::log_writer::rewrite;
 use super::snapshot_format::{SnapshotFault, decode_snapshot, unpack};
 use super::truncate::remove_logs;
 use super::{Loaded, SnapshotData, StorageOptions};
 use crate::base::Zxid;
 use crate::jute::txn::Proposal;
 use crate::runtime::{File, Lane, OpenMode};
-
-/// Bytes of a log written again at once.
-const REWRITTEN_BYTES: u64 = 1024 * 1024;
 
 /// Reads a data directory as a start does: repairs torn tails and removes leftovers.
 pub async fn load<L: Lane>(options: &StorageOptions, lane: L) -> Result<Loaded, StorageError> {
@@ -105,12 +103,9 @@ async fn read_files<L: Lane>(
     claims.check_files(layout, &logs, base)?;
     let replay = Replay::behind(base, lane, layout, &claims, notes);
     let replayed = replay.read_logs(logs_from(&logs, base.next())).await;
-    let dir = layout.snap_dir.clone();
-    let lost = |missed, last| {
-        let floor = claims.floor();
-        StorageError::HistoryLost { dir, missed, floor, base, last, skipped }
-    };
-    let Replayed { below, last, txns, mut read, mut notes } = match replayed {
+    let (dir, floor) = (layout.snap_dir.clone(), claims.floor());
+    let lost = |missed, last| StorageError::HistoryLost { dir, missed, floor, base, last, skipped };
+    let Replayed { below, last, txns, mut read, was_cut, mut notes } = match replayed {
         Err(StorageError::Gap { previous, found, .. })
             if let Some(missed) = claims.lost_in(previous, found) =>
         {
@@ -118,6 +113,9 @@ async fn read_files<L: Lane>(
         }
         replayed => replayed?,
     };
+    if was_cut {
+        claims.void();
+    }
     if let Some(missed) = claims.missed(base, &txns) {
         return Err(lost(missed, last));
     }
@@ -301,6 +299,7 @@ struct Replay<'a, L: Lane> {
     /// The last record of the file that is read; zero before the first.
     in_file: Zxid,
     txns: Vec<Rc<Proposal>>,
+    was_cut: bool,
     notes: Vec<String>,
 }
 
@@ -310,6 +309,8 @@ struct Replayed {
     txns: Vec<Rc<Proposal>>,
     /// Where each file ends, and with what.
     read: Vec<DurableBound>,
+    /// Another server program has cut the newest log.
+    was_cut: bool,
     notes: Vec<String>,
 }
 
@@ -321,8 +322,8 @@ impl<'a, L: Lane> Replay<'a, L> {
         claims: &'a Claims,
         notes: Vec<String>,
     ) -> Replay<'a, L> {
-        let (below, last, in_file, txns) = (None, base, Zxid::ZERO, Vec::new());
-        Replay { lane, layout, claims, base, below, last, in_file, txns, notes }
+        let (below, last, in_file, txns, was_cut) = (None, base, Zxid::ZERO, Vec::new(), false);
+        Replay { lane, layout, claims, base, below, last, in_file, txns, was_cut, notes }
     }
 
     async fn read_logs(mut self, logs: &[LogName]) -> Result<Replayed, StorageError> {
@@ -338,8 +339,8 @@ impl<'a, L: Lane> Replay<'a, L> {
             let dir = &self.layout.log_dir;
             self.lane.sync_dir(dir).await.when("syncing", dir)?;
         }
-        let Replay { below, last, txns, notes, .. } = self;
-        Ok(Replayed { below, last, txns, read, notes })
+        let Replay { below, last, txns, was_cut, notes, .. } = self;
+        Ok(Replayed { below, last, txns, read, was_cut, notes })
     }
 
     /// Returns where its records end; `None` if the file is gone.
@@ -373,11 +374,22 @@ impl<'a, L: Lane> Replay<'a, L> {
         scan: LogScan<L::File>,
         offset: u64,
         fault: Option<RecordFault>,
-        bound: Option<u64>,
+        mut bound: Option<u64>,
         newest: bool,
     ) -> Result<Option<u64>, StorageError> {
         let path = scan.path().to_path_buf();
         let len = scan.len();
+        let is_whole = newest && fault.is_none() && offset == len;
+        if is_whole && bound > Some(offset) && self.in_file == self.base {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let base = self.base;
+            self.notes.push(format!(
+                "{name} ends with {base}, below what {GUARD_FILE} names, and a snapshot of {base} is \
+                 there: another server program has cut it"
+            ));
+            self.was_cut = true;
+            bound = None;
+        }
         match (bound, fault) {
             (Some(bound), _) if offset < bound => {
                 return Err(lost(&scan, offset, Some(bound), fault));
@@ -457,23 +469,6 @@ impl<'a, L: Lane> Replay<'a, L> {
         self.notes.push(format!("{name} was created but never written, and is removed"));
         Ok(())
     }
-}
-
-/// Writes what was just read once more. A sync that failed before this start has left pages that
-/// read well, count as clean, and are not on the disk: the next sync would succeed without them.
-async fn rewrite<F: File>(file: &mut F, from: u64, to: u64) -> std::io::Result<()> {
-    let mut at = from;
-    while at < to {
-        let wanted = (to - at).min(REWRITTEN_BYTES);
-        let piece = file.read_at(at, wanted as usize).await?;
-        if piece.is_empty() {
-            break;
-        }
-        let len = piece.len() as u64;
-        file.write_at(at, piece).await?;
-        at += len;
-    }
-    Ok(())
 }
 
 fn not_a_log(file: PathBuf, head: Head) -> StorageError {
