@@ -15,14 +15,25 @@ pub enum Difference {
     /// A leader queues packets for a learner from its registration on, and chooses the zxid of SNAP
     /// later: packets of what the snapshot holds follow it. (LearnerHandler.run, Leader.startForwarding)
     PacketsInSnapshot,
+    /// What a leader has not committed yet goes to a learner before NEWLEADER. (Leader.startForwarding)
+    ProposalsBeforeNewleader,
     /// A leader that is not established sends no PING, and a learner answers none before UPTODATE.
     /// (Leader.lead, Learner.syncWithLeader)
     NoPingBeforeUptodate,
     /// A learner below the committed log gets SNAP, where the log on the disk would give a DIFF: it
     /// is too long for `snapshotSizeFactor`. (LearnerHandler.syncFollower)
     SnapForLogDiff,
+    /// A learner logs what its synchronisation left without a commit before it acks NEWLEADER, and so
+    /// acks these proposals first. (Learner.syncWithLeader of 3.8.0 to 3.8.4, 3.9.0 and 3.9.1; these do
+    /// so from a thread of their own, which is no lawful difference: ZOOKEEPER-4646)
+    AcksBeforeNewleader,
+    /// The configuration has a version: that of a dynamic file, or what the first start wrote with
+    /// reconfigEnabled. (QuorumPeerConfig.writeDynamicConfig)
+    VersionedConfig,
     /// Notifications have no configuration, and version 1. (FastLeaderElection of 3.4.6 to 3.4.14)
     NoConfigInNotifications,
+    /// Notifications have no version, and 40 bytes. (FastLeaderElection of 3.4.0 to 3.4.5)
+    NoVersionInNotifications,
 }
 
 /// Everything in which one server differs from ours. [`Dialect::NAMES`] is what a scenario writes.
@@ -42,7 +53,8 @@ impl Dialect {
 
 #[cfg(feature = "museum")]
 impl Dialect {
-    pub const NAMES: [&str; 2] = ["apache-3.4", "apache-3.9"];
+    pub const NAMES: [&str; 5] =
+        ["apache-3.4.5", "apache-3.4", "apache-3.8.0", "apache-3.9", "apache-3.9-dynamic"];
 
     pub fn has(&self, difference: Difference) -> bool {
         self.differences & (1 << difference as u8) != 0
@@ -50,18 +62,21 @@ impl Dialect {
 
     pub fn named(name: &str) -> Option<Dialect> {
         use Difference::{
-            NoConfigInNotifications, NoPingBeforeUptodate, PacketsInSnapshot, SnapForLogDiff,
+            AcksBeforeNewleader, NoConfigInNotifications, NoPingBeforeUptodate,
+            NoVersionInNotifications, PacketsInSnapshot, ProposalsBeforeNewleader, SnapForLogDiff,
+            VersionedConfig,
         };
-        let newest = [PacketsInSnapshot, NoPingBeforeUptodate, SnapForLogDiff];
+        let all =
+            [PacketsInSnapshot, ProposalsBeforeNewleader, NoPingBeforeUptodate, SnapForLogDiff];
+        let of_all = all.into_iter().fold(Dialect::default(), Dialect::with);
         match name {
-            "apache-3.4" => Some(Dialect::of(&newest).with(NoConfigInNotifications)),
-            "apache-3.9" => Some(Dialect::of(&newest)),
+            "apache-3.4.5" => Some(of_all.with(NoVersionInNotifications)),
+            "apache-3.4" => Some(of_all.with(NoConfigInNotifications)),
+            "apache-3.8.0" => Some(of_all.with(AcksBeforeNewleader)),
+            "apache-3.9" => Some(of_all),
+            "apache-3.9-dynamic" => Some(of_all.with(VersionedConfig)),
             _ => None,
         }
-    }
-
-    fn of(differences: &[Difference]) -> Dialect {
-        differences.iter().fold(Dialect::default(), |dialect, one| dialect.with(*one))
     }
 
     #[must_use]

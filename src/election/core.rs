@@ -498,16 +498,18 @@ impl Election {
 
     /// What I tell others, in any state.
     fn notification(&self) -> Notification {
-        let is_short = self.dialect.has(Difference::NoConfigInNotifications);
+        let is_old = self.dialect.has(Difference::NoVersionInNotifications);
+        let is_short = is_old || self.dialect.has(Difference::NoConfigInNotifications);
+        let version = if is_short { NOTIFICATION_VERSION - 1 } else { NOTIFICATION_VERSION };
         Notification {
             state: self.vote.state,
             leader: self.vote.leader,
             zxid: self.vote.zxid,
             election_epoch: self.vote.election_epoch,
             peer_epoch: self.vote.peer_epoch,
-            version: if is_short { NOTIFICATION_VERSION - 1 } else { NOTIFICATION_VERSION },
+            version: if is_old { 0 } else { version },
             config: (!is_short).then(|| self.config_text.clone()),
-            form: Form::Current,
+            form: if is_old { Form::WithoutVersion { ignored: 0 } } else { Form::Current },
             trailing: Bytes::new(),
         }
     }

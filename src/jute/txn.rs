@@ -6,6 +6,7 @@ use std::fmt;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize, Serializer};
+use twox_hash::XxHash3_64;
 
 use super::client::op_name;
 use super::codec::{DecodeError, Jute, Reader, records};
@@ -231,11 +232,9 @@ impl Serialize for Proposal {
     }
 }
 
-/// FNV-1a: stable across builds, good enough to tell transactions apart in a trace.
+/// XXH3, 64 bits: stable across builds, good enough to tell transactions apart in a trace.
 fn hash_of(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+    XxHash3_64::oneshot(bytes)
 }
 
 /// `0x100000001 create /x`

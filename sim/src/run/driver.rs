@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::time::Duration;
 
-use quorate::base::{Museum, ServerId, Stamp};
+use quorate::base::{Difference, Museum, ServerId, Stamp};
 use quorate::config::{LearnerType, ServerConfig, ServerSpec};
 use quorate::runtime::{HostPort, Runtime};
 
@@ -52,6 +52,9 @@ struct Inner {
 
 /// How often the disk of one server is inspected, of all in turn.
 const INSPECT_EVERY: Duration = Duration::from_secs(1);
+
+/// That of a configuration which has one.
+const CONFIG_VERSION: i64 = 1 << 32;
 
 /// Wakes up now and then, and does nothing.
 async fn sleep_for_ever(rt: SimRuntime) {
@@ -366,6 +369,9 @@ impl Driver {
         config.notification_interval_max = ensemble.notification_interval_max;
         config.epoch_wait_max = ensemble.epoch_wait_max;
         config.dialect = ensemble.dialect.get(&me).copied().unwrap_or_default();
+        if config.dialect.has(Difference::VersionedConfig) {
+            config.config_version = CONFIG_VERSION;
+        }
         config.museum =
             scenario.museum.iter().fold(Museum::default(), |museum, one| museum.with(*one));
         config

@@ -395,16 +395,18 @@ impl Leader {
         handler.phase = Phase::Syncing;
         let (is_observer, has_newleader) = (handler.observer, handler.has_early_newleader);
         self.allow_time(now, link, true);
-        if !has_newleader {
+        let is_last = self.dialect.has(Difference::ProposalsBeforeNewleader);
+        if !has_newleader && !is_last {
             self.send_newleader(link, out);
         }
-        if is_observer {
-            return;
-        }
-        for proposal in self.broadcast.outstanding_proposals() {
+        let outstanding = self.broadcast.outstanding_proposals();
+        for proposal in outstanding.into_iter().filter(|_| !is_observer) {
             let zxid = proposal.zxid();
             self.send(link, Packet::Proposal(proposal), out);
             self.note_unacked(now, link, zxid);
+        }
+        if !has_newleader && is_last {
+            self.send_newleader(link, out);
         }
     }
 

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::core::{Learner, Output, Phase};
-use crate::base::{AckKind, Note, PeerMisbehaved, Zxid};
+use crate::base::{AckKind, Note, Now, PeerMisbehaved, Zxid};
 use crate::database::Database;
 use crate::jute::txn::Proposal;
 use crate::zab::packet::Packet;
@@ -64,12 +64,21 @@ impl Learner {
     }
 
     /// The only place where an ACK of a proposal is sent.
-    pub(super) fn on_durable(&mut self, zxid: Zxid, out: &mut Vec<Output>) {
+    pub(super) fn on_durable(
+        &mut self,
+        now: Now,
+        zxid: Zxid,
+        db: &mut Database,
+        out: &mut Vec<Output>,
+    ) {
         self.durable = self.durable.max(zxid);
         self.try_take_epoch(out);
-        let is_of_broadcast = self.phase >= Phase::AwaitUpToDate && zxid > self.history_end;
+        let is_of_broadcast = self.phase > Phase::PersistingEpoch && zxid > self.history_end;
         if is_of_broadcast && !self.observer && !self.acks_too_early() {
             self.send_ack(zxid, out);
+        }
+        if self.phase == Phase::PersistingProposals && self.durable >= db.last_logged() {
+            self.ack_newleader(now, db, out);
         }
     }
 

@@ -35,6 +35,8 @@ pub(super) enum Phase {
     /// NEWLEADER came: history, then currentEpoch, are on their way to the disk.
     PersistingHistory,
     PersistingEpoch,
+    /// Only where proposals are acked before NEWLEADER is ([`Difference::AcksBeforeNewleader`]).
+    PersistingProposals,
     AwaitUpToDate,
     Broadcast,
 }
@@ -50,6 +52,7 @@ impl Phase {
             Phase::Syncing => "Syncing",
             Phase::PersistingHistory => "PersistingHistory",
             Phase::PersistingEpoch => "PersistingEpoch",
+            Phase::PersistingProposals => "PersistingProposals",
             Phase::AwaitUpToDate => "AwaitUpToDate",
             Phase::Broadcast => "Broadcast",
         }
@@ -246,7 +249,7 @@ impl Learner {
                 self.on_snapshot(body, out);
             }
             Input::Lost(_, error) => self.give_up(GaveUp::LeaderLost { error }, out),
-            Input::Durable(zxid) => self.on_durable(zxid, out),
+            Input::Durable(zxid) => self.on_durable(now, zxid, db, out),
             Input::EpochDurable(kind, epoch) => self.on_epoch_durable(now, kind, epoch, db, out),
             Input::Replaced => self.on_replaced(db, out),
             Input::Request { session, cxid, op, body, auth } => {
@@ -330,7 +333,10 @@ impl Learner {
             Phase::AwaitLeaderInfo => self.on_leader_info(packet, db, out),
             Phase::AwaitSync => self.on_sync_header(packet, db, out),
             Phase::Syncing => self.on_sync_packet(packet, db, out),
-            Phase::Replacing | Phase::PersistingHistory | Phase::PersistingEpoch => {
+            Phase::Replacing
+            | Phase::PersistingHistory
+            | Phase::PersistingEpoch
+            | Phase::PersistingProposals => {
                 self.waiting.push_back(packet);
             }
             Phase::AwaitUpToDate | Phase::Broadcast => {

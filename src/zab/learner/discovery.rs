@@ -55,7 +55,7 @@ impl Learner {
             (EpochKind::Accepted, Phase::AcceptingEpoch) => {
                 self.send_ack_epoch(Some(db.current_epoch()), db, out);
             }
-            (EpochKind::Current, Phase::PersistingEpoch) => self.ack_newleader(now, db, out),
+            (EpochKind::Current, Phase::PersistingEpoch) => self.take_history(now, db, out),
             _ => {}
         }
     }

@@ -32,8 +32,8 @@ impl Learner {
         let (logged, next) = (db.last_logged(), self.to_log.front().map(|p| p.zxid()));
         let follows = next.is_none_or(|next| logged.is_followed_by(next));
         invariant!(follows, "S-14", "{next:?} is held, {logged} is logged");
-        let waits =
-            matches!(phase, Phase::Replacing | Phase::PersistingHistory | Phase::PersistingEpoch);
+        let persists = Phase::PersistingHistory <= phase && phase <= Phase::PersistingProposals;
+        let waits = phase == Phase::Replacing || persists;
         let waiting = self.waiting.len();
         invariant!(waits || waiting == 0, "LN-3", "{waiting} packets wait in {phase:?}");
         let redials = self.dial_at != Mono::FAR;

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 
 use super::core::{Learner, Output, Phase};
-use crate::base::{AckKind, Exhibit, Note, Now, PeerMisbehaved, ToldIn, Zxid};
+use crate::base::{AckKind, Difference, Exhibit, Note, Now, PeerMisbehaved, ToldIn, Zxid};
 use crate::database::Database;
 use crate::jute::txn::Proposal;
 use crate::storage::EpochKind;
@@ -156,25 +156,38 @@ impl Learner {
         }
     }
 
-    /// Then the tree, so that whoever counts us finds the history applied (I-11, ZOOKEEPER-3023),
-    /// and only then the ack.
-    pub(super) fn ack_newleader(&mut self, now: Now, db: &mut Database, out: &mut Vec<Output>) {
+    /// Then the tree, so that whoever counts us finds the history applied (I-11, ZOOKEEPER-3023).
+    pub(super) fn take_history(&mut self, now: Now, db: &mut Database, out: &mut Vec<Output>) {
         if self.museum.on(Exhibit::HoleInCommittedLog) {
             db.commit_unkept(self.history_end);
         } else {
             db.commit_to(self.history_end);
         }
         out.push(Output::Committed(self.history_end));
+        let others_first = self.dialect.has(Difference::AcksBeforeNewleader);
+        if others_first && !self.to_log.is_empty() && !self.observer {
+            self.phase = Phase::PersistingProposals;
+            self.log_held(db, out);
+        } else {
+            self.ack_newleader(now, db, out);
+        }
+    }
+
+    /// And only then the ack.
+    pub(super) fn ack_newleader(&mut self, now: Now, db: &mut Database, out: &mut Vec<Output>) {
         let zxid = Zxid::new(self.epoch, 0);
         out.push(Output::Note(Note::AckSent { kind: AckKind::NewLeader, zxid }));
         out.push(Output::Send(self.link, Packet::Ack { zxid }));
         self.phase = Phase::AwaitUpToDate;
         self.deadline = now.mono + self.init_timeout;
-        for proposal in std::mem::take(&mut self.to_log) {
-            if !self.log_proposal(proposal, db, out) {
-                return;
-            }
+        if self.log_held(db, out) {
+            self.replay_waiting(db, out);
         }
-        self.replay_waiting(db, out);
+    }
+
+    /// Proposals without a commit. False if this role is over by it.
+    fn log_held(&mut self, db: &mut Database, out: &mut Vec<Output>) -> bool {
+        let held = std::mem::take(&mut self.to_log);
+        held.into_iter().all(|proposal| self.log_proposal(proposal, db, out))
     }
 }

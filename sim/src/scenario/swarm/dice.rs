@@ -102,7 +102,7 @@ impl Dice {
         Some(Value::Table(Table::from_iter([(voter.to_string(), Value::Integer(weight))])))
     }
 
-    /// In some seeds about half of the servers speak as Apache's do, three of four as the newest.
+    /// In some seeds about half of the servers speak as Apache's do, half of these as the newest.
     pub(super) fn dialects(&self, share: f64, servers: &[i64]) -> Option<Value> {
         self.draws?;
         if self.unit("is on", "dialect", 0) >= share {
@@ -112,8 +112,11 @@ impl Dice {
         for id in servers {
             let unit = self.unit("value", "dialect", *id as u64);
             let name = match unit {
-                ..0.125 => "apache-3.4",
-                ..0.5 => "apache-3.9",
+                ..0.05 => "apache-3.4.5",
+                ..0.1 => "apache-3.4",
+                ..0.2 => "apache-3.8.0",
+                ..0.4 => "apache-3.9",
+                ..0.5 => "apache-3.9-dynamic",
                 _ => continue,
             };
             names.insert(id.to_string(), Value::String(name.into()));
