@@ -174,15 +174,22 @@ fn a_writer_waits_while_nobody_reads() {
     });
 }
 
+/// A server that accepts one connection and reads nothing.
+fn deaf_server() -> impl FnOnce(SimRuntime) -> Main {
+    |rt| {
+        Box::pin(async move {
+            let mut listener = rt.listen(&to("s1")).await.expect("the port is free");
+            let _accepted = listener.accept().await.expect("accept does not fail");
+            rt.sleep_until(at_ms(60_000)).await;
+        })
+    }
+}
+
 #[test]
 fn a_writer_that_waits_for_a_dark_machine_is_told() {
     for back in [true, false] {
         with_world(|world| async move {
-            world.start(S1, |rt| async move {
-                let mut listener = rt.listen(&to("s1")).await.expect("the port is free");
-                let _accepted = listener.accept().await.expect("accept does not fail");
-                rt.sleep_until(at_ms(60_000)).await;
-            });
+            world.start(S1, deaf_server());
             let rt = world.client_runtime("c1");
             let (_, stream) = connect(&rt, at_ms(10), "s1").await;
             let mut stream = stream.expect("s1 listens");
@@ -209,11 +216,7 @@ fn a_writer_that_waits_for_a_dark_machine_is_told() {
 #[test]
 fn a_write_asked_of_a_dark_machine_long_after_its_step_waits_from_then_on() {
     with_world(|world| async move {
-        world.start(S1, |rt| async move {
-            let mut listener = rt.listen(&to("s1")).await.expect("the port is free");
-            let _accepted = listener.accept().await.expect("accept does not fail");
-            rt.sleep_until(at_ms(60_000)).await;
-        });
+        world.start(S1, deaf_server());
         let rt = world.client_runtime("c1");
         let (_, stream) = connect(&rt, at_ms(10), "s1").await;
         let mut stream = stream.expect("s1 listens");
