@@ -60,7 +60,8 @@ pub struct Player<'a> {
 /// tree spends a third of its time in page faults otherwise. Other libraries ignore these.
 const MALLOC: [(&str, &str); 3] = [
     ("MALLOC_TRIM_THRESHOLD_", "8000000000"),
-    ("MALLOC_MMAP_THRESHOLD_", "2000000000"),
+    // Above 32 MiB older ones refuse it.
+    ("MALLOC_MMAP_THRESHOLD_", "33554432"),
     ("MALLOC_TOP_PAD_", "16777216"),
 ];
 

@@ -399,11 +399,12 @@ impl Leader {
         if !has_newleader && !is_last {
             self.send_newleader(link, out);
         }
-        let outstanding = self.broadcast.outstanding_proposals();
-        for proposal in outstanding.into_iter().filter(|_| !is_observer) {
-            let zxid = proposal.zxid();
-            self.send(link, Packet::Proposal(proposal), out);
-            self.note_unacked(now, link, zxid);
+        if !is_observer {
+            for proposal in self.broadcast.outstanding_proposals() {
+                let zxid = proposal.zxid();
+                self.send(link, Packet::Proposal(proposal), out);
+                self.note_unacked(now, link, zxid);
+            }
         }
         if !has_newleader && is_last {
             self.send_newleader(link, out);

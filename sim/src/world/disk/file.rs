@@ -88,9 +88,8 @@ impl Content {
 /// Whether reads see the same. Pages that two copies share are not compared.
 impl PartialEq for Content {
     fn eq(&self, other: &Content) -> bool {
-        let is_same = |page: &u64| match (self.pages.get(page), other.pages.get(page)) {
-            (Some(one), Some(another)) => Rc::ptr_eq(one, another) || one == another,
-            _ => self.page(*page).is_none() && other.page(*page).is_none(),
+        let is_same = |page: &u64| {
+            self.pages.get(page) == other.pages.get(page) || self.page(*page) == other.page(*page)
         };
         let mut pages = self.pages.keys().chain(other.pages.keys());
         self.len == other.len && pages.all(is_same)
