@@ -30,8 +30,9 @@ pub enum Difference {
     /// The configuration has a version: that of a dynamic file, or what the first start wrote with
     /// reconfigEnabled. (QuorumPeerConfig.writeDynamicConfig)
     VersionedConfig,
-    /// Notifications have no configuration, and version 1. (FastLeaderElection of 3.4.6 to 3.4.14)
-    NoConfigInNotifications,
+    /// Configurations have no version and travel nowhere: notifications are of version 1 and have none,
+    /// and what others send of theirs is not read. (FastLeaderElection and Learner of 3.4.0 to 3.4.14)
+    NoConfig,
     /// Notifications have no version, and 40 bytes. (FastLeaderElection of 3.4.0 to 3.4.5)
     NoVersionInNotifications,
 }
@@ -62,16 +63,15 @@ impl Dialect {
 
     pub fn named(name: &str) -> Option<Dialect> {
         use Difference::{
-            AcksBeforeNewleader, NoConfigInNotifications, NoPingBeforeUptodate,
-            NoVersionInNotifications, PacketsInSnapshot, ProposalsBeforeNewleader, SnapForLogDiff,
-            VersionedConfig,
+            AcksBeforeNewleader, NoConfig, NoPingBeforeUptodate, NoVersionInNotifications,
+            PacketsInSnapshot, ProposalsBeforeNewleader, SnapForLogDiff, VersionedConfig,
         };
         let all =
             [PacketsInSnapshot, ProposalsBeforeNewleader, NoPingBeforeUptodate, SnapForLogDiff];
         let of_all = all.into_iter().fold(Dialect::default(), Dialect::with);
         match name {
-            "apache-3.4.5" => Some(of_all.with(NoVersionInNotifications)),
-            "apache-3.4" => Some(of_all.with(NoConfigInNotifications)),
+            "apache-3.4.5" => Some(of_all.with(NoConfig).with(NoVersionInNotifications)),
+            "apache-3.4" => Some(of_all.with(NoConfig)),
             "apache-3.8.0" => Some(of_all.with(AcksBeforeNewleader)),
             "apache-3.9" => Some(of_all),
             "apache-3.9-dynamic" => Some(of_all.with(VersionedConfig)),

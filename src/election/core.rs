@@ -192,7 +192,8 @@ impl Election {
         let Some(text) = n.config.as_ref().filter(|text| **text != self.config_text) else {
             return true;
         };
-        if !self.verifier.servers().contains_key(&from) {
+        let reads = !self.dialect.has(Difference::NoConfig);
+        if !reads || !self.verifier.servers().contains_key(&from) {
             return true;
         }
         match self.verifier.judge(text) {
@@ -499,7 +500,7 @@ impl Election {
     /// What I tell others, in any state.
     fn notification(&self) -> Notification {
         let is_old = self.dialect.has(Difference::NoVersionInNotifications);
-        let is_short = is_old || self.dialect.has(Difference::NoConfigInNotifications);
+        let is_short = self.dialect.has(Difference::NoConfig);
         let version = if is_short { NOTIFICATION_VERSION - 1 } else { NOTIFICATION_VERSION };
         Notification {
             state: self.vote.state,

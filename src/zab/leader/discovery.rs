@@ -2,7 +2,9 @@
 
 use super::core::{Leader, Output, Stage};
 use super::handler::{Handler, Phase};
-use crate::base::{Dismissed, Epoch, Exhibit, GaveUp, LinkId, Note, Now, PeerMisbehaved, Zxid};
+use crate::base::{
+    Difference, Dismissed, Epoch, Exhibit, GaveUp, LinkId, Note, Now, PeerMisbehaved, Zxid,
+};
 use crate::database::Database;
 use crate::jute::quorum::LearnerInfo;
 use crate::storage::EpochKind;
@@ -18,7 +20,8 @@ impl Leader {
         out: &mut Vec<Output>,
     ) {
         let sid = info.server_id;
-        if info.config_version > self.verifier.version() {
+        let compares = !self.dialect.has(Difference::NoConfig);
+        if compares && info.config_version > self.verifier.version() {
             let (theirs, ours) = (info.config_version, self.verifier.version());
             let did = PeerMisbehaved::NewerConfiguration { theirs, ours };
             return self.close(link, Dismissed::Misbehaved { server: sid, did }, out);

@@ -419,7 +419,8 @@ impl Leader {
     }
 
     fn send_newleader(&mut self, link: LinkId, out: &mut Vec<Output>) {
-        let config = Some(Bytes::from(self.verifier.config_text()));
+        let has_config = !self.dialect.has(Difference::NoConfig);
+        let config = has_config.then(|| Bytes::from(self.verifier.config_text()));
         let newleader = Packet::NewLeader { zxid: Zxid::new(self.epoch, 0), config };
         self.send(link, newleader, out);
     }
