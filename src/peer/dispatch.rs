@@ -252,7 +252,9 @@ impl Peer {
     /// A session wants to go on at that learner.
     fn on_revalidate(&mut self, now: Now, link: LinkId, session: SessionId, timeout_ms: i32) {
         let (leading, _, queue) = self.leading();
-        let valid = leading.take_over(now, session, timeout_ms, link.0, queue);
+        let Some(valid) = leading.take_over(now, session, timeout_ms, link.0, queue) else {
+            return;
+        };
         if valid {
             self.step_service(now, server::Input::SessionMoved { session });
         }

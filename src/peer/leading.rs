@@ -157,7 +157,8 @@ impl Leading {
         }
     }
 
-    /// A session wants to go on where `owner` is: whether it lives. If so, it speaks from there.
+    /// A session wants to go on where `owner` is: whether it lives. If so, it speaks from there. A
+    /// leader without its quorum cannot say that one is over: another may lead, and know it.
     pub(super) fn take_over(
         &mut self,
         now: Now,
@@ -165,14 +166,14 @@ impl Leading {
         timeout_ms: i32,
         owner: u64,
         queue: &mut Queue,
-    ) -> bool {
-        let Some(serving) = self.serving.as_mut() else { return false };
-        let alive = serving.sessions.touch(session, timeout_ms, now.mono);
-        if alive {
-            serving.sessions.set_owner(session, owner);
-            queue.note(Note::SessionTouched { session });
+    ) -> Option<bool> {
+        let serving = self.serving.as_mut()?;
+        if !serving.sessions.touch(session, timeout_ms, now.mono) {
+            return self.leader.is_followed(now).then_some(false);
         }
-        alive
+        serving.sessions.set_owner(session, owner);
+        queue.note(Note::SessionTouched { session });
+        Some(true)
     }
 
     /// The tree holds it.

@@ -84,8 +84,11 @@ impl Peer {
         match &mut self.role {
             Role::Leading(leading) | Role::Standalone(leading) => {
                 let queue = &mut self.queue;
-                let valid = leading.take_over(now, session, timeout_ms, LOCAL_OWNER, queue);
-                self.step_service(now, server::Input::Revalidated { session, valid });
+                let input = match leading.take_over(now, session, timeout_ms, LOCAL_OWNER, queue) {
+                    Some(valid) => server::Input::Revalidated { session, valid },
+                    None => server::Input::CannotRevalidate { session },
+                };
+                self.step_service(now, input);
             }
             Role::Learning(_) => {
                 self.step_learner(now, learner::Input::Revalidate { session, timeout_ms });
