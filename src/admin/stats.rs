@@ -95,6 +95,10 @@ pub struct ServerStats {
     pub uptime_ms: u64,
     /// How long the last election took; `None` if there was none.
     pub election_ms: Option<u64>,
+    /// Steps that lasted longer than a quarter of a tick, and the longest of them: who waited for this
+    /// server waited as long.
+    pub slow_steps: u64,
+    pub slow_step_max_ms: u64,
     /// Open and allowed file descriptors, where the machine tells.
     pub file_descriptors: Option<(u64, u64)>,
     /// Voters of the ensemble; 0 for a standalone server.

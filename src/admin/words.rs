@@ -135,6 +135,8 @@ fn mntr(stats: &ServerStats) -> String {
     if let Some(took) = stats.election_ms {
         line("avg_election_time", &average(took as f64));
     }
+    line("slow_steps", &stats.slow_steps);
+    line("max_slow_step", &stats.slow_step_max_ms);
     if stats.mode != Mode::Standalone {
         line("quorum_size", &stats.quorum_size);
     }

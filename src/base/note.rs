@@ -191,6 +191,10 @@ pub enum Note {
         session: SessionId,
         timeout_ms: u32,
     },
+    /// A step took longer than a quarter of a tick.
+    SlowStep {
+        took_ms: u64,
+    },
     /// A leader or learner gave its role up.
     GaveUp {
         why: GaveUp,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::rc::Rc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +35,14 @@ pub struct Peer {
     pub(super) disk: Disk,
     #[serde(skip)]
     pub(super) queue: Queue,
+    pub(super) slow_steps: SlowSteps,
+}
+
+/// Steps that lasted longer than a quarter of a tick while clients were served.
+#[derive(Clone, Copy, Default, Serialize, Deserialize)]
+pub(super) struct SlowSteps {
+    pub(super) count: u64,
+    pub(super) longest: Duration,
 }
 
 /// What a timer may be for, in the order in which one `Input::Timer` looks at them.
@@ -96,6 +105,7 @@ impl Peer {
             service: Service::new(&config, seeds),
             disk: Disk::new(&config),
             queue: Queue::new(),
+            slow_steps: SlowSteps::default(),
             verifier,
             config: Rc::new(config),
         }
@@ -113,6 +123,7 @@ impl Peer {
             Input::Stored(ticket, result) => self.on_stored(now, ticket, result),
             Input::Timer => self.on_timer(now),
             Input::Apply => self.apply_one(now),
+            Input::SlowStep { doing, took } => self.on_slow_step(doing, took),
         }
         self.dispatch(now);
         self.queue.take()
@@ -166,6 +177,17 @@ impl Peer {
             // Not due, or of a role that this server has not.
             (Timer::Role | Timer::Draining | Timer::Sessions, _)
             | (Timer::ReadOnly | Timer::Clients | Timer::Containers, _) => {}
+        }
+    }
+
+    /// A step that loads a tree may last: nobody is served meanwhile.
+    fn on_slow_step(&mut self, doing: &'static str, took: Duration) {
+        if self.service.is_serving() {
+            tracing::warn!(?took, "a step was slow: {doing}");
+            self.slow_steps.count += 1;
+            self.slow_steps.longest = self.slow_steps.longest.max(took);
+            let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+            self.note(Note::SlowStep { took_ms });
         }
     }
 

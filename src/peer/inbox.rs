@@ -4,6 +4,9 @@
 //! in the simulator this is what makes the order of its tasks meaningless. There, what a step
 //! causes at once (a link closed, a request that needs no disk) carries the stamp of that very
 //! step: it is taken a delay later, behind the step, when all of it has been posted.
+//!
+//! What comes from servers and disks lies apart from what comes from clients: a pump that is behind
+//! takes it first.
 
 use std::cell::RefCell;
 use std::cmp::Reverse;
@@ -43,10 +46,24 @@ impl<I> Ord for Entry<I> {
 }
 
 struct State<I> {
-    heap: BinaryHeap<Reverse<Entry<I>>>,
+    /// What servers and disks post, and what clients post.
+    peers: BinaryHeap<Reverse<Entry<I>>>,
+    clients: BinaryHeap<Reverse<Entry<I>>>,
     /// How many inputs each source has posted. Sources end; their counters are dropped with
     /// `forget`.
     posted: BTreeMap<Source, u64>,
+}
+
+impl<I> State<I> {
+    /// The first of either side.
+    fn keys(&self) -> [Option<Key>; 2] {
+        [&self.peers, &self.clients].map(|heap| heap.peek().map(|Reverse(entry)| entry.key))
+    }
+}
+
+fn pop_of<I>(heap: &mut BinaryHeap<Reverse<Entry<I>>>) -> Option<(Stamp, Source, I)> {
+    let Reverse(Entry { key: (at, source, _), input }) = heap.pop()?;
+    Some((at, source, input))
 }
 
 /// Shared by the pump and everything that posts. One thread.
@@ -54,19 +71,25 @@ pub(super) struct Inbox<I> {
     state: Rc<RefCell<State<I>>>,
     wake: Rc<Notify>,
     delay: Duration,
+    /// The first class whose sources are clients.
+    client_class: u8,
 }
 
 impl<I> Clone for Inbox<I> {
     fn clone(&self) -> Self {
-        Inbox { state: self.state.clone(), wake: self.wake.clone(), delay: self.delay }
+        let Inbox { state, wake, delay, client_class } = self;
+        let (state, wake) = (state.clone(), wake.clone());
+        Inbox { state, wake, delay: *delay, client_class: *client_class }
     }
 }
 
 impl<I> Inbox<I> {
     /// `delay`: how long after its event an input is taken, at the earliest (`Runtime::settle`).
-    pub(super) fn new(delay: Duration) -> Inbox<I> {
-        let state = State { heap: BinaryHeap::new(), posted: BTreeMap::new() };
-        Inbox { state: Rc::new(RefCell::new(state)), wake: Rc::new(Notify::new()), delay }
+    /// Sources of `client_class` and above are clients.
+    pub(super) fn new(delay: Duration, client_class: u8) -> Inbox<I> {
+        let (peers, clients) = (BinaryHeap::new(), BinaryHeap::new());
+        let state = Rc::new(RefCell::new(State { peers, clients, posted: BTreeMap::new() }));
+        Inbox { state, wake: Rc::new(Notify::new()), delay, client_class }
     }
 
     pub(super) fn post(&self, at: Stamp, source: Source, input: I) {
@@ -74,7 +97,10 @@ impl<I> Inbox<I> {
         let n = state.posted.entry(source).or_default();
         *n += 1;
         let key = (at + self.delay, source, *n);
-        state.heap.push(Reverse(Entry { key, input }));
+        let is_client = source.0 >= self.client_class;
+        let State { peers, clients, .. } = &mut *state;
+        let heap = if is_client { clients } else { peers };
+        heap.push(Reverse(Entry { key, input }));
         drop(state);
         self.wake.notify_one();
     }
@@ -86,12 +112,20 @@ impl<I> Inbox<I> {
 
     /// When the first input happened.
     pub(super) fn first(&self) -> Option<Stamp> {
-        self.state.borrow().heap.peek().map(|Reverse(entry)| entry.key.0)
+        self.state.borrow().keys().into_iter().flatten().min().map(|key| key.0)
     }
 
     pub(super) fn pop(&self) -> Option<(Stamp, Source, I)> {
-        let Reverse(entry) = self.state.borrow_mut().heap.pop()?;
-        Some((entry.key.0, entry.key.1, entry.input))
+        let mut state = self.state.borrow_mut();
+        let [of_peers, of_clients] = state.keys();
+        let is_client = of_clients.is_some_and(|client| of_peers.is_none_or(|peer| client < peer));
+        let State { peers, clients, .. } = &mut *state;
+        pop_of(if is_client { clients } else { peers })
+    }
+
+    /// The first input of a server or a disk, however many of clients are older.
+    pub(super) fn pop_of_peers(&self) -> Option<(Stamp, Source, I)> {
+        pop_of(&mut self.state.borrow_mut().peers)
     }
 
     /// Returns when something was posted since the last return.
@@ -106,7 +140,7 @@ mod tests {
 
     #[test]
     fn inputs_leave_by_time_then_source_then_their_own_order() {
-        let inbox = Inbox::new(Duration::ZERO);
+        let inbox = Inbox::new(Duration::ZERO, 2);
         inbox.post(Stamp(2), (1, 1), "late");
         inbox.post(Stamp(1), (2, 1), "second source, first");
         inbox.post(Stamp(1), (1, 9), "first source");
@@ -114,5 +148,17 @@ mod tests {
         let order: Vec<&str> = std::iter::from_fn(|| inbox.pop().map(|(_, _, i)| i)).collect();
         let expected = ["first source", "second source, first", "second source, second", "late"];
         assert_eq!(order, expected);
+    }
+
+    #[test]
+    fn those_of_peers_can_be_taken_before_older_ones_of_clients() {
+        let inbox = Inbox::new(Duration::ZERO, 4);
+        inbox.post(Stamp(1), (4, 1), "client");
+        inbox.post(Stamp(3), (3, 1), "quorum");
+        inbox.post(Stamp(2), (1, 1), "disk");
+        let order = [(); 3].map(|()| inbox.pop_of_peers().map(|(_, _, input)| input));
+        assert_eq!(order, [Some("disk"), Some("quorum"), None]);
+        assert_eq!(inbox.pop().map(|(_, _, input)| input), Some("client"));
+        assert_eq!(inbox.first(), None);
     }
 }

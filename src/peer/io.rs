@@ -1,5 +1,7 @@
 //! What goes into a server and what comes out of it.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 use crate::base::{ConnId, LinkId, Note};
@@ -22,6 +24,28 @@ pub enum Input {
     Timer,
     /// A committed transaction may be applied.
     Apply,
+    /// The step before took longer than a quarter of a tick: whoever waits for this server's pings
+    /// and acks waited as long.
+    SlowStep {
+        doing: &'static str,
+        took: Duration,
+    },
+}
+
+impl Input {
+    /// What a step does with it, in a word.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Input::Begin => "begin",
+            Input::Election(_) => "an election packet",
+            Input::Quorum(_) => "a quorum packet",
+            Input::Client(_) => "a client's request",
+            Input::Stored(..) => "what the disk answered",
+            Input::Timer => "a timer",
+            Input::Apply => "a transaction",
+            Input::SlowStep { .. } => "a slow step",
+        }
+    }
 }
 
 /// Everything a server can do.

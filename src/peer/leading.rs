@@ -22,6 +22,11 @@ use crate::quorum::QuorumVerifier;
 use crate::session::{LOCAL_OWNER, SessionTracker};
 use crate::zab::leader::{Input, Leader, SyncOrigin};
 
+/// Expired sessions whose closeSession is on the way, at most.
+const EXPIRING_SESSIONS_MAX: usize = 256;
+/// Sessions and ephemerals that end in one step. The session that passes this is its last.
+const EXPIRING_NODES_MAX: usize = 1024;
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Leading {
     leader: Leader,
@@ -184,7 +189,9 @@ impl Leading {
         }
     }
 
-    /// Asks for the end of every session whose time has run out.
+    /// Asks for the end of sessions whose time has run out: of so many that a step stays short, and
+    /// only while few such ends are on the way. Then a failover with many thousands of sessions,
+    /// which all have one deadline, leaves room for pings and acks.
     pub(super) fn close_expired_sessions(
         &mut self,
         now: Now,
@@ -195,7 +202,13 @@ impl Leading {
         if serving.sessions.next_expiry().is_none_or(|at| now.mono < at) {
             return;
         }
-        for session in serving.sessions.expire_sessions(now.mono) {
+        let mut nodes = 0;
+        while nodes < EXPIRING_NODES_MAX
+            && let Some(serving) = self.serving.as_mut()
+            && serving.sessions.expiring() < EXPIRING_SESSIONS_MAX
+            && let Some(session) = serving.sessions.expire_next(now.mono)
+        {
+            nodes += 1 + db.tree().ephemerals(session).count();
             self.close_expired(now, session, db, queue);
         }
     }
@@ -227,7 +240,9 @@ impl Leading {
 
 impl Serving {
     fn wake_at(&self) -> Mono {
-        let sessions = self.sessions.next_expiry().unwrap_or(Mono::FAR);
+        let may_expire = self.sessions.expiring() < EXPIRING_SESSIONS_MAX;
+        let next_expiry = self.sessions.next_expiry().filter(|_| may_expire);
+        let sessions = next_expiry.unwrap_or(Mono::FAR);
         sessions.min(self.reaper.as_ref().map_or(Mono::FAR, Reaper::wake_at))
     }
 }

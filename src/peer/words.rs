@@ -53,6 +53,8 @@ impl Peer {
             uptime_ms: millis(self.course.since),
             election_ms: (!self.config.is_standalone())
                 .then_some(self.course.last_election.as_millis() as u64),
+            slow_steps: self.slow_steps.count,
+            slow_step_max_ms: self.slow_steps.longest.as_millis() as u64,
             file_descriptors: None,
             quorum_size: if self.mode() == Mode::Standalone {
                 0

@@ -1,15 +1,14 @@
 //! What is on the way: a record of each node that a transaction not yet applied changes.
 //! (ZooKeeperServer.outstandingChanges, outstandingChangesForPath)
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::base::Zxid;
-use crate::base::paths;
+use crate::base::{SessionId, Zxid, paths};
 use crate::jute::data::StatPersisted;
-use crate::tree::{AclList, DataTree, node_digest};
+use crate::tree::{AclList, DataTree, Owner, node_digest};
 
 /// A node as it will be. (ZooKeeperServer.ChangeRecord)
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -35,6 +34,14 @@ impl ChangeRecord {
         ChangeRecord::default()
     }
 
+    /// The session that owns the node.
+    fn owner(&self) -> Option<SessionId> {
+        match Owner::of(self.stat.as_ref()?.ephemeral_owner) {
+            Owner::Session(session) => Some(session),
+            _ => None,
+        }
+    }
+
     pub(super) fn with(self, stat: Option<StatPersisted>) -> ChangeRecord {
         ChangeRecord { stat, ..self }
     }
@@ -47,6 +54,8 @@ pub(super) type Live = (ChangeRecord, StatPersisted);
 pub(super) struct Records {
     /// The newest record of each path; the root is "".
     newest: BTreeMap<String, ChangeRecord>,
+    /// The paths in `newest` of nodes that will be there, by the session that owns them.
+    ephemerals: BTreeMap<SessionId, BTreeSet<String>>,
     /// Every change in order, to be dropped from the front.
     order: VecDeque<(Zxid, String)>,
     /// The tree's digest after all of them.
@@ -64,6 +73,11 @@ struct Undo {
 impl Records {
     pub(super) fn len(&self) -> usize {
         self.order.len()
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.newest.is_empty() && self.ephemerals.is_empty()
     }
 
     /// The node as it will be when everything on the way is applied.
@@ -84,9 +98,12 @@ impl Records {
         Some((record, node.stat.clone()))
     }
 
-    /// Every path that is on the way, and what will be there.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, Option<&StatPersisted>)> {
-        self.newest.iter().map(|(path, record)| (path.as_str(), record.stat.as_ref()))
+    /// The ephemerals that this session will own when everything on the way is applied, sorted.
+    /// Costs no more than the session has nodes, however much is on the way.
+    pub(super) fn ephemerals(&self, session: SessionId, tree: &DataTree) -> BTreeSet<String> {
+        let stays = |path: &&str| !self.newest.contains_key(*path);
+        let made = self.ephemerals.get(&session).into_iter().flatten().cloned();
+        tree.ephemerals(session).filter(stays).map(String::from).chain(made).collect()
     }
 
     /// Notes a change, and takes it into the predicted digest.
@@ -106,7 +123,7 @@ impl Records {
         self.digest = self.predicted_digest(tree).wrapping_sub(before).wrapping_add(record.digest);
         let key = record_key(path);
         self.order.push_back((zxid, key.to_owned()));
-        let replaced = self.newest.insert(key.to_owned(), record);
+        let replaced = self.set(key, Some(record));
         if let Some(undo) = &mut self.undo {
             undo.replaced.push((key.to_owned(), replaced));
         }
@@ -121,7 +138,7 @@ impl Records {
         while self.order.front().is_some_and(|(of, _)| *of <= zxid) {
             let Some((of, path)) = self.order.pop_front() else { break };
             if self.newest.get(&path).is_some_and(|record| record.zxid <= of) {
-                self.newest.remove(&path);
+                self.set(&path, None);
             }
         }
     }
@@ -141,11 +158,33 @@ impl Records {
         self.digest = undo.digest;
         self.order.truncate(self.order.len() - undo.replaced.len());
         for (path, replaced) in undo.replaced.into_iter().rev() {
-            match replaced {
-                Some(record) => self.newest.insert(path, record),
-                None => self.newest.remove(&path),
-            };
+            self.set(&path, replaced);
         }
+    }
+
+    /// Puts this record in the place of the newest of its path, which is answered.
+    fn set(&mut self, key: &str, record: Option<ChangeRecord>) -> Option<ChangeRecord> {
+        let owner = record.as_ref().and_then(ChangeRecord::owner);
+        let replaced = match record {
+            Some(record) => self.newest.insert(key.to_owned(), record),
+            None => self.newest.remove(key),
+        };
+        let owner_before = replaced.as_ref().and_then(ChangeRecord::owner);
+        if owner == owner_before {
+            return replaced;
+        }
+        if let Some(session) = owner_before
+            && let Some(paths) = self.ephemerals.get_mut(&session)
+        {
+            paths.remove(key);
+            if paths.is_empty() {
+                self.ephemerals.remove(&session);
+            }
+        }
+        if let Some(session) = owner {
+            self.ephemerals.entry(session).or_default().insert(key.to_owned());
+        }
+        replaced
     }
 }
 

@@ -1,7 +1,5 @@
 //! createSession, closeSession, and whether a session may ask for anything.
 
-use std::collections::BTreeSet;
-
 use super::Step;
 use crate::base::paths;
 use crate::jute::client::{CreateSessionRequest, code};
@@ -36,14 +34,7 @@ impl Step<'_> {
     /// Whose request it is does not matter: the leader itself asks for those that expired.
     pub(super) fn prepare_close_session(&mut self) -> Txn {
         let session = self.request.session;
-        let mut doomed: BTreeSet<String> =
-            self.tree.ephemerals(session).map(String::from).collect();
-        for (path, stat) in self.records.iter() {
-            match stat {
-                Some(stat) if stat.ephemeral_owner == session.0 => doomed.insert(path.to_owned()),
-                _ => doomed.remove(path),
-            };
-        }
+        let doomed = self.records.ephemerals(session, self.tree);
         for path in &doomed {
             let parent_path = paths::parent(path).unwrap_or_default();
             // The tree knows this path, or a create on the way does: then its parent is there.

@@ -2,7 +2,8 @@
 
 use super::testing::{OTHER, SESSION, World, creation};
 use super::{PrepareOptions, Request};
-use crate::jute::client::{CreateRequest, code, op};
+use crate::base::{Mono, SessionId};
+use crate::jute::client::{CreateRequest, DeleteRequest, code, op};
 use crate::jute::data::{Acl, Id, perms};
 use crate::jute::txn::{CloseSessionTxn, Txn};
 
@@ -74,4 +75,46 @@ fn whatever_is_asked_no_transaction_is_longer() {
         world.catch_up();
     }
     assert!(short().create(&name("a", MAX - 100), 0).is_ok());
+}
+
+#[test]
+fn the_ends_of_sessions_on_the_way_list_what_each_owns() {
+    let mut world = World::new();
+    let sessions = (1..=300).map(|n| SessionId(n << 8));
+    for session in sessions.clone() {
+        world.sessions.add(session, 4000, Mono(0));
+        for n in 0..3 {
+            let node = creation(&format!("/{session}-{n}"), 1);
+            world.ask(session, op::CREATE, node).expect("it is created");
+        }
+    }
+    for session in sessions {
+        let close = world.send(&Request { session, ..closing() });
+        let owned = |n| format!("/{session}-{n}");
+        let paths_to_delete = (0..3).map(owned).collect();
+        let expected = Txn::CloseSession(Some(CloseSessionTxn { paths_to_delete }));
+        assert_eq!(close.txn, expected);
+    }
+    world.catch_up();
+    assert_eq!(world.tree.ephemerals_count(), 0);
+}
+
+#[test]
+fn an_ephemeral_whose_delete_is_on_the_way_is_not_listed() {
+    let mut world = World::new();
+    for path in ["/deleted", "/made_again", "/of_another", "/stays"] {
+        world.created(path, 1);
+    }
+    world.catch_up();
+    for path in ["/deleted", "/made_again", "/of_another"] {
+        let delete = DeleteRequest { path: path.into(), version: -1 };
+        world.ask(SESSION, op::DELETE, delete).expect("it is deleted");
+    }
+    world.created("/made_again", 1);
+    world.ask(OTHER, op::CREATE, creation("/of_another", 1)).expect("it is created");
+    let paths_to_delete = vec!["/made_again".into(), "/stays".into()];
+    let close = Txn::CloseSession(Some(CloseSessionTxn { paths_to_delete }));
+    assert_eq!(world.send(&closing()).txn, close);
+    world.catch_up();
+    assert_eq!(world.tree.ephemerals(OTHER).collect::<Vec<_>>(), ["/of_another"]);
 }

@@ -103,7 +103,7 @@ impl World {
             }
         }
         assert_eq!(self.prepare.outstanding(), 0);
-        assert_eq!(self.prepare.records.iter().count(), 0);
+        assert!(self.prepare.records.is_empty());
     }
 
     pub(super) fn create(&mut self, path: &str, flags: i32) -> Result<Txn, i32> {

@@ -118,6 +118,11 @@ pub trait Runtime: Clone + 'static {
     fn settle(&self) -> Duration;
     /// How long a committed transaction waits before it is applied (zero on the machine).
     fn apply_delay(&self, n: u64) -> Duration;
+    /// How long a step of the pump with so many outputs takes; `None` where it takes the time that it
+    /// takes (on the machine). The next step comes no earlier.
+    fn step_time(&self, _outputs: usize) -> Option<Duration> {
+        None
+    }
     /// The `n`-th random number for this purpose on this server; on the machine, of the kernel's
     /// generator.
     fn random_u64(&self, what: Purpose, n: u64) -> u64;

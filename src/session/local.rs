@@ -59,9 +59,10 @@ impl LocalSessions {
 
     /// Takes out those whose time ran out.
     pub fn expire(&mut self, now: Mono) -> Vec<SessionId> {
-        let expired = self.tracker.expire_sessions(now);
-        for session in &expired {
-            self.remove(*session);
+        let mut expired = Vec::new();
+        while let Some(session) = self.tracker.expire_next(now) {
+            self.remove(session);
+            expired.push(session);
         }
         expired
     }

@@ -12,6 +12,7 @@
 //! - C-5   a touch moves the deadline to the first tick behind the timeout; who is beyond it has expired
 //! - SE-3  a live session stands in the bucket of its deadline and in no other, a closing one in none
 //! - SE-4  no bucket is empty
+//! - SE-5  the number of expired sessions is kept
 //!
 //! Where servers have local sessions, requests come from sessions that no leader tracks. They may
 //! do everything but own ephemerals (`check_global_owner`).
@@ -57,6 +58,8 @@ struct Session {
     /// Of the last touch.
     timeout_ms: i32,
     closing: bool,
+    /// Closing because its time ran out.
+    expired: bool,
     /// The bucket it is in; `None` while closing.
     deadline: Option<Mono>,
     /// The link its requests come over, as the leader's driver numbers links.
@@ -68,6 +71,8 @@ pub struct SessionTracker {
     tick_ms: u64,
     sessions: BTreeMap<SessionId, Session>,
     buckets: BTreeMap<Mono, BTreeSet<SessionId>>,
+    /// How many of the sessions have expired.
+    expiring: usize,
     /// Set where servers have local sessions: the leader's own id.
     local_sessions_at: Option<ServerId>,
 }
@@ -80,6 +85,7 @@ impl SessionTracker {
             tick_ms,
             sessions: BTreeMap::new(),
             buckets: BTreeMap::new(),
+            expiring: 0,
             local_sessions_at: None,
         }
     }
@@ -95,6 +101,7 @@ impl SessionTracker {
         self.sessions.entry(session).or_insert(Session {
             timeout_ms,
             closing: false,
+            expired: false,
             deadline: None,
             owner: None,
         });
@@ -123,6 +130,7 @@ impl SessionTracker {
     /// Its closeSession was applied. Answers whether it was known.
     pub fn remove(&mut self, session: SessionId) -> bool {
         let Some(tracked) = self.sessions.remove(&session) else { return false };
+        self.expiring -= usize::from(tracked.expired);
         self.leave_bucket(session, tracked.deadline);
         self.invariants();
         true
@@ -196,29 +204,30 @@ impl SessionTracker {
         Ok(())
     }
 
-    /// Takes the sessions whose time ran out, earliest deadline first and by id within one, and
-    /// marks them closing. The caller sends a closeSession for each.
-    pub fn expire_sessions(&mut self, now: Mono) -> Vec<SessionId> {
-        let mut expired = Vec::new();
-        while let Some(bucket) = self.buckets.first_entry() {
-            if *bucket.key() > now {
-                break;
-            }
-            expired.extend(bucket.remove());
+    /// Takes a session whose time ran out, the earliest deadline first and by id within one, and
+    /// marks it closing. The caller sends its closeSession.
+    pub fn expire_next(&mut self, now: Mono) -> Option<SessionId> {
+        let mut bucket = self.buckets.first_entry().filter(|bucket| *bucket.key() <= now)?;
+        let session = bucket.get_mut().pop_first()?;
+        if bucket.get().is_empty() {
+            bucket.remove();
         }
-        for session in &expired {
-            let tracked =
-                self.sessions.get_mut(session).expect("a bucket holds tracked sessions only");
-            tracked.closing = true;
-            tracked.deadline = None;
-        }
-        if !expired.is_empty() {
-            self.invariants();
-        }
-        expired
+        let tracked =
+            self.sessions.get_mut(&session).expect("a bucket holds tracked sessions only");
+        tracked.closing = true;
+        tracked.expired = true;
+        tracked.deadline = None;
+        self.expiring += 1;
+        self.invariants();
+        Some(session)
     }
 
-    /// When to call `expire_sessions` next; `None` while there is nobody to expire.
+    /// Sessions that `expire_next` took, and whose closeSession is not applied yet.
+    pub fn expiring(&self) -> usize {
+        self.expiring
+    }
+
+    /// When to call `expire_next`; `None` while there is nobody to expire.
     pub fn next_expiry(&self) -> Option<Mono> {
         self.buckets.first_key_value().map(|(deadline, _)| *deadline)
     }
@@ -262,6 +271,13 @@ impl SessionTracker {
             let there = bucket.is_some_and(|bucket| bucket.contains(session));
             invariant!(there, "SE-3", "{session} is not in its bucket, {deadline:?}");
         }
+        let expired = self.sessions.values().filter(|tracked| tracked.expired).count();
+        invariant!(
+            expired == self.expiring,
+            "SE-5",
+            "{expired} are expired, not {}",
+            self.expiring
+        );
         let empty = self.buckets.iter().find(|(_, bucket)| bucket.is_empty());
         invariant!(empty.is_none(), "SE-4", "nobody is in the bucket {empty:?}");
         let held: usize = self.buckets.values().map(BTreeSet::len).sum();
@@ -291,6 +307,10 @@ mod tests {
         Mono(ms * 1_000_000)
     }
 
+    fn expired(tracker: &mut SessionTracker, now: Mono) -> Vec<SessionId> {
+        std::iter::from_fn(|| tracker.expire_next(now)).collect()
+    }
+
     fn tracker() -> SessionTracker {
         SessionTracker::new(Duration::from_millis(2000))
     }
@@ -300,11 +320,11 @@ mod tests {
         let mut tracker = tracker();
         tracker.add(A, 4000, at(1));
         assert_eq!(tracker.next_expiry(), Some(at(6000)));
-        assert_eq!(tracker.expire_sessions(at(5999)), []);
-        assert_eq!(tracker.expire_sessions(at(6000)), [A]);
+        assert_eq!(expired(&mut tracker, at(5999)), []);
+        assert_eq!(expired(&mut tracker, at(6000)), [A]);
         assert!(tracker.is_closing(A));
-        assert_eq!(tracker.next_expiry(), None);
-        assert_eq!(tracker.expire_sessions(at(99_000)), [], "nobody expires twice");
+        assert_eq!((tracker.next_expiry(), tracker.expiring()), (None, 1));
+        assert_eq!(expired(&mut tracker, at(99_000)), [], "nobody expires twice");
     }
 
     #[test]
@@ -319,8 +339,8 @@ mod tests {
         let mut tracker = tracker();
         tracker.add(A, 4000, at(0));
         assert!(tracker.touch(A, 4000, at(5000)));
-        assert_eq!(tracker.expire_sessions(at(9999)), []);
-        assert_eq!(tracker.expire_sessions(at(10_000)), [A]);
+        assert_eq!(expired(&mut tracker, at(9999)), []);
+        assert_eq!(expired(&mut tracker, at(10_000)), [A]);
         assert!(!tracker.touch(A, 4000, at(10_000)), "a closing session cannot be saved");
         assert!(!tracker.touch(B, 4000, at(0)), "an unknown one neither");
     }
@@ -331,7 +351,7 @@ mod tests {
         for (session, timeout) in [(9, 4000), (3, 4000), (5, 8000), (1, 20_000)] {
             tracker.add(SessionId(session), timeout, at(0));
         }
-        assert_eq!(tracker.expire_sessions(at(10_000)), [SessionId(3), SessionId(9), SessionId(5)]);
+        assert_eq!(expired(&mut tracker, at(10_000)), [SessionId(3), SessionId(9), SessionId(5)]);
     }
 
     #[test]
@@ -426,6 +446,7 @@ mod tests {
                 ("SE-3", three_sessions, |t| _ = bucket(t, 6000).insert(B)),
                 ("SE-3", three_sessions, |t| _ = bucket(t, 8000).insert(A)),
                 ("SE-4", three_sessions, |t| bucket(t, 4000).clear()),
+                ("SE-5", three_sessions, |t| t.expiring = 1),
                 ("C-5", three_sessions, |t| session(t, A).timeout_ms = 1000),
                 ("C-5", three_sessions, |t| session(t, A).timeout_ms = 6000),
             ],

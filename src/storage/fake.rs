@@ -2,7 +2,7 @@
 //!
 //! What a crash keeps: synced content under synced names. Every operation takes one nanosecond.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::io;
@@ -339,6 +339,8 @@ pub(crate) struct FakeWorld {
     pub(super) disk: FakeDisk,
     /// More than zero: the group commit of a simulated world.
     pub(super) settle: Duration,
+    /// The present; without one it is the end of the disk's last work.
+    pub(crate) present: Option<Rc<Cell<Stamp>>>,
 }
 
 impl Runtime for FakeWorld {
@@ -347,7 +349,7 @@ impl Runtime for FakeWorld {
     type Lane = FakeLane;
 
     fn stamp(&self) -> Stamp {
-        self.disk.lane().ended()
+        self.present.as_ref().map_or_else(|| self.disk.lane().ended(), |present| present.get())
     }
     fn now_at(&self, _: Stamp) -> Now {
         Now::default()

@@ -266,7 +266,7 @@ fn the_guard_is_written_once_a_log_and_at_a_clean_end() {
 fn in_a_simulated_world_only_what_was_surely_queued_shares_a_sync() {
     let disk = disk_with(&[0]);
     let settle = Duration::from_nanos(100);
-    let world = FakeWorld { disk: disk.clone(), settle };
+    let world = FakeWorld { disk: disk.clone(), settle, present: None };
     let at = |stamp, request| (Stamp(stamp), request);
     let done = log_run_at(
         &world,

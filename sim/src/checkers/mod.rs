@@ -38,6 +38,7 @@ mod quorum_evidence;
 mod quorum_intersection;
 mod recovery_equivalence;
 mod session_expiry;
+mod short_steps;
 mod single_writer;
 mod step_down;
 #[cfg(test)]
@@ -109,6 +110,7 @@ impl Checkers {
             Box::new(vote_monotone::VoteMonotone::default()),
             Box::new(step_down::StepDown::default()),
             Box::new(session_expiry::SessionExpiry::default()),
+            Box::new(short_steps::ShortSteps),
         ];
         Checkers {
             ghost: Ghost::new(ensemble, disks),

@@ -55,6 +55,7 @@ pub(crate) const EXAMPLES: &[&str] = &[
     "look 2 3",
     "fill-backlog 1 2",
     "free-backlog 1",
+    "slow-steps 1 3 2ms",
 ];
 
 fn servers() -> Vec<ServerId> {

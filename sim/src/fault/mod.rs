@@ -40,6 +40,7 @@ mod rot;
 mod saved_disk;
 mod slow_apply;
 mod slow_fsync;
+mod slow_steps;
 mod stall;
 mod unsynced;
 mod wipe;
@@ -125,6 +126,7 @@ faults! {
     wipe::Wipe,
     reset_quorum::ResetQuorum,
     full_backlog::FullBacklog,
+    slow_steps::SlowSteps,
 }
 
 /// Classes of [chaos] that have no word in a timeline.

@@ -121,6 +121,7 @@ fn split(note: &Note) -> (&'static str, Fields) {
         Note::SessionExpired { session, timeout_ms } => {
             ("SessionExpired", fields![session, timeout_ms])
         }
+        Note::SlowStep { took_ms } => ("SlowStep", fields![took_ms]),
         Note::GaveUp { why } => ("GaveUp", fields![why]),
         Note::Broken { id, what } => ("Broken", fields![id, what]),
         of_the_log => split_log(of_the_log),

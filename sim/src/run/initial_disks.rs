@@ -7,32 +7,41 @@ use bytes::Bytes;
 use quorate::base::{ServerId, SessionId, Zxid};
 use quorate::jute::data::{Acl, Id, StatPersisted, perms};
 use quorate::jute::persist::{SnapshotDigest, SnapshotNode};
-use quorate::jute::txn::{CreateTxn, Proposal, Txn, TxnHeader, kind};
+use quorate::jute::txn::{CreateSessionTxn, CreateTxn, Proposal, Txn, TxnHeader, kind};
 use quorate::storage::SnapshotEncoder;
 use quorate::storage::log_format::{encode_log_header, encode_record};
 
-use crate::scenario::{DiskContent, Ensemble};
+use crate::scenario::{DiskContent, DiskSessions, Ensemble};
 use crate::world::World;
 
 /// Every server's data directory.
 pub(super) const DATA_DIR: &str = "/data";
 
-/// The transaction a scenario's disks hold at this zxid: a small create, the `n`-th of its log.
-fn proposal(zxid: Zxid, n: usize) -> Proposal {
-    let header =
-        TxnHeader { client_id: SessionId(1), cxid: n as i32, zxid, time: 0, kind: kind::CREATE };
-    let txn = CreateTxn {
-        path: format!("/d{:x}", zxid.0),
-        data: Some(Bytes::from_static(b"disk")),
-        acl: Some(Acl::open()),
-        ephemeral: false,
-        parent_cversion: n as i32,
-    };
-    Proposal::new(header, Txn::Create(txn), None)
-}
-
+/// The transactions of a disk's log: small creates, or sessions and their ephemerals.
 fn proposals(disk: &DiskContent) -> impl Iterator<Item = Proposal> + '_ {
-    disk.log.iter().enumerate().map(|(n, zxid)| proposal(*zxid, n + 1))
+    let mut creates = 0;
+    let mut session = SessionId(1);
+    disk.log.iter().enumerate().map(move |(n, zxid)| {
+        let opens = disk.sessions.filter(|sessions| n % (1 + sessions.ephemerals) == 0);
+        let (kind, txn) = if let Some(DiskSessions { timeout, .. }) = opens {
+            session = SessionId(zxid.0);
+            let timeout = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
+            (kind::CREATE_SESSION, Txn::CreateSession(CreateSessionTxn { timeout }))
+        } else {
+            creates += 1;
+            let txn = CreateTxn {
+                path: format!("/d{:x}", zxid.0),
+                data: Some(Bytes::from_static(b"disk")),
+                acl: Some(Acl::open()),
+                ephemeral: disk.sessions.is_some(),
+                parent_cversion: creates,
+            };
+            (kind::CREATE, Txn::Create(txn))
+        };
+        let (zxid, cxid) = (*zxid, n as i32 + 1);
+        let header = TxnHeader { client_id: session, cxid, zxid, time: 0, kind };
+        Proposal::new(header, txn, None)
+    })
 }
 
 /// Zxids and hashes of every disk's log, for the ghost state.

@@ -88,8 +88,17 @@ pub struct DiskContent {
     pub accepted_epoch: Epoch,
     /// The log, one small create each.
     pub log: Vec<Zxid>,
+    /// In place of those: sessions, and behind each so many ephemerals that it owns.
+    pub sessions: Option<DiskSessions>,
     /// Nothing at all, and no consent to vote.
     pub uninitialised: bool,
+}
+
+/// Sessions whose clients have gone.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct DiskSessions {
+    pub timeout: Duration,
+    pub ephemerals: usize,
 }
 
 impl DiskContent {
@@ -220,6 +229,9 @@ impl Reader<'_> {
             current_epoch: Epoch(current),
             accepted_epoch: Epoch(frame.accepted_epoch.unwrap_or(current)),
             log,
+            sessions: self
+                .optional(frame.session_timeout.as_ref())?
+                .map(|timeout| DiskSessions { timeout, ephemerals: frame.ephemerals }),
             uninitialised: frame.uninitialised,
         })
     }

@@ -74,6 +74,9 @@ pub(super) struct Disk {
     pub(super) accepted_epoch: Option<i64>,
     pub(super) last: Option<Text>,
     pub(super) log: Option<Vec<Text>>,
+    pub(super) session_timeout: Option<Text>,
+    #[serde(default)]
+    pub(super) ephemerals: usize,
     #[serde(default)]
     pub(super) uninitialised: bool,
 }

@@ -40,6 +40,6 @@ mod workload;
 pub use action::{Action, ClientAct, ClientState, Expectation, Line};
 pub use cases::Case;
 pub use compile::Scenario;
-pub use ensemble::{DiskContent, Ensemble};
+pub use ensemble::{DiskContent, DiskSessions, Ensemble};
 pub use error::{FileError, Source};
 pub use workload::Workload;

@@ -253,6 +253,11 @@ impl World {
         self.server(server).machine.apply_lag.set(by);
     }
 
+    /// From now on a step of this server takes so much time for each of its outputs.
+    pub fn set_output_time(&self, server: ServerId, by: Duration) {
+        self.server(server).machine.output_time.set(by);
+    }
+
     pub fn jump_wall_clock(&self, server: ServerId, by_ms: i64) {
         self.server(server).machine.clock.borrow_mut().jump_wall(self.now(), by_ms);
     }

@@ -37,6 +37,7 @@ pub(crate) struct Machine {
     pub(crate) backlog_full: Cell<bool>,
     /// How much later than drawn a committed transaction is applied at most.
     pub(crate) apply_lag: Cell<Duration>,
+    pub(crate) output_time: Cell<Duration>,
     pub(crate) incarnations: Cell<u64>,
     calls: Cell<u64>,
 }
@@ -64,6 +65,7 @@ impl Machine {
             up: Cell::new(true),
             backlog_full: Cell::new(false),
             apply_lag: Cell::new(Duration::ZERO),
+            output_time: Cell::new(Duration::ZERO),
             incarnations: Cell::new(0),
             calls: Cell::new(0),
         }

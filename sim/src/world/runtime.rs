@@ -80,6 +80,10 @@ impl Runtime for SimRuntime {
         Duration::from_nanos(self.random(Purpose::ApplyDelay, n).range(0, max))
     }
 
+    fn step_time(&self, outputs: usize) -> Option<Duration> {
+        Some(self.process.machine.output_time.get() * u32::try_from(outputs).unwrap_or(u32::MAX))
+    }
+
     fn random_u64(&self, what: Purpose, n: u64) -> u64 {
         self.random(what, n).draw()
     }
