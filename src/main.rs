@@ -2,7 +2,7 @@
 
 use quorate::config::ServerConfig;
 use quorate::peer;
-use quorate::runtime::os::Machine;
+use quorate::runtime::os::{Machine, finish_log};
 
 fn main() {
     std::process::exit(quorate::cli::run(serve));
@@ -11,11 +11,13 @@ fn main() {
 /// Runs one server on this machine; it ends by a signal or through `Runtime::halt`.
 fn serve(config: ServerConfig) -> i32 {
     let machine = Machine::new();
-    match machine.run(peer::run(machine.clone(), config)) {
+    let exit_code = match machine.run(peer::run(machine.clone(), config)) {
         Ok(()) => 0,
         Err(error) => {
-            eprintln!("error: the server could not start: {error}");
+            tracing::error!("the server could not start: {error}");
             1
         }
-    }
+    };
+    finish_log();
+    exit_code
 }

@@ -1,17 +1,14 @@
 //! The log: to standard error, in one line an event, as much as RUST_LOG asks for (`info`).
 
-use std::io::IsTerminal;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::{EnvFilter, registry};
 
-use tracing_subscriber::EnvFilter;
+use crate::runtime::os::log_layer;
 
 /// Once a process. `start` redirects standard error to a file before this runs.
 pub(super) fn set_up() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr)
-        .finish();
+    let subscriber = registry().with(filter).with(log_layer());
     // Somebody who embeds the library may have set a subscriber: theirs stays.
     let _ = tracing::subscriber::set_global_default(subscriber);
 }

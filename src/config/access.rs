@@ -3,11 +3,12 @@
 //! Not here: the proving (`server/auth`), the checking of a list (`tree/acl.rs`).
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 /// Access settings. The defaults are Apache's.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Access {
     /// `skipACL`: no permission is checked.
     pub skip_acl: bool,
@@ -35,6 +36,26 @@ pub struct Access {
     pub ensemble_names: Option<Vec<String>>,
 }
 
+/// Without passwords and digests: a configuration is printed in places where nobody thinks of it.
+impl fmt::Debug for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let users = self.sasl_users.as_ref().map(|users| users.keys());
+        f.debug_struct("Access")
+            .field("skip_acl", &self.skip_acl)
+            .field("eager_check", &self.eager_check)
+            .field("digest_enabled", &self.digest_enabled)
+            .field("digest_alg", &self.digest_alg)
+            .field("has_super_digest", &self.super_digest.is_some())
+            .field("x509_super_user", &self.x509_super_user)
+            .field("sasl_super_users", &self.sasl_super_users)
+            .field("sasl_users", &users)
+            .field("allow_sasl_failed_clients", &self.allow_sasl_failed_clients)
+            .field("enforced_schemes", &self.enforced_schemes)
+            .field("ensemble_names", &self.ensemble_names)
+            .finish()
+    }
+}
+
 /// How a digest id hashes `user:password`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub enum DigestAlg {
@@ -59,5 +80,23 @@ impl Default for Access {
             enforced_schemes: Vec::new(),
             ensemble_names: None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_and_digests_are_not_printed() {
+        let users = [("bob".to_string(), "hunter2".to_string())];
+        let access = Access {
+            super_digest: Some("super:c2VjcmV0".into()),
+            sasl_users: Some(users.into()),
+            ..Access::default()
+        };
+        let printed = format!("{access:?}");
+        assert!(printed.contains("bob") && printed.contains("has_super_digest: true"), "{printed}");
+        assert!(!printed.contains("hunter2") && !printed.contains("c2VjcmV0"), "{printed}");
     }
 }

@@ -5,10 +5,12 @@
 //! joins it with the next one, and elsewhere escapes a character (`\t`, `\\`, `\u0041`).
 //! Not here: what keys mean (`keys.rs`).
 
+use std::fmt;
+
 use super::error::{At, ConfigError};
 
 /// One key with its value, trimmed, and where both begin.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq)]
 pub(super) struct Entry {
     pub(super) key: String,
     pub(super) value: String,
@@ -17,7 +19,20 @@ pub(super) struct Entry {
     pub(super) value_at: At,
 }
 
+/// Without a secret: a password is no part of any message.
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={:?} at {}", self.key, self.shown_value(), self.value_at)
+    }
+}
+
 impl Entry {
+    /// The value, unless it is a secret.
+    fn shown_value(&self) -> &str {
+        let is_secret = ["password", "superDigest"].iter().any(|end| self.key.ends_with(end));
+        if is_secret { "(not shown)" } else { &self.value }
+    }
+
     /// The place of the character `offset` of the value. Exact where the value spans one line
     /// and holds no escapes.
     pub(super) fn at(&self, offset: usize) -> At {
@@ -29,7 +44,7 @@ impl Entry {
         ConfigError::Mistyped {
             at: self.at(offset),
             key: self.key.clone(),
-            value: self.value.clone(),
+            value: self.shown_value().into(),
             expected: expected.into(),
         }
     }

@@ -4,7 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -38,6 +38,20 @@ impl Server {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
+    /// Waits until these words stand in its log: it writes a moment later than it does things.
+    #[track_caller]
+    pub(crate) fn wait_for_words(&self, words: &str) {
+        self.wait_for_words_often(words, 1);
+    }
+
+    /// Waits until they stand there so many times.
+    #[track_caller]
+    pub(crate) fn wait_for_words_often(&self, words: &str, times: usize) {
+        wait_for(&format!("{words:?} in the log of server {}", self.id), || {
+            (self.log().matches(words).count() >= times).then_some(())
+        });
+    }
+
     fn log_path(&self) -> PathBuf {
         self.home.join("server.log")
     }
@@ -49,17 +63,47 @@ impl Server {
 
     /// `level`: as in RUST_LOG.
     pub(crate) fn start_with_log_level(&mut self, level: &str) {
+        let mut command = self.command();
+        command.env("RUST_LOG", level);
+        self.spawn(&mut command);
+    }
+
+    /// Starts it with no more file descriptors than these.
+    pub(crate) fn start_with_descriptors(&mut self, soft: u32, hard: u32) {
+        let server = self.command();
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", r#"ulimit -Sn "$0" && ulimit -Hn "$1" && shift && exec "$@""#])
+            .args([soft.to_string(), hard.to_string()])
+            .arg(server.get_program())
+            .args(server.get_args())
+            .env("RUST_LOG", "info");
+        self.spawn(&mut command);
+    }
+
+    /// Starts it with all that it could tell; the answer is where, and nobody reads there yet.
+    pub(crate) fn start_unread(&mut self) -> ChildStderr {
+        let mut command = self.command();
+        command.env("RUST_LOG", "trace").env("QUORATE_TRACE", "1");
+        let child = command.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let mut child = child.expect("the program of this package");
+        let unread = child.stderr.take().expect("it is piped");
+        self.child = Some(child);
+        unread
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_quorate"));
+        command.args(["server", "start-foreground", "--attached"]).arg(self.home.join("zoo.cfg"));
+        command
+    }
+
+    fn spawn(&mut self, command: &mut Command) {
         assert!(self.child.is_none(), "server {} runs already", self.id);
         let log = OpenOptions::new().create(true).append(true).open(self.log_path());
         let log = log.expect("a writable directory");
-        let child = Command::new(env!("CARGO_BIN_EXE_quorate"))
-            .args(["server", "start-foreground", "--attached"])
-            .arg(self.home.join("zoo.cfg"))
-            .env("RUST_LOG", level)
-            .stdin(Stdio::piped())
-            .stdout(log.try_clone().expect("an open file"))
-            .stderr(log)
-            .spawn();
+        let out = log.try_clone().expect("an open file");
+        let child = command.stdin(Stdio::piped()).stdout(out).stderr(log).spawn();
         self.child = Some(child.expect("the program of this package"));
     }
 

@@ -84,7 +84,7 @@ fn a_local_session_expires_at_its_own_server() {
     wait_for("the session to expire", || (sessions(&ensemble, 1) == (0, 0)).then_some(()));
     let again = Client::ask(&[ensemble.server(1).address], &session).err();
     assert_eq!(again, Some(code::SESSION_EXPIRED));
-    assert!(ensemble.server(1).log().contains("local session expired"));
+    ensemble.server(1).wait_for_words("local session expired");
 }
 
 #[test]

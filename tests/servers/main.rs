@@ -11,6 +11,7 @@ mod histories;
 mod leader_kills;
 mod limits;
 mod local_sessions;
+mod logs;
 mod members;
 mod observers;
 mod read_only;

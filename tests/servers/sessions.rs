@@ -87,9 +87,8 @@ fn a_session_expires_in_silence_and_takes_its_ephemerals_along() {
         let refused = Client::ask(&[server.address], &session).err();
         assert_eq!(refused, Some(code::SESSION_EXPIRED), "server {}", server.id);
     }
-    let log = ensemble.server(ensemble.leader()).log();
     let line = format!("session expired session={}", session.id);
-    assert!(log.contains(&line), "the leader's log lacks {line:?}");
+    ensemble.server(ensemble.leader()).wait_for_words(&line);
 }
 
 #[test]
@@ -206,7 +205,7 @@ fn one_address_gets_as_many_connections_as_the_configuration_says() {
     let second = alone.client(1);
     let refused = Client::connect(address, &Session::new(30_000)).err();
     assert!(matches!(refused, Some(Failure::Lost(_))), "{refused:?}");
-    assert!(alone.server(1).log().contains("Too many connections"));
+    alone.server(1).wait_for_words("Too many connections");
     second.close_session().expect("the server runs");
     drop(alone.client(1));
 }

@@ -7,7 +7,7 @@ use std::any::Any;
 use std::future::{self, Future};
 use std::panic::{self, AssertUnwindSafe};
 
-use super::notes;
+use super::{log, notes};
 use crate::base::Broken;
 use crate::runtime::Halt;
 
@@ -33,5 +33,6 @@ pub(super) fn end_broken(task: &str, panic: Box<dyn Any + Send>) -> ! {
 
 pub(super) fn end(why: &Halt) -> ! {
     tracing::error!(exit_code = why.exit_code, "the server ends: {}", why.why);
+    log::finish_log();
     std::process::exit(why.exit_code)
 }

@@ -5,6 +5,7 @@
 mod clock;
 mod disk;
 mod halt;
+mod log;
 mod net;
 mod notes;
 mod stream;
@@ -13,6 +14,7 @@ mod tests;
 mod tls;
 
 pub use disk::{MachineFile, MachineLane};
+pub use log::{finish_log, log_layer};
 pub use net::MachineListener;
 pub use stream::MachineStream;
 pub use tls::{Hosts, TlsError, check_tls, hosts_of, subject_of};
@@ -168,7 +170,7 @@ impl Runtime for Machine {
     }
 
     fn trace(&self, at: Stamp, line: &dyn fmt::Display) {
-        tracing::trace!(target: "quorate::pump", %at, "{line}");
+        tracing::trace!(target: "quorate::pump", %at, "{}", log::Veiled(line));
     }
 
     fn traces(&self) -> bool {

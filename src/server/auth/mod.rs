@@ -183,6 +183,7 @@ fn is_of_ensemble(names: &[String], called: &[u8]) -> Verdict {
     if called.is_empty() || names.iter().any(|name| *name == called) {
         return Verdict::Proven(Vec::new());
     }
-    tracing::warn!(%called, "a client looks for another ensemble: closing its connection");
+    let called = &*called;
+    tracing::warn!(called, "a client looks for another ensemble: closing its connection");
     Verdict::WrongServer
 }

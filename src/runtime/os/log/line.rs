@@ -1,0 +1,130 @@
+//! One event of the log as one line, whatever stands in it.
+//!
+//! Much of what is logged was sent by strangers. A line break or a control character in it would
+//! forge lines, or move the cursor of whoever reads them, so both are written as escapes (`\n`,
+//! `\u{1b}`). What is longer than a line should be is cut, with its whole length behind it.
+
+use std::fmt::{self, Write};
+
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level};
+
+/// Bytes of one field.
+const FIELD_BYTES_MAX: usize = 200;
+/// Bytes of the sentence of a line, which is ours; what it was made of may be a stranger's.
+const MESSAGE_BYTES_MAX: usize = 1000;
+/// The same of a last word, and of lines that somebody has asked for by their level.
+const LONG_MESSAGE_BYTES_MAX: usize = 8192;
+
+/// ` WARN quorate::server: sentence field=value`, without time and line break.
+pub(super) fn text_of(event: &Event<'_>) -> String {
+    let metadata = event.metadata();
+    let (message, fields) = (String::new(), String::new());
+    let mut words = Words { level: *metadata.level(), message, fields };
+    event.record(&mut words);
+    let mut text = format!("{:>5} {}: ", metadata.level().as_str(), metadata.target());
+    text.push_str(&words.message);
+    text.push_str(&words.fields);
+    text
+}
+
+/// Sentence and fields as they are told one by one.
+struct Words {
+    level: Level,
+    message: String,
+    fields: String,
+}
+
+impl Visit for Words {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        if field.name() == "message" {
+            let is_long = !matches!(self.level, Level::WARN | Level::INFO);
+            let max = if is_long { LONG_MESSAGE_BYTES_MAX } else { MESSAGE_BYTES_MAX };
+            cut(&mut self.message, max, format_args!("{value:?}"));
+        } else {
+            // A name is ours; there is nothing to escape.
+            let _ = write!(self.fields, " {}=", field.name());
+            cut(&mut self.fields, FIELD_BYTES_MAX, format_args!("{value:?}"));
+        }
+    }
+}
+
+/// Writes at most `max` bytes of a value, on one line.
+fn cut(out: &mut String, max: usize, value: fmt::Arguments<'_>) {
+    let mut line = Line { out, room: max, bytes: 0, is_cut: false };
+    // Only the value's own formatting could fail, and what it has written by then stands there.
+    let _ = line.write_fmt(value);
+    if line.is_cut {
+        let bytes = line.bytes;
+        let _ = write!(out, "... ({bytes} bytes)");
+    }
+}
+
+struct Line<'a> {
+    out: &'a mut String,
+    room: usize,
+    /// Of the whole value, before anything is escaped or cut.
+    bytes: usize,
+    is_cut: bool,
+}
+
+impl Write for Line<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.bytes += text.len();
+        for c in text.chars() {
+            if self.is_cut {
+                break;
+            }
+            let before = self.out.len();
+            match is_harmless(c) {
+                true => self.out.push(c),
+                false => self.out.extend(c.escape_default()),
+            }
+            match self.room.checked_sub(self.out.len() - before) {
+                Some(room) => self.room = room,
+                None => {
+                    self.out.truncate(before);
+                    self.is_cut = true;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a character stays on its line and shows what it is: no control character, none that
+/// separates lines or turns the direction of writing.
+fn is_harmless(c: char) -> bool {
+    !c.is_control()
+        && !matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{feff}')
+        && !matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(max: usize, value: &str) -> String {
+        let mut out = String::new();
+        cut(&mut out, max, format_args!("{value}"));
+        out
+    }
+
+    #[test]
+    fn what_would_begin_a_line_or_steer_a_terminal_is_escaped() {
+        assert_eq!(shown(99, "a\nb\r\tc"), r"a\nb\r\tc");
+        assert_eq!(shown(99, "\u{1b}[2J\u{7f}\u{9b}"), r"\u{1b}[2J\u{7f}\u{9b}");
+        assert_eq!(shown(99, "\u{2028}\u{202e}x\u{2069}"), r"\u{2028}\u{202e}x\u{2069}");
+        assert_eq!(shown(99, "/gr\u{fc}n \u{4e2d} \\n"), "/gr\u{fc}n \u{4e2d} \\n");
+    }
+
+    #[test]
+    fn what_is_too_long_is_cut_between_two_characters_with_its_length_behind_it() {
+        assert_eq!(shown(4, "1234"), "1234");
+        assert_eq!(shown(4, "12345"), "1234... (5 bytes)");
+        assert_eq!(shown(4, "123\u{fc}5"), "123... (6 bytes)");
+        assert_eq!(shown(4, "123\n5"), "123... (5 bytes)", "an escape is whole or not there");
+        let pieces = format_args!("{}{}", "ab", "cd").to_string();
+        assert_eq!(shown(3, &pieces), "abc... (4 bytes)");
+    }
+}
