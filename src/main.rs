@@ -9,8 +9,11 @@ fn main() {
 }
 
 /// Runs one server on this machine; it ends by a signal or through `Runtime::halt`.
-fn serve(config: ServerConfig) -> i32 {
+fn serve(mut config: ServerConfig) -> i32 {
     let machine = Machine::new();
+    let (descriptors, clients_max) = machine.descriptors();
+    config.limits.fit(clients_max);
+    tracing::info!(descriptors, "room for {} clients", config.limits.connections_max);
     let exit_code = match machine.run(peer::run(machine.clone(), config)) {
         Ok(()) => 0,
         Err(error) => {

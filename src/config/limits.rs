@@ -67,6 +67,17 @@ impl ClientLimits {
     }
 }
 
+impl ClientLimits {
+    /// Lowers `maxCnxns` to what the process has room for.
+    pub fn fit(&mut self, connections_max: usize) {
+        let room = u32::try_from(connections_max).unwrap_or(u32::MAX);
+        self.connections_max = match self.connections_max {
+            0 => room,
+            given => given.min(room),
+        };
+    }
+}
+
 impl Default for ClientLimits {
     fn default() -> ClientLimits {
         ClientLimits {
@@ -102,5 +113,22 @@ impl Default for ConnectionThrottle {
             renew_weight: 2,
             local_weight: 1,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_are_never_more_connections_than_the_process_has_room_for() {
+        let fitted = |given, room| {
+            let mut limits = ClientLimits { connections_max: given, ..ClientLimits::default() };
+            limits.fit(room);
+            limits.connections_max
+        };
+        assert_eq!(fitted(0, 704), 704, "no limit of one's own");
+        assert_eq!((fitted(100, 704), fitted(1000, 704)), (100, 704));
+        assert_eq!(fitted(0, usize::MAX), u32::MAX);
     }
 }

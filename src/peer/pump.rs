@@ -326,6 +326,7 @@ impl<R: Runtime> Hands<R> {
         hands.quorum.set_field_bytes_max(config.limits.field_bytes_max());
         hands.quorum.set_sync_limits(&config.sync);
         hands.clients.set_frame_bytes_max(config.limits.jute_max_buffer);
+        hands.clients.set_per_address_max(config.max_client_cnxns);
         hands
     }
 

@@ -157,13 +157,20 @@ pub trait Runtime: Clone + 'static {
     ) -> impl Future<Output = (Stamp, io::Result<Self::Stream>)>;
     /// Listens; `AddrInUse` and unresolvable names are errors.
     fn listen(&self, on: &HostPort) -> impl Future<Output = io::Result<Self::Listener>>;
+    /// The same for clients, who share what connections a process may have with nobody else.
+    fn listen_clients(&self, on: &HostPort) -> impl Future<Output = io::Result<Self::Listener>> {
+        self.listen(on)
+    }
     /// Listens for TLS. A connection is accepted once its handshake is done; one that fails is
-    /// logged and never seen here. Files that cannot be used are an `InvalidInput`.
+    /// logged and never seen here. While it is under way it counts for `per_address_max`, the
+    /// connections of one address (0 is no limit), together with those that are open. Files that
+    /// cannot be used are an `InvalidInput`.
     fn listen_tls(
         &self,
         _on: &HostPort,
         _tls: &ClientTls,
         _port: TlsPort,
+        _per_address_max: u32,
     ) -> impl Future<Output = io::Result<Self::Listener>> {
         future::ready(Err(io::Error::new(io::ErrorKind::Unsupported, "no TLS in this world")))
     }

@@ -80,6 +80,7 @@ struct Inner<R> {
     conns: LinkTable,
     accepted: Cell<u64>,
     frame_bytes_max: Cell<usize>,
+    per_address_max: Cell<u32>,
 }
 
 impl<R: Runtime> fmt::Debug for ClientDriver<R> {
@@ -97,6 +98,7 @@ impl<R: Runtime> ClientDriver<R> {
                 conns: LinkTable::default(),
                 accepted: Cell::new(0),
                 frame_bytes_max: Cell::new(JUTE_MAXBUFFER_BYTES),
+                per_address_max: Cell::new(0),
             }),
         }
     }
@@ -104,6 +106,12 @@ impl<R: Runtime> ClientDriver<R> {
     /// Connections that begin from now on end at a longer request (`jute.maxbuffer`).
     pub fn set_frame_bytes_max(&self, max: usize) {
         self.inner.frame_bytes_max.set(max);
+    }
+
+    /// TLS ports that are opened from now on begin no more handshakes than fit into this number of
+    /// connections of one address (`maxClientCnxns`); 0 is no limit.
+    pub fn set_per_address_max(&self, max: u32) {
+        self.inner.per_address_max.set(max);
     }
 
     /// Opens the client port and the TLS port, whichever of them are wanted.
@@ -125,7 +133,7 @@ impl<R: Runtime> ClientDriver<R> {
     pub fn listen(&self, on: HostPort) {
         let rt = self.inner.rt.clone();
         let listener = async move {
-            let opened = rt.listen(&on).await;
+            let opened = rt.listen_clients(&on).await;
             opened.inspect(|_| info!(%on, "client port open"))
         };
         self.accept_from(listener);
@@ -134,8 +142,9 @@ impl<R: Runtime> ClientDriver<R> {
     /// Accepts connections whose TLS handshake is done.
     fn listen_tls(&self, on: HostPort, tls: ClientTls, port: TlsPort) {
         let rt = self.inner.rt.clone();
+        let per_address_max = self.inner.per_address_max.get();
         let listener = async move {
-            let opened = rt.listen_tls(&on, &tls, port).await;
+            let opened = rt.listen_tls(&on, &tls, port, per_address_max).await;
             opened.inspect(|_| match port {
                 TlsPort::Secure => info!(%on, "client port open, for TLS"),
                 TlsPort::Unified => info!(%on, "client port open, for TLS and plain text"),

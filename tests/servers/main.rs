@@ -7,6 +7,7 @@
 mod ensemble;
 
 mod beginnings;
+mod descriptors;
 mod histories;
 mod leader_kills;
 mod limits;

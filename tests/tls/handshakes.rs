@@ -1,12 +1,15 @@
 //! Who gets in, as whom, and that nobody keeps others waiting.
 
+use std::io;
+
 use bytes::Bytes;
 use quorate::base::ConnId;
 use quorate::config::{ClientAuth, ClientTls, TlsVersion};
-use quorate::runtime::Runtime;
+use quorate::runtime::{HostPort, Runtime};
 use quorate::server::driver::ClientEvent;
 use rustls::ProtocolVersion;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
 
 use crate::certificates::{Authority, Files, self_signed};
 use crate::port::{Port, TlsClient, dial, frame, in_time, run, version_of};
@@ -249,5 +252,70 @@ fn a_client_may_have_to_come_from_where_its_certificate_says() {
             drop(stream);
             assert!(matches!(port.next().await, ClientEvent::Lost { .. }));
         }
+    });
+}
+
+/// Connections from this address of the loopback network that say nothing.
+async fn silent_ones(from: [u8; 4], to: &HostPort, count: usize) -> Vec<TcpStream> {
+    let to = format!("{}:{}", to.host, to.port).parse().expect("an address");
+    let mut silent = Vec::new();
+    for _ in 0..count {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind((from, 0).into()).expect("the loopback network is a class A");
+        silent.push(in_time(socket.connect(to)).await.expect("it listens"));
+    }
+    silent
+}
+
+/// How many of them the server has ended.
+fn ended(silent: &[TcpStream]) -> usize {
+    let is_ended = |stream: &&TcpStream| !is_would_block(stream.try_read(&mut [0]));
+    silent.iter().filter(is_ended).count()
+}
+
+fn is_would_block(read: io::Result<usize>) -> bool {
+    read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+}
+
+#[test]
+fn one_address_with_handshakes_that_are_never_done_keeps_nobody_out() {
+    run(async |machine| {
+        let files = Files::new();
+        let port = Port::open(&machine, &files.settings());
+        let client = TlsClient::of(&files.authority).showing(&files.authority.sign("zk", &[]));
+        // It listens.
+        client.connect(&port.secure).await.expect("a handshake");
+        let silent = silent_ones([127, 0, 0, 2], &port.secure, 1024).await;
+        assert_eq!(ended(&silent), 0);
+        client.connect(&port.secure).await.expect("a handshake");
+        // It did not wait for theirs to time out: one gave way.
+        in_time(silent[0].readable()).await.expect("a socket");
+        assert_eq!(ended(&silent), 1);
+        let more = silent_ones([127, 0, 0, 2], &port.secure, 1).await;
+        client.connect(&port.secure).await.expect("a handshake");
+        assert!(ended(&silent) <= 2 && ended(&more) <= 1, "there is one place, or none");
+    });
+}
+
+#[test]
+fn a_handshake_under_way_counts_for_the_connections_of_its_address() {
+    run(async |machine| {
+        let files = Files::new();
+        let port = Port::open_for(&machine, &files.settings(), 3);
+        let client = TlsClient::of(&files.authority).showing(&files.authority.sign("zk", &[]));
+        let open = client.connect(&port.secure).await.expect("a handshake");
+        let silent = silent_ones([127, 0, 0, 1], &port.secure, 2).await;
+        assert!(client.is_refused(&port.secure).await, "one is done, and two are under way");
+        let other = silent_ones([127, 0, 0, 2], &port.secure, 1).await;
+        assert_eq!((ended(&silent), ended(&other)), (0, 0), "those that are there stay");
+        drop(silent);
+        let again = in_time(async {
+            loop {
+                if let Ok(stream) = client.connect(&port.secure).await {
+                    return stream;
+                }
+            }
+        });
+        drop((again.await, open, other));
     });
 }

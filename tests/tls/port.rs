@@ -52,6 +52,11 @@ pub(crate) struct Port {
 impl Port {
     /// Opens a secure port, and a plain one beside it.
     pub(crate) fn open(machine: &Machine, settings: &ClientTls) -> Port {
+        Port::open_for(machine, settings, 0)
+    }
+
+    /// For no more connections of one address than these.
+    pub(crate) fn open_for(machine: &Machine, settings: &ClientTls, max: u32) -> Port {
         let events: Rc<RefCell<VecDeque<ClientEvent>>> = Rc::default();
         let news: Rc<Notify> = Rc::default();
         let (posted, notify) = (Rc::clone(&events), Rc::clone(&news));
@@ -62,6 +67,7 @@ impl Port {
         let driver = ClientDriver::new(machine.clone(), post);
         let (plain, secure) = (free_address(), free_address());
         let settings = ClientTls { listen: Some(secure.clone()), ..settings.clone() };
+        driver.set_per_address_max(max);
         driver.listen_all(Some(&plain), Some(&settings));
         Port { driver, plain, secure, events, news }
     }

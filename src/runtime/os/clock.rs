@@ -3,8 +3,10 @@
 //! A stamp is the monotonic clock in nanoseconds since the process made its [`Clock`]; the
 //! server's own monotonic clock shows the same number.
 
+use std::fs::File;
 use std::future;
 use std::io::{self, Read};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::base::Stamp;
@@ -39,9 +41,17 @@ impl Clock {
     }
 }
 
-/// Eight bytes of the kernel's generator.
+/// Eight bytes of the kernel's generator. It stays open: later there may be no descriptor for it.
 pub(super) fn random_u64() -> io::Result<u64> {
+    static GENERATOR: OnceLock<File> = OnceLock::new();
+    let mut generator = match GENERATOR.get() {
+        Some(generator) => generator,
+        None => {
+            let opened = File::open("/dev/urandom")?;
+            GENERATOR.get_or_init(|| opened)
+        }
+    };
     let mut bytes = [0; 8];
-    std::fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    generator.read_exact(&mut bytes)?;
     Ok(u64::from_be_bytes(bytes))
 }

@@ -3,11 +3,13 @@
 //! One thread runs every task of the server; only the blocking pool has others.
 
 mod clock;
+mod descriptors;
 mod disk;
 mod halt;
 mod log;
 mod net;
 mod notes;
+mod slots;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -34,7 +36,10 @@ use crate::runtime::tls::{ClientTls, TlsPort};
 use crate::runtime::{Halt, HostPort, LaneId, Purpose, Runtime};
 
 use clock::Clock;
+use descriptors::Shares;
 use halt::{end, guarded};
+use net::Door;
+use slots::Slots;
 use tls::{Accepting, Tls};
 
 /// Any value of this environment variable turns the pump's trace on (log level `trace`).
@@ -49,6 +54,9 @@ pub struct Machine {
     history: MachineLane,
     floor: MachineLane,
     traces: bool,
+    shares: Shares,
+    /// Connections of clients, on all ports.
+    clients: Slots,
     /// Shared by the ports of one server: the files are read and watched once.
     tls: Rc<RefCell<Weak<Tls>>>,
 }
@@ -56,6 +64,7 @@ pub struct Machine {
 impl Machine {
     pub fn new() -> Machine {
         let clock = Clock::new();
+        let shares = Shares::of_process();
         Machine {
             clock,
             log: MachineLane::new(LaneId::Log, clock),
@@ -63,8 +72,15 @@ impl Machine {
             history: MachineLane::new(LaneId::History, clock),
             floor: MachineLane::new(LaneId::Floor, clock),
             traces: std::env::var_os(TRACE_VARIABLE).is_some(),
+            shares,
+            clients: Slots::new(shares.clients),
             tls: Rc::default(),
         }
+    }
+
+    /// Descriptors of this process, and how many connections of clients there may be for them.
+    pub fn descriptors(&self) -> (usize, usize) {
+        (self.shares.all, self.shares.clients)
     }
 
     /// Runs `main` on this thread, and every task it spawns until it ends. Fails if the kernel
@@ -137,7 +153,11 @@ impl Runtime for Machine {
     }
 
     async fn listen(&self, on: &HostPort) -> io::Result<MachineListener> {
-        net::listen(self.clock, on, None).await
+        net::listen(self.clock, on, Door::Plain(Slots::new(self.shares.peers))).await
+    }
+
+    async fn listen_clients(&self, on: &HostPort) -> io::Result<MachineListener> {
+        net::listen(self.clock, on, Door::Plain(self.clients.clone())).await
     }
 
     async fn listen_tls(
@@ -145,6 +165,7 @@ impl Runtime for Machine {
         on: &HostPort,
         settings: &ClientTls,
         port: TlsPort,
+        per_address_max: u32,
     ) -> io::Result<MachineListener> {
         let known = self.tls.borrow().upgrade().filter(|tls| tls.settings() == settings);
         let tls = match known {
@@ -153,7 +174,8 @@ impl Runtime for Machine {
                 .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?,
         };
         *self.tls.borrow_mut() = Rc::downgrade(&tls);
-        net::listen(self.clock, on, Some(Accepting::new(tls, port))).await
+        let accepting = Accepting::new(tls, port, self.clients.clone(), per_address_max);
+        net::listen(self.clock, on, Door::Tls(accepting)).await
     }
 
     fn disk(&self, lane: LaneId) -> MachineLane {

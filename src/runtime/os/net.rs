@@ -10,9 +10,11 @@ use std::time::Duration;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
+use tracing::{debug, warn};
 
 use super::clock::Clock;
-use super::stream::{MachineStream, Wire};
+use super::slots::Slots;
+use super::stream::{MachineStream, Wire, plain};
 use super::tls::Accepting;
 use crate::base::Stamp;
 use crate::runtime::{HostPort, Listener};
@@ -25,8 +27,16 @@ const LISTEN_BACKLOG: i32 = 1024;
 pub struct MachineListener {
     tcp: TcpListener,
     clock: Clock,
-    /// Handshakes come first on this port.
-    tls: Option<Accepting>,
+    door: Door,
+}
+
+/// What a connection passes before it is accepted.
+#[derive(Debug)]
+pub(super) enum Door {
+    /// There must be room.
+    Plain(Slots),
+    /// And handshakes come first.
+    Tls(Accepting),
 }
 
 impl MachineListener {
@@ -41,12 +51,20 @@ impl Listener for MachineListener {
     type Stream = MachineStream;
 
     async fn accept(&mut self) -> io::Result<(Stamp, MachineStream)> {
-        let stream = match &mut self.tls {
-            Some(tls) => tls.accept(&self.tcp, self.clock).await?,
-            None => {
+        let stream = match &mut self.door {
+            Door::Tls(tls) => tls.accept(&self.tcp, self.clock).await?,
+            Door::Plain(slots) => loop {
                 let (tcp, peer) = self.tcp.accept().await?;
-                MachineStream::new(Wire::Plain(tcp), peer, self.clock, None)?
-            }
+                let Some(slot) = slots.take(peer.ip()) else {
+                    warn!(peer = %plain(peer), limit = "open files", "Too many connections");
+                    continue;
+                };
+                match MachineStream::new(Wire::Plain(tcp), peer, self.clock, None) {
+                    Ok(stream) => break stream.holding(slot),
+                    // It is gone again: no reason for others to wait.
+                    Err(error) => debug!(peer = %plain(peer), %error, "a connection has ended"),
+                }
+            },
         };
         Ok((self.clock.stamp(), stream))
     }
@@ -95,13 +113,9 @@ pub(super) async fn connect_any(
 }
 
 /// An empty host listens on every address of the machine, IPv6 and IPv4.
-pub(super) async fn listen(
-    clock: Clock,
-    on: &HostPort,
-    tls: Option<Accepting>,
-) -> io::Result<MachineListener> {
+pub(super) async fn listen(clock: Clock, on: &HostPort, door: Door) -> io::Result<MachineListener> {
     let tcp = listen_any(on).await.map_err(|error| said(error, format!("listen on {on}")))?;
-    Ok(MachineListener { tcp, clock, tls })
+    Ok(MachineListener { tcp, clock, door })
 }
 
 async fn listen_any(on: &HostPort) -> io::Result<TcpListener> {

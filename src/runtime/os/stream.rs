@@ -14,6 +14,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
 use super::clock::Clock;
+use super::slots::Slot;
 use crate::base::Stamp;
 use crate::runtime::{Label, Stream};
 
@@ -32,6 +33,8 @@ pub struct MachineStream {
     peer: SocketAddr,
     clock: Clock,
     subject: Option<String>,
+    /// Counts it until its descriptor is free; those that were dialled are not counted.
+    _slot: Option<Slot>,
 }
 
 #[derive(Debug)]
@@ -57,7 +60,11 @@ impl MachineStream {
         subject: Option<String>,
     ) -> io::Result<MachineStream> {
         wire.tcp().set_nodelay(true)?;
-        Ok(MachineStream { wire, peer, clock, subject })
+        Ok(MachineStream { wire, peer, clock, subject, _slot: None })
+    }
+
+    pub(super) fn holding(self, slot: Slot) -> MachineStream {
+        MachineStream { _slot: Some(slot), ..self }
     }
 
     pub(super) fn socket(&self) -> SockRef<'_> {

@@ -4,6 +4,9 @@
 //! frame that would be a length of 350 MB, and no four-letter word begins with it: one byte tells
 //! plain text from TLS.      (DualModeSslHandler, CertificateVerifier of NettyServerCnxnFactory)
 //!
+//! A handshake under way is a connection: it counts in maxClientCnxns, together with those of its
+//! address that are done, on whichever port. Apache counts a client once its handshake is done.
+//!
 //! A client's certificate "names its address" if one of its IP addresses is the peer's, or one of
 //! its host names resolves to it. Apache asks for the name of the peer's address instead, which
 //! whoever owns that address may answer as he likes.
@@ -17,21 +20,23 @@ use std::time::Duration;
 use rustls::pki_types::CertificateDer;
 use rustls::{CertificateError, Error};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tracing::{debug, warn};
 
 use super::Tls;
+use super::crowd::{Crowd, Entry, Place};
 use super::names::{hosts_of, subject_of};
 use crate::runtime::os::clock::Clock;
 use crate::runtime::os::halt::end_broken;
+use crate::runtime::os::slots::{Slot, Slots};
 use crate::runtime::os::stream::{MachineStream, Wire, plain};
 use crate::runtime::tls::TlsPort;
 
 /// From the first packet to the last of a handshake.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
-/// Handshakes under way at once; further connections wait in the kernel's queue.
+/// Handshakes under way at once, of all clients.
 const HANDSHAKES_MAX: usize = 1024;
 /// TLS's content type "handshake".
 const HANDSHAKE_RECORD: u8 = 0x16;
@@ -42,7 +47,11 @@ const NAMES_MAX: usize = 16;
 pub(in crate::runtime::os) struct Accepting {
     tls: Rc<Tls>,
     port: TlsPort,
-    under_way: JoinSet<Option<MachineStream>>,
+    slots: Slots,
+    /// `maxClientCnxns`; 0 is no limit.
+    per_address_max: u32,
+    under_way: JoinSet<(Place, Option<MachineStream>)>,
+    crowd: Crowd<(AbortHandle, Slot)>,
 }
 
 impl fmt::Debug for Accepting {
@@ -56,8 +65,14 @@ impl fmt::Debug for Accepting {
 }
 
 impl Accepting {
-    pub(in crate::runtime::os) fn new(tls: Rc<Tls>, port: TlsPort) -> Accepting {
-        Accepting { tls, port, under_way: JoinSet::new() }
+    pub(in crate::runtime::os) fn new(
+        tls: Rc<Tls>,
+        port: TlsPort,
+        slots: Slots,
+        per_address_max: u32,
+    ) -> Accepting {
+        let crowd = Crowd::new(HANDSHAKES_MAX);
+        Accepting { tls, port, slots, per_address_max, under_way: JoinSet::new(), crowd }
     }
 
     /// The next connection whose handshake is done.
@@ -70,20 +85,53 @@ impl Accepting {
             tokio::select! {
                 biased;
                 Some(ended) = self.under_way.join_next() => match ended {
-                    Ok(Some(stream)) => return Ok(stream),
-                    Ok(None) => {}
+                    Ok((place, stream)) => {
+                        let place = self.crowd.leave(place);
+                        if let (Some(stream), Some((_, slot))) = (stream, place) {
+                            return Ok(stream.holding(slot));
+                        }
+                    }
                     Err(error) if error.is_panic() => {
                         end_broken("TLS handshake", error.into_panic());
                     }
-                    Err(_) => {}
+                    Err(_) => {} // it gave way
                 },
-                accepted = tcp.accept(), if self.under_way.len() < HANDSHAKES_MAX => {
+                accepted = tcp.accept() => {
                     let (tcp, peer) = accepted?;
-                    let handshake = Handshake { tls: Rc::clone(&self.tls), port: self.port, peer };
-                    self.under_way.spawn_local(handshake.run(tcp, clock));
+                    self.begin(tcp, peer, clock);
                 }
             }
         }
+    }
+
+    /// Begins a handshake, or ends the connection at once.
+    fn begin(&mut self, tcp: TcpStream, peer: SocketAddr, clock: Clock) {
+        let shown = plain(peer);
+        if self.per_address_max > 0 && self.slots.of(peer.ip()) >= self.per_address_max {
+            warn!(peer = %shown, limit = "maxClientCnxns", "Too many connections");
+            return;
+        }
+        match self.crowd.make_room(peer.ip(), self.slots.are_taken()) {
+            Entry::Free => {}
+            Entry::Instead((other, slot)) => {
+                warn!(
+                    peer = %shown,
+                    "too many TLS handshakes are under way: that of another address gives way"
+                );
+                other.abort();
+                // Its descriptor is free in a moment; files have more than one to spare.
+                drop(slot);
+            }
+            Entry::Refused => return warn!(peer = %shown, "too many TLS handshakes are under way"),
+        }
+        let Some(slot) = self.slots.take(peer.ip()) else {
+            return warn!(peer = %shown, limit = "open files", "Too many connections");
+        };
+        let place = self.crowd.next_place(peer.ip());
+        let handshake = Handshake { tls: Rc::clone(&self.tls), port: self.port, peer };
+        let task = async move { (place, handshake.run(tcp, clock).await) };
+        let handle = self.under_way.spawn_local(task);
+        self.crowd.enter(place, (handle, slot));
     }
 }
 

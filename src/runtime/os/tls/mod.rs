@@ -6,6 +6,7 @@
 //! | `files.rs`  | PEM files to a rustls configuration                                   |
 //! | `trust.rs`  | which certificates of clients are good                                |
 //! | `accept.rs` | handshakes beside each other, the peer's address checked              |
+//! | `crowd.rs`  | whose handshakes are under way, and who gives way                     |
 //! | `names.rs`  | a certificate's subject and hosts, as Java writes them                |
 //!
 //! With `client.certReload` the files are read every few seconds, since only their content tells
@@ -17,6 +18,7 @@
 //! Not here: what a subject may do (server), the keys of zoo.cfg (config).
 
 mod accept;
+mod crowd;
 mod error;
 mod files;
 mod names;
