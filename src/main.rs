@@ -10,7 +10,7 @@ fn main() {
 
 /// Runs one server on this machine; it ends by a signal or through `Runtime::halt`.
 fn serve(mut config: ServerConfig) -> i32 {
-    let machine = Machine::new();
+    let machine = Machine::with_permissions(config.file_permissions);
     let (descriptors, clients_max) = machine.descriptors();
     config.limits.fit(clients_max);
     tracing::info!(descriptors, "room for {} clients", config.limits.connections_max);

@@ -99,6 +99,28 @@ fn a_server_does_not_start_on_a_bad_file() {
 }
 
 #[test]
+fn a_data_directory_that_cannot_be_used_has_an_exit_code_of_its_own() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = listener.local_addr().expect("it is bound").port();
+    drop(listener);
+    let dir = standalone(port);
+    fs::write(dir.path().join("file"), "").expect("a writable directory");
+    let start = |keys: &str| {
+        let text = format!("{keys}clientPort={port}\nclientPortAddress=127.0.0.1\n");
+        fs::write(dir.path().join("zoo.cfg"), text).expect("a writable directory");
+        let output = quorate(&["server", "start-foreground", "./zoo.cfg"], dir.path());
+        (output.status.code(), stderr(&output))
+    };
+    for keys in ["dataDir=file\n", "dataDir=file/data\n", "dataDir=.\ndataLogDir=file\n"] {
+        let (code, said) = start(keys);
+        assert_eq!(code, Some(3), "{keys}: {said}");
+        assert!(said.contains("Not a directory"), "{said}");
+    }
+    let (code, said) = start("dataDir=.\nfilePermissions=rw\n");
+    assert_eq!(code, Some(2), "that is the file's fault: {said}");
+}
+
+#[test]
 fn status_of_a_running_server_prints_its_mode() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = listener.local_addr().expect("it is bound").port();

@@ -11,6 +11,8 @@ pub type Serve = fn(ServerConfig) -> i32;
 
 pub(super) const FAILED: i32 = 1;
 pub(super) const INVALID: i32 = 2;
+/// ExitCode.UNABLE_TO_ACCESS_DATADIR
+pub(super) const NO_ACCESS: i32 = 3;
 
 #[derive(Parser, Debug)]
 #[command(name = "quorate", version, about = "A ZooKeeper-compatible coordination service")]

@@ -3,16 +3,17 @@
 //! `start` runs the same program as `start-foreground --detached` with its output in
 //! `$ZOO_LOG_DIR/zookeeper.log` and writes the pid file; `stop` goes by the pid file alone.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use super::args::{FAILED, INVALID, Serve, ServerArgs, ServerVerb};
-use super::{logging, probe};
-use crate::config::ServerConfig;
+use super::args::{FAILED, INVALID, NO_ACCESS, Serve, ServerArgs, ServerVerb};
+use super::{files, logging, probe};
+use crate::config::{ConfigError, ServerConfig};
+use crate::runtime::FilePermissions;
 use crate::runtime::os::check_tls;
 
 /// How long `start` watches for an early end, as zkServer.sh does.
@@ -31,6 +32,10 @@ pub(super) fn run_server_verb(args: &ServerArgs, serve: Serve) -> i32 {
     eprintln!("Using config: {}", path.display());
     let loaded = match ServerConfig::load(&path) {
         Ok(loaded) => loaded,
+        Err(error @ ConfigError::NoAccess { .. }) => {
+            eprintln!("Unable to access datadir, exiting abnormally: {error}");
+            return NO_ACCESS;
+        }
         Err(error) => {
             eprintln!("Invalid config, exiting abnormally: {error}");
             return INVALID;
@@ -123,7 +128,7 @@ fn start(path: &Path, config: &ServerConfig) -> i32 {
             return FAILED;
         }
     };
-    if let Err(error) = write_pid(&pid_file, child.id()) {
+    if let Err(error) = write_pid(&pid_file, child.id(), config.file_permissions) {
         println!("FAILED TO WRITE PID");
         eprintln!("{}: {error}", pid_file.display());
         // Without a pid file nobody could stop it.
@@ -149,9 +154,9 @@ fn start(path: &Path, config: &ServerConfig) -> i32 {
 fn spawn_detached(path: &Path, config: &ServerConfig) -> io::Result<std::process::Child> {
     let log_path = log_file(config);
     if let Some(dir) = log_path.parent() {
-        fs::create_dir_all(dir)?;
+        files::create_dirs(dir, config.file_permissions)?;
     }
-    let log = OpenOptions::new().create(true).append(true).open(&log_path)?;
+    let log = files::append_to(&log_path, config.file_permissions)?;
     Command::new(std::env::current_exe()?)
         .args(["server", "start-foreground", "--detached"])
         .arg(as_path(path))
@@ -166,11 +171,11 @@ fn as_path(path: &Path) -> PathBuf {
     fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
 }
 
-fn write_pid(file: &Path, pid: u32) -> io::Result<()> {
+fn write_pid(file: &Path, pid: u32, permissions: FilePermissions) -> io::Result<()> {
     if let Some(dir) = file.parent() {
-        fs::create_dir_all(dir)?;
+        files::create_dirs(dir, permissions)?;
     }
-    File::create(file)?.write_all(pid.to_string().as_bytes())
+    files::create(file, permissions)?.write_all(pid.to_string().as_bytes())
 }
 
 fn stop(config: &ServerConfig) -> i32 {

@@ -6,6 +6,7 @@
 
 mod args;
 mod control;
+mod files;
 mod logging;
 mod probe;
 mod up;

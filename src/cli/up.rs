@@ -3,8 +3,8 @@
 //! The children hold one end of a pipe as standard input and end when it closes, so that none of
 //! them outlives this process, however it dies: Ctrl-C, a closed terminal, or kill -9.
 
-use std::fs::{self, File};
-use std::io;
+use std::fs;
+use std::io::{self, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -12,8 +12,8 @@ use std::thread;
 use std::time::Duration;
 
 use super::args::{FAILED, INVALID, UpArgs};
-use super::probe;
-use crate::runtime::HostPort;
+use super::{files, probe};
+use crate::runtime::{FilePermissions, HostPort};
 
 const LOOPBACK: &str = "127.0.0.1";
 const QUORUM_PORTS: u16 = 1000;
@@ -102,7 +102,8 @@ fn check_ports(args: &UpArgs) -> Result<(), String> {
 /// Writes each server's zoo.cfg and myid.
 fn lay_out(args: &UpArgs) -> Result<Vec<Member>, String> {
     let broken = |error: io::Error| format!("{}: {error}", args.dir.display());
-    fs::create_dir_all(&args.dir).map_err(broken)?;
+    let permissions = FilePermissions::default();
+    files::create_dirs(&args.dir, permissions).map_err(broken)?;
     let dir = fs::canonicalize(&args.dir).map_err(broken)?;
     let present = (1..=99).filter(|n| dir.join(n.to_string()).join("myid").exists()).count();
     if present != 0 && present != usize::from(args.servers) {
@@ -120,10 +121,12 @@ fn lay_out(args: &UpArgs) -> Result<Vec<Member>, String> {
         })
         .collect();
     for member in &members {
-        fs::create_dir_all(&member.dir).map_err(broken)?;
-        fs::write(member.dir.join("myid"), format!("{}\n", member.number)).map_err(broken)?;
-        let text = configuration(member, &members);
-        fs::write(member.dir.join("zoo.cfg"), text).map_err(broken)?;
+        files::create_dirs(&member.dir, permissions).map_err(broken)?;
+        let myid = format!("{}\n", member.number);
+        for (name, text) in [("myid", myid), ("zoo.cfg", configuration(member, &members))] {
+            let created = files::create(&member.dir.join(name), permissions);
+            created.and_then(|mut file| file.write_all(text.as_bytes())).map_err(broken)?;
+        }
     }
     Ok(members)
 }
@@ -157,7 +160,7 @@ fn log_path(dir: &Path) -> PathBuf {
 }
 
 fn spawn(member: &Member) -> io::Result<Child> {
-    let log = File::create(log_path(&member.dir))?;
+    let log = files::create(&log_path(&member.dir), FilePermissions::default())?;
     Command::new(std::env::current_exe()?)
         .args(["server", "start-foreground", "--attached"])
         .arg(member.dir.join("zoo.cfg"))

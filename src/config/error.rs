@@ -26,6 +26,9 @@ impl fmt::Display for At {
 pub enum ConfigError {
     #[error("{file}: cannot be read: {why}")]
     Unreadable { file: String, why: String },
+    /// The data directory is not ours to look into.
+    #[error("{file}: no access to the data directory: {why}")]
+    NoAccess { file: String, why: String },
     #[error("{at}: {what}")]
     Syntax { at: At, what: &'static str },
     #[error("{at}: unknown key {key:?}{}", suggestion(*nearest))]

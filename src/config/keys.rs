@@ -1,4 +1,4 @@
-//! Every key that Apache ZooKeeper 3.9 reads, and what Quorate does about it.
+//! Every key that Apache ZooKeeper 3.9 reads, and what Quorate does about it; and those of its own.
 //!
 //! Three classes: supported (`parse.rs` reads the value), known but not supported yet (the server
 //! starts with one warning), and known but refused, because a server that ignores the key is less
@@ -121,6 +121,9 @@ const BARE_PROPERTIES: &[&str] = &[
     "znode.container.maxPerMinute",
 ];
 
+/// Supported, and unknown to Apache; read from zoo.cfg alone.
+const OURS: &[&str] = &["filePermissions"];
+
 const OFF: &[&str] = &["false"];
 const ON: &[&str] = &["true"];
 const YES: &[&str] = &["yes"];
@@ -238,7 +241,7 @@ pub(super) fn classify_key(key: &str) -> Option<Class> {
             return Some(class);
         }
     }
-    if let Some(file) = FILE.iter().find(|k| **k == name) {
+    if let Some(file) = FILE.iter().chain(OURS).find(|k| **k == name) {
         return Some(Class::File(file));
     }
     if name.starts_with("authProvider.") {
@@ -287,6 +290,7 @@ pub(super) fn nearest_key(key: &str) -> Option<&'static str> {
         .map(|(family, shown)| (edit_distance(stem, family), shown));
     let named = FILE
         .iter()
+        .chain(OURS)
         .chain(PROPERTIES)
         .chain(BARE_PROPERTIES)
         .chain(&TLS_PROPERTIES)
@@ -344,6 +348,7 @@ mod tests {
         assert_eq!(nearest_key("clientport"), Some("clientPort"));
         assert_eq!(nearest_key("tikcTime"), Some("tickTime"));
         assert_eq!(nearest_key("dataDirr"), Some("dataDir"));
+        assert_eq!(nearest_key("filePermission"), Some("filePermissions"));
         assert_eq!(nearest_key("server1"), Some("server.N"));
         assert_eq!(nearest_key("sever.1"), Some("server.N"));
         assert_eq!(nearest_key("autopurge.snapRetain"), Some("autopurge.snapRetainCount"));
@@ -354,6 +359,7 @@ mod tests {
     fn no_key_stands_in_two_classes() {
         let mut all: Vec<&str> = FILE
             .iter()
+            .chain(OURS)
             .chain(PROPERTIES)
             .chain(BARE_PROPERTIES)
             .chain(&TLS_PROPERTIES)
@@ -381,6 +387,7 @@ mod tests {
         };
         let supported = FILE.iter().chain(PROPERTIES).chain(BARE_PROPERTIES).chain(&TLS_PROPERTIES);
         supported.for_each(|key| stands(key, &["same", "better"]));
+        OURS.iter().for_each(|key| stands(key, &["ours"]));
         NOT_YET.iter().for_each(|(key, _)| stands(key, &["not yet"]));
         NOT_YET_FAMILIES.iter().for_each(|key| stands(key, &["not yet"]));
         REFUSED.iter().for_each(|(key, ..)| stands(key, &["refused"]));

@@ -23,7 +23,7 @@ impl ServerConfig {
         let entries = read_properties(&text, &file)?;
         let last = |key| entries.iter().rev().find(|e| e.key == key).map(|e| e.value.as_str());
         let myid = match last("dataDir") {
-            Some(data_dir) => read(&Path::new(data_dir).join("myid"))?,
+            Some(data_dir) => read_myid(&Path::new(data_dir).join("myid"))?,
             None => None,
         };
         let dynamic = match last("dynamicConfigFile") {
@@ -60,6 +60,14 @@ fn password_path(entries: &[Entry]) -> Option<&str> {
     };
     let entry = entries.iter().rev().find(named)?;
     Some(entry.value.as_str()).filter(|name| !name.is_empty())
+}
+
+/// `None` if there is no such file.
+fn read_myid(path: &Path) -> Result<Option<String>, ConfigError> {
+    read(path).map_err(|error| match error {
+        ConfigError::Unreadable { file, why } => ConfigError::NoAccess { file, why },
+        other => other,
+    })
 }
 
 /// `None` if there is no such file.

@@ -16,7 +16,7 @@ use super::server_config::ServerConfig;
 use super::server_line::{ANY_ADDRESS, parse_server_line};
 use crate::base::ServerId;
 use crate::base::limits::COMMITTED_LOG_COUNT;
-use crate::runtime::HostPort;
+use crate::runtime::{FilePermissions, HostPort};
 
 /// A configuration that can be started, and what its author should hear.
 #[derive(Clone, Debug)]
@@ -296,6 +296,12 @@ impl Draft {
     fn read_storage(&mut self, config: &mut ServerConfig) -> Result<(), ConfigError> {
         if let Some(n) = self.number("snapCount", 0, INT_MAX, "transactions")? {
             config.snap_count = self.at_least("snapCount", n, 2) as u32;
+        }
+        if let Some(entry) = self.setting("filePermissions") {
+            let what = "three octal digits such as 640: the owner reads and writes, and nobody \
+                        executes (directories get that where files may be read)";
+            config.file_permissions =
+                FilePermissions::parse(&entry.value).ok_or_else(|| entry.mistyped(0, what))?;
         }
         if let Some(kib) = self.number("preAllocSize", 0, INT_MAX, "kilobytes")? {
             config.pre_alloc_bytes = kib as u64 * 1024;

@@ -10,8 +10,8 @@ use super::access::Access;
 use super::limits::ClientLimits;
 use super::sync_limits::SyncLimits;
 use crate::base::{Dialect, Museum, ServerId};
-use crate::runtime::HostPort;
 use crate::runtime::tls::ClientTls;
+use crate::runtime::{FilePermissions, HostPort};
 
 /// Whether a server votes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -66,6 +66,8 @@ pub struct ServerConfig {
     pub config_version: i64,
     pub data_dir: PathBuf,
     pub data_log_dir: PathBuf,
+    /// `filePermissions`: of the files that the server makes; Apache ZooKeeper leaves it to the umask.
+    pub file_permissions: FilePermissions,
     /// Where clients connect; `None` if neither `clientPort` nor a client part is given.
     pub client: Option<HostPort>,
     pub tick_time: Duration,
@@ -157,6 +159,7 @@ impl ServerConfig {
             config_version: 0,
             data_dir: PathBuf::new(),
             data_log_dir: PathBuf::new(),
+            file_permissions: FilePermissions::default(),
             client: None,
             tick_time,
             init_limit: 10,

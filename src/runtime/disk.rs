@@ -9,6 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use crate::base::Stamp;
 
@@ -20,6 +21,37 @@ pub enum OpenMode {
     Write,
     /// Read and write; created empty, or emptied if it exists.
     Create,
+}
+
+/// Who may do what with the files that a server makes, as bits of a Unix mode. Files that exist keep
+/// theirs, and the umask of the process takes away from these as always.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct FilePermissions(u32);
+
+impl FilePermissions {
+    /// Three octal digits: the owner reads and writes, and nobody executes.
+    pub fn parse(text: &str) -> Option<FilePermissions> {
+        let digits = text.strip_prefix('0').filter(|rest| rest.len() == 3).unwrap_or(text);
+        let is_octal = digits.len() == 3 && digits.bytes().all(|b| matches!(b, b'0'..=b'7'));
+        let mode = u32::from_str_radix(digits, 8).ok().filter(|_| is_octal)?;
+        (mode & 0o600 == 0o600 && mode & 0o111 == 0).then_some(FilePermissions(mode))
+    }
+
+    pub fn of_file(self) -> u32 {
+        self.0
+    }
+
+    /// Whoever may read a file may enter its directory.
+    pub fn of_directory(self) -> u32 {
+        self.0 | (self.0 & 0o444) >> 2
+    }
+}
+
+impl Default for FilePermissions {
+    /// The owner and, for reading, his group.
+    fn default() -> FilePermissions {
+        FilePermissions(0o640)
+    }
 }
 
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -68,4 +100,21 @@ pub trait File: 'static {
     fn set_len(&mut self, len: u64) -> impl Future<Output = io::Result<()>>;
     /// fdatasync: content and length are durable when it returns. A failure is final.
     fn sync(&mut self) -> impl Future<Output = io::Result<()>>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn permissions_are_three_octal_digits_of_which_the_owner_has_read_and_write() {
+        let of = |text| FilePermissions::parse(text).map(|p| (p.of_file(), p.of_directory()));
+        assert_eq!(of("640"), Some((0o640, 0o750)));
+        assert_eq!(of("0664"), Some((0o664, 0o775)));
+        assert_eq!(of("600"), Some((0o600, 0o700)));
+        assert_eq!(FilePermissions::parse("640"), Some(FilePermissions::default()));
+        for wrong in ["440", "750", "64", "0640x", "1640", "+40", "-rw-r-----", "689", ""] {
+            assert_eq!(of(wrong), None, "{wrong}");
+        }
+    }
 }

@@ -18,7 +18,7 @@ mod net;
 pub mod os;
 pub mod tls;
 
-pub use disk::{DirEntry, File, Lane, OpenMode};
+pub use disk::{DirEntry, File, FilePermissions, Lane, OpenMode};
 pub use net::{HostPort, Label, LabelKind, Listener, Stream};
 
 use std::fmt;

@@ -154,6 +154,18 @@ impl StorageError {
         )
     }
 
+    /// It is not the disk that fails: this process may not do what it wants to.
+    fn is_no_access(&self) -> bool {
+        use io::ErrorKind::{NotADirectory, PermissionDenied, ReadOnlyFilesystem};
+        match self {
+            StorageError::Io { kind, .. } => {
+                matches!(kind, PermissionDenied | NotADirectory | ReadOnlyFilesystem)
+            }
+            StorageError::Stopped { why: Earlier(first) } => first.is_no_access(),
+            _ => false,
+        }
+    }
+
     /// The file to blame, if it is one.
     fn bad_file(&self) -> Option<BadFile> {
         let (path, failed) = match self {
@@ -185,10 +197,17 @@ impl StorageError {
     }
 }
 
+/// ExitCode.UNABLE_TO_ACCESS_DATADIR
+const EXIT_NO_ACCESS: i32 = 3;
+
 /// The end of a process over this error.
 impl From<StorageError> for Halt {
     fn from(error: StorageError) -> Halt {
-        Halt { file: error.bad_file(), ..Halt::unexpected(error.to_string()) }
+        let ends = match error.is_no_access() {
+            true => Halt::new(EXIT_NO_ACCESS, error.to_string()),
+            false => Halt::unexpected(error.to_string()),
+        };
+        Halt { file: error.bad_file(), ..ends }
     }
 }
 
@@ -223,5 +242,19 @@ mod tests {
         assert!(first.file.is_some() && first.file == stopped.file);
         assert_eq!(stopped.why, words);
         assert!(!format!("{stopped:?}").contains("file"), "{stopped:?}");
+    }
+    #[test]
+    fn no_access_to_the_data_directory_has_an_exit_code_of_its_own() {
+        let exit_code = |kind: io::ErrorKind| {
+            let failed: io::Result<()> = Err(kind.into());
+            let first = failed.when("create", Path::new("/data/log.1")).expect_err("it failed");
+            let stopped = StorageError::Stopped { why: Earlier(Box::new(first.clone())) };
+            (Halt::from(first).exit_code, Halt::from(stopped).exit_code)
+        };
+        assert_eq!(exit_code(io::ErrorKind::PermissionDenied), (3, 3));
+        assert_eq!(exit_code(io::ErrorKind::ReadOnlyFilesystem), (3, 3));
+        assert_eq!(exit_code(io::ErrorKind::NotADirectory), (3, 3));
+        assert_eq!(exit_code(io::ErrorKind::StorageFull), (1, 1));
+        assert_eq!(exit_code(io::ErrorKind::Other), (1, 1));
     }
 }

@@ -1,9 +1,14 @@
 //! A server without an ensemble.
 
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
 use quorate::base::{Epoch, Zxid};
 use quorate::jute::client::create_flags::EPHEMERAL;
 
-use crate::ensemble::{Client, Plan, pipeline_sets, read_tree};
+use crate::ensemble::{Client, Ensemble, Plan, pipeline_sets, read_tree};
 
 #[test]
 fn a_standalone_server_counts_its_zxids_from_one() {
@@ -91,4 +96,33 @@ fn a_file_of_the_container_image_starts_a_standalone_server() {
     assert_eq!(alone.client(1).get("/a", false).map(|(text, _)| text), Ok("kept".into()));
     assert!(alone.server(1).files("data/log").iter().any(|name| name.starts_with("log.")));
     assert!(!alone.server(1).files("data").iter().any(|name| name.starts_with("log.")));
+}
+
+/// Permissions of the files in `version-2`, and its own.
+fn permissions(alone: &Ensemble) -> (BTreeSet<u32>, u32) {
+    let dir = alone.server(1).data_dir().join("version-2");
+    let mode = |path: &Path| fs::metadata(path).expect("it is there").permissions().mode() & 0o7777;
+    let files = alone.server(1).files("data");
+    assert!(files.len() > 2, "{files:?}");
+    (files.iter().map(|name| mode(&dir.join(name))).collect(), mode(&dir))
+}
+
+#[test]
+fn files_are_for_the_owner_and_his_group_unless_the_configuration_says_otherwise() {
+    let mut alone = Plan::standalone().start();
+    alone.client(1).create("/a", "", 0).expect("a new node");
+    assert_eq!(permissions(&alone), (BTreeSet::from([0o640]), 0o750));
+    alone.server_mut(1).kill();
+    alone.server(1).edit_config(|text| text + "filePermissions=600\n");
+    alone.server_mut(1).start();
+    alone.wait_until_all_serve();
+    alone.client(1).create("/b", "", 0).expect("a new node");
+    let (files, directory) = permissions(&alone);
+    assert_eq!((files, directory), (BTreeSet::from([0o600, 0o640]), 0o750), "the old ones stay");
+    alone.server_mut(1).kill();
+    alone.server(1).wipe();
+    alone.server_mut(1).start();
+    alone.wait_until_all_serve();
+    alone.client(1).create("/c", "", 0).expect("a new node");
+    assert_eq!(permissions(&alone), (BTreeSet::from([0o600]), 0o700));
 }

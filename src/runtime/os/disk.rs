@@ -9,7 +9,7 @@
 use std::cell::Cell;
 use std::fs;
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use tokio::sync::Mutex;
 
 use super::clock::Clock;
 use crate::base::Stamp;
-use crate::runtime::{DirEntry, File, Lane, LaneId, OpenMode};
+use crate::runtime::{DirEntry, File, FilePermissions, Lane, LaneId, OpenMode};
 
 /// Larger writes take the blocking pool: copying them would hold up the server's thread.
 const INLINE_WRITE_BYTES_MAX: usize = 256 * 1024;
@@ -32,6 +32,7 @@ struct Queue {
     gate: Mutex<()>,
     ended: Cell<Stamp>,
     clock: Clock,
+    permissions: FilePermissions,
 }
 
 impl Queue {
@@ -62,9 +63,10 @@ pub struct MachineLane {
 }
 
 impl MachineLane {
-    pub(super) fn new(lane: LaneId, clock: Clock) -> MachineLane {
+    pub(super) fn new(lane: LaneId, clock: Clock, permissions: FilePermissions) -> MachineLane {
         let ended = Cell::new(clock.stamp());
-        MachineLane { queue: Rc::new(Queue { lane, gate: Mutex::new(()), ended, clock }) }
+        let queue = Queue { lane, gate: Mutex::new(()), ended, clock, permissions };
+        MachineLane { queue: Rc::new(queue) }
     }
 }
 
@@ -79,11 +81,12 @@ impl Lane for MachineLane {
 
     async fn open(&self, path: &Path, mode: OpenMode) -> io::Result<MachineFile> {
         let path = path.to_path_buf();
+        let permissions = self.queue.permissions.of_file();
         let file = self
             .queue
             .on_pool(move || {
                 let mut options = fs::OpenOptions::new();
-                options.read(true);
+                options.read(true).mode(permissions);
                 match mode {
                     OpenMode::Read => &mut options,
                     OpenMode::Write => options.write(true),
@@ -102,9 +105,11 @@ impl Lane for MachineLane {
 
     async fn create_dir_all(&self, dir: &Path) -> io::Result<()> {
         let dir = dir.to_path_buf();
+        let permissions = self.queue.permissions.of_directory();
         self.queue
             .on_pool(move || {
-                fs::create_dir_all(&dir).map_err(|error| named(error, "create directory", &dir))
+                let created = fs::DirBuilder::new().recursive(true).mode(permissions).create(&dir);
+                created.map_err(|error| named(error, "create directory", &dir))
             })
             .await
     }

@@ -33,7 +33,7 @@ use tokio::task::LocalSet;
 
 use crate::base::{Mono, Note, Now, Stamp};
 use crate::runtime::tls::{ClientTls, TlsPort};
-use crate::runtime::{Halt, HostPort, LaneId, Purpose, Runtime};
+use crate::runtime::{FilePermissions, Halt, HostPort, LaneId, Purpose, Runtime};
 
 use clock::Clock;
 use descriptors::Shares;
@@ -63,14 +63,20 @@ pub struct Machine {
 
 impl Machine {
     pub fn new() -> Machine {
+        Machine::with_permissions(FilePermissions::default())
+    }
+
+    /// The files that it makes have these.
+    pub fn with_permissions(permissions: FilePermissions) -> Machine {
         let clock = Clock::new();
         let shares = Shares::of_process();
+        let lane = |lane| MachineLane::new(lane, clock, permissions);
         Machine {
             clock,
-            log: MachineLane::new(LaneId::Log, clock),
-            snapshot: MachineLane::new(LaneId::Snapshot, clock),
-            history: MachineLane::new(LaneId::History, clock),
-            floor: MachineLane::new(LaneId::Floor, clock),
+            log: lane(LaneId::Log),
+            snapshot: lane(LaneId::Snapshot),
+            history: lane(LaneId::History),
+            floor: lane(LaneId::Floor),
             traces: std::env::var_os(TRACE_VARIABLE).is_some(),
             shares,
             clients: Slots::new(shares.clients),
