@@ -94,7 +94,7 @@ fn nodes(db: &Database) -> BTreeMap<String, Value> {
         open.extend(children.iter().map(|name| format!("{parent}/{name}")));
         let node = json!({
             "path": path, "data": buffer(&data), "stat": stat(&seen),
-            "acl": acl(&Some(list)), "children": children,
+            "acl": acl(&Some(list.to_vec())), "children": children,
         });
         nodes.insert(path, node);
     }

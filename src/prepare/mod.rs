@@ -75,7 +75,7 @@ use crate::jute::client::{code, op};
 use crate::jute::data::{Acl, StatPersisted};
 use crate::jute::txn::{ErrorTxn, Proposal, Txn, TxnDigest, TxnHeader, kind};
 use crate::session::SessionTracker;
-use crate::tree::{DIGEST_VERSION, DataTree};
+use crate::tree::{AskedLists, DIGEST_VERSION, DataTree, Unfit, entry_bytes};
 
 use quota::QuotaCheck;
 use records::{ChangeRecord, Live, Records};
@@ -131,6 +131,9 @@ struct Step<'a> {
     records: &'a mut Records,
     quota: &'a mut QuotaCheck,
     options: PrepareOptions,
+    /// Bytes that the lists of this transaction may still have; `None` once one was too long (PR-4).
+    lists_left: Option<usize>,
+    asked: AskedLists,
 }
 
 impl Prepare {
@@ -151,24 +154,43 @@ impl Prepare {
         tree: &DataTree,
         sessions: &mut SessionTracker,
     ) -> Proposal {
-        let before = self.may_be_too_long(request).then(|| self.records.clone());
+        let may_be_too_long = self.may_be_too_long(request);
         let Prepare { options, records, quota } = self;
         let options = *options;
-        let mut step = Step { request, zxid, now, tree, sessions, records, quota, options };
-        let proposal = match step.prepare_txn() {
+        if may_be_too_long {
+            records.begin();
+        }
+        let (lists_left, asked) = (Some(options.txn_bytes_max), AskedLists::default());
+        let mut step =
+            Step { request, zxid, now, tree, sessions, records, quota, options, lists_left, asked };
+        let txn = step.prepare_txn();
+        let lists_fit = step.lists_left.is_some();
+        let txn = match txn {
+            _ if !lists_fit => {
+                self.records.put_back();
+                Err(code::BAD_ARGUMENTS)
+            }
+            txn => txn,
+        };
+        let proposal = match txn {
             Ok(txn) => self.proposal(request, request.op, zxid, now, txn, tree),
-            Err(err) => return self.error(request, zxid, now, err, tree),
+            Err(err) => {
+                self.records.keep();
+                return self.error(request, zxid, now, err, tree);
+            }
         };
         if proposal.bytes().len() <= options.txn_bytes_max {
+            self.records.keep();
             return proposal;
         }
         match proposal.txn {
             Txn::CloseSession(_) => {
+                self.records.keep();
                 self.proposal(request, request.op, zxid, now, Txn::CloseSession(None), tree)
             }
             _ => {
-                let before = before.expect("only a long request makes a long transaction");
-                self.records = before;
+                assert!(may_be_too_long, "PR-4: only a long request makes a long transaction");
+                self.records.put_back();
                 self.error(request, zxid, now, code::BAD_ARGUMENTS, tree)
             }
         }
@@ -278,8 +300,9 @@ impl Step<'_> {
         self.records.change(self.zxid, path, record.with(stat), self.tree);
     }
 
-    fn check_permission(&self, node: &ChangeRecord, wanted: i32) -> Result<(), i32> {
-        let passes = self.tree.acl_rules().check(&node.acl, wanted, &self.request.auth);
+    fn check_permission(&mut self, node: &ChangeRecord, wanted: i32) -> Result<(), i32> {
+        let (rules, ids) = (self.tree.acl_rules(), &self.request.auth);
+        let passes = rules.check_once(&mut self.asked, &node.acl, wanted, ids);
         if passes { Ok(()) } else { Err(code::NO_AUTH) }
     }
 
@@ -289,9 +312,20 @@ impl Step<'_> {
     }
 
     /// The list to store for the one the client sent.
-    fn fix_up_acl(&self, list: Option<&[Acl]>) -> Result<Vec<Acl>, i32> {
-        let fixed = self.tree.acl_rules().fix_up(list, &self.request.auth);
-        fixed.ok_or(code::INVALID_ACL)
+    fn fix_up_acl(&mut self, list: Option<&[Acl]>) -> Result<Vec<Acl>, i32> {
+        let left = self.lists_left.ok_or(code::BAD_ARGUMENTS)?;
+        match self.tree.acl_rules().fix_up(list, &self.request.auth, left) {
+            Ok(list) => {
+                let bytes: usize = list.iter().map(|acl| entry_bytes(&acl.id)).sum();
+                self.lists_left = left.checked_sub(bytes);
+                Ok(list)
+            }
+            Err(Unfit::Invalid) => Err(code::INVALID_ACL),
+            Err(Unfit::TooLong) => {
+                self.lists_left = None;
+                Err(code::BAD_ARGUMENTS)
+            }
+        }
     }
 }
 

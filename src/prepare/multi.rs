@@ -33,9 +33,7 @@ impl Step<'_> {
             });
         }
         if failed {
-            self.records.put_back()
-        } else {
-            self.records.keep()
+            self.records.put_back();
         }
         Ok(Txn::Multi(parts))
     }

@@ -63,7 +63,7 @@ pub(super) struct Records {
     undo: Option<Undo>,
 }
 
-/// What a multi has replaced so far, to be put back if it fails.
+/// What a transaction has replaced so far, to be put back if it fails.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Undo {
     digest: u64,
@@ -143,9 +143,11 @@ impl Records {
         }
     }
 
-    /// From here on changes can be put back, until `keep` or `put_back`.
+    /// From here on changes can be put back, until `keep` or `put_back`; from where it was called
+    /// first, if that was not asked for yet.
     pub(super) fn begin(&mut self) {
-        self.undo = Some(Undo { digest: self.digest, replaced: Vec::new() });
+        let digest = self.digest;
+        self.undo.get_or_insert_with(|| Undo { digest, replaced: Vec::new() });
     }
 
     pub(super) fn keep(&mut self) {

@@ -1,8 +1,9 @@
 //! No transaction is longer than its members take (PR-4).
 
-use super::testing::{OTHER, SESSION, World, creation};
+use super::testing::{OTHER, SESSION, World, check, creation, multi};
 use super::{PrepareOptions, Request};
 use crate::base::{Mono, SessionId};
+use crate::jute::Jute;
 use crate::jute::client::{CreateRequest, DeleteRequest, code, op};
 use crate::jute::data::{Acl, Id, perms};
 use crate::jute::txn::{CloseSessionTxn, Txn};
@@ -61,6 +62,60 @@ fn a_list_of_long_identities_is_refused_and_leaves_nothing_behind() {
     assert_eq!(world.prepare.outstanding(), 0);
     let few = identities[..2].to_vec();
     assert!(world.ask_as(SESSION, op::CREATE, request, few).is_ok(), "and /a is not there");
+    world.catch_up();
+}
+
+/// Written out, the lists would have 160,000,000 entries.
+#[test]
+fn the_lists_of_a_multi_are_not_written_out_beyond_what_a_transaction_may_have() {
+    let mut world = World::new();
+    let auth = Id { scheme: "auth".into(), id: String::new() };
+    let acl = Some(vec![Acl { perms: perms::ALL, id: auth }]);
+    let creation = |n: usize| CreateRequest { acl: acl.clone(), ..creation(&format!("/{n}"), 0) };
+    let ops: Vec<_> = (0..16_000).map(|n| (op::CREATE, creation(n).to_jute())).collect();
+    let id = |n: usize| Id { scheme: "digest".into(), id: format!("{n}:x") };
+    let identities: Vec<Id> = (0..10_000).map(id).collect();
+    let refused = world.ask_bytes(SESSION, op::MULTI, multi(&ops), identities.clone());
+    assert_eq!(refused, Err(code::BAD_ARGUMENTS));
+    assert_eq!(world.prepare.outstanding(), 0, "PR-1");
+    let one = world.ask_bytes(SESSION, op::MULTI, multi(&ops[..2]), identities);
+    assert!(matches!(one, Ok(Txn::Multi(parts)) if parts.len() == 2));
+    world.catch_up();
+}
+
+/// What is on the way used to be copied for each request that might be too long.
+#[test]
+fn requests_that_may_be_too_long_are_prepared_one_by_one() {
+    let mut world = World::with(PrepareOptions { txn_bytes_max: 400, ..PrepareOptions::default() });
+    for n in 0..30_000 {
+        world.created(&format!("/{n}{}", "x".repeat(80)), 0);
+    }
+    let long = creation(&name("a", 400), 0);
+    assert_eq!(world.ask(SESSION, op::CREATE, long), Err(code::BAD_ARGUMENTS));
+    world.catch_up(); // every digest that was predicted is the tree's
+}
+
+/// Each check of a permission used to read the list from end to end: 1,500,000,000 comparisons.
+#[test]
+fn a_multi_asks_the_list_of_a_node_once() {
+    let mut world = World::new();
+    let entry = |n: usize| Acl {
+        perms: perms::READ,
+        id: Id { scheme: "digest".into(), id: format!("{n:05}:x") },
+    };
+    let acl = Some((0..30_000).map(entry).collect());
+    let request = CreateRequest { acl, ..creation("/a", 0) };
+    world.ask(SESSION, op::CREATE, request).expect("nothing is wrong with it");
+    let ops: Vec<_> = (0..50_000).map(|_| check("/a", 0)).collect();
+    let ask = |world: &mut World, n: usize| {
+        let id = Id { scheme: "digest".into(), id: format!("{n:05}:x") };
+        match world.ask_bytes(SESSION, op::MULTI, multi(&ops), vec![id]) {
+            Ok(Txn::Multi(parts)) => parts.into_iter().next_back().expect("there are many").1,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert!(matches!(ask(&mut world, 29_999), Txn::CheckVersion(_)));
+    assert!(matches!(ask(&mut world, 30_000), Txn::Error(_)));
     world.catch_up();
 }
 

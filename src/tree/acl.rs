@@ -1,26 +1,22 @@
-//! Access control lists: interned, checked, and made fit to be stored.
-//! (ReferenceCountedACLCache; ZooKeeperServer.checkACL; PrepRequestProcessor.fixupACL)
+//! Access control lists, each stored once. (ReferenceCountedACLCache)
 //!
 //! A node refers to its list by an id; a snapshot writes the lists in use once. Ids are local to a
 //! server: what two servers compare is always the list itself. An id may be unknown for a while
 //! after a load: a list made after the snapshot's table was written, of a node written later; the
 //! replay of the transaction that set it puts that right. Until then nobody passes.
 //!
-//! Not here: which schemes there are, and what their ids look like (acl_rules.rs).
+//! Not here: whom a list lets pass (acl_list.rs), what its entries may be (acl_rules.rs).
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::acl_list::AclList;
 use crate::jute::Jute;
-use crate::jute::data::{Acl, Id};
+use crate::jute::data::Acl;
 
 /// The id of world:anyone with all permissions, which is in no table.
 pub const OPEN_ACL_ID: i64 = -1;
-
-pub type AclList = Arc<[Acl]>;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Entry {
@@ -157,73 +153,13 @@ fn hash(bytes: &[u8]) -> u64 {
     })
 }
 
-/// Whether somebody with these ids holds one of the wanted permissions.
-///
-/// An empty list is open, and `super` passes everywhere.
-pub fn check_acl(list: &[Acl], wanted: i32, ids: &[Id]) -> bool {
-    list.is_empty()
-        || ids.iter().any(|id| id.scheme == "super")
-        || list.iter().filter(|acl| acl.perms & wanted != 0).any(|acl| admits(&acl.id, ids))
-}
-
-fn admits(expression: &Id, ids: &[Id]) -> bool {
-    match (expression.scheme.as_str(), expression.id.as_str()) {
-        ("world", "anyone") => true,
-        ("ip", net) => ids.iter().any(|id| id.scheme == "ip" && ip_matches(net, &id.id)),
-        // A user of that name is every user. (SASLAuthenticationProvider)
-        ("sasl", _) if ids.iter().any(|id| id.scheme == "sasl" && id.id == "super") => true,
-        _ => ids.contains(expression),
-    }
-}
-
-/// Whether an address lies in `address` or `address/bits`.
-fn ip_matches(net: &str, address: &str) -> bool {
-    let (Some((net, bits)), Some(address)) = (parse_net(net), parse_ip(address)) else {
-        return false;
-    };
-    match (net, address) {
-        (IpAddr::V4(net), IpAddr::V4(address)) => {
-            let mask = u32::MAX.checked_shl(32 - bits).unwrap_or(0);
-            net.to_bits() & mask == address.to_bits() & mask
-        }
-        (IpAddr::V6(net), IpAddr::V6(address)) => {
-            let mask = u128::MAX.checked_shl(128 - bits).unwrap_or(0);
-            net.to_bits() & mask == address.to_bits() & mask
-        }
-        _ => false,
-    }
-}
-
-/// An address and how many of its bits count.
-pub(super) fn parse_net(net: &str) -> Option<(IpAddr, u32)> {
-    let (address, bits) = match net.split_once('/') {
-        Some((address, bits)) => (address, Some(bits.parse().ok()?)),
-        None => (net, None),
-    };
-    let address = parse_ip(address)?;
-    let bits_max = if address.is_ipv4() { 32 } else { 128 };
-    let bits = bits.unwrap_or(bits_max);
-    (bits <= bits_max).then_some((address, bits))
-}
-
-/// An IPv4 address in an IPv6 coat is the IPv4 address, as in Java; a zone does not count.
-fn parse_ip(address: &str) -> Option<IpAddr> {
-    let address = address.split_once('%').map_or(address, |(address, _)| address);
-    address.parse::<IpAddr>().ok().map(|address| address.to_canonical())
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::acl_rules::AclRules;
     use super::*;
-    use crate::jute::data::perms;
-
-    fn id(scheme: &str, id: &str) -> Id {
-        Id { scheme: scheme.into(), id: id.into() }
-    }
+    use crate::jute::data::Id;
 
     fn acl(perms: i32, scheme: &str, name: &str) -> Acl {
-        Acl { perms, id: id(scheme, name) }
+        Acl { perms, id: Id { scheme: scheme.into(), id: name.into() } }
     }
 
     #[test]
@@ -266,87 +202,5 @@ mod tests {
         cache.refer(2);
         cache.forget_unused();
         assert_eq!(cache.table().map(|(id, _)| id).collect::<Vec<_>>(), [2]);
-    }
-
-    #[test]
-    fn a_permission_is_held_by_whom_the_list_names() {
-        let list = [acl(perms::READ, "world", "anyone"), acl(perms::WRITE, "digest", "bob:x")];
-        assert!(check_acl(&list, perms::READ, &[]));
-        assert!(!check_acl(&list, perms::WRITE, &[id("ip", "10.0.0.1"), id("digest", "bob:y")]));
-        assert!(check_acl(&list, perms::WRITE, &[id("digest", "bob:x")]));
-        assert!(check_acl(&list, perms::READ | perms::ADMIN, &[]), "one of the wanted is enough");
-        assert!(!check_acl(&list, perms::ADMIN, &[id("digest", "bob:x")]));
-        assert!(check_acl(&list, perms::ADMIN, &[id("super", "")]));
-        assert!(check_acl(&[], perms::ADMIN, &[]), "an empty list is open");
-    }
-
-    #[test]
-    fn the_user_super_of_sasl_is_every_user_of_sasl() {
-        let list = [acl(perms::READ, "sasl", "bob"), acl(perms::WRITE, "digest", "bob:x")];
-        assert!(check_acl(&list, perms::READ, &[id("sasl", "bob")]));
-        assert!(!check_acl(&list, perms::READ, &[id("sasl", "eve"), id("digest", "super")]));
-        assert!(check_acl(&list, perms::READ, &[id("sasl", "super")]));
-        assert!(!check_acl(&list, perms::WRITE, &[id("sasl", "super")]));
-    }
-
-    #[test]
-    fn an_address_matches_its_net() {
-        for (net, address, want) in [
-            ("10.1.2.3", "10.1.2.3", true),
-            ("10.1.2.3", "10.1.2.4", false),
-            ("10.1.0.0/16", "10.1.255.4", true),
-            ("10.1.0.0/16", "10.2.0.1", false),
-            ("0.0.0.0/0", "192.168.0.1", true),
-            ("::/0", "192.168.0.1", false),
-            ("fe80::/10", "fe80::1%eth0", true),
-            ("2001:db8::/33", "2001:db8:8000::1", false),
-            ("10.1.2.3", "::ffff:10.1.2.3", true),
-            ("nonsense", "10.1.2.3", false),
-        ] {
-            let list = [acl(perms::READ, "ip", net)];
-            assert_eq!(
-                check_acl(&list, perms::READ, &[id("ip", address)]),
-                want,
-                "{net} {address}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_list_is_valid_when_every_entry_is() {
-        for (scheme, name, valid) in [
-            ("world", "anyone", true),
-            ("world", "bob", false),
-            ("ip", "10.0.0.1", true),
-            ("ip", "10.0.0.0/33", false),
-            ("ip", "fe80::/129", false),
-            ("ip", "fe80::/64", true),
-            ("ip", "10.0.0/8", false),
-            ("digest", "bob:pw", true),
-            ("digest", "bob", false),
-            ("digest", "a:b:c", false),
-            ("digest", "bob:", false),
-            ("auth", "", false),
-            ("nosuch", "x", false),
-        ] {
-            let list = [acl(31, "world", "anyone"), acl(0, scheme, name)];
-            assert_eq!(
-                AclRules::default().fix_up(Some(&list), &[]).is_some(),
-                valid,
-                "{scheme}:{name}"
-            );
-        }
-        assert_eq!(AclRules::default().fix_up(None, &[]), None);
-        assert_eq!(AclRules::default().fix_up(Some(&[]), &[]), None);
-    }
-
-    #[test]
-    fn auth_becomes_the_ids_that_were_proven() {
-        let ids = [id("ip", "10.0.0.1"), id("digest", "bob:x"), id("super", "")];
-        let list = [acl(3, "auth", ""), acl(3, "auth", ""), acl(1, "world", "anyone")];
-        assert_eq!(
-            AclRules::default().fix_up(Some(&list), &ids),
-            Some(vec![acl(3, "digest", "bob:x"), acl(1, "world", "anyone")])
-        );
     }
 }

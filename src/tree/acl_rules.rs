@@ -4,11 +4,13 @@
 //! A server that may not use a scheme refuses it in new lists; the lists that are stored already
 //! stay as they are.
 //!
-//! Not here: whom a list lets pass (acl.rs), how ids are proven (`server/auth`).
+//! Not here: whom a list lets pass (acl_list.rs), how ids are proven (`server/auth`).
+
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::acl::{check_acl, parse_net};
+use super::acl_list::{AclList, AskedLists, parse_net};
 use crate::config::ServerConfig;
 use crate::jute::data::{Acl, Id};
 
@@ -40,38 +42,61 @@ impl AclRules {
         }
     }
 
-    /// [`check_acl`], where permissions count.
-    pub fn check(&self, list: &[Acl], wanted: i32, ids: &[Id]) -> bool {
-        self.skip || check_acl(list, wanted, ids)
+    /// Whether somebody with these ids holds one of the wanted permissions.
+    pub fn check(&self, list: &AclList, wanted: i32, ids: &[Id]) -> bool {
+        self.skip || list.lets_pass(wanted, ids)
+    }
+
+    /// The same, by one request that may ask it often.
+    pub fn check_once(
+        &self,
+        asked: &mut AskedLists,
+        list: &AclList,
+        wanted: i32,
+        ids: &[Id],
+    ) -> bool {
+        self.skip || asked.lets_pass(list, wanted, ids)
+    }
+
+    /// Whether the list a client sent may be stored.
+    pub fn may_be_stored(&self, list: Option<&[Acl]>, ids: &[Id]) -> bool {
+        let proves = ids.iter().any(is_proven);
+        let is_valid = |acl: &Acl| if is_auth(acl) { proves } else { self.is_valid_id(&acl.id) };
+        list.is_some_and(|list| !list.is_empty() && list.iter().all(is_valid))
     }
 
     /// The list to store for the list a client sent: duplicates gone, `auth` replaced by the ids
-    /// the client proved. `None` is INVALIDACL. (PrepRequestProcessor.fixupACL)
-    pub fn fix_up(&self, list: Option<&[Acl]>, ids: &[Id]) -> Option<Vec<Acl>> {
-        let mut unique: Vec<&Acl> = Vec::new();
-        for acl in list? {
-            if !unique.contains(&acl) {
-                unique.push(acl);
-            }
+    /// the client proved. Each entry `auth` stands for all of them, so that a list may be much longer than
+    /// what was sent: `TooLong` if it has more than `bytes_max` bytes. (PrepRequestProcessor.fixupACL)
+    pub fn fix_up(
+        &self,
+        list: Option<&[Acl]>,
+        ids: &[Id],
+        bytes_max: usize,
+    ) -> Result<Vec<Acl>, Unfit> {
+        if !self.may_be_stored(list, ids) {
+            return Err(Unfit::Invalid);
+        }
+        let mut seen = BTreeSet::new();
+        let mut unique: Vec<&Acl> = list.unwrap_or_default().iter().collect();
+        unique.retain(|acl| seen.insert((acl.perms, &*acl.id.scheme, &*acl.id.id)));
+
+        let proven: Vec<&Id> = ids.iter().filter(|id| is_proven(id)).collect();
+        let proven_bytes: usize = proven.iter().map(|id| entry_bytes(id)).sum();
+        let bytes_of = |acl: &&Acl| if is_auth(acl) { proven_bytes } else { entry_bytes(&acl.id) };
+        if unique.iter().map(bytes_of).fold(0, usize::saturating_add) > bytes_max {
+            return Err(Unfit::TooLong);
         }
         let mut fixed = Vec::with_capacity(unique.len());
         for acl in unique {
-            if acl.id.scheme == "auth" {
-                let before = fixed.len();
-                // An address is no proof; `super` is a mark, not an identity.
-                let proven =
-                    ids.iter().filter(|id| matches!(&*id.scheme, "digest" | "x509" | "sasl"));
-                fixed.extend(proven.map(|id| Acl { perms: acl.perms, id: id.clone() }));
-                if fixed.len() == before {
-                    return None;
-                }
-            } else if self.is_valid_id(&acl.id) {
-                fixed.push(acl.clone());
+            if is_auth(acl) {
+                let of = |id: &&Id| Acl { perms: acl.perms, id: (*id).clone() };
+                fixed.extend(proven.iter().map(of));
             } else {
-                return None;
+                fixed.push(acl.clone());
             }
         }
-        (!fixed.is_empty()).then_some(fixed)
+        Ok(fixed)
     }
 
     fn is_valid_id(&self, id: &Id) -> bool {
@@ -84,6 +109,28 @@ impl AclRules {
             _ => false,
         }
     }
+}
+
+/// Why a list is not stored.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Unfit {
+    /// INVALIDACL.
+    Invalid,
+    TooLong,
+}
+
+/// Bytes of an entry with this id, at least.
+pub fn entry_bytes(id: &Id) -> usize {
+    12 + id.scheme.len() + id.id.len()
+}
+
+fn is_auth(acl: &Acl) -> bool {
+    acl.id.scheme == "auth"
+}
+
+/// An address is no proof; `super` is a mark, not an identity.
+fn is_proven(id: &Id) -> bool {
+    matches!(&*id.scheme, "digest" | "x509" | "sasl")
 }
 
 /// Java's split drops empty parts at the end.
@@ -198,6 +245,14 @@ mod tests {
         Id { scheme: scheme.into(), id: id.into() }
     }
 
+    fn acl(perms: i32, scheme: &str, name: &str) -> Acl {
+        Acl { perms, id: id(scheme, name) }
+    }
+
+    fn fix_up(list: &[Acl], ids: &[Id]) -> Result<Vec<Acl>, Unfit> {
+        AclRules::default().fix_up(Some(list), ids, 1000)
+    }
+
     #[test]
     fn an_x509_id_is_a_distinguished_name() {
         for (name, valid) in [
@@ -263,17 +318,88 @@ mod tests {
         let ids =
             [id("ip", "10.0.0.1"), id("super", "CN=a"), id("x509", "CN=a"), id("sasl", "bob")];
         let list = [Acl { perms: 7, id: id("auth", "whoever") }];
-        let stored = AclRules::default().fix_up(Some(&list), &ids);
-        let stored: Option<Vec<Id>> = stored.map(|list| list.into_iter().map(|a| a.id).collect());
-        assert_eq!(stored.as_deref(), Some(&ids[2..]));
+        let stored = fix_up(&list, &ids).expect("three prove something");
+        assert_eq!(stored.into_iter().map(|acl| acl.id).collect::<Vec<_>>(), ids[2..]);
     }
 
     #[test]
     fn where_permissions_are_skipped_everybody_may_do_everything() {
         let mut config = ServerConfig::defaults(crate::base::ServerId(1));
-        let list = [Acl { perms: 1, id: id("digest", "bob:x") }];
+        let list = vec![Acl { perms: 1, id: id("digest", "bob:x") }].into();
         assert!(!AclRules::of(&config).check(&list, 1, &[]));
         config.access.skip_acl = true;
         assert!(AclRules::of(&config).check(&list, 16, &[]));
+    }
+
+    #[test]
+    fn a_list_is_valid_when_every_entry_is() {
+        for (scheme, name, valid) in [
+            ("world", "anyone", true),
+            ("world", "bob", false),
+            ("ip", "10.0.0.1", true),
+            ("ip", "10.0.0.0/33", false),
+            ("ip", "fe80::/129", false),
+            ("ip", "fe80::/64", true),
+            ("ip", "10.0.0/8", false),
+            ("digest", "bob:pw", true),
+            ("digest", "bob", false),
+            ("digest", "a:b:c", false),
+            ("digest", "bob:", false),
+            ("auth", "", false),
+            ("nosuch", "x", false),
+        ] {
+            let list = [acl(31, "world", "anyone"), acl(0, scheme, name)];
+            assert_eq!(fix_up(&list, &[]).is_ok(), valid, "{scheme}:{name}");
+        }
+        assert_eq!(AclRules::default().fix_up(None, &[], 1000), Err(Unfit::Invalid));
+        assert_eq!(fix_up(&[], &[]), Err(Unfit::Invalid));
+    }
+
+    #[test]
+    fn auth_becomes_the_ids_that_were_proven() {
+        let ids = [id("ip", "10.0.0.1"), id("digest", "bob:x"), id("super", "")];
+        let list = [acl(3, "auth", ""), acl(3, "auth", ""), acl(1, "world", "anyone")];
+        assert_eq!(
+            fix_up(&list, &ids),
+            Ok(vec![acl(3, "digest", "bob:x"), acl(1, "world", "anyone")])
+        );
+    }
+
+    #[test]
+    fn of_entries_that_are_the_same_the_first_stays() {
+        let list = [
+            acl(1, "digest", "b:x"),
+            acl(2, "auth", "one"),
+            acl(1, "digest", "b:x"),
+            acl(2, "digest", "b:x"),
+            acl(2, "auth", "two"),
+            acl(2, "auth", "one"),
+        ];
+        let bob = acl(2, "digest", "bob:x");
+        let want = vec![list[0].clone(), bob.clone(), list[3].clone(), bob];
+        assert_eq!(fix_up(&list, &[id("digest", "bob:x")]), Ok(want), "two entries auth are two");
+    }
+
+    /// Comparing each with each would be 20,000,000,000 comparisons of texts that begin alike.
+    #[test]
+    fn a_list_of_a_mebibyte_is_fixed_up_at_once() {
+        let mut list: Vec<Acl> = (0..100_000).map(|n| acl(n, "digest", "somebody:x")).collect();
+        let want = list.clone();
+        list.extend(want.iter().rev().cloned());
+        assert_eq!(AclRules::default().fix_up(Some(&list), &[], usize::MAX), Ok(want));
+        list.push(acl(1, "", ""));
+        assert_eq!(fix_up(&list, &[]), Err(Unfit::Invalid), "the last of them");
+    }
+
+    /// Written out, the list would have 2,000,000,000 entries.
+    #[test]
+    fn a_list_that_would_be_too_long_is_not_written_out() {
+        let list: Vec<Acl> = (0..50_000).map(|n| acl(n, "auth", "")).collect();
+        let ids: Vec<Id> = (0..40_000).map(|n| id("digest", &format!("{n}:x"))).collect();
+        let rules = AclRules::default();
+        assert_eq!(rules.fix_up(Some(&list), &ids, 1 << 20), Err(Unfit::TooLong));
+        assert!(rules.may_be_stored(Some(&list), &ids));
+        let one = rules.fix_up(Some(&list[..1]), &ids, 1 << 20).expect("that is short enough");
+        assert_eq!(one.len(), 40_000);
     }
 }

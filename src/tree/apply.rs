@@ -19,7 +19,7 @@
 use bytes::Bytes;
 
 use super::DataTree;
-use super::acl::AclList;
+use super::acl_list::AclList;
 use super::arena::{Node, NodeId, Owner};
 use crate::base::paths;
 use crate::base::{SessionId, Zxid};

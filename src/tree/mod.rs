@@ -6,7 +6,8 @@
 //! rules by which it judges ACLs. None of them counts in the state digest.
 //!
 //!     arena.rs     nodes in one slab; a name stands once, in its parent's children map; paths nowhere
-//!     acl.rs       ACL lists interned under ids, and whether a list lets somebody pass
+//!     acl.rs       ACL lists interned under ids
+//!     acl_list.rs  whether a list lets somebody pass
 //!     acl_rules.rs which schemes a list may use
 //!     digest.rs    Apache's tree digest (version 2), and one that covers ACLs too
 //!     apply.rs     apply(txn): the rules, also for a transaction whose effect is there already
@@ -27,6 +28,7 @@
 //! transaction changed, with the ACL lists that decide who may hear of it.
 
 mod acl;
+mod acl_list;
 mod acl_rules;
 mod apply;
 mod arena;
@@ -51,8 +53,9 @@ use crate::base::{SessionId, Zxid};
 use crate::jute::data::{Acl, Id, StatPersisted, perms};
 
 use acl::AclCache;
-pub use acl::{AclList, OPEN_ACL_ID, check_acl};
-pub use acl_rules::AclRules;
+pub use acl::OPEN_ACL_ID;
+pub use acl_list::{AclList, AskedLists};
+pub use acl_rules::{AclRules, Unfit, entry_bytes};
 pub use apply::{Applied, Change, EventAcls, Outcome, created_stat};
 pub use arena::Owner;
 use arena::{Arena, Node, NodeId, ROOT};

@@ -1,19 +1,19 @@
 //! What reads see, and what `prepare` and the four-letter words ask. Errors are reply codes.
 //!
-//! Not here: whether the asker may read (`check_acl`), and the masking of digest ids in getACL.
+//! Not here: whether the asker may read (acl_rules.rs), and the masking of digest ids in getACL.
 
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
 
-use super::acl::AclList;
+use super::acl_list::AclList;
 use super::acl_rules::AclRules;
 use super::arena::{Node, NodeId, ROOT};
 use super::{DataTree, digest};
 use crate::base::SessionId;
 use crate::base::paths;
 use crate::jute::client::code;
-use crate::jute::data::{Acl, Id, Stat, StatPersisted};
+use crate::jute::data::{Id, Stat, StatPersisted};
 
 /// A node as it is stored.
 #[derive(Clone, Debug)]
@@ -58,10 +58,10 @@ impl DataTree {
     }
 
     /// The list as it is stored, nothing masked.
-    pub fn get_acl(&self, path: &str) -> Result<(Vec<Acl>, Stat), i32> {
+    pub fn get_acl(&self, path: &str) -> Result<(AclList, Stat), i32> {
         let node = self.node(path)?;
         let list = self.acls.list(node.acl).ok_or(code::RUNTIME_INCONSISTENCY)?;
-        Ok((list.to_vec(), node.visible_stat()))
+        Ok((list.clone(), node.visible_stat()))
     }
 
     /// Whether somebody with these ids holds one of the wanted permissions on this node. Nobody

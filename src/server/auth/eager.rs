@@ -40,7 +40,7 @@ impl Authority {
         let Needs { perm, path, list } = needs(op, body)?;
         let path = path?;
         let tree = db.tree();
-        if list.is_some_and(|list| tree.acl_rules().fix_up(list.as_deref(), ids).is_none()) {
+        if list.is_some_and(|list| !tree.acl_rules().may_be_stored(list.as_deref(), ids)) {
             return Some(code::INVALID_ACL);
         }
         let hidden = tree.view(&path).is_some() && !tree.check_acl(&path, perm, ids);

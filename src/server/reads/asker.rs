@@ -2,10 +2,10 @@
 
 use crate::base::{ConnId, SessionId};
 use crate::database::Database;
-use crate::jute::data::{Acl, Id};
+use crate::jute::data::Id;
 use crate::server::connection::Connection;
 use crate::server::watches::Fired;
-use crate::tree::AclRules;
+use crate::tree::{AclList, AclRules};
 
 /// Who asks.
 #[derive(Clone, Copy, Debug)]
@@ -29,7 +29,7 @@ impl Asker<'_> {
     }
 
     /// Whether this list gives one of the wanted permissions.
-    pub(in crate::server) fn may(&self, wanted: i32, list: &[Acl]) -> bool {
+    pub(in crate::server) fn may(&self, wanted: i32, list: &AclList) -> bool {
         self.rules.check(list, wanted, self.ids)
     }
 }

@@ -19,11 +19,12 @@ fn require_readable(path: &str, asker: &Asker<'_>, db: &Database) -> Result<(), 
 
 /// Whoever may read the node or administer it sees its ACL; only the latter sees digests.
 pub(super) fn get_acl(path: &str, asker: &Asker<'_>, db: &Database) -> Result<Vec<u8>, i32> {
-    let (mut acl, stat) = db.tree().get_acl(path)?;
-    if !asker.may(perms::READ | perms::ADMIN, &acl) {
+    let (list, stat) = db.tree().get_acl(path)?;
+    if !asker.may(perms::READ | perms::ADMIN, &list) {
         return Err(code::NO_AUTH);
     }
-    if !asker.may(perms::ADMIN, &acl) {
+    let mut acl = list.to_vec();
+    if !asker.may(perms::ADMIN, &list) {
         for entry in acl.iter_mut().filter(|entry| entry.id.scheme == "digest") {
             // A digest without a colon has nothing to hide.
             if let Some((user, _)) = entry.id.id.split_once(':') {
