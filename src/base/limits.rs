@@ -23,6 +23,8 @@ pub const COMMITTED_LOG_COUNT: usize = 500;
 /// Bytes of all identities of one connection. A follower forwards them with every write, and a list
 /// with an entry `auth` holds all of them.
 pub const CLIENT_ID_BYTES_MAX: usize = 512 * 1024;
+/// Identities of one connection: whatever is asked of its rights looks at each of them.
+pub const CLIENT_IDS_MAX: usize = 128;
 /// Bytes of requests read from a client ahead of their turn, before it is not read any more.
 pub const CLIENT_HELD_BYTES_MAX: usize = 128 * 1024;
 /// Bytes sent to a client and not taken by its connection, before its requests wait.

@@ -18,6 +18,8 @@
 //!   path): the reply has zxid 0.
 //! - AU-2  while `enforced_schemes` names schemes of which the connection has no id, nothing else
 //!   is served: the reply is -124 and the connection ends.
+//! - AU-3  a connection has no more ids than `CLIENT_IDS_MAX`, and no more bytes of them than
+//!   `CLIENT_ID_BYTES_MAX`: a proof beyond that fails, and the connection ends.
 //!
 //! Not here: what an id may do (`tree/acl.rs`), the handshake of TLS (`runtime/os`).
 
@@ -32,7 +34,7 @@ use bytes::Bytes;
 
 use super::replies;
 use crate::base::Zxid;
-use crate::base::limits::CLIENT_ID_BYTES_MAX;
+use crate::base::limits::{CLIENT_ID_BYTES_MAX, CLIENT_IDS_MAX};
 use crate::config::{Access, ServerConfig};
 use crate::database::Database;
 use crate::jute::client::{AuthPacket, RequestHeader, code, op};
@@ -115,10 +117,11 @@ impl Authority {
             return Decision::Dismiss { reply: None };
         };
         match self.verdict(&packet, held) {
-            Verdict::Proven(ids) if are_too_long(held, &ids) => {
+            Verdict::Proven(ids) if are_too_many(held, &ids) => {
                 tracing::warn!(
                     peer,
-                    "closing a client: its identities have more than {CLIENT_ID_BYTES_MAX} bytes"
+                    "closing a client: its identities are more than {CLIENT_IDS_MAX}, or have more than \
+                     {CLIENT_ID_BYTES_MAX} bytes"
                 );
                 let reply = replies::reply(xid, Zxid::ZERO, Err(code::AUTH_FAILED));
                 Decision::Dismiss { reply: Some(reply) }
@@ -172,9 +175,12 @@ impl Authority {
 }
 
 /// Apache takes any number of them, and then proposes lists that no follower takes.
-fn are_too_long(held: &[Id], new: &[Id]) -> bool {
-    let bytes = |ids: &[Id]| ids.iter().map(|id| id.scheme.len() + id.id.len()).sum::<usize>();
-    bytes(held) + bytes(new) > CLIENT_ID_BYTES_MAX
+fn are_too_many(held: &[Id], new: &[Id]) -> bool {
+    let bytes = |id: &Id| id.scheme.len() + id.id.len();
+    let added = || new.iter().filter(|id| !held.contains(id));
+    let count = held.len() + added().count();
+    count > CLIENT_IDS_MAX
+        || held.iter().chain(added()).map(bytes).sum::<usize>() > CLIENT_ID_BYTES_MAX
 }
 
 /// A client that names no ensemble is in the right one. (EnsembleAuthenticationProvider)

@@ -9,14 +9,18 @@ use crate::jute::data::Id;
 /// A table this large ...
 const TABLE_MIN: usize = 16;
 
-/// Adds ids to those a connection has. They are a set.
+/// Adds ids to those a connection has. They are a set. Proving again what was proven costs a
+/// comparison with each (`CLIENT_IDS_MAX`), and none of them is looked at for its place.
 pub(in crate::server) fn add_ids(held: &mut Vec<Id>, ids: Vec<Id>) {
+    let before = held.len();
     for id in ids {
         if !held.contains(&id) {
             held.push(id);
         }
     }
-    arrange(held);
+    if held.len() > before {
+        arrange(held);
+    }
 }
 
 /// Brings ids that stand in the order of their arrival into Apache's.

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 
+use crate::base::limits::CLIENT_IDS_MAX;
 use crate::base::{ConnId, Mono, Now, ServerId, SessionId, Zxid};
 use crate::config::ServerConfig;
 use crate::database::Database;
@@ -463,4 +464,31 @@ fn a_watch_of_an_unknown_mode_is_refused() {
         assert_eq!(rig.ask(op::ADD_WATCH, &request), (code::MARSHALLING_ERROR, vec![]));
     }
     assert_eq!(rig.watches(), 0);
+}
+
+/// Adding to the ids used to bring all of them into their order anew.
+#[test]
+fn an_identity_may_be_proven_again_and_again() {
+    let mut rig = Rig::new();
+    let prove = |rig: &mut Rig, user: &str| {
+        let auth = Some(Bytes::from(format!("{user}:pw")));
+        let packet = AuthPacket { kind: 0, scheme: "digest".into(), auth }.to_jute();
+        let body = [RequestHeader { xid: xid::AUTH, op: op::AUTH }.to_jute(), packet].concat();
+        let input = Input::Frame { conn: ME, body: body.into() };
+        rig.service.step(Now::default(), input, &rig.db, &mut rig.out);
+        let out = std::mem::take(&mut rig.out);
+        !out.iter().any(|output| matches!(output, Output::Close(_)))
+    };
+    assert!(prove(&mut rig, &"x".repeat(400_000)));
+    for _ in 0..20_000 {
+        assert!(prove(&mut rig, "bob"));
+    }
+    let connection = &rig.service.connections[&ME];
+    assert_eq!(connection.auth.len(), 3, "its address, and two users");
+    for n in 3..CLIENT_IDS_MAX {
+        assert!(prove(&mut rig, &n.to_string()), "AU-3: {n}");
+    }
+    assert!(prove(&mut rig, "bob"), "nothing new");
+    assert!(!prove(&mut rig, "one more"), "AU-3");
+    assert!(!rig.service.connections.contains_key(&ME));
 }
