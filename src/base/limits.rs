@@ -27,7 +27,14 @@ pub const CLIENT_ID_BYTES_MAX: usize = 512 * 1024;
 pub const CLIENT_IDS_MAX: usize = 128;
 /// Bytes of requests read from a client ahead of their turn, before it is not read any more.
 pub const CLIENT_HELD_BYTES_MAX: usize = 128 * 1024;
-/// Bytes sent to a client and not taken by its connection, before its requests wait.
+/// Bytes of requests of one client in process, before it is not read any more.
+pub const CLIENT_PENDING_BYTES_HOLD: usize = 4 * 1024 * 1024;
+/// `maxResponseBytes`: the longest reply, with its length and the events that go before it.
+pub const RESPONSE_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// `maxClientPendingResponseBytes`: bytes sent to a client and not taken by its connection, before
+/// its requests wait.
 pub const CLIENT_UNSENT_BYTES_HOLD: usize = 1024 * 1024;
+/// `maxPendingResponseBytes`: bytes sent to all clients and not taken by them, before requests wait.
+pub const UNSENT_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// Beyond so many of them no watch event is added: the connection is given up.
 pub const CLIENT_UNSENT_BYTES_MAX: usize = 64 * 1024 * 1024;

@@ -129,6 +129,13 @@ impl Draft {
         if let Some(n) = self.number("largeRequestMaxBytes", 1, INT_MAX, "bytes")? {
             limits.large_requests_bytes_max = n as usize;
         }
+        for (key, value) in [
+            ("maxResponseBytes", &mut limits.response_bytes_max),
+            ("maxClientPendingResponseBytes", &mut limits.pending_response_bytes_max),
+            ("maxPendingResponseBytes", &mut limits.pending_responses_bytes_max),
+        ] {
+            *value = self.number(key, 4096, INT_MAX, "bytes")?.map_or(*value, |n| n as usize);
+        }
         Ok(())
     }
 

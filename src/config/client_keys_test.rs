@@ -72,6 +72,26 @@ fn limits_are_read() {
 }
 
 #[test]
+fn limits_on_replies_are_read() {
+    let limits = with(
+        "maxResponseBytes=5000\nmaxClientPendingResponseBytes=6000\nmaxPendingResponseBytes=70000\n",
+    )
+    .limits;
+    let read = (
+        limits.response_bytes_max,
+        limits.pending_response_bytes_max,
+        limits.pending_responses_bytes_max,
+    );
+    assert_eq!(read, (5000, 6000, 70_000));
+    let limits = with("zookeeper.maxResponseBytes=9999\n").limits;
+    assert_eq!((limits.response_bytes_max, limits.pending_response_bytes_max), (9999, 1 << 20));
+    for key in ["maxResponseBytes", "maxClientPendingResponseBytes", "maxPendingResponseBytes"] {
+        assert!(refused(&format!("{key}=4095\n")).contains(key));
+        assert!(refused(&format!("{key}=1MB\n")).contains("bytes"));
+    }
+}
+
+#[test]
 fn sessions_and_containers_are_read() {
     let config = with(
         "localSessionsEnabled=true\nlocalSessionsUpgradingEnabled=true\n\

@@ -124,6 +124,10 @@ const BARE_PROPERTIES: &[&str] = &[
 /// Supported, and unknown to Apache; read from zoo.cfg alone.
 const OURS: &[&str] = &["filePermissions"];
 
+/// The same, as properties too.
+const OUR_PROPERTIES: &[&str] =
+    &["maxClientPendingResponseBytes", "maxPendingResponseBytes", "maxResponseBytes"];
+
 const OFF: &[&str] = &["false"];
 const ON: &[&str] = &["true"];
 const YES: &[&str] = &["yes"];
@@ -250,8 +254,12 @@ pub(super) fn classify_key(key: &str) -> Option<Class> {
     if name == "superUser" || name.starts_with("superUser.") {
         return Some(Class::SuperUser);
     }
-    if let Some(property) =
-        PROPERTIES.iter().chain(BARE_PROPERTIES).chain(&TLS_PROPERTIES).find(|k| **k == name)
+    if let Some(property) = PROPERTIES
+        .iter()
+        .chain(BARE_PROPERTIES)
+        .chain(&TLS_PROPERTIES)
+        .chain(OUR_PROPERTIES)
+        .find(|k| **k == name)
     {
         return Some(Class::Property(property));
     }
@@ -294,6 +302,7 @@ pub(super) fn nearest_key(key: &str) -> Option<&'static str> {
         .chain(PROPERTIES)
         .chain(BARE_PROPERTIES)
         .chain(&TLS_PROPERTIES)
+        .chain(OUR_PROPERTIES)
         .chain(NOT_YET.iter().map(|(k, _)| k))
         .chain(REFUSED.iter().map(|(k, ..)| k).filter(|k| !k.ends_with('.')))
         .map(|known| (edit_distance(name, known), *known));
@@ -363,6 +372,7 @@ mod tests {
             .chain(PROPERTIES)
             .chain(BARE_PROPERTIES)
             .chain(&TLS_PROPERTIES)
+            .chain(OUR_PROPERTIES)
             .copied()
             .collect();
         all.extend(NOT_YET.iter().map(|(k, _)| k));
@@ -387,7 +397,7 @@ mod tests {
         };
         let supported = FILE.iter().chain(PROPERTIES).chain(BARE_PROPERTIES).chain(&TLS_PROPERTIES);
         supported.for_each(|key| stands(key, &["same", "better"]));
-        OURS.iter().for_each(|key| stands(key, &["ours"]));
+        OURS.iter().chain(OUR_PROPERTIES).for_each(|key| stands(key, &["ours"]));
         NOT_YET.iter().for_each(|(key, _)| stands(key, &["not yet"]));
         NOT_YET_FAMILIES.iter().for_each(|key| stands(key, &["not yet"]));
         REFUSED.iter().for_each(|(key, ..)| stands(key, &["refused"]));

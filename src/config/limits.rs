@@ -6,9 +6,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::limits::{JUTE_FIELD_BYTES_MAX, JUTE_MAXBUFFER_BYTES};
+use crate::base::limits::{
+    CLIENT_UNSENT_BYTES_HOLD, JUTE_FIELD_BYTES_MAX, JUTE_MAXBUFFER_BYTES, RESPONSE_BYTES_MAX,
+    UNSENT_BYTES_MAX,
+};
 
-/// Limits on clients. The defaults are Apache's.
+/// Limits on clients. The defaults are Apache's, where Apache has the limit.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ClientLimits {
     /// `maxCnxns`: connections of all clients together; 0 is no limit.
@@ -23,6 +26,12 @@ pub struct ClientLimits {
     pub large_request_threshold: Option<usize>,
     /// `largeRequestMaxBytes`: bytes of all large requests in process.
     pub large_requests_bytes_max: usize,
+    /// `maxResponseBytes`: bytes of a reply, with its length.
+    pub response_bytes_max: usize,
+    /// `maxClientPendingResponseBytes`: bytes on the way to a client before its requests wait.
+    pub pending_response_bytes_max: usize,
+    /// `maxPendingResponseBytes`: bytes on the way to all clients before requests wait.
+    pub pending_responses_bytes_max: usize,
     /// `request_throttle_max_requests`: requests in process before others queue; 0 is off.
     pub throttle_requests_max: u32,
     /// `request_throttle_stall_time`: how long a queued request waits at a time.
@@ -87,6 +96,9 @@ impl Default for ClientLimits {
             sessionless_timeout: Duration::from_secs(10),
             large_request_threshold: None,
             large_requests_bytes_max: 100 * 1024 * 1024,
+            response_bytes_max: RESPONSE_BYTES_MAX,
+            pending_response_bytes_max: CLIENT_UNSENT_BYTES_HOLD,
+            pending_responses_bytes_max: UNSENT_BYTES_MAX,
             throttle_requests_max: 0,
             throttle_stall: Duration::from_millis(100),
             throttle_drop_stale: true,

@@ -164,6 +164,17 @@ primitive!(i32, 4, int, |v, out| out.extend_from_slice(&v.to_be_bytes()));
 primitive!(i64, 8, long, |v, out| out.extend_from_slice(&v.to_be_bytes()));
 primitive!(bool, 1, boolean, |v, out| out.push(u8::from(*v)));
 
+/// Bytes of a text behind its length.
+pub fn text_bytes(text: &str) -> usize {
+    written_length(text)
+}
+
+/// A `ustring` that is not a `String`.
+pub fn encode_text(text: &str, out: &mut Vec<u8>) {
+    encode_length(written_length(text), out);
+    write_text(text, out);
+}
+
 fn encode_length(length: usize, out: &mut Vec<u8>) {
     let length = i32::try_from(length).expect("a field is far below 2 GiB");
     out.extend_from_slice(&length.to_be_bytes());
@@ -215,8 +226,7 @@ impl Jute for String {
     const BYTES_MIN: usize = 4;
 
     fn encode(&self, out: &mut Vec<u8>) {
-        encode_length(written_length(self), out);
-        write_text(self, out);
+        encode_text(self, out);
     }
     fn decode(from: &mut Reader) -> Result<Self, DecodeError> {
         let offset = from.position();

@@ -10,4 +10,4 @@ mod records_test;
 mod text;
 pub mod txn;
 
-pub use codec::{DecodeError, Jute, Reader};
+pub use codec::{DecodeError, Jute, Reader, encode_text, text_bytes};

@@ -51,6 +51,17 @@ pub(super) enum Wait {
     Refused(i32),
     /// Its turn, to be told that it waited too long in the gate's queue.
     Throttled,
+    /// Its turn: it is done, and `Pending::reply` is what it is told.
+    Done,
+    /// The same, and it is the last.
+    Closing,
+}
+
+impl Wait {
+    /// Whether other servers have to do with it.
+    pub(super) fn is_in_process(self) -> bool {
+        matches!(self, Wait::Commit | Wait::SyncAnswer | Wait::Reach(_))
+    }
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -60,6 +71,8 @@ pub(super) struct Pending {
     pub(super) wait: Wait,
     pub(super) received: Mono,
     pub(super) admission: Admission,
+    /// Of a request that was done before it was its turn.
+    pub(super) reply: Option<Bytes>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -74,6 +87,8 @@ pub(super) struct Connection {
     /// Its session went on at another server. Only where that is known, which is at the leader.
     pub(super) moved: bool,
     pub(super) sasl: DigestMd5,
+    /// Requests among `pending` that count as in process although only sending is left of them.
+    pub(super) counts_idle: bool,
     pub(super) received: u64,
     pub(super) sent: u64,
 }
@@ -89,6 +104,7 @@ impl Connection {
             auth: vec![Id { scheme: "ip".into(), id: ip }],
             moved: false,
             sasl: DigestMd5::default(),
+            counts_idle: false,
             received: 0,
             sent: 0,
         }
@@ -108,6 +124,16 @@ impl Connection {
             ),
             awaits_answer: !self.pending.is_empty(),
         }
+    }
+
+    /// The oldest of its requests that waits to be applied, and its place.
+    pub(super) fn oldest_write(&self) -> Option<(usize, &Pending)> {
+        self.pending.iter().enumerate().find(|(_, pending)| pending.wait == Wait::Commit)
+    }
+
+    /// Its session is closed, and only the replies before that are left.
+    pub(super) fn is_closing(&self) -> bool {
+        self.pending.back().is_some_and(|pending| pending.wait == Wait::Closing)
     }
 
     /// Of the session this connection has or is about to have.

@@ -15,7 +15,8 @@ use crate::tree::Outcome;
 
 /// A frame with its length.
 pub(super) fn frame(record: &impl Jute, body: &[u8]) -> Bytes {
-    let mut out = vec![0; 4];
+    let mut out = Vec::with_capacity(20 + body.len());
+    out.extend_from_slice(&[0; 4]);
     record.encode(&mut out);
     out.extend_from_slice(body);
     let length = (out.len() - 4) as i32;
@@ -51,7 +52,7 @@ pub(super) fn watch_event(fired: &Fired) -> Bytes {
     let body = WatcherEvent {
         kind: fired.kind,
         state: event::STATE_SYNC_CONNECTED,
-        path: fired.path.clone(),
+        path: fired.path.to_string(),
     };
     frame(&header, &body.to_jute())
 }

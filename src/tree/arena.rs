@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use crate::base::SessionId;
 use crate::jute::data::{Stat, StatPersisted};
+use crate::jute::text_bytes;
 
 /// Who owns a node: what the bits of `ephemeralOwner` mean. (EphemeralType)
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -67,7 +68,12 @@ pub(super) struct NodeId(u32);
 /// The first node of every arena: it is never removed.
 pub(super) const ROOT: NodeId = NodeId(0);
 
-type Children = BTreeMap<Box<str>, NodeId>;
+#[derive(Clone, Debug, Default)]
+struct Children {
+    ids: BTreeMap<Box<str>, NodeId>,
+    /// Of all names, as jute writes them: how long a list of them is must not cost a look at each.
+    name_bytes: usize,
+}
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Node {
@@ -89,11 +95,11 @@ impl Node {
     }
 
     pub(super) fn child(&self, name: &str) -> Option<NodeId> {
-        self.children.as_ref()?.get(name).copied()
+        self.children.as_ref()?.ids.get(name).copied()
     }
 
     pub(super) fn children(&self) -> impl DoubleEndedIterator<Item = (&str, NodeId)> + '_ {
-        self.children.iter().flat_map(|children| children.iter()).map(|(name, id)| (&**name, *id))
+        self.children.iter().flat_map(|children| &children.ids).map(|(name, id)| (&**name, *id))
     }
 
     /// The children whose names come after this one; all of them for `None`.
@@ -104,27 +110,34 @@ impl Node {
         let from = name.map_or(Bound::Unbounded, Bound::Excluded);
         self.children
             .iter()
-            .flat_map(move |children| children.range::<str, _>((from, Bound::Unbounded)))
+            .flat_map(move |children| children.ids.range::<str, _>((from, Bound::Unbounded)))
             .map(|(name, id)| (&**name, *id))
     }
 
     pub(super) fn child_count(&self) -> usize {
-        self.children.as_ref().map_or(0, |children| children.len())
+        self.children.as_ref().map_or(0, |children| children.ids.len())
+    }
+
+    /// Bytes of the names of all children, as jute writes them, without the length of each.
+    pub(super) fn name_bytes(&self) -> usize {
+        self.children.as_ref().map_or(0, |children| children.name_bytes)
     }
 
     pub(super) fn add_child(&mut self, name: &str, id: NodeId) {
         let children = Rc::make_mut(self.children.get_or_insert_default());
-        let before = children.insert(name.into(), id);
+        children.name_bytes += text_bytes(name);
+        let before = children.ids.insert(name.into(), id);
         assert!(before.is_none(), "a child is added where there is none of its name");
     }
 
     pub(super) fn remove_child(&mut self, name: &str) -> Option<NodeId> {
         let children = Rc::make_mut(self.children.as_mut()?);
-        let id = children.remove(name);
-        if children.is_empty() {
+        let id = children.ids.remove(name)?;
+        children.name_bytes -= text_bytes(name);
+        if children.ids.is_empty() {
             self.children = None;
         }
-        id
+        Some(id)
     }
 
     /// What a client sees. (DataNode.copyStat)
@@ -353,6 +366,23 @@ mod tests {
         assert_eq!(load(&[("", 2), ("a", 0)]), Err("nodes are missing"));
         assert_eq!(load(&[("", 0), ("a", 0)]), Err("there are two roots"));
         assert_eq!(load(&[("", 2), ("a", 0), ("a", 0)]), Err("two children have one name"));
+    }
+
+    #[test]
+    fn the_bytes_of_all_names_are_those_of_the_names_that_are_there() {
+        let mut node = node("");
+        let names = ["a", "", "\u{e4}", "\u{1f600}", "abc"];
+        for (n, name) in names.iter().enumerate() {
+            node.add_child(name, NodeId(n as u32));
+        }
+        assert_eq!(node.name_bytes(), 1 + 2 + 6 + 3, "Java writes two surrogates");
+        assert_eq!(node.remove_child("none"), None);
+        assert_eq!(node.remove_child("\u{1f600}"), Some(NodeId(3)));
+        assert_eq!(node.name_bytes(), 1 + 2 + 3);
+        for name in ["a", "", "\u{e4}", "abc"] {
+            node.remove_child(name);
+        }
+        assert_eq!(node.name_bytes(), 0);
     }
 
     #[test]

@@ -62,7 +62,7 @@ use arena::{Arena, Node, NodeId, ROOT};
 pub use digest::{DIGEST_VERSION, node_digest};
 use quota::QuotaPaths;
 pub use quota::StatsTrack;
-pub use read::NodeView;
+pub use read::{ChildNames, Ephemerals, NodeView};
 pub use snapshot::{LoadError, SnapshotCursor, TreeLoader};
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -3,6 +3,7 @@
 //! Not here: whether the asker may read (acl_rules.rs), and the masking of digest ids in getACL.
 
 use std::collections::BTreeSet;
+use std::ops::Bound;
 
 use bytes::Bytes;
 
@@ -24,6 +25,53 @@ pub struct NodeView<'a> {
     pub acl: AclList,
     /// Its part in Apache's tree digest.
     pub digest: u64,
+    node: &'a Node,
+}
+
+impl<'a> NodeView<'a> {
+    /// What a client sees.
+    pub fn visible_stat(&self) -> Stat {
+        self.node.visible_stat()
+    }
+
+    pub fn child_names(&self) -> ChildNames<'a> {
+        ChildNames(self.node)
+    }
+}
+
+/// The names of a node's children, in their order as strings, not copied.
+#[derive(Clone, Copy, Debug)]
+pub struct ChildNames<'a>(&'a Node);
+
+impl<'a> ChildNames<'a> {
+    pub fn count(&self) -> usize {
+        self.0.child_count()
+    }
+
+    /// Bytes of all of them as jute writes them, without the length of each. Looks at none.
+    pub fn text_bytes(&self) -> usize {
+        self.0.name_bytes()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        self.0.children().map(|(name, _)| name)
+    }
+}
+
+/// The ephemerals of a session whose paths begin with a text, in their order, not copied.
+#[derive(Clone, Debug)]
+pub struct Ephemerals<'a> {
+    owned: Option<&'a BTreeSet<Box<str>>>,
+    prefix: String,
+}
+
+impl<'a> Ephemerals<'a> {
+    /// Looks at none but these.
+    pub fn iter(&self) -> impl Iterator<Item = &'a str> + use<'a, '_> {
+        let from = (Bound::Included(&*self.prefix), Bound::Unbounded);
+        let owned = self.owned.into_iter().flat_map(move |owned| owned.range::<str, _>(from));
+        owned.map(|path| &**path).take_while(|path| path.starts_with(&self.prefix))
+    }
 }
 
 impl DataTree {
@@ -39,6 +87,7 @@ impl DataTree {
             child_count: node.child_count(),
             acl: self.acls.list_or_closed(node.acl).clone(),
             digest: if digest::is_excluded(path) { 0 } else { node.crc.into() },
+            node,
         })
     }
 
@@ -115,6 +164,10 @@ impl DataTree {
     /// The ephemerals of a session, in the order of their paths.
     pub fn ephemerals(&self, session: SessionId) -> impl Iterator<Item = &str> + '_ {
         self.ephemerals.get(&session).into_iter().flatten().map(|path| &**path)
+    }
+
+    pub fn ephemerals_below(&self, session: SessionId, prefix: String) -> Ephemerals<'_> {
+        Ephemerals { owned: self.ephemerals.get(&session), prefix }
     }
 
     /// Sessions that own at least one node.

@@ -48,7 +48,7 @@ fn a_connection_is_paused_while_it_has_held_frames_and_no_longer() {
 fn who_waited_goes_before_who_comes() {
     let mut gate = gate(|limits| limits.outstanding_max = 0);
     let (mut a, mut b) = (Flow::default(), Flow::default());
-    let admission = gate.admit(1).expect("no limit refuses it");
+    let admission = gate.admit(1, &mut b).expect("no limit refuses it");
     for (conn, flow) in [(A, &mut a), (B, &mut b)] {
         assert_eq!(gate.judge_frame(&frame(1), flow, BUSY), Verdict::Hold);
         assert_eq!(gate.judge_frame(&frame(1), flow, IDLE), Verdict::Admit, "it has none yet");
@@ -56,7 +56,7 @@ fn who_waited_goes_before_who_comes() {
     }
     assert_eq!(gate.next_to_recheck(), Some((A, false)));
     assert_eq!(gate.release(A, false, &mut a, BUSY), None);
-    gate.give_back(B, admission);
+    gate.give_back(B, admission, &mut b);
     assert_eq!([gate.next_to_recheck(), gate.next_to_recheck()], [Some((B, false)); 2]);
     assert_eq!(gate.release(B, false, &mut b, BUSY), None, "A waited first");
     assert_eq!(gate.next_to_recheck(), Some((A, true)));
@@ -72,13 +72,14 @@ fn large_requests_are_refused_by_their_sum_and_small_ones_never() {
         limits.large_request_threshold = Some(10);
         limits.large_requests_bytes_max = 30;
     });
-    let first = gate.admit(20).expect("it fits");
-    assert_eq!(gate.admit(11), None);
+    let mut flow = Flow::default();
+    let first = gate.admit(20, &mut flow).expect("it fits");
+    assert_eq!(gate.admit(11, &mut flow), None);
     assert_eq!(gate.judge_frame(&frame(11), &Flow::default(), IDLE), Verdict::Refuse);
-    let small = gate.admit(10).expect("it is not large");
+    let small = gate.admit(10, &mut flow).expect("it is not large");
     assert_eq!(gate.in_process(), (2, 20));
-    gate.give_back(A, first);
-    gate.give_back(A, small);
+    gate.give_back(A, first, &mut flow);
+    gate.give_back(A, small, &mut flow);
     assert_eq!(gate.in_process(), (0, 0));
 }
 

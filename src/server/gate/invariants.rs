@@ -3,6 +3,7 @@
 //! - LI-2  a connection is paused only while it has held frames
 //! - LI-4  what the gate counts is what its connections have: addresses, held frames, requests in
 //!   process, bytes of large ones
+//! - OF-1  what is on the way to clients is what each has, those that are closed included
 
 use super::{Gate, Member};
 use crate::base::invariant;
@@ -13,13 +14,16 @@ impl Gate {
         &self,
         members: impl Iterator<Item = Member<'a>> + Clone,
     ) {
-        let (mut connections, mut held, mut requests, mut large) = (0, 0, 0, 0);
-        for Member { flow, requests: own, large_bytes, .. } in members.clone() {
+        let (mut connections, mut held, mut requests, mut large, mut sent) = (0, 0, 0, 0, 0);
+        for Member { flow, requests: own, bytes: pending, large_bytes, .. } in members.clone() {
             let (frames, bytes) = (flow.held.len(), flow.held_bytes);
             let there: usize = flow.held.iter().map(|frame| frame.len()).sum();
             invariant!(bytes == there, "LI-4", "{bytes} bytes are held, {there} are there");
             invariant!(!flow.is_paused || frames > 0, "LI-2", "paused, and nothing is held");
+            let bytes = flow.pending_bytes;
+            invariant!(bytes == pending, "LI-4", "{bytes} bytes in process, {pending} are there");
             connections += 1;
+            sent += flow.sent.bytes();
             held += frames;
             requests += own;
             large += large_bytes;
@@ -37,6 +41,9 @@ impl Gate {
         invariant!(counted == requests, "LI-4", "{counted} requests in process, not {requests}");
         let counted = self.large_bytes;
         invariant!(counted == large, "LI-4", "{counted} bytes of large ones, not {large}");
+        let (closed, counted) = self.outflow.of_closed_and_all();
+        let there = closed + sent;
+        invariant!(counted == there, "OF-1", "{counted} bytes are on the way, not {there}");
     }
 }
 
@@ -44,6 +51,7 @@ impl Gate {
 mod tests {
     use bytes::Bytes;
 
+    use super::super::outflow::Sent;
     use super::super::{Admission, Flow};
     use super::*;
     use crate::base::invariant::testing::{Row, each_fires};
@@ -62,7 +70,8 @@ mod tests {
         let mut flow = Flow::default();
         gate.accept(Mono(0), ConnId(1), "ip", &mut flow).expect("no limit refuses it");
         assert!(!gate.hold(ConnId(1), Bytes::from_static(b"frame"), &mut flow), "it is short");
-        let admissions = vec![gate.admit(1).expect("no limit refuses it")];
+        let admissions = vec![gate.admit(1, &mut flow).expect("no limit refuses it")];
+        assert!(!gate.note_written(ConnId(1), b"frame", &mut flow), "it is short");
         State { gate, flow, admissions }
     }
 
@@ -74,9 +83,12 @@ mod tests {
     const ROWS: &[Row<State>] = &[
         ("LI-4", good, |state| state.flow.held_bytes += 1),
         ("LI-2", good, |state| {
-            state.flow = Flow { is_paused: true, ..Flow::default() };
+            let sent = state.flow.sent.clone();
+            state.flow = Flow { is_paused: true, pending_bytes: 1, sent, ..Flow::default() };
             state.gate.held = 0;
         }),
+        ("LI-4", good, |state| state.flow.pending_bytes += 1),
+        ("OF-1", good, |state| state.gate.outflow.note_ready(&mut Sent::default(), 1)),
         ("LI-4", good, |state| state.gate.connections += 1),
         ("LI-4", good, |state| _ = state.gate.per_address.insert("other".into(), 1)),
         ("LI-4", good, |state| state.gate.per_address.clear()),

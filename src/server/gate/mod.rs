@@ -9,11 +9,13 @@
 //!     a frame is held while its connection    has no session yet (createSession is on its way)
 //!                                             waits for an answer, and all requests in process are
 //!                                                 more than globalOutstandingLimit
-//!                                             does not read what it was sent
+//!                                             does not read what it was sent, or waits to be sent more
+//!                                             has many bytes of requests in process
 //!     it is closed once it                    has no session within nio.sessionlessCnxnTimeout
 //!                                             was not heard for its session's timeout
 //!                                             sends a large request too many
 //!                                             lets watch events pile up
+//!                                             lets lie what others wait for to leave (outflow.rs)
 //!     it is closed at once if there are       maxCnxns, or maxClientCnxns from its address
 //!
 //! Connections expire in buckets as sessions do, one sessionless timeout wide: at most that much
@@ -21,16 +23,21 @@
 //!
 //! LI-1  frames of one connection are carried out in their order, held or not
 //! LI-2  a connection is paused only while it has held frames
-//! LI-3  what is held of a connection, and what it is sent, is bounded: by `CLIENT_HELD_BYTES_MAX`
-//!       and what one read brings, by `CLIENT_UNSENT_BYTES_HOLD` and the replies to what is pending
+//! LI-3  what is held of a connection, what it is asked, and what it is sent, is bounded: by
+//!       `CLIENT_HELD_BYTES_MAX` and what one read brings, by `CLIENT_PENDING_BYTES_HOLD` and one
+//!       request, by `maxClientPendingResponseBytes` and one reply. The replies to writes in
+//!       process come on top: they are made when they are committed, and are no longer than four
+//!       times the requests
 //!
 //! Different from Apache on purpose: pings and other requests without an xid count too; Apache has
 //! no bound on what waits to be sent.
 //!
-//! queue.rs is the queue of requests that wait, blue_throttle.rs is about new sessions.
+//! queue.rs is the queue of requests that wait, outflow.rs is about what is sent and not taken,
+//! blue_throttle.rs about new sessions.
 
 mod blue_throttle;
 mod invariants;
+mod outflow;
 mod queue;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -38,15 +45,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::base::limits::{
-    CLIENT_HELD_BYTES_MAX, CLIENT_UNSENT_BYTES_HOLD, CLIENT_UNSENT_BYTES_MAX,
-};
+use crate::base::limits::{CLIENT_HELD_BYTES_MAX, CLIENT_PENDING_BYTES_HOLD};
 use crate::base::{ConnId, Mono};
 use crate::config::{LearnerType, ServerConfig};
 use crate::jute::client::{op, xid};
 use crate::jute::data::Id;
 
 use blue_throttle::BlueThrottle;
+use outflow::{Outflow, Sent};
 use queue::RequestQueue;
 pub(super) use queue::{Asked, Leaving, Queued};
 use serde::{Deserialize, Serialize};
@@ -64,8 +70,16 @@ pub(super) enum Verdict {
 #[must_use]
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(super) struct Admission {
+    /// 1, or 0 once it is in process no longer.
+    requests: usize,
+    bytes: usize,
     /// 0 unless it is a large request.
     large_bytes: usize,
+}
+
+impl Admission {
+    /// Of what is not in process.
+    pub(super) const NONE: Admission = Admission { requests: 0, bytes: 0, large_bytes: 0 };
 }
 
 /// What the gate is told of a connection whose frame it judges.
@@ -87,10 +101,9 @@ pub(super) struct Flow {
     is_paused: bool,
     /// It stands among `Gate::waiting`.
     is_waiting: bool,
-    /// Written, and not known to have left.
-    unsent_bytes: usize,
-    /// So many of them were there when it was asked whether they have left.
-    drain_asked: Option<usize>,
+    sent: Sent,
+    /// Bytes of its requests in process.
+    pending_bytes: usize,
     /// Requests in the queue.
     queued: usize,
     /// Its place in `Gate::expiry`.
@@ -104,6 +117,7 @@ pub(super) struct Member<'a> {
     flow: &'a Flow,
     /// Its requests in process, and the bytes of the large ones.
     requests: usize,
+    bytes: usize,
     large_bytes: usize,
 }
 
@@ -113,12 +127,13 @@ impl<'a> Member<'a> {
         flow: &'a Flow,
         in_process: impl Iterator<Item = Admission>,
     ) -> Member<'a> {
-        let (mut requests, mut large_bytes) = (0, 0);
+        let (mut requests, mut bytes, mut large_bytes) = (0, 0, 0);
         for admission in in_process {
-            requests += 1;
+            requests += admission.requests;
+            bytes += admission.bytes;
             large_bytes += admission.large_bytes;
         }
-        Member { ip, flow, requests, large_bytes }
+        Member { ip, flow, requests, bytes, large_bytes }
     }
 }
 
@@ -147,6 +162,7 @@ pub(super) struct Gate {
     waiting: VecDeque<ConnId>,
     /// Connections that let too many watch events pile up.
     overfull: Vec<ConnId>,
+    outflow: Outflow,
     queue: RequestQueue,
     sessions: BlueThrottle,
 }
@@ -171,6 +187,7 @@ impl Gate {
             to_recheck: VecDeque::new(),
             waiting: VecDeque::new(),
             overfull: Vec::new(),
+            outflow: Outflow::new(limits),
             queue: RequestQueue::new(limits),
             sessions: BlueThrottle::new(&limits.connection_throttle, config.local_sessions, seed),
         }
@@ -200,6 +217,7 @@ impl Gate {
     /// The connection is gone. What is in process of it is given back one by one.
     pub(super) fn forget(&mut self, conn: ConnId, ip: &str, flow: &Flow) {
         self.connections -= 1;
+        self.outflow.forget(conn, &flow.sent);
         self.expiry.remove(&(flow.expires, conn));
         self.held -= flow.held.len();
         if let Some(count) = self.per_address.get_mut(ip) {
@@ -208,6 +226,16 @@ impl Gate {
                 self.per_address.remove(ip);
             }
         }
+    }
+
+    /// The connection has ended, and nothing that was written to it is on the way any more.
+    pub(super) fn on_gone(&mut self, conn: ConnId) {
+        self.outflow.on_gone(conn);
+    }
+
+    /// A step begins.
+    pub(super) fn begin_step(&mut self, now: Mono) {
+        self.outflow.set_now(now);
     }
 
     /// The role ended: nothing waits any more.
@@ -246,7 +274,7 @@ impl Gate {
     /// When a connection expires or the queue wants to be looked at, at the earliest.
     pub(super) fn next_deadline(&self) -> Mono {
         let expiry = self.expiry.first().map_or(Mono::FAR, |(at, _)| *at);
-        expiry.min(self.queue.next_check())
+        expiry.min(self.queue.next_check()).min(self.outflow.next_deadline())
     }
 
     /// A frame that has come, with those before it perhaps still held.
@@ -255,7 +283,7 @@ impl Gate {
             return Verdict::Refuse;
         }
         let waits_for_others = standing.is_busy(flow) && self.is_overloaded();
-        if flow.held.is_empty() && !waits_for_others && !standing.waits_alone(flow) {
+        if flow.held.is_empty() && !waits_for_others && !self.waits_alone(standing, flow) {
             Verdict::Admit
         } else {
             Verdict::Hold
@@ -302,7 +330,7 @@ impl Gate {
         standing: Standing,
     ) -> Option<(Bytes, bool)> {
         flow.is_waiting &= !has_waited;
-        if flow.held.is_empty() || standing.waits_alone(flow) {
+        if flow.held.is_empty() || self.waits_alone(standing, flow) {
             return None;
         }
         let others_first = !has_waited && !self.waiting.is_empty();
@@ -342,20 +370,22 @@ impl Gate {
     }
 
     /// A request is taken up; `None` if it is a large one too many.
-    pub(super) fn admit(&mut self, bytes: usize) -> Option<Admission> {
+    pub(super) fn admit(&mut self, bytes: usize, flow: &mut Flow) -> Option<Admission> {
         if !self.fits(bytes) {
             return None;
         }
         let large_bytes = if bytes > self.large_request_threshold { bytes } else { 0 };
         self.requests += 1;
         self.large_bytes += large_bytes;
-        Some(Admission { large_bytes })
+        flow.pending_bytes += bytes;
+        Some(Admission { requests: 1, bytes, large_bytes })
     }
 
     /// A request of this connection was answered, or is not waited for any more.
-    pub(super) fn give_back(&mut self, conn: ConnId, admission: Admission) {
-        self.requests -= 1;
+    pub(super) fn give_back(&mut self, conn: ConnId, admission: Admission, flow: &mut Flow) {
+        self.requests -= admission.requests;
         self.large_bytes -= admission.large_bytes;
+        flow.pending_bytes -= admission.bytes;
         self.recheck(conn);
     }
 
@@ -369,19 +399,77 @@ impl Gate {
     pub(super) fn note_written(&mut self, conn: ConnId, frame: &[u8], flow: &mut Flow) -> bool {
         // Replies end with the requests, which are held; events come by themselves.
         let is_event = frame.get(4..8) == Some(&xid::NOTIFICATION.to_be_bytes());
-        if is_event && flow.unsent_bytes > CLIENT_UNSENT_BYTES_MAX {
+        if is_event && self.outflow.is_overfull(&flow.sent) {
             self.overfull.push(conn);
         }
-        flow.unsent_bytes += frame.len();
-        flow.asks_drained()
+        self.outflow.note_written(conn, &mut flow.sent, frame.len())
     }
 
     /// What was written when it was asked has left. True: it is to be asked again.
     #[must_use]
     pub(super) fn on_drained(&mut self, conn: ConnId, flow: &mut Flow) -> bool {
-        flow.unsent_bytes -= flow.drain_asked.take().unwrap_or(0);
         self.recheck(conn);
-        flow.asks_drained()
+        self.outflow.on_drained(conn, &mut flow.sent)
+    }
+
+    /// The longest reply there is.
+    pub(super) fn reply_bytes_max(&self) -> usize {
+        self.outflow.reply_bytes_max()
+    }
+
+    /// Whether the connection takes what it is sent.
+    pub(super) fn may_send(&self, flow: &Flow) -> bool {
+        self.outflow.may_send(&flow.sent)
+    }
+
+    /// Whether a reply of so many bytes may be made and sent now.
+    pub(super) fn has_room(&self, flow: &Flow, bytes: usize) -> bool {
+        self.outflow.has_room(&flow.sent, bytes)
+    }
+
+    /// The connection's oldest request waits, for room if its reply has so many bytes.
+    pub(super) fn await_sending(&mut self, conn: ConnId, bytes: Option<usize>, flow: &mut Flow) {
+        self.outflow.wait(conn, &mut flow.sent, bytes);
+    }
+
+    /// It is tried again, and the frames behind it. False: it was not waiting.
+    pub(super) fn go_on(&mut self, conn: ConnId, flow: &mut Flow) -> bool {
+        let waited = self.outflow.go_on(conn, &mut flow.sent);
+        if waited {
+            self.recheck(conn);
+        }
+        waited
+    }
+
+    /// A connection whose reply there is room for now.
+    pub(super) fn next_with_room(&self) -> Option<ConnId> {
+        self.outflow.next_with_room()
+    }
+
+    /// A connection that may have to be asked whether what it was sent has left, since there is
+    /// little room; then `ask_too` says whether it has.
+    pub(super) fn next_unasked(&mut self) -> Option<ConnId> {
+        self.outflow.next_unasked()
+    }
+
+    #[must_use]
+    pub(super) fn ask_too(&mut self, conn: ConnId, flow: &mut Flow) -> bool {
+        self.outflow.ask_too(conn, &mut flow.sent)
+    }
+
+    /// A connection that lets lie for too long what others wait for to leave, to be closed.
+    pub(super) fn next_unread(&self, now: Mono) -> Option<ConnId> {
+        self.outflow.next_unread(now)
+    }
+
+    /// The reply to a write is made, and waits behind others.
+    pub(super) fn note_ready(&mut self, frame: &Bytes, flow: &mut Flow) {
+        self.outflow.note_ready(&mut flow.sent, frame.len());
+    }
+
+    /// It is about to be written.
+    pub(super) fn take_ready(&mut self, frame: &Bytes, flow: &mut Flow) {
+        self.outflow.take_ready(&mut flow.sent, frame.len());
     }
 
     /// Those who do not read what they are sent, to be closed.
@@ -404,6 +492,14 @@ impl Gate {
         (self.held, self.queue.len())
     }
 
+    /// Its frames must wait for a reason of its own.
+    fn waits_alone(&self, standing: Standing, flow: &Flow) -> bool {
+        standing.awaits_session
+            || flow.awaits_sending()
+            || !self.may_send(flow)
+            || flow.pending_bytes >= CLIENT_PENDING_BYTES_HOLD
+    }
+
     fn is_overloaded(&self) -> bool {
         self.outstanding_max < self.requests || self.outstanding_max < self.queue.len()
     }
@@ -420,11 +516,6 @@ impl Standing {
     fn is_busy(self, flow: &Flow) -> bool {
         self.awaits_answer || flow.queued > 0
     }
-
-    /// Its frames must wait for a reason of its own.
-    fn waits_alone(self, flow: &Flow) -> bool {
-        self.awaits_session || flow.unsent_bytes >= CLIENT_UNSENT_BYTES_HOLD
-    }
 }
 
 impl Flow {
@@ -433,13 +524,9 @@ impl Flow {
         self.queued -= 1;
     }
 
-    /// Once what was written is much, its connection is asked whether it has left.
-    fn asks_drained(&mut self) -> bool {
-        let asks = self.drain_asked.is_none() && self.unsent_bytes >= CLIENT_UNSENT_BYTES_HOLD / 2;
-        if asks {
-            self.drain_asked = Some(self.unsent_bytes);
-        }
-        asks
+    /// Its oldest request has only to be answered, and that cannot be sent yet.
+    pub(super) fn awaits_sending(&self) -> bool {
+        self.sent.awaits_something()
     }
 }
 

@@ -1,11 +1,10 @@
-//! Who asks, and what they are answered.
+//! Who asks.
 
 use crate::base::{ConnId, SessionId};
 use crate::database::Database;
 use crate::jute::data::Id;
 use crate::server::connection::Connection;
-use crate::server::watches::Fired;
-use crate::tree::{AclList, AclRules};
+use crate::tree::{AclList, AclRules, AskedLists};
 
 /// Who asks.
 #[derive(Clone, Copy, Debug)]
@@ -32,23 +31,9 @@ impl Asker<'_> {
     pub(in crate::server) fn may(&self, wanted: i32, list: &AclList) -> bool {
         self.rules.check(list, wanted, self.ids)
     }
-}
 
-#[derive(Debug, Default)]
-pub(in crate::server) struct Answer {
-    /// A reply code.
-    pub(in crate::server) err: i32,
-    /// Empty where there is an error, but for one of multiRead's.
-    pub(in crate::server) body: Vec<u8>,
-    /// Watch events that leave before the reply (setWatches).
-    pub(in crate::server) events: Vec<Fired>,
-}
-
-impl From<Result<Vec<u8>, i32>> for Answer {
-    fn from(result: Result<Vec<u8>, i32>) -> Answer {
-        match result {
-            Ok(body) => Answer { body, ..Answer::default() },
-            Err(err) => Answer { err, ..Answer::default() },
-        }
+    /// The same, of one request that may ask it often.
+    pub(super) fn may_once(&self, asked: &mut AskedLists, wanted: i32, list: &AclList) -> bool {
+        self.rules.check_once(asked, list, wanted, self.ids)
     }
 }

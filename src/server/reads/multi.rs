@@ -9,19 +9,19 @@
 //! The operations of a request are all reads or all writes, or it does not decode. Writes decode
 //! and cannot be carried out here: like anything else that goes wrong between the first result and
 //! the last this ends the reply with MARSHALLINGERROR and, unlike any other error, with a body: the
-//! results so far. Watches cannot be set.
+//! results so far. A result that would make the reply too long is MARSHALLINGERROR in its place, and
+//! the others stand (RD-1). Watches cannot be set.
 
-use super::asker::{Answer, Asker};
+use super::asker::Asker;
+use super::found::{Found, Part as FoundPart, part_bytes};
 use super::nodes::{get_children, get_data};
 use crate::database::Database;
 use crate::jute::client::{
-    CheckVersionRequest, CreateRequest, CreateTtlRequest, DeleteRequest, ErrorResponse,
-    MultiHeader, SetDataRequest, code, op,
+    CheckVersionRequest, CreateRequest, CreateTtlRequest, DeleteRequest, MultiHeader,
+    SetDataRequest, code, op,
 };
 use crate::jute::{DecodeError, Jute, Reader};
-
-const END: MultiHeader = MultiHeader { kind: -1, done: true, err: -1 };
-const ERROR: i32 = -1;
+use crate::tree::AskedLists;
 
 /// A path may be null: its read goes wrong, the request decodes.
 enum Part {
@@ -30,34 +30,36 @@ enum Part {
     Write,
 }
 
-pub(super) fn multi_read(from: &mut Reader, asker: &Asker<'_>, db: &Database) -> Answer {
-    let Some(parts) = decode(from) else { return Err(code::MARSHALLING_ERROR).into() };
-    let (mut err, mut body) = (code::OK, Vec::new());
+/// The results have `bytes_max` bytes at most; those that fail count nothing, since they are no
+/// longer than what asked for them.
+pub(super) fn multi_read<'a>(
+    from: &mut Reader,
+    asker: &Asker<'_>,
+    db: &'a Database,
+    bytes_max: usize,
+) -> Found<'a> {
+    let Some(parts) = decode(from) else { return Found::failed(code::MARSHALLING_ERROR) };
+    let (mut found, mut bytes_left) = (Vec::<FoundPart<'_>>::new(), bytes_max);
+    let mut asked = AskedLists::default();
     for part in parts {
         let (kind, result) = match part {
-            Part::Data(Some(path)) => (op::GET_DATA, get_data(&path, asker, db)),
+            Part::Data(Some(path)) => (op::GET_DATA, get_data(&path, asker, &mut asked, db)),
             Part::Children(Some(path)) => {
                 let kind = op::GET_CHILDREN;
-                (kind, get_children(kind, &path, asker, db))
+                (kind, get_children(kind, &path, asker, &mut asked, db))
             }
-            _ => {
-                err = code::MARSHALLING_ERROR;
-                break;
-            }
+            _ => return Found::of_parts(code::MARSHALLING_ERROR, found),
         };
-        match result {
-            Ok(record) => {
-                MultiHeader { kind, done: false, err: code::OK }.encode(&mut body);
-                body.extend(record);
-            }
-            Err(err) => {
-                MultiHeader { kind: ERROR, done: false, err }.encode(&mut body);
-                ErrorResponse { err }.encode(&mut body);
+        let mut part = (kind, result);
+        if part.1.is_ok() {
+            match bytes_left.checked_sub(part_bytes(&part)) {
+                Some(left) => bytes_left = left,
+                None => part.1 = Err(code::MARSHALLING_ERROR),
             }
         }
+        found.push(part);
     }
-    END.encode(&mut body);
-    Answer { err, body, events: Vec::new() }
+    Found::of_parts(code::OK, found)
 }
 
 /// `None` where Apache does not decode it.

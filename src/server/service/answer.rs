@@ -3,20 +3,24 @@
 //!
 //! Apart from mod.rs because it begins at the other end: with what the leader or the tree says.
 //!
-//! C-2  a request is answered when those before it are, and what it waits for has come
+//! C-2  a request is answered when those before it are, what it waits for has come, and its reply
+//!      can be sent: until then no byte of it is made, but for the replies to writes
 //! C-4  the events of a transaction leave before the reply to it
+
+use std::rc::Rc;
 
 use bytes::Bytes;
 
 use super::{Output, Service};
 use crate::base::{ConnId, Now, SessionId, Zxid};
 use crate::database::Database;
-use crate::jute::client::{ReplyHeader, RequestHeader, code, op, xid};
+use crate::jute::client::{RequestHeader, code, op, xid};
 use crate::jute::data::perms;
 use crate::jute::txn::{Proposal, Txn};
-use crate::server::connection::{Pending, State, Wait};
+use crate::server::connection::{Connection, Pending, State, Wait};
+use crate::server::gate::Admission;
 use crate::server::local_sessions::Ending;
-use crate::server::reads::{self, Asker};
+use crate::server::reads::{self, Asker, Found};
 use crate::server::replies;
 use crate::server::watches::Fired;
 use crate::tree::{Applied, Outcome};
@@ -32,9 +36,10 @@ impl Service {
         db: &Database,
         out: &mut Vec<Output>,
     ) {
+        let mut frames = EventFrames::default();
         for fired in self.watches.fire_applied(proposal.zxid(), applied) {
             if self.may_read(&fired, db) {
-                self.write(fired.conn, replies::watch_event(&fired), out);
+                self.write(fired.conn, frames.of(&fired), out);
             }
         }
         let session = proposal.header.client_id;
@@ -44,7 +49,7 @@ impl Service {
         if let Some(conn) = self.by_session.get(&session).copied() {
             match &proposal.txn {
                 Txn::CreateSession(_) => self.on_session_created(now, conn, session, db, out),
-                Txn::CloseSession(_) => self.on_session_closed(conn, proposal, out),
+                Txn::CloseSession(_) => self.on_session_closed(now, conn, proposal, db, out),
                 _ => self.on_written(now, conn, proposal, applied, db, out),
             }
         }
@@ -70,7 +75,7 @@ impl Service {
         out: &mut Vec<Output>,
     ) {
         let Some(connection) = self.connections.get(&conn) else { return };
-        let oldest = connection.pending.front().map(|pending| pending.header.op);
+        let oldest = connection.oldest_write().map(|(at, pending)| (at, pending.header.op));
         match connection.state {
             State::Creating { timeout_ms, read_only, .. } => {
                 self.open(now, conn, session, timeout_ms, read_only, out);
@@ -79,22 +84,34 @@ impl Service {
             }
             // A client that has a session may ask for it by this operation too. The answer is
             // the one to a ConnectRequest.
-            State::Open { timeout_ms, .. } if oldest == Some(op::CREATE_SESSION) => {
-                self.take_oldest(conn);
-                self.write(conn, replies::connected(session, timeout_ms, Some(false)), out);
-                self.answer_ready(now, conn, db, out);
+            State::Open { timeout_ms, .. } => {
+                if let Some((at, op::CREATE_SESSION)) = oldest {
+                    let reply = replies::connected(session, timeout_ms, Some(false));
+                    self.set_done(conn, at, Wait::Done, reply);
+                    self.answer_ready(now, conn, db, out);
+                }
             }
             _ => {}
         }
     }
 
     /// Closed by its client, which gets a reply, or expired.
-    fn on_session_closed(&mut self, conn: ConnId, proposal: &Proposal, out: &mut Vec<Output>) {
-        let oldest = self.connections.get(&conn).and_then(|c| c.pending.front());
-        let answer = oldest
-            .filter(|p| p.header.op == op::CLOSE_SESSION && p.header.xid == proposal.header.cxid)
-            .map(|p| replies::reply(p.header.xid, proposal.header.zxid, Ok(Vec::new())));
-        self.send_away(conn, answer, out);
+    fn on_session_closed(
+        &mut self,
+        now: Now,
+        conn: ConnId,
+        proposal: &Proposal,
+        db: &Database,
+        out: &mut Vec<Output>,
+    ) {
+        let oldest = self.connections.get(&conn).and_then(|c| c.oldest_write());
+        let own = oldest.filter(|(_, p)| {
+            p.header.op == op::CLOSE_SESSION && p.header.xid == proposal.header.cxid
+        });
+        let Some((at, pending)) = own else { return self.close(conn, out) };
+        let reply = replies::reply(pending.header.xid, proposal.header.zxid, Ok(Vec::new()));
+        self.set_done(conn, at, Wait::Closing, reply);
+        self.answer_ready(now, conn, db, out);
     }
 
     fn on_written(
@@ -106,22 +123,28 @@ impl Service {
         db: &Database,
         out: &mut Vec<Output>,
     ) {
-        let oldest = self.connections.get(&conn).and_then(|c| c.pending.front());
-        let is_ours =
-            oldest.is_some_and(|p| p.wait == Wait::Commit && p.header.xid == proposal.header.cxid);
-        if !is_ours {
-            return;
-        }
-        let Some(pending) = self.take_oldest(conn) else { return };
+        let oldest = self.connections.get(&conn).and_then(|c| c.oldest_write());
+        let own = oldest.filter(|(_, p)| p.header.xid == proposal.header.cxid);
+        let Some((at, pending)) = own else { return };
         if has_moved(&applied.outcome) {
             return self.close(conn, out);
         }
-        self.note_latency(now, &pending);
         let RequestHeader { xid, op } = pending.header;
         let body = replies::write_body(op, &applied.outcome);
         let body = self.local.as_reported(proposal.header.client_id, op, &pending.body, body);
-        self.write(conn, replies::reply(xid, proposal.header.zxid, body), out);
+        self.set_done(conn, at, Wait::Done, replies::reply(xid, proposal.header.zxid, body));
         self.answer_ready(now, conn, db, out);
+    }
+
+    /// A request is done, and this is its reply, to be sent in its turn. The request itself is in
+    /// process no longer.
+    fn set_done(&mut self, conn: ConnId, at: usize, wait: Wait, reply: Bytes) {
+        let Some(connection) = self.connections.get_mut(&conn) else { return };
+        let Some(pending) = connection.pending.get_mut(at) else { return };
+        let admission = std::mem::replace(&mut pending.admission, Admission::NONE);
+        self.gate.note_ready(&reply, &mut connection.flow);
+        (pending.wait, pending.body, pending.reply) = (wait, Bytes::new(), Some(reply));
+        self.gate.give_back(conn, admission, &mut connection.flow);
     }
 
     /// The leader answered this connection's oldest open sync.
@@ -165,69 +188,127 @@ impl Service {
         out: &mut Vec<Output>,
     ) {
         loop {
-            let Some(connection) = self.connections.get_mut(&conn) else { return };
+            let Some(connection) = self.connections.get(&conn) else { return };
             let reached = db.last_applied();
             match connection.pending.front().map(|p| p.wait) {
-                Some(Wait::Turn | Wait::Refused(_) | Wait::Throttled) => {}
                 Some(Wait::Moved) => return self.close(conn, out),
                 Some(Wait::Reach(zxid)) if zxid <= reached => {}
+                Some(wait) if !wait.is_in_process() => {}
                 _ => return,
+            }
+            if !self.gate.may_send(&connection.flow) {
+                return self.await_sending(conn, None);
+            }
+            let Some(reply) = self.next_reply(conn, connection, db) else { return };
+            if let Reply::Found(found) = &reply
+                && !self.gate.has_room(&connection.flow, found.bytes())
+            {
+                let bytes = found.bytes();
+                return self.await_sending(conn, Some(bytes));
             }
             let Some(pending) = self.take_oldest(conn) else { return };
             self.note_latency(now, &pending);
-            self.answer(conn, &pending, db, out);
+            self.send(conn, pending.header.xid, reply, db, out);
         }
     }
 
-    /// Everything but writes. The number of an operation Apache does not know ends the
-    /// connection; one we do not have yet is Unimplemented and keeps it.
-    fn answer(&mut self, conn: ConnId, pending: &Pending, db: &Database, out: &mut Vec<Output>) {
+    /// A connection whose oldest request waited to be sent: it is tried again.
+    pub(super) fn go_on(&mut self, now: Now, conn: ConnId, db: &Database, out: &mut Vec<Output>) {
+        let Some(connection) = self.connections.get_mut(&conn) else { return };
+        if self.gate.go_on(conn, &mut connection.flow) {
+            self.answer_ready(now, conn, db, out);
+        }
+    }
+
+    /// Nothing but sending is left of the oldest request, and that cannot be done yet. Those of which the
+    /// same can be said are in process no longer: nobody else is to wait for who does not read.
+    fn await_sending(&mut self, conn: ConnId, bytes: Option<usize>) {
+        let Some(connection) = self.connections.get_mut(&conn) else { return };
+        self.gate.await_sending(conn, bytes, &mut connection.flow);
+        if std::mem::take(&mut connection.counts_idle) {
+            let idle = connection.pending.iter_mut().filter(|p| !p.wait.is_in_process());
+            for pending in idle {
+                let admission = std::mem::replace(&mut pending.admission, Admission::NONE);
+                self.gate.give_back(conn, admission, &mut connection.flow);
+            }
+        }
+    }
+
+    /// The reply to the oldest request, not made yet. The number of an operation Apache does not know
+    /// ends the connection; one we do not have yet is Unimplemented and keeps it.
+    fn next_reply<'a>(
+        &self,
+        conn: ConnId,
+        connection: &Connection,
+        db: &'a Database,
+    ) -> Option<Reply<'a>> {
+        let pending = connection.pending.front()?;
         let RequestHeader { xid, op } = pending.header;
         let zxid = db.last_applied();
-        let error = match pending.wait {
-            Wait::Refused(err) => Some(replies::reply(xid, Zxid::ZERO, Err(err))),
-            Wait::Throttled => Some(replies::reply(xid, zxid, Err(code::THROTTLED_OP))),
-            _ => None,
+        let empty = |xid, zxid, err: i32| {
+            let result = if err == code::OK { Ok(Vec::new()) } else { Err(err) };
+            replies::reply(xid, zxid, result)
         };
-        if let Some(error) = error {
-            return self.write(conn, error, out);
+        match pending.wait {
+            Wait::Refused(err) => return Some(Reply::Frame(empty(xid, Zxid::ZERO, err))),
+            Wait::Throttled => return Some(Reply::Frame(empty(xid, zxid, code::THROTTLED_OP))),
+            Wait::Done => return pending.reply.clone().map(Reply::Frame),
+            Wait::Closing => return pending.reply.clone().map(Reply::Last),
+            _ => {}
         }
         if op == op::PING {
-            return self.write(conn, replies::reply(xid::PING, zxid, Ok(Vec::new())), out);
+            return Some(Reply::Frame(empty(xid::PING, zxid, code::OK)));
         }
         if !reads::is_known(op) {
-            let unknown = replies::reply(xid, Zxid(-1), Err(code::UNIMPLEMENTED));
-            return self.send_away(conn, Some(unknown), out);
+            return Some(Reply::Last(empty(xid, Zxid(-1), code::UNIMPLEMENTED)));
         }
-        let Some(connection) = self.connections.get(&conn) else { return };
-        let State::Open { session, timeout_ms } = connection.state else { return };
+        let State::Open { session, timeout_ms } = connection.state else { return None };
         if let Some(ending) = self.local.ending(session, op) {
-            return match ending {
+            return Some(match ending {
                 Ending::Welcome => {
                     let read_only = Some(self.is_read_only());
-                    self.write(conn, replies::connected(session, timeout_ms, read_only), out);
+                    Reply::Frame(replies::connected(session, timeout_ms, read_only))
                 }
-                Ending::Goodbye => {
-                    self.send_away(conn, Some(replies::reply(xid, zxid, Ok(Vec::new()))), out);
-                }
-                Ending::NotReadOnly => {
-                    self.write(conn, replies::reply(xid, zxid, Err(code::NOT_READ_ONLY)), out);
-                }
-            };
+                Ending::Goodbye => Reply::Last(empty(xid, zxid, code::OK)),
+                Ending::NotReadOnly => Reply::Frame(empty(xid, zxid, code::NOT_READ_ONLY)),
+            });
         }
-        let Some(asker) = Asker::of(conn, connection, db) else { return };
-        let answer = reads::read(op, &pending.body, &asker, db, &mut self.watches);
-        for event in &answer.events {
-            self.write(conn, replies::watch_event(event), out);
-        }
-        let header = ReplyHeader { xid, zxid, err: answer.err };
-        self.write(conn, replies::frame(&header, &answer.body), out);
+        let asker = Asker::of(conn, connection, db)?;
+        let bytes_max = self.gate.reply_bytes_max();
+        let found = reads::read(op, &pending.body, &asker, db, &self.watches, bytes_max);
+        Some(Reply::Found(found))
     }
 
-    /// The oldest request of a connection is in process no longer.
+    fn send(
+        &mut self,
+        conn: ConnId,
+        xid: i32,
+        reply: Reply<'_>,
+        db: &Database,
+        out: &mut Vec<Output>,
+    ) {
+        match reply {
+            Reply::Frame(frame) => self.write(conn, frame, out),
+            Reply::Last(frame) => self.send_away(conn, Some(frame), out),
+            Reply::Found(found) => {
+                let zxid = db.last_applied();
+                let (events, frame) = found.into_reply(conn, xid, zxid, db, &mut self.watches);
+                for event in &events {
+                    self.write(conn, replies::watch_event(event), out);
+                }
+                self.write(conn, frame, out);
+            }
+        }
+    }
+
+    /// The oldest request of a connection is answered.
     fn take_oldest(&mut self, conn: ConnId) -> Option<Pending> {
-        let pending = self.connections.get_mut(&conn)?.pending.pop_front()?;
-        self.gate.give_back(conn, pending.admission);
+        let connection = self.connections.get_mut(&conn)?;
+        let pending = connection.pending.pop_front()?;
+        if let Some(reply) = &pending.reply {
+            self.gate.take_ready(reply, &mut connection.flow);
+        }
+        self.gate.give_back(conn, pending.admission, &mut connection.flow);
         Some(pending)
     }
 
@@ -249,6 +330,36 @@ impl Service {
         out.push(Output::Write(conn, bytes));
         if asks {
             out.push(Output::NotifyDrained(conn));
+        }
+    }
+}
+
+/// What the oldest request of a connection is answered.
+enum Reply<'a> {
+    Frame(Bytes),
+    /// The connection ends behind it.
+    Last(Bytes),
+    /// It is made when it can be sent.
+    Found(Found<'a>),
+}
+
+/// The frames of watch events: one for all who are told the same.
+#[derive(Default)]
+struct EventFrames {
+    last: Option<(i32, Rc<str>, Bytes)>,
+}
+
+impl EventFrames {
+    fn of(&mut self, fired: &Fired) -> Bytes {
+        match &self.last {
+            Some((kind, path, frame)) if *kind == fired.kind && Rc::ptr_eq(path, &fired.path) => {
+                frame.clone()
+            }
+            _ => {
+                let frame = replies::watch_event(fired);
+                self.last = Some((fired.kind, fired.path.clone(), frame.clone()));
+                frame
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What must hold of the service between two of its steps.
 //!
-//! - C-2   the oldest request of a connection waits for something: what has only its turn to wait
-//!   for was answered
+//! - C-2   the oldest request of a connection waits for something, be it that its reply can be sent:
+//!   what has only its turn to wait for was answered
 //! - SV-1  a session is heard through a connection that is there
 //!
 //! With these go the gate's own (gate/invariants.rs).
@@ -24,8 +24,7 @@ impl Service {
         }
         for (conn, connection) in &self.connections {
             let oldest = connection.pending.front().map(|pending| pending.wait);
-            let waits =
-                matches!(oldest, None | Some(Wait::Commit | Wait::SyncAnswer | Wait::Reach(_)));
+            let waits = connection.flow.awaits_sending() || oldest.is_none_or(Wait::is_in_process);
             invariant!(waits, "C-2", "{conn}: the oldest request is {oldest:?}");
         }
         self.gate.invariants(self.connections.values().map(|connection| {
@@ -61,14 +60,16 @@ mod tests {
             service.by_session.insert(SessionId(1), ConnId(99));
         }),
         ("C-2", good, |service| {
-            let admission = service.gate.admit(1).expect("no limit refuses it");
             let connection = service.connections.get_mut(&A).expect("it is there");
+            let admitted = service.gate.admit(1, &mut connection.flow);
+            let admission = admitted.expect("no limit refuses it");
             connection.pending.push_back(super::super::Pending {
                 header: crate::jute::client::RequestHeader::default(),
                 body: bytes::Bytes::new(),
                 wait: Wait::Turn,
                 received: crate::base::Mono(0),
                 admission,
+                reply: None,
             });
         }),
     ];

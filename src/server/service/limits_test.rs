@@ -19,13 +19,13 @@ use crate::jute::{Jute, Reader};
 use crate::prepare::{Prepare, PrepareOptions, Request};
 use crate::session::SessionTracker;
 
-const A: ConnId = ConnId(1);
-const B: ConnId = ConnId(2);
-const C: ConnId = ConnId(3);
+pub(super) const A: ConnId = ConnId(1);
+pub(super) const B: ConnId = ConnId(2);
+pub(super) const C: ConnId = ConnId(3);
 const TIMEOUT_MS: i32 = 6000;
 
-struct World {
-    service: Service,
+pub(super) struct World {
+    pub(super) service: Service,
     db: Database,
     prepare: Prepare,
     sessions: SessionTracker,
@@ -41,7 +41,7 @@ struct World {
 }
 
 impl World {
-    fn new(change: impl FnOnce(&mut ClientLimits)) -> World {
+    pub(super) fn new(change: impl FnOnce(&mut ClientLimits)) -> World {
         World::of(|config| change(&mut config.limits))
     }
 
@@ -92,7 +92,7 @@ impl World {
         }
     }
 
-    fn input(&mut self, input: Input) {
+    pub(super) fn input(&mut self, input: Input) {
         let mut out = Vec::new();
         self.service.step(self.now, input, &self.db, &mut out);
         self.route(out);
@@ -102,7 +102,7 @@ impl World {
         self.input(Input::Accepted { conn, peer: peer.into(), subject: None });
     }
 
-    fn frame(&mut self, conn: ConnId, body: Vec<u8>) {
+    pub(super) fn frame(&mut self, conn: ConnId, body: Vec<u8>) {
         self.input(Input::Frame { conn, body: body.into() });
     }
 
@@ -113,34 +113,34 @@ impl World {
     }
 
     /// A connection with an open session.
-    fn connect(&mut self, conn: ConnId) {
+    pub(super) fn connect(&mut self, conn: ConnId) {
         self.greet(conn);
         self.commit(1);
         assert_eq!(self.take_others(), [format!("{conn} connected {TIMEOUT_MS}")]);
     }
 
-    fn ask(&mut self, conn: ConnId, xid: i32, op: i32, body: impl Jute) {
+    pub(super) fn ask(&mut self, conn: ConnId, xid: i32, op: i32, body: impl Jute) {
         let mut frame = RequestHeader { xid, op }.to_jute();
         body.encode(&mut frame);
         self.frame(conn, frame);
     }
 
-    fn write(&mut self, conn: ConnId, xid: i32) {
+    pub(super) fn write(&mut self, conn: ConnId, xid: i32) {
         let set = SetDataRequest { path: "/".into(), data: None, version: -1 };
         self.ask(conn, xid, op::SET_DATA, set);
     }
 
-    fn read(&mut self, conn: ConnId, xid: i32, path: &str) {
+    pub(super) fn read(&mut self, conn: ConnId, xid: i32, path: &str) {
         let read = PathWatchRequest { path: path.into(), watch: false };
         self.ask(conn, xid, op::GET_DATA, read);
     }
 
-    fn ping(&mut self, conn: ConnId) {
+    pub(super) fn ping(&mut self, conn: ConnId) {
         self.frame(conn, RequestHeader { xid: -2, op: op::PING }.to_jute());
     }
 
     /// The leader commits so many of the requests it was sent.
-    fn commit(&mut self, count: usize) {
+    pub(super) fn commit(&mut self, count: usize) {
         for _ in 0..count {
             let request = self.submitted.pop_front().expect("it was submitted");
             self.zxid += 1;
@@ -155,7 +155,7 @@ impl World {
     }
 
     /// Time passes, and every timer on the way is served.
-    fn pass(&mut self, time: Duration) {
+    pub(super) fn pass(&mut self, time: Duration) {
         let end = self.now.mono + time;
         while self.service.next_deadline() <= end {
             self.now.mono = self.now.mono.max(self.service.next_deadline());
@@ -165,34 +165,52 @@ impl World {
         self.now.mono = end;
     }
 
-    fn take_others(&mut self) -> Vec<String> {
+    pub(super) fn take_others(&mut self) -> Vec<String> {
         std::mem::take(&mut self.others)
     }
 
-    fn take_replies(&mut self, conn: ConnId) -> Vec<(i32, i32)> {
+    pub(super) fn take_bytes(&mut self, conn: ConnId) -> usize {
+        self.written_bytes.remove(&conn).unwrap_or(0)
+    }
+
+    /// What a request does, as it is.
+    pub(super) fn outputs(
+        &mut self,
+        conn: ConnId,
+        xid: i32,
+        op: i32,
+        record: &[u8],
+    ) -> Vec<Output> {
+        let body = [&RequestHeader { xid, op }.to_jute(), record].concat().into();
+        let mut out = Vec::new();
+        self.service.step(self.now, Input::Frame { conn, body }, &self.db, &mut out);
+        out
+    }
+
+    pub(super) fn take_replies(&mut self, conn: ConnId) -> Vec<(i32, i32)> {
         self.replies.remove(&conn).unwrap_or_default()
     }
 
-    fn take_xids(&mut self, conn: ConnId) -> Vec<i32> {
+    pub(super) fn take_xids(&mut self, conn: ConnId) -> Vec<i32> {
         let replies = self.take_replies(conn);
         assert!(replies.iter().all(|(_, err)| *err == code::OK), "{replies:?}");
         replies.into_iter().map(|(xid, _)| xid).collect()
     }
 
-    fn submitted_xids(&self) -> Vec<i32> {
+    pub(super) fn submitted_xids(&self) -> Vec<i32> {
         self.submitted.iter().map(|request| request.cxid).collect()
     }
 
-    fn make_node(&mut self, conn: ConnId, path: &str, bytes: usize) {
+    pub(super) fn make_node(&mut self, conn: ConnId, path: &str, bytes: usize) {
         let data = Some(vec![7; bytes].into());
         let create = CreateRequest { path: path.into(), data, acl: Some(Acl::open()), flags: 0 };
-        self.ask(conn, 0, op::CREATE, create);
+        self.ask(conn, -9, op::CREATE, create);
         self.commit(1);
-        assert_eq!(self.take_xids(conn), [0]);
+        assert_eq!(self.take_xids(conn), [-9]);
     }
 }
 
-fn seconds(seconds: u64) -> Duration {
+pub(super) fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 

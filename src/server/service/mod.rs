@@ -27,6 +27,8 @@ mod local_sessions_test;
 mod messages;
 #[cfg(test)]
 mod reads_test;
+#[cfg(test)]
+mod replies_test;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -82,6 +84,7 @@ impl Service {
     }
 
     pub fn step(&mut self, now: Now, input: Input, db: &Database, out: &mut Vec<Output>) {
+        self.gate.begin_step(now.mono);
         self.on_input(now, input, db, out);
         self.invariants();
     }
@@ -92,8 +95,11 @@ impl Service {
                 self.on_accepted(now, conn, peer, subject, out);
             }
             Input::Frame { conn, body } => self.on_frame(now, conn, body, db, out),
-            Input::Lost { conn } => self.forget(conn),
-            Input::Drained { conn } => self.on_drained(conn, out),
+            Input::Lost { conn } => {
+                self.forget(conn);
+                self.gate.on_gone(conn);
+            }
+            Input::Drained { conn } => self.on_drained(now, conn, db, out),
             Input::Applied { proposal, applied } => {
                 self.on_applied(now, &proposal, &applied, db, out);
             }
@@ -129,6 +135,9 @@ impl Service {
         let Some(connection) = self.connections.get_mut(&conn) else { return };
         connection.received += 1;
         self.stats.received += 1;
+        if connection.is_closing() {
+            return; // Whatever it asks, its session is over.
+        }
         match self.gate.judge_frame(&frame, &connection.flow, connection.standing()) {
             Verdict::Admit => self.carry_out(now, conn, frame, db, out),
             Verdict::Hold => self.hold(now, conn, frame, out),
@@ -195,7 +204,7 @@ impl Service {
             }
             Decision::Dismiss { reply } => return self.send_away(conn, reply, out),
         };
-        let Some(admission) = self.gate.admit(body.len()) else {
+        let Some(admission) = self.gate.admit(body.len(), &mut connection.flow) else {
             return self.close_for_large_requests(conn, out);
         };
         let wait = match (refused, header.op) {
@@ -216,7 +225,9 @@ impl Service {
             }
             (None, _) => Wait::Turn,
         };
-        connection.pending.push_back(Pending { header, body, wait, received, admission });
+        let pending = Pending { header, body, wait, received, admission, reply: None };
+        connection.pending.push_back(pending);
+        connection.counts_idle = true;
         self.answer_ready(now, conn, db, out);
     }
 
@@ -230,11 +241,27 @@ impl Service {
                     self.close(conn, out);
                 }
             }
+            self.ask_who_was_not_asked(out);
             self.drain_queue(now, db, out);
+            if let Some(conn) = self.gate.next_with_room() {
+                self.go_on(now, conn, db, out);
+                continue;
+            }
             match self.gate.next_to_recheck() {
                 Some((conn, has_waited)) => self.release(now, conn, has_waited, db, out),
                 None if self.gate.has_overfull() => {}
                 None => return,
+            }
+        }
+    }
+
+    /// There is little room for replies: whoever has some on the way is asked whether they have left.
+    fn ask_who_was_not_asked(&mut self, out: &mut Vec<Output>) {
+        while let Some(conn) = self.gate.next_unasked() {
+            if let Some(connection) = self.connections.get_mut(&conn)
+                && self.gate.ask_too(conn, &mut connection.flow)
+            {
+                out.push(Output::NotifyDrained(conn));
             }
         }
     }
@@ -343,11 +370,12 @@ impl Service {
         self.connections.insert(conn, connection);
     }
 
-    fn on_drained(&mut self, conn: ConnId, out: &mut Vec<Output>) {
+    fn on_drained(&mut self, now: Now, conn: ConnId, db: &Database, out: &mut Vec<Output>) {
         let Some(connection) = self.connections.get_mut(&conn) else { return };
         if self.gate.on_drained(conn, &mut connection.flow) {
             out.push(Output::NotifyDrained(conn));
         }
+        self.go_on(now, conn, db, out);
     }
 
     fn on_timer(&mut self, now: Now, out: &mut Vec<Output>) {
@@ -360,6 +388,11 @@ impl Service {
         while let Some(conn) = self.gate.next_expired(now.mono) {
             let peer = self.connections.get(&conn).map_or("", |connection| &connection.peer);
             tracing::info!(peer, "closing a client that was not heard: its connection expired");
+            self.close(conn, out);
+        }
+        while let Some(conn) = self.gate.next_unread(now.mono) {
+            let peer = self.connections.get(&conn).map_or("", |connection| &connection.peer);
+            tracing::warn!(peer, "closing a client that does not read, while others wait for room");
             self.close(conn, out);
         }
     }
@@ -395,8 +428,7 @@ impl Service {
     }
 
     fn forget(&mut self, conn: ConnId) {
-        let Some(connection) = self.connections.remove(&conn) else { return };
-        self.gate.forget(conn, ip_of(&connection.peer), &connection.flow);
+        let Some(mut connection) = self.connections.remove(&conn) else { return };
         self.watches.remove_conn(conn);
         if let Some(session) = connection.session()
             && self.by_session.get(&session) == Some(&conn)
@@ -404,9 +436,10 @@ impl Service {
             self.by_session.remove(&session);
             self.local.on_disconnected(session);
         }
-        for pending in connection.pending {
-            self.gate.give_back(conn, pending.admission);
+        for pending in &connection.pending {
+            self.gate.give_back(conn, pending.admission, &mut connection.flow);
         }
+        self.gate.forget(conn, ip_of(&connection.peer), &connection.flow);
     }
 
     fn count_word(&mut self, conn: ConnId) {

@@ -28,12 +28,14 @@ mod table;
 
 use std::collections::BTreeSet;
 use std::iter;
+use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::base::paths;
 use crate::base::{ConnId, Zxid};
 use crate::jute::client::{SetWatches2, event, watcher_type};
+use crate::jute::text_bytes;
 use crate::tree::{AclList, Applied, Change, DataTree};
 
 use table::{Modes, WatchTable};
@@ -91,7 +93,8 @@ pub(super) struct Fired {
     pub(super) conn: ConnId,
     /// A value of `jute::client::event`.
     pub(super) kind: i32,
-    pub(super) path: String,
+    /// One text for all who are told of a change.
+    pub(super) path: Rc<str>,
     pub(super) zxid: Zxid,
     /// Who may hear of it: the list of the node the path names, when it happened. `None`, of an
     /// event that setWatches catches up on: whoever asked for it.
@@ -171,10 +174,11 @@ impl Watches {
     /// The events of one change of one node, in the order in which they are sent.
     fn fire_watches(&mut self, path: &str, change: &Change, zxid: Zxid, fired: &mut Vec<Fired>) {
         let mut add = |conns: &BTreeSet<ConnId>, kind, path: &str, acl: &AclList| {
+            let path: Rc<str> = path.into();
             fired.extend(conns.iter().map(|conn| Fired {
                 conn: *conn,
                 kind,
-                path: path.to_owned(),
+                path: path.clone(),
                 zxid,
                 acl: Some(acl.clone()),
             }));
@@ -212,34 +216,15 @@ impl Watches {
         request: &SetWatches2,
         tree: &DataTree,
     ) -> Vec<Fired> {
-        let since = request.relative_zxid;
-        let mut missed = Vec::new();
-        let mut add = |watches: &mut Watches, path: &String, kind, event| match event {
-            Some(kind) => {
-                let path = path.clone();
-                missed.push(Fired { conn, kind, path, zxid: Zxid(-1), acl: None });
+        let mut fired = Vec::new();
+        for (kind, path, event) in missed(request, tree) {
+            match event {
+                Some(kind) => {
+                    let path = path.as_str().into();
+                    fired.push(Fired { conn, kind, path, zxid: Zxid(-1), acl: None });
+                }
+                None => self.add(kind, path, conn),
             }
-            None => watches.add(kind, path, conn),
-        };
-        for path in &request.data_watches {
-            let event = match tree.view(path) {
-                None => Some(event::DELETED),
-                Some(node) if node.stat.mzxid > since => Some(event::DATA_CHANGED),
-                Some(_) => None,
-            };
-            add(self, path, WatchKind::Data, event);
-        }
-        for path in &request.exist_watches {
-            let event = tree.view(path).map(|_| event::CREATED);
-            add(self, path, WatchKind::Data, event);
-        }
-        for path in &request.child_watches {
-            let event = match tree.view(path) {
-                None => Some(event::DELETED),
-                Some(node) if node.stat.pzxid > since => Some(event::CHILDREN_CHANGED),
-                Some(_) => None,
-            };
-            add(self, path, WatchKind::Child, event);
         }
         for path in &request.persistent_watches {
             self.add_persistent(path, conn);
@@ -247,8 +232,45 @@ impl Watches {
         for path in &request.persistent_recursive_watches {
             self.add_recursive(path, conn);
         }
-        missed
+        fired
     }
+}
+
+/// Bytes of the events that a setWatches catches up on, with their lengths.
+pub(super) fn missed_bytes(request: &SetWatches2, tree: &DataTree) -> usize {
+    /// Length, xid, zxid, code; type, state, and the length of the path.
+    const EVENT_BYTES: usize = 4 + 16 + 12;
+    let events = missed(request, tree).filter(|(_, _, event)| event.is_some());
+    events.map(|(_, path, _)| EVENT_BYTES + text_bytes(path)).sum()
+}
+
+/// Each one-shot watch of the request, with the event that it has missed, if it has.
+fn missed<'a>(
+    request: &'a SetWatches2,
+    tree: &DataTree,
+) -> impl Iterator<Item = (WatchKind, &'a String, Option<i32>)> {
+    let since = request.relative_zxid;
+    let data = request.data_watches.iter().map(move |path| {
+        let event = match tree.view(path) {
+            None => Some(event::DELETED),
+            Some(node) if node.stat.mzxid > since => Some(event::DATA_CHANGED),
+            Some(_) => None,
+        };
+        (WatchKind::Data, path, event)
+    });
+    let exist = request.exist_watches.iter().map(|path| {
+        let event = tree.view(path).map(|_| event::CREATED);
+        (WatchKind::Data, path, event)
+    });
+    let child = request.child_watches.iter().map(move |path| {
+        let event = match tree.view(path) {
+            None => Some(event::DELETED),
+            Some(node) if node.stat.pzxid > since => Some(event::CHILDREN_CHANGED),
+            Some(_) => None,
+        };
+        (WatchKind::Child, path, event)
+    });
+    data.chain(exist).chain(child)
 }
 
 #[cfg(test)]

@@ -33,10 +33,10 @@ fn fire(watches: &mut Watches, path: &str, change: i32) -> Vec<(u64, i32, String
     let fired = watches.fire_applied(Zxid(9), &Applied { outcome, ended: Vec::new() });
     for event in &fired {
         assert_eq!(event.zxid, Zxid(9));
-        let whose = if event.path == path { "node" } else { "parent" };
+        let whose = if *event.path == *path { "node" } else { "parent" };
         assert_eq!(event.acl, Some(list(whose)), "{event:?}");
     }
-    fired.into_iter().map(|event| (event.conn.0, event.kind, event.path)).collect()
+    fired.into_iter().map(|event| (event.conn.0, event.kind, event.path.to_string())).collect()
 }
 
 fn events<const N: usize>(expected: [(u64, i32, &str); N]) -> Vec<(u64, i32, String)> {
@@ -241,7 +241,7 @@ impl Watched {
         let applied = self.tree.apply(&header, &txn);
         let fired = self.watches.fire_applied(zxid, &applied);
         assert!(fired.iter().all(|event| event.zxid == zxid));
-        fired.into_iter().map(|event| (event.conn.0, event.kind, event.path)).collect()
+        fired.into_iter().map(|event| (event.conn.0, event.kind, event.path.to_string())).collect()
     }
 
     fn create(&mut self, zxid: i64, path: &str) -> Vec<(u64, i32, String)> {
