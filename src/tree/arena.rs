@@ -73,6 +73,21 @@ struct Children {
     ids: BTreeMap<Box<str>, NodeId>,
     /// Of all names, as jute writes them: how long a list of them is must not cost a look at each.
     name_bytes: usize,
+    below: Below,
+}
+
+/// What is below a node, at any depth: how much that is must not cost a walk.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Below {
+    pub(super) nodes: i64,
+    /// Of their data.
+    pub(super) bytes: i64,
+}
+
+impl Below {
+    pub(super) fn plus(self, other: Below) -> Below {
+        Below { nodes: self.nodes + other.nodes, bytes: self.bytes + other.bytes }
+    }
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -121,6 +136,23 @@ impl Node {
     /// Bytes of the names of all children, as jute writes them, without the length of each.
     pub(super) fn name_bytes(&self) -> usize {
         self.children.as_ref().map_or(0, |children| children.name_bytes)
+    }
+
+    pub(super) fn below(&self) -> Below {
+        self.children.as_ref().map_or(Below::default(), |children| children.below)
+    }
+
+    /// What its parent has below itself because of it.
+    pub(super) fn with_below(&self) -> Below {
+        let bytes = self.data.as_ref().map_or(0, Bytes::len) as i64;
+        self.below().plus(Below { nodes: 1, bytes })
+    }
+
+    /// There is more below it, or less. It has a child.
+    pub(super) fn add_below(&mut self, more: Below) {
+        let children = self.children.as_mut().expect("something is or was below it");
+        let children = Rc::make_mut(children);
+        children.below = children.below.plus(more);
     }
 
     pub(super) fn add_child(&mut self, name: &str, id: NodeId) {
@@ -254,6 +286,7 @@ impl TryFrom<Vec<StoredNode>> for Arena {
         let mut arena = Arena::default();
         // Nodes on the way down, and how many of their children are still to come.
         let mut parents: Vec<(NodeId, usize)> = Vec::new();
+        let mut links: Vec<(NodeId, NodeId)> = Vec::new();
         for (name, children, node) in nodes {
             let id = arena.insert(node);
             match parents.last_mut() {
@@ -263,6 +296,7 @@ impl TryFrom<Vec<StoredNode>> for Arena {
                     }
                     *missing -= 1;
                     arena[*parent].add_child(&name, id);
+                    links.push((*parent, id));
                 }
                 None if id == ROOT => {}
                 None => return Err("there are two roots"),
@@ -271,6 +305,10 @@ impl TryFrom<Vec<StoredNode>> for Arena {
                 parents.push((id, children));
             }
             while parents.pop_if(|(_, missing)| *missing == 0).is_some() {}
+        }
+        for (parent, id) in links.into_iter().rev() {
+            let more = arena[id].with_below();
+            arena[parent].add_below(more);
         }
         match parents.is_empty() && arena.len() > 0 {
             true => Ok(arena),

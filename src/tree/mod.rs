@@ -19,6 +19,8 @@
 //! TR-2  a snapshot begun at zxid z, loaded and followed by every transaction after z, is the tree
 //! TR-3  the zxid last processed moves only when a transaction is applied as a whole
 //! TR-4  an id of an ACL is never given to another list while a node refers to it (ZOOKEEPER-4689)
+//! TR-5  what a node has below itself, and the names of its children, are counted with it: nobody
+//!       walks a subtree to know how much is in it
 //!
 //! An owner of 0xFF in its highest byte marks a TTL node whether or not new ones may be made: no
 //! server may therefore have the id 255.
@@ -58,7 +60,7 @@ pub use acl_list::{AclList, AskedLists};
 pub use acl_rules::{AclRules, Unfit, entry_bytes};
 pub use apply::{Applied, Change, EventAcls, Outcome, created_stat};
 pub use arena::Owner;
-use arena::{Arena, Node, NodeId, ROOT};
+use arena::{Arena, Below, Node, NodeId, ROOT};
 pub use digest::{DIGEST_VERSION, node_digest};
 use quota::QuotaPaths;
 pub use quota::StatsTrack;
@@ -193,9 +195,27 @@ impl DataTree {
         self.subtract_digest(id, path);
         let before = self.data_len(id);
         let result = change(&mut self.arena[id]);
-        self.data_size += self.data_len(id) - before;
+        let bytes = self.data_len(id) - before;
+        self.data_size += bytes;
+        if bytes != 0 {
+            self.add_below(path, Below { nodes: 0, bytes });
+        }
         self.add_digest(id, path);
         result
+    }
+
+    /// There is more below every node above this path, or less (TR-5).
+    fn add_below(&mut self, path: &str, more: Below) {
+        let Some((parent, name)) = paths::split(path) else { return };
+        if name.is_empty() {
+            return; // The root by its other name.
+        }
+        let mut id = ROOT;
+        self.arena[id].add_below(more);
+        for name in parent.split('/').skip(1) {
+            id = self.arena[id].child(name).expect("a node that was found has these above it");
+            self.arena[id].add_below(more);
+        }
     }
 
     fn set_acl_id(&mut self, id: NodeId, path: &str, acl: i64) {
@@ -212,6 +232,7 @@ impl DataTree {
         self.register_owner(path, node.stat.ephemeral_owner);
         let id = self.arena.insert(node);
         self.arena[parent].add_child(name, id);
+        self.add_below(path, self.arena[id].with_below());
         self.data_size += path_size(path) + self.data_len(id);
         self.add_digest(id, path);
         id
@@ -220,7 +241,10 @@ impl DataTree {
     /// Takes a node out, with whatever is below it. Only in a replay over a snapshot that was
     /// written meanwhile can there be anything: nodes whose creation is yet to come.
     fn detach(&mut self, parent: NodeId, name: &str, path: &str) {
-        let Some(id) = self.arena[parent].remove_child(name) else { return };
+        let Some(id) = self.arena[parent].child(name) else { return };
+        let Below { nodes, bytes } = self.arena[id].with_below();
+        self.add_below(path, Below { nodes: -nodes, bytes: -bytes });
+        self.arena[parent].remove_child(name);
         let mut doomed = vec![(id, path.to_owned())];
         while let Some((id, path)) = doomed.pop() {
             self.subtract_digest(id, &path);

@@ -34,6 +34,7 @@ impl World {
         self.tree.apply(&header, &txn);
         let tree = &self.tree;
         assert_eq!(tree.audit_digests(), (tree.digest(), tree.state_digest()), "QT-1, TR-1");
+        tree.audit_below();
     }
 
     fn create(&mut self, path: &str, data: &'static str) {
@@ -197,4 +198,33 @@ fn the_root_has_no_quota() {
     assert_eq!(world.tree.quota_of("/a"), None);
     world.reload();
     assert_eq!(world.tree.quota_of("/a"), None);
+}
+
+/// Each new stats node used to be counted for by a walk through all that it covers.
+#[test]
+fn stats_nodes_may_come_and_go_over_a_large_subtree() {
+    let mut world = World::with_quota();
+    let create = |path: String| {
+        let data = Some(Bytes::from_static(b"four"));
+        Txn::Create(CreateTxn { path, data, ..CreateTxn::default() })
+    };
+    let apply = |world: &mut World, txn: &Txn| {
+        world.zxid += 1;
+        let header = TxnHeader { zxid: Zxid(world.zxid), ..TxnHeader::default() };
+        world.tree.apply(&header, txn);
+    };
+    for n in 0..30_000 {
+        apply(&mut world, &create(format!("/a/x/{n}")));
+    }
+    let (make, delete) = (create(STATS.into()), Txn::Delete(DeleteTxn { path: STATS.into() }));
+    for _ in 0..30_000 {
+        apply(&mut world, &delete);
+        apply(&mut world, &make);
+    }
+    let usage = world.tree.quota_usage("/a").expect("it is there");
+    assert_eq!(usage, "count=30002,bytes=120006");
+    for _ in 0..100_000 {
+        assert_eq!(world.tree.all_children_number("/a"), Ok(30_001));
+    }
+    world.tree.audit_below();
 }

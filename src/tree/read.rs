@@ -9,7 +9,9 @@ use bytes::Bytes;
 
 use super::acl_list::AclList;
 use super::acl_rules::AclRules;
-use super::arena::{Node, NodeId, ROOT};
+#[cfg(test)]
+use super::arena::Below;
+use super::arena::{Node, ROOT};
 use super::{DataTree, digest};
 use crate::base::SessionId;
 use crate::base::paths;
@@ -137,14 +139,7 @@ impl DataTree {
             paths::ROOT => return Ok(self.node_count() - 2),
             _ => {}
         }
-        let mut count = 0;
-        let mut open: Vec<NodeId> = vec![self.find(path).ok_or(code::NO_NODE)?];
-        while let Some(id) = open.pop() {
-            let node = &self.arena[id];
-            count += node.child_count();
-            open.extend(node.children().map(|(_, id)| id));
-        }
-        Ok(count)
+        Ok(self.node(path)?.below().nodes as usize)
     }
 
     /// As Apache counts: the root twice, under both its names. 5 in a fresh tree.
@@ -181,6 +176,21 @@ impl DataTree {
 
     pub fn ttls(&self) -> impl Iterator<Item = &str> + '_ {
         self.ttls.iter().map(|path| &**path)
+    }
+
+    /// Counts anew what is below each node, and the bytes of its children's names (TR-5).
+    #[cfg(test)]
+    pub(super) fn audit_below(&self) {
+        let mut open = vec![ROOT];
+        while let Some(id) = open.pop() {
+            let node = &self.arena[id];
+            let children = || node.children().map(|(_, id)| &self.arena[id]);
+            let below = children().fold(Below::default(), |sum, node| sum.plus(node.with_below()));
+            assert_eq!(node.below(), below, "TR-5");
+            let names = node.children().map(|(name, _)| crate::jute::text_bytes(name));
+            assert_eq!(node.name_bytes(), names.sum::<usize>(), "TR-5");
+            open.extend(node.children().map(|(_, id)| id));
+        }
     }
 
     /// Both digests computed anew from every node: what the incremental ones must equal (TR-1).

@@ -382,5 +382,6 @@ mod tests {
         assert_eq!(tree.last_processed(), Zxid(5));
         assert_eq!(tree.node_count(), 5);
         assert_eq!(tree.audit_digests(), (tree.digest(), tree.state_digest()));
+        tree.audit_below();
     }
 }

@@ -5,7 +5,7 @@
 use bytes::Bytes;
 
 use super::DataTree;
-use super::arena::NodeId;
+use super::arena::{Below, NodeId};
 use super::quota::{LIMITS_SUFFIX, STATS_SUFFIX, StatsTrack, counted_by, limited_by};
 use crate::base::paths;
 
@@ -65,17 +65,11 @@ impl DataTree {
         self.write_usage(quota, &usage);
     }
 
-    /// Counts a subtree, which need not be there, and writes the result.
+    /// Writes what is in a subtree, which need not be there.
     fn count_usage(&mut self, path: &str) {
-        let (mut count, mut bytes) = (0, 0);
-        let mut open: Vec<NodeId> = self.find(path).into_iter().collect();
-        while let Some(id) = open.pop() {
-            count += 1;
-            bytes += self.data_len(id);
-            open.extend(self.arena[id].children().map(|(_, id)| id));
-        }
+        let held = self.find(path).map_or(Below::default(), |id| self.arena[id].with_below());
         let mut usage = StatsTrack::default();
-        usage.set_usage(count, bytes);
+        usage.set_usage(held.nodes, held.bytes);
         self.write_usage(path, &usage);
     }
 
