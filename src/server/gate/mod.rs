@@ -33,12 +33,13 @@
 //! no bound on what waits to be sent.
 //!
 //! queue.rs is the queue of requests that wait, outflow.rs is about what is sent and not taken,
-//! blue_throttle.rs about new sessions.
+//! turn.rs about how much one step answers, blue_throttle.rs about new sessions.
 
 mod blue_throttle;
 mod invariants;
 mod outflow;
 mod queue;
+mod turn;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -56,6 +57,7 @@ use outflow::{Outflow, Sent};
 use queue::RequestQueue;
 pub(super) use queue::{Asked, Leaving, Queued};
 use serde::{Deserialize, Serialize};
+use turn::{Taken, Turns};
 
 /// What becomes of a frame or of a request now.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -102,6 +104,7 @@ pub(super) struct Flow {
     /// It stands among `Gate::waiting`.
     is_waiting: bool,
     sent: Sent,
+    taken: Taken,
     /// Bytes of its requests in process.
     pending_bytes: usize,
     /// Requests in the queue.
@@ -163,6 +166,7 @@ pub(super) struct Gate {
     /// Connections that let too many watch events pile up.
     overfull: Vec<ConnId>,
     outflow: Outflow,
+    turns: Turns,
     queue: RequestQueue,
     sessions: BlueThrottle,
 }
@@ -188,6 +192,7 @@ impl Gate {
             waiting: VecDeque::new(),
             overfull: Vec::new(),
             outflow: Outflow::new(limits),
+            turns: Turns::default(),
             queue: RequestQueue::new(limits),
             sessions: BlueThrottle::new(&limits.connection_throttle, config.local_sessions, seed),
         }
@@ -233,14 +238,10 @@ impl Gate {
         self.outflow.on_gone(conn);
     }
 
-    /// A step begins.
-    pub(super) fn begin_step(&mut self, now: Mono) {
-        self.outflow.set_now(now);
-    }
-
     /// The role ended: nothing waits any more.
     pub(super) fn clear(&mut self) {
         self.waiting.clear();
+        self.turns.clear();
         self.to_recheck.clear();
         self.queue.clear();
     }
@@ -274,7 +275,8 @@ impl Gate {
     /// When a connection expires or the queue wants to be looked at, at the earliest.
     pub(super) fn next_deadline(&self) -> Mono {
         let expiry = self.expiry.first().map_or(Mono::FAR, |(at, _)| *at);
-        expiry.min(self.queue.next_check()).min(self.outflow.next_deadline())
+        let sending = self.outflow.next_deadline().min(self.turns.next_deadline());
+        expiry.min(self.queue.next_check()).min(sending)
     }
 
     /// A frame that has come, with those before it perhaps still held.
@@ -412,66 +414,6 @@ impl Gate {
         self.outflow.on_drained(conn, &mut flow.sent)
     }
 
-    /// The longest reply there is.
-    pub(super) fn reply_bytes_max(&self) -> usize {
-        self.outflow.reply_bytes_max()
-    }
-
-    /// Whether the connection takes what it is sent.
-    pub(super) fn may_send(&self, flow: &Flow) -> bool {
-        self.outflow.may_send(&flow.sent)
-    }
-
-    /// Whether a reply of so many bytes may be made and sent now.
-    pub(super) fn has_room(&self, flow: &Flow, bytes: usize) -> bool {
-        self.outflow.has_room(&flow.sent, bytes)
-    }
-
-    /// The connection's oldest request waits, for room if its reply has so many bytes.
-    pub(super) fn await_sending(&mut self, conn: ConnId, bytes: Option<usize>, flow: &mut Flow) {
-        self.outflow.wait(conn, &mut flow.sent, bytes);
-    }
-
-    /// It is tried again, and the frames behind it. False: it was not waiting.
-    pub(super) fn go_on(&mut self, conn: ConnId, flow: &mut Flow) -> bool {
-        let waited = self.outflow.go_on(conn, &mut flow.sent);
-        if waited {
-            self.recheck(conn);
-        }
-        waited
-    }
-
-    /// A connection whose reply there is room for now.
-    pub(super) fn next_with_room(&self) -> Option<ConnId> {
-        self.outflow.next_with_room()
-    }
-
-    /// A connection that may have to be asked whether what it was sent has left, since there is
-    /// little room; then `ask_too` says whether it has.
-    pub(super) fn next_unasked(&mut self) -> Option<ConnId> {
-        self.outflow.next_unasked()
-    }
-
-    #[must_use]
-    pub(super) fn ask_too(&mut self, conn: ConnId, flow: &mut Flow) -> bool {
-        self.outflow.ask_too(conn, &mut flow.sent)
-    }
-
-    /// A connection that lets lie for too long what others wait for to leave, to be closed.
-    pub(super) fn next_unread(&self, now: Mono) -> Option<ConnId> {
-        self.outflow.next_unread(now)
-    }
-
-    /// The reply to a write is made, and waits behind others.
-    pub(super) fn note_ready(&mut self, frame: &Bytes, flow: &mut Flow) {
-        self.outflow.note_ready(&mut flow.sent, frame.len());
-    }
-
-    /// It is about to be written.
-    pub(super) fn take_ready(&mut self, frame: &Bytes, flow: &mut Flow) {
-        self.outflow.take_ready(&mut flow.sent, frame.len());
-    }
-
     /// Those who do not read what they are sent, to be closed.
     pub(super) fn take_overfull(&mut self) -> Vec<ConnId> {
         std::mem::take(&mut self.overfull)
@@ -539,6 +481,9 @@ fn outstanding_max(config: &ServerConfig) -> usize {
     let divisor = if is_voter && voters > 2 { voters - 1 } else { 1 };
     config.limits.outstanding_max as usize / divisor
 }
+
+#[cfg(test)]
+pub(super) use turn::TURN_REQUESTS_MAX;
 
 #[cfg(test)]
 mod gate_test;

@@ -43,8 +43,8 @@ fn what_waits_for_room_is_found_once_it_fits() {
     let mut outflow = outflow(|_| {});
     let (mut a, mut b, mut c) = (Sent::default(), Sent::default(), Sent::default());
     assert!(outflow.note_written(A, &mut a, 7 * MIB), "much: it is asked");
-    outflow.wait(B, &mut b, Some(2 * MIB));
-    outflow.wait(C, &mut c, Some(3 * MIB / 2));
+    outflow.wait(B, &mut b, Awaits::Room(2 * MIB));
+    outflow.wait(C, &mut c, Awaits::Room(3 * MIB / 2));
     assert_eq!(outflow.next_with_room(), None);
     assert!(!outflow.on_drained(A, &mut a));
     assert_eq!(outflow.next_with_room(), Some(C), "OF-2: the smallest first");
@@ -82,7 +82,7 @@ fn who_lets_it_lie_is_found_while_somebody_waits_for_room() {
     assert!(outflow.note_written(A, &mut a, 7 * MIB));
     let due = Mono(0) + Duration::from_secs(5 + 10 + 7);
     assert_eq!((outflow.next_deadline(), outflow.next_unread(Mono::FAR)), (Mono::FAR, None));
-    outflow.wait(B, &mut b, Some(2 * MIB));
+    outflow.wait(B, &mut b, Awaits::Room(2 * MIB));
     assert_eq!(outflow.next_deadline(), due);
     assert_eq!(outflow.next_unread(Mono(due.0 - 1)), None);
     assert_eq!(outflow.next_unread(due), Some(A));

@@ -17,7 +17,7 @@ use crate::database::Database;
 use crate::jute::client::{RequestHeader, code, op, xid};
 use crate::jute::data::perms;
 use crate::jute::txn::{Proposal, Txn};
-use crate::server::connection::{Connection, Pending, State, Wait};
+use crate::server::connection::{Pending, State, Wait};
 use crate::server::gate::Admission;
 use crate::server::local_sessions::Ending;
 use crate::server::reads::{self, Asker, Found};
@@ -188,7 +188,7 @@ impl Service {
         out: &mut Vec<Output>,
     ) {
         loop {
-            let Some(connection) = self.connections.get(&conn) else { return };
+            let Some(connection) = self.connections.get_mut(&conn) else { return };
             let reached = db.last_applied();
             match connection.pending.front().map(|p| p.wait) {
                 Some(Wait::Moved) => return self.close(conn, out),
@@ -197,14 +197,20 @@ impl Service {
                 _ => return,
             }
             if !self.gate.may_send(&connection.flow) {
-                return self.await_sending(conn, None);
+                self.gate.await_sending(conn, None, &mut connection.flow);
+                return self.set_idle(conn);
             }
-            let Some(reply) = self.next_reply(conn, connection, db) else { return };
+            if !self.gate.takes_turn(&mut connection.flow) {
+                self.gate.await_turn(conn, &mut connection.flow);
+                return self.set_idle(conn);
+            }
+            let Some(reply) = self.next_reply(conn, db) else { return };
             if let Reply::Found(found) = &reply
+                && let Some(connection) = self.connections.get_mut(&conn)
                 && !self.gate.has_room(&connection.flow, found.bytes())
             {
-                let bytes = found.bytes();
-                return self.await_sending(conn, Some(bytes));
+                self.gate.await_sending(conn, Some(found.bytes()), &mut connection.flow);
+                return self.set_idle(conn);
             }
             let Some(pending) = self.take_oldest(conn) else { return };
             self.note_latency(now, &pending);
@@ -220,11 +226,10 @@ impl Service {
         }
     }
 
-    /// Nothing but sending is left of the oldest request, and that cannot be done yet. Those of which the
-    /// same can be said are in process no longer: nobody else is to wait for who does not read.
-    fn await_sending(&mut self, conn: ConnId, bytes: Option<usize>) {
+    /// Requests of which only sending is left are in process no longer: nobody else is to wait for who
+    /// does not read.
+    fn set_idle(&mut self, conn: ConnId) {
         let Some(connection) = self.connections.get_mut(&conn) else { return };
-        self.gate.await_sending(conn, bytes, &mut connection.flow);
         if std::mem::take(&mut connection.counts_idle) {
             let idle = connection.pending.iter_mut().filter(|p| !p.wait.is_in_process());
             for pending in idle {
@@ -236,12 +241,8 @@ impl Service {
 
     /// The reply to the oldest request, not made yet. The number of an operation Apache does not know
     /// ends the connection; one we do not have yet is Unimplemented and keeps it.
-    fn next_reply<'a>(
-        &self,
-        conn: ConnId,
-        connection: &Connection,
-        db: &'a Database,
-    ) -> Option<Reply<'a>> {
+    fn next_reply<'a>(&self, conn: ConnId, db: &'a Database) -> Option<Reply<'a>> {
+        let connection = self.connections.get(&conn)?;
         let pending = connection.pending.front()?;
         let RequestHeader { xid, op } = pending.header;
         let zxid = db.last_applied();

@@ -29,7 +29,7 @@ pub(super) struct World {
     db: Database,
     prepare: Prepare,
     sessions: SessionTracker,
-    now: Now,
+    pub(super) now: Now,
     zxid: i64,
     submitted: VecDeque<Request>,
     /// xid and error of every reply, and how many bytes they all have.

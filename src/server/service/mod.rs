@@ -243,7 +243,7 @@ impl Service {
             }
             self.ask_who_was_not_asked(out);
             self.drain_queue(now, db, out);
-            if let Some(conn) = self.gate.next_with_room() {
+            if let Some(conn) = self.gate.next_with_room().or_else(|| self.gate.next_in_turn()) {
                 self.go_on(now, conn, db, out);
                 continue;
             }

@@ -1,5 +1,7 @@
 //! Replies are counted before they are made: of one, of a connection, and of all.
 
+use std::time::Duration;
+
 use super::limits_test::{A, B, C, World, seconds};
 use super::{Input, Output};
 use crate::base::limits::CLIENT_UNSENT_BYTES_HOLD;
@@ -9,6 +11,7 @@ use crate::jute::client::{
     MultiHeader, PathWatchRequest, RequestHeader, SetWatches2, code, op, xid,
 };
 use crate::jute::{Jute, Reader};
+use crate::server::gate::TURN_REQUESTS_MAX;
 
 const MIB: usize = 1024 * 1024;
 const END: MultiHeader = MultiHeader { kind: -1, done: true, err: -1 };
@@ -212,4 +215,42 @@ fn who_lets_lie_what_others_wait_for_to_leave_is_closed() {
     assert_eq!(world.service.gate.held_and_queued().0, 4, "B still waits: A is not gone");
     world.input(Input::Lost { conn: A });
     assert!(world.service.gate.held_and_queued().0 < 4);
+}
+
+#[test]
+fn a_step_answers_so_many_requests_and_the_others_in_their_turn() {
+    let mut world = world(|limits| limits.outstanding_max = 100_000);
+    const TURN: i32 = TURN_REQUESTS_MAX as i32;
+    for (conn, last) in [(A, 2 * TURN + 1), (B, 10)] {
+        world.write(conn, 1);
+        for xid in 2..=last {
+            world.read(conn, xid, "/");
+        }
+    }
+    world.commit(1);
+    assert_eq!(world.take_xids(A), (1..=TURN).collect::<Vec<_>>());
+    world.ping(A);
+    assert_eq!(world.take_xids(A), (TURN + 1..=2 * TURN).collect::<Vec<_>>(), "TU-1");
+    world.commit(1);
+    assert_eq!(world.take_xids(B), (1..=10).collect::<Vec<_>>());
+    assert_eq!(world.take_xids(A), [2 * TURN + 1, -2], "LI-1: in the next step, whatever it is of");
+    assert_eq!(world.take_others(), Vec::<String>::new());
+}
+
+#[test]
+fn who_waits_for_a_turn_gets_it_when_nothing_else_happens() {
+    let mut world = world(|limits| limits.outstanding_max = 100_000);
+    world.write(A, 1);
+    for xid in 2..=1000 {
+        world.read(A, xid, "/");
+    }
+    world.commit(1);
+    let seen = world.take_xids(A).len();
+    let soon = world.service.next_deadline();
+    assert!(soon <= world.now.mono + Duration::from_millis(1), "in a moment");
+    world.pass(Duration::from_millis(1));
+    assert_eq!((seen, world.take_xids(A).len()), (TURN_REQUESTS_MAX, TURN_REQUESTS_MAX));
+    world.pass(Duration::from_millis(2));
+    assert_eq!(world.take_xids(A).last(), Some(&1000));
+    assert!(world.service.next_deadline() > soon + Duration::from_secs(1));
 }
