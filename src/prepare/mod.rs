@@ -166,10 +166,7 @@ impl Prepare {
         let txn = step.prepare_txn();
         let lists_fit = step.lists_left.is_some();
         let txn = match txn {
-            _ if !lists_fit => {
-                self.records.put_back();
-                Err(code::BAD_ARGUMENTS)
-            }
+            _ if !lists_fit => Err(code::BAD_ARGUMENTS),
             txn => txn,
         };
         let proposal = match txn {

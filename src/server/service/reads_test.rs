@@ -492,3 +492,43 @@ fn an_identity_may_be_proven_again_and_again() {
     assert!(!prove(&mut rig, "one more"), "AU-3");
     assert!(!rig.service.connections.contains_key(&ME));
 }
+
+/// Each looked at all that the session owns: 2,000,000,000 comparisons.
+#[test]
+fn who_asks_for_ephemerals_with_a_prefix_pays_for_what_there_is_of_it() {
+    let mut rig = Rig::new();
+    for n in 0..40_000 {
+        rig.apply_of(session_of(ME), created(&format!("/e{n:05}"), Acl::open(), true));
+    }
+    rig.apply_of(session_of(ME), created("/f", Acl::open(), true));
+    let mut ask = |prefix: &str| {
+        let request = GetEphemeralsRequest { prefix_path: Some(prefix.into()) };
+        let (err, body) = rig.ask(op::GET_EPHEMERALS, &request);
+        assert_eq!(err, code::OK);
+        GetEphemeralsResponse::decode(&mut Reader::new(body.into())).expect("a list").ephemerals
+    };
+    assert_eq!(ask("").len(), 40_001);
+    for _ in 0..50_000 {
+        assert_eq!(ask("/e4"), Vec::<String>::new());
+    }
+    assert_eq!((ask("/e3999").len(), ask("/f")), (10, vec!["/f".to_owned()]));
+}
+
+/// Each part read the list from end to end: 800,000,000 comparisons of texts.
+#[test]
+fn a_multi_read_asks_the_list_of_a_node_once() {
+    let mut rig = Rig::new();
+    let entry = |n: usize| only(perms::READ, &format!("{n:05}:x")).remove(0);
+    rig.create("/a", (0..40_000).map(entry).collect());
+    let read = part(op::GET_DATA, &[path_of("/a"), vec![0]].concat());
+    let mut request = read.repeat(40_000);
+    request.extend(END);
+    let result_bytes = |rig: &mut Rig| {
+        let (err, body) = rig.ask_as(ME, op::MULTI_READ, &request);
+        assert_eq!(err, code::OK);
+        (body.len() - END.len()) / 40_000
+    };
+    assert_eq!(result_bytes(&mut rig), failed(code::NO_AUTH).len());
+    rig.authenticate(ME, id("digest", "39999:x"));
+    assert_eq!(result_bytes(&mut rig), 9 + 4 + 68);
+}
