@@ -13,8 +13,6 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::outflow::Awaits;
-use super::{Flow, Gate};
 use crate::base::{ConnId, Mono};
 
 /// Requests of one connection that are answered in one step.
@@ -42,43 +40,36 @@ pub(super) struct Taken {
     requests: usize,
 }
 
-impl Gate {
-    /// A step begins.
-    pub(in crate::server) fn begin_step(&mut self, now: Mono) {
-        self.outflow.set_now(now);
-        self.turns.step += 1;
-        (self.turns.now, self.turns.taken) = (now, 0);
+impl Turns {
+    pub(super) fn begin_step(&mut self, now: Mono) {
+        self.step += 1;
+        (self.now, self.taken) = (now, 0);
     }
 
-    /// Whether one more request of this connection may be answered in this step.
-    pub(in crate::server) fn takes_turn(&mut self, flow: &mut Flow) -> bool {
-        let step = self.turns.step;
-        if flow.taken.step != step {
-            flow.taken = Taken { step, requests: 0 };
+    /// Whether one more request of a connection may be answered in this step.
+    pub(super) fn takes(&mut self, taken: &mut Taken) -> bool {
+        if taken.step != self.step {
+            *taken = Taken { step: self.step, requests: 0 };
         }
-        let takes = flow.taken.requests < TURN_REQUESTS_MAX;
-        flow.taken.requests += usize::from(takes);
-        self.turns.taken += usize::from(takes);
+        let takes = taken.requests < TURN_REQUESTS_MAX;
+        taken.requests += usize::from(takes);
+        self.taken += usize::from(takes);
         takes
     }
 
-    /// The connection waits for its next turn.
-    pub(in crate::server) fn await_turn(&mut self, conn: ConnId, flow: &mut Flow) {
-        self.outflow.wait(conn, &mut flow.sent, Awaits::Turn);
-        self.turns.waiting.push_back((self.turns.step, conn));
+    pub(super) fn wait(&mut self, conn: ConnId) {
+        self.waiting.push_back((self.step, conn));
     }
 
     /// A connection whose turn it is.
-    pub(in crate::server) fn next_in_turn(&mut self) -> Option<ConnId> {
-        if self.turns.taken >= STEP_REQUESTS_MAX {
+    pub(super) fn next(&mut self) -> Option<ConnId> {
+        if self.taken >= STEP_REQUESTS_MAX {
             return None;
         }
-        let step = self.turns.step;
-        self.turns.waiting.pop_front_if(|(since, _)| *since < step).map(|(_, conn)| conn)
+        let step = self.step;
+        self.waiting.pop_front_if(|(since, _)| *since < step).map(|(_, conn)| conn)
     }
-}
 
-impl Turns {
     pub(super) fn clear(&mut self) {
         self.waiting.clear();
     }

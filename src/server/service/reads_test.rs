@@ -1,4 +1,6 @@
 //! Requests as frames, and the replies and events they bring.
+//!
+//! Over 500 lines: one rig, and a case for each request.
 
 use std::rc::Rc;
 
@@ -493,25 +495,28 @@ fn an_identity_may_be_proven_again_and_again() {
     assert!(!rig.service.connections.contains_key(&ME));
 }
 
-/// Each looked at all that the session owns: 2,000,000,000 comparisons.
+/// Each looked at all that the session owns: 1,600,000,000 comparisons.
 #[test]
 fn who_asks_for_ephemerals_with_a_prefix_pays_for_what_there_is_of_it() {
     let mut rig = Rig::new();
-    for n in 0..40_000 {
-        rig.apply_of(session_of(ME), created(&format!("/e{n:05}"), Acl::open(), true));
+    for n in 0..80_000 {
+        let zxid = Zxid(n + 1);
+        let header = TxnHeader { client_id: session_of(ME), zxid, ..TxnHeader::default() };
+        let txn = created(&format!("/e{n:05}"), Acl::open(), true);
+        rig.db.append(Rc::new(Proposal::new(header, txn, None)));
+        rig.db.commit_to(zxid);
+        assert!(rig.db.apply_next().is_some());
     }
-    rig.apply_of(session_of(ME), created("/f", Acl::open(), true));
     let mut ask = |prefix: &str| {
         let request = GetEphemeralsRequest { prefix_path: Some(prefix.into()) };
         let (err, body) = rig.ask(op::GET_EPHEMERALS, &request);
         assert_eq!(err, code::OK);
         GetEphemeralsResponse::decode(&mut Reader::new(body.into())).expect("a list").ephemerals
     };
-    assert_eq!(ask("").len(), 40_001);
-    for _ in 0..50_000 {
-        assert_eq!(ask("/e4"), Vec::<String>::new());
+    for _ in 0..20_000 {
+        assert_eq!(ask("/e8"), Vec::<String>::new());
     }
-    assert_eq!((ask("/e3999").len(), ask("/f")), (10, vec!["/f".to_owned()]));
+    assert_eq!((ask("/e7999").len(), ask("/e79999")), (10, vec!["/e79999".to_owned()]));
 }
 
 /// Each part read the list from end to end: 800,000,000 comparisons of texts.
