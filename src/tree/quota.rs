@@ -32,14 +32,20 @@ const COUNT: &str = "count";
 const BYTES: &str = "bytes";
 const COUNT_HARD_LIMIT: &str = "countHardLimit";
 const BYTE_HARD_LIMIT: &str = "byteHardLimit";
+/// Several times what the text of a quota can have.
+const TEXT_BYTES_MAX: usize = 512;
 const SEPARATORS: [char; 2] = [',', ';'];
 pub(super) const LIMITS_SUFFIX: &str = "/zookeeper_limits";
 pub(super) const STATS_SUFFIX: &str = "/zookeeper_stats";
 
 impl StatsTrack {
     /// `key=number` pairs with commas or semicolons between them; what follows a second "=" is
-    /// ignored, and an empty number is -1. `None` if it is anything else.
+    /// ignored, and an empty number is -1. `None` if it is anything else, or longer than a quota is:
+    /// every write below the path reads it.
     pub fn parse(text: &[u8]) -> Option<StatsTrack> {
+        if text.len() > TEXT_BYTES_MAX {
+            return None;
+        }
         let text = String::from_utf8_lossy(text);
         if text.trim_end_matches(SEPARATORS).starts_with(SEPARATORS) {
             return None;

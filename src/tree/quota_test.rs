@@ -228,3 +228,11 @@ fn stats_nodes_may_come_and_go_over_a_large_subtree() {
     }
     world.tree.audit_below();
 }
+
+/// Every write below the path reads both texts: one of a MiB would be read for a write of 50 bytes.
+#[test]
+fn a_text_that_is_longer_than_a_quota_is_none() {
+    let padded = |bytes: usize| format!("count=1,bytes=2{}", ",".repeat(bytes - 15)).into_bytes();
+    assert_eq!(StatsTrack::parse(&padded(512)).map(|track| track.count()), Some(1));
+    assert_eq!(StatsTrack::parse(&padded(513)), None);
+}

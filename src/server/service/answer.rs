@@ -160,22 +160,26 @@ impl Service {
             && let Some(sync) = connection.pending.iter_mut().find(|p| p.wait == Wait::SyncAnswer)
         {
             sync.wait = Wait::Reach(zxid);
+            self.reaching.insert(conn);
             self.answer_ready(now, conn, db, out);
         }
     }
 
-    /// Syncs that waited for the tree to come this far.
+    /// Syncs that waited for the tree to come this far. Of all connections none is looked at but
+    /// those that have one.
     fn answer_syncs(&mut self, now: Now, db: &Database, out: &mut Vec<Output>) {
-        let reached = db.last_applied();
-        let waits = |wait: &Wait| matches!(wait, Wait::Reach(zxid) if *zxid <= reached);
-        let ready: Vec<ConnId> = self
-            .connections
-            .iter()
-            .filter(|(_, c)| c.pending.front().is_some_and(|p| waits(&p.wait)))
-            .map(|(conn, _)| *conn)
-            .collect();
-        for conn in ready {
-            self.answer_ready(now, conn, db, out);
+        let reaching: Vec<ConnId> = self.reaching.iter().copied().collect();
+        for conn in reaching {
+            let front = self.connections.get(&conn).and_then(|c| c.pending.front());
+            if front.is_some_and(|pending| matches!(pending.wait, Wait::Reach(_))) {
+                self.answer_ready(now, conn, db, out);
+            }
+            let has_more = self.connections.get(&conn).is_some_and(|connection| {
+                connection.pending.iter().any(|pending| matches!(pending.wait, Wait::Reach(_)))
+            });
+            if !has_more {
+                self.reaching.remove(&conn);
+            }
         }
     }
 

@@ -30,7 +30,7 @@ pub(super) struct World {
     prepare: Prepare,
     sessions: SessionTracker,
     pub(super) now: Now,
-    zxid: i64,
+    pub(super) zxid: i64,
     submitted: VecDeque<Request>,
     /// xid and error of every reply, and how many bytes they all have.
     replies: BTreeMap<ConnId, Vec<(i32, i32)>>,

@@ -57,6 +57,8 @@ pub use messages::{ConnectionLine, Input, Output, Seeds, ServiceStats};
 pub struct Service {
     connections: BTreeMap<ConnId, Connection>,
     by_session: BTreeMap<SessionId, ConnId>,
+    /// Connections with a sync that waits for the tree to come so far.
+    reaching: BTreeSet<ConnId>,
     gate: Gate,
     authority: Authority,
     handshake: Handshake,
@@ -72,6 +74,7 @@ impl Service {
         Service {
             connections: BTreeMap::new(),
             by_session: BTreeMap::new(),
+            reaching: BTreeSet::new(),
             gate: Gate::new(config, seeds.connection_throttle),
             authority: Authority::new(config, seeds.nonces),
             handshake: Handshake::new(config),
@@ -430,6 +433,7 @@ impl Service {
     fn forget(&mut self, conn: ConnId) {
         let Some(mut connection) = self.connections.remove(&conn) else { return };
         self.watches.remove_conn(conn);
+        self.reaching.remove(&conn);
         if let Some(session) = connection.session()
             && self.by_session.get(&session) == Some(&conn)
         {

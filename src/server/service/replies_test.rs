@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::limits_test::{A, B, C, World, seconds};
 use super::{Input, Output};
 use crate::base::limits::CLIENT_UNSENT_BYTES_HOLD;
-use crate::base::{ConnId, Mono};
+use crate::base::{ConnId, Mono, Zxid};
 use crate::config::ClientLimits;
 use crate::jute::client::{
     MultiHeader, PathWatchRequest, RequestHeader, SetWatches2, code, op, xid,
@@ -253,4 +253,23 @@ fn who_waits_for_a_turn_gets_it_when_nothing_else_happens() {
     world.pass(Duration::from_millis(2));
     assert_eq!(world.take_xids(A).last(), Some(&1000));
     assert!(world.service.next_deadline() > soon + Duration::from_secs(1));
+}
+
+#[test]
+fn a_sync_waits_until_the_tree_has_come_so_far() {
+    let mut world = world(|_| {});
+    for conn in [A, B] {
+        world.ask(conn, 1, op::SYNC, String::from("/"));
+        world.read(conn, 2, "/");
+    }
+    let reached = Zxid(world.zxid);
+    world.input(Input::SyncDone { conn: A, zxid: Zxid(reached.0 + 2) });
+    world.input(Input::SyncDone { conn: B, zxid: Zxid(reached.0 + 1) });
+    assert_eq!(world.service.reaching.len(), 2);
+    for (xid, conn, other) in [(1, B, A), (2, A, B)] {
+        world.write(C, xid);
+        world.commit(1);
+        assert_eq!((world.take_xids(conn), world.take_xids(other)), (vec![1, 2], vec![]));
+    }
+    assert!(world.service.reaching.is_empty(), "nobody is looked at any more");
 }
