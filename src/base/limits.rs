@@ -1,5 +1,7 @@
 //! The sizes and counts that are not to be exceeded, in one place. Units are in the names.
 
+use super::Epoch;
+
 /// `jute.maxbuffer`: largest client frame, inclusive, in bytes (Apache BinaryInputArchive).
 pub const JUTE_MAXBUFFER_BYTES: usize = 0xf_ffff;
 /// Largest string or buffer between servers and on the disk: maxbuffer plus its `extrasize`. More
@@ -9,6 +11,13 @@ pub const JUTE_FIELD_BYTES_MAX: usize = 2 * JUTE_MAXBUFFER_BYTES;
 pub const ELECTION_FRAME_BYTES_MAX: usize = 512 * 1024;
 /// Longest election address text in a connection's first message, in bytes.
 pub const ELECTION_ADDRESS_BYTES_MAX: usize = 2048;
+/// How far above what is known for sure a reported acceptedEpoch may be and be believed. As many
+/// leaderships that came to nothing in a row are hardly possible; a forged report costs as many.
+pub const EPOCH_REACH: i64 = 10_000;
+/// Far above any epoch that an ensemble has reached: half of those there are. Nobody may jump beyond.
+pub const EPOCH_OF_NOBODY: Epoch = Epoch(1 << 30);
+/// The last epoch that fits in a zxid.
+pub const EPOCH_MAX: Epoch = Epoch(i32::MAX as i64);
 /// Bytes queued to one peer or client before its connection is given up.
 pub const LINK_QUEUE_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// Znodes written in one slice of a snapshot, between two steps of the pump.

@@ -9,7 +9,7 @@
 
 use std::fmt;
 
-use super::{Epoch, MembersChanged, ServerId, Zxid};
+use super::{Epoch, MembersChanged, ServerId, SessionId, Zxid};
 
 /// A packet between servers, as evidence.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -48,6 +48,16 @@ pub enum PeerMisbehaved {
         offered: Epoch,
         promised: Epoch,
     },
+    /// A follower that our configuration lacks, or a learner with our own number.
+    StrangeServer,
+    /// What only a session can ask for, or a session that cannot be.
+    NoSession {
+        session: SessionId,
+    },
+    /// A leader's epoch that no number of elections explains.
+    EpochOutOfReach {
+        offered: Epoch,
+    },
     /// A DIFF to a server that told it has no history.
     DiffWithoutHistory,
     /// A learner that is configured by what its leader does not know yet.
@@ -72,8 +82,18 @@ pub enum Dismissed {
         server: ServerId,
         did: PeerMisbehaved,
     },
-    /// It has come back over another connection.
+    /// It has come back over another connection, and is silent on this one.
     ConnectedAgain {
+        server: ServerId,
+    },
+    /// Its history is longer than ours; a quorum follows us without it.
+    Ahead {
+        server: ServerId,
+        theirs: (Epoch, Zxid),
+        ours: (Epoch, Zxid),
+    },
+    /// Another connection speaks for it.
+    SpokenFor {
         server: ServerId,
     },
     /// What it lacks is not in the log any more, or is longer than it takes: it needs a snapshot.
@@ -89,6 +109,8 @@ pub enum Dismissed {
 pub enum GaveUp {
     /// A leader whose zxids of this epoch are used up (ZOOKEEPER-1277).
     CounterUsedUp,
+    /// A leader behind whose epoch there is no other.
+    EpochsUsedUp,
     /// A leader whose history is not the longest of its quorum (E-3).
     FollowerAhead { server: ServerId, theirs: (Epoch, Zxid), ours: (Epoch, Zxid) },
     /// A leader that too few servers connected to.
@@ -136,6 +158,11 @@ impl PeerMisbehaved {
             P::EpochBelowPromise { offered, promised } => {
                 write!(f, "{who} offers epoch {offered}, we promised {promised}")
             }
+            P::StrangeServer => write!(f, "{who} is none that may follow this one"),
+            P::NoSession { session } => write!(f, "{who} asks for session {session}"),
+            P::EpochOutOfReach { offered } => {
+                write!(f, "{who} offers epoch {offered}, which nobody can have reached")
+            }
             P::DiffWithoutHistory => write!(f, "{who} sends DIFF, we need a snapshot"),
             P::NewerConfiguration { theirs, ours } => {
                 write!(f, "{who} has configuration version {theirs:x}, ours is {ours:x}")
@@ -154,6 +181,12 @@ impl fmt::Display for Dismissed {
         match self {
             Dismissed::Misbehaved { server, did } => did.tell(format_args!("server {server}"), f),
             Dismissed::ConnectedAgain { server } => write!(f, "server {server} connected again"),
+            Dismissed::Ahead { server, theirs: (epoch, zxid), ours: (ours, at) } => {
+                write!(f, "server {server} is ahead: epoch {epoch} zxid {zxid}, ours {ours} {at}")
+            }
+            Dismissed::SpokenFor { server } => {
+                write!(f, "another connection speaks for server {server}")
+            }
             Dismissed::HistoryGone { server } => {
                 write!(f, "the log does not hold what server {server} lacks, it needs a snapshot")
             }
@@ -168,6 +201,7 @@ impl fmt::Display for GaveUp {
             GaveUp::CounterUsedUp => {
                 f.write_str("the counter of this epoch is used up: a new epoch is needed")
             }
+            GaveUp::EpochsUsedUp => f.write_str("the last epoch was accepted: none is left"),
             GaveUp::FollowerAhead { server, theirs: (epoch, zxid), ours: (ours, at) } => {
                 write!(f, "server {server} is ahead: epoch {epoch} zxid {zxid}, ours {ours} {at}")
             }

@@ -4,12 +4,12 @@ use bytes::Bytes;
 
 use super::testing::{OTHER, SESSION, World, creation, ttl_creation};
 use super::{PrepareOptions, decodable, supports};
-use crate::base::ServerId;
+use crate::base::{ServerId, SessionId};
 use crate::config::ServerConfig;
 use crate::jute::Jute;
 use crate::jute::client::{
-    CreateRequest, DeleteContainerRequest, DeleteRequest, ReconfigRequest, SetAclRequest,
-    SetDataRequest, code, op,
+    CreateRequest, CreateSessionRequest, DeleteContainerRequest, DeleteRequest, ReconfigRequest,
+    SetAclRequest, SetDataRequest, code, op,
 };
 use crate::jute::data::{Acl, Id, perms};
 use crate::jute::txn::{
@@ -280,4 +280,16 @@ fn what_a_learner_forwards_is_always_answered() {
         let answer = world.ask_bytes(SESSION, op, garbage.clone(), vec![]);
         assert_eq!(answer, Err(err), "{op}");
     }
+}
+
+#[test]
+fn nobody_opens_or_closes_session_0() {
+    let mut world = World::new();
+    world.ask(SESSION, op::CREATE, creation("/a", 0)).expect("a persistent znode");
+    for op in [op::CLOSE_SESSION, op::CREATE_SESSION] {
+        let body = CreateSessionRequest { timeout: 4000 }.to_jute().into();
+        let refused = world.ask_bytes(SessionId(0), op, body, vec![]);
+        assert_eq!(refused, Err(code::BAD_ARGUMENTS), "{op}");
+    }
+    world.ask_bytes(SESSION, op::CLOSE_SESSION, Bytes::new(), vec![]).expect("a session ends");
 }

@@ -263,7 +263,7 @@ impl Step<'_> {
         match op {
             op::MULTI => self.prepare_multi(request::decode_multi(body)?),
             op::CREATE_SESSION => self.prepare_create_session(),
-            op::CLOSE_SESSION => Ok(self.prepare_close_session()),
+            op::CLOSE_SESSION => self.prepare_close_session(),
             // Alone it would be a record in the log that no server can start on.
             op::CHECK => Err(code::UNIMPLEMENTED),
             _ => match Write::decode(op, body) {

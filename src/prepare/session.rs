@@ -1,7 +1,7 @@
 //! createSession, closeSession, and whether a session may ask for anything.
 
 use super::Step;
-use crate::base::paths;
+use crate::base::{SessionId, paths};
 use crate::jute::client::{CreateSessionRequest, code};
 use crate::jute::txn::{CloseSessionTxn, CreateSessionTxn, Txn};
 use crate::jute::{Jute, Reader};
@@ -25,15 +25,15 @@ impl Step<'_> {
         let mut body = Reader::new(self.request.body.clone());
         let CreateSessionRequest { timeout } =
             Jute::decode(&mut body).map_err(|_| code::MARSHALLING_ERROR)?;
-        let session = self.request.session;
+        let session = self.global_session()?;
         self.sessions.add(session, timeout, self.now.mono);
         self.sessions.set_owner(session, self.request.origin);
         Ok(Txn::CreateSession(CreateSessionTxn { timeout }))
     }
 
     /// Whose request it is does not matter: the leader itself asks for those that expired.
-    pub(super) fn prepare_close_session(&mut self) -> Txn {
-        let session = self.request.session;
+    pub(super) fn prepare_close_session(&mut self) -> Result<Txn, i32> {
+        let session = self.global_session()?;
         let doomed = self.records.ephemerals(session, self.tree);
         for path in &doomed {
             let parent_path = paths::parent(path).unwrap_or_default();
@@ -41,6 +41,14 @@ impl Step<'_> {
             let _ = self.remove(parent_path, path);
         }
         self.sessions.set_closing(session);
-        Txn::CloseSession(Some(CloseSessionTxn { paths_to_delete: doomed.into_iter().collect() }))
+        let paths_to_delete = doomed.into_iter().collect();
+        Ok(Txn::CloseSession(Some(CloseSessionTxn { paths_to_delete })))
+    }
+
+    /// Number 0 is no session: every persistent znode would be its ephemeral, the root's too, and
+    /// no server reads such a list again.
+    fn global_session(&self) -> Result<SessionId, i32> {
+        let session = self.request.session;
+        if session == SessionId(0) { Err(code::BAD_ARGUMENTS) } else { Ok(session) }
     }
 }

@@ -83,6 +83,10 @@ impl Leader {
         let sid = handler.sid;
         match handler.phase {
             Phase::Syncing if zxid == Zxid::new(self.epoch, 0) => {
+                if !self.may_speak(link, out) {
+                    return;
+                }
+                let Some(handler) = self.handlers.get_mut(&link) else { return };
                 handler.phase = Phase::Synced;
                 handler.unacked.values_mut().for_each(|sent| *sent = now.mono);
                 let early = std::mem::take(&mut handler.early_acks);
@@ -206,6 +210,7 @@ impl Leader {
         if let Some(handler) = self.handlers.get_mut(&link) {
             handler.phase = Phase::Serving;
             handler.deadline = now.mono + self.sync_timeout;
+            handler.heard = now.mono;
         }
         self.send(link, Packet::UpToDate, out);
     }

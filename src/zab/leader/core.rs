@@ -16,6 +16,7 @@ use crate::base::{PeerMisbehaved, ServerId, SessionId, Zxid, invariant};
 use crate::config::ServerConfig;
 use crate::database::Database;
 use crate::jute::data::Id;
+use crate::jute::quorum::Touch;
 use crate::jute::txn::Proposal;
 use crate::quorum::{AckSet, QuorumVerifier};
 use crate::storage::{EpochKind, LogPosition};
@@ -153,7 +154,10 @@ pub struct Leader {
     pub(super) too_long: Zxid,
     pub(super) stage: Stage,
     pub(super) epoch: Epoch,
-    /// The highest acceptedEpoch anybody reported, ours included.
+    /// What learners reported as accepted, and what we had.
+    pub(super) reports: BTreeMap<ServerId, Epoch>,
+    pub(super) own_accepted: Epoch,
+    /// The highest of these that is believed.
     pub(super) max_accepted: Epoch,
     /// Where our own history ended when the leadership began.
     pub(super) history_end: Zxid,
@@ -161,6 +165,9 @@ pub struct Leader {
     pub(super) electing: AckSet,
     pub(super) newleader_acks: AckSet,
     pub(super) handlers: BTreeMap<LinkId, Handler>,
+    /// Synchronisations of members begun so far, and for each member which was its last.
+    pub(super) turn: u64,
+    pub(super) synchronised: BTreeMap<ServerId, u64>,
     pub(super) broadcast: Broadcast,
     /// Discovery and synchronisation must be over by then.
     pub(super) deadline: Mono,
@@ -220,6 +227,8 @@ impl Leader {
             too_long: Zxid::ZERO,
             stage: Stage::Discovery,
             epoch: Epoch(-1),
+            reports: BTreeMap::new(),
+            own_accepted: db.accepted_epoch(),
             max_accepted: db.accepted_epoch(),
             history_end: db.last_logged(),
             // ZOOKEEPER-2959 let observers take part in the choice of the epoch.
@@ -227,6 +236,8 @@ impl Leader {
             electing: AckSet::new(config.museum).fooled_by(Exhibit::ObserversChooseEpoch),
             newleader_acks: AckSet::new(config.museum),
             handlers: BTreeMap::new(),
+            turn: 0,
+            synchronised: BTreeMap::new(),
             broadcast: Broadcast::new(config.museum),
             deadline: Mono::FAR,
             epoch_deadline: Mono::FAR,
@@ -265,6 +276,9 @@ impl Leader {
             Input::Timer => self.on_timer(now, db, out),
             Input::Stop => return self.on_stop(db, out),
         }
+        if !self.gave_up {
+            self.admit_waiting(now, db, out);
+        }
         let is_last = matches!(out.last(), Some(Output::GiveUp(_)));
         invariant!(
             !self.gave_up || is_last,
@@ -297,6 +311,7 @@ impl Leader {
         let limit = self.liveness_limit(link);
         let Some(handler) = self.handlers.get_mut(&link) else { return };
         handler.deadline = now.mono + limit;
+        handler.heard = now.mono;
         let phase = handler.phase;
         match packet {
             Packet::FollowerInfo { accepted_epoch, info, .. } if phase == Phase::Greeting => {
@@ -309,15 +324,21 @@ impl Leader {
                 self.on_ack_epoch(now, link, last_zxid, current_epoch, db, out);
             }
             Packet::Ack { zxid } => self.on_ack(now, link, zxid, db, out),
-            Packet::PingReply { touches, .. } => {
-                for touch in touches {
+            Packet::PingReply { touches, .. } if phase >= Phase::SendingHistory => {
+                for touch in touches.into_iter().filter(is_of_session) {
                     out.push(Output::Touch { session: touch.session, timeout_ms: touch.timeout });
                 }
             }
             Packet::RevalidateRequest { session, timeout_ms } if phase >= Phase::Syncing => {
+                if !is_of_session(&Touch { session, timeout: timeout_ms }) {
+                    return self.dismiss(link, PeerMisbehaved::NoSession { session }, out);
+                }
                 out.push(Output::Revalidate { link, session, timeout_ms });
             }
             Packet::Request { session, cxid, op, body, auth } if phase >= Phase::Syncing => {
+                if session == SessionId(0) {
+                    return self.dismiss(link, PeerMisbehaved::NoSession { session }, out);
+                }
                 let auth = auth.unwrap_or_default();
                 out.push(Output::Request { link, session, cxid, op, body, auth });
             }
@@ -362,7 +383,7 @@ impl Leader {
             _ => handler.deadline,
         };
         let learners = self.handlers.values().map(due).min().unwrap_or(Mono::FAR);
-        establishing.min(self.next_ping).min(learners)
+        establishing.min(self.next_ping).min(learners).min(self.next_speaker_due())
     }
 
     pub(super) fn send(&mut self, link: LinkId, packet: Packet, out: &mut Vec<Output>) {
@@ -415,4 +436,9 @@ impl Leader {
             _ => self.init_timeout + self.sync_timeout,
         }
     }
+}
+
+/// Requests without a session, number 0, are a leader's own; a timeout was negotiated.
+fn is_of_session(touch: &Touch) -> bool {
+    touch.session != SessionId(0) && touch.timeout > 0
 }

@@ -26,30 +26,22 @@ impl Leader {
             let did = PeerMisbehaved::NewerConfiguration { theirs, ours };
             return self.close(link, Dismissed::Misbehaved { server: sid, did }, out);
         }
-        // A server that comes back has lost its old connection, whether we noticed or not.
-        let stale: Vec<LinkId> = self
-            .handlers
-            .iter()
-            .filter(|(other, handler)| **other != link && handler.sid == sid)
-            .map(|(other, _)| *other)
-            .collect();
-        for other in stale {
-            self.close(other, Dismissed::ConnectedAgain { server: sid }, out);
+        // Observers need not be in a leader's configuration, as in Apache.
+        let is_stranger = !observer && !self.is_member(sid);
+        if is_stranger || sid == self.sid {
+            let did = PeerMisbehaved::StrangeServer;
+            return self.close(link, Dismissed::Misbehaved { server: sid, did }, out);
         }
         let Some(handler) = self.handlers.get_mut(&link) else { return };
         handler.sid = sid;
-        // What it calls itself says which packets it understands, whoever we take it for: a
-        // follower that our configuration does not know gets proposals, and is counted nowhere.
+        // What it calls itself says which packets it understands, whatever it is to us.
         handler.observer = observer;
         handler.phase = Phase::AwaitEpoch;
         if self.epoch >= Epoch(0) && self.stage != Stage::OfferingEpoch {
             return self.offer_epoch_to(link, out);
         }
         if self.stage == Stage::Discovery {
-            // Observers make no quorum (ZOOKEEPER-2959). But whoever has accepted a later epoch,
-            // voter or not, refuses an earlier one: the next is above all of them.
-            self.connecting.add(sid, &self.verifier);
-            self.max_accepted = self.max_accepted.max(accepted_epoch);
+            self.hear_accepted(sid, accepted_epoch);
             self.try_offer_epoch(out);
         }
     }
@@ -59,7 +51,8 @@ impl Leader {
         if self.stage != Stage::Discovery || !self.connecting.has_quorum(&self.verifier) {
             return;
         }
-        self.epoch = self.max_accepted.next();
+        let Some(epoch) = self.choose_epoch(out) else { return };
+        self.epoch = epoch;
         self.stage = Stage::OfferingEpoch;
         // The promise is ours first: LEADERINFO leaves only when it is durable (ZOOKEEPER-1291).
         out.push(Output::WriteEpoch(EpochKind::Accepted, self.epoch));
@@ -123,7 +116,7 @@ impl Leader {
             {
                 let (theirs, ours) = ((current, last_zxid), (db.current_epoch(), db.last_logged()));
                 if theirs > ours {
-                    return self.give_up(GaveUp::FollowerAhead { server: sid, theirs, ours }, out);
+                    return self.lose_to_follower(link, theirs, ours, out);
                 }
                 if self.electing.add(sid, &self.verifier) {
                     out.push(Output::Note(Note::EpochAckCounted {
@@ -136,7 +129,27 @@ impl Leader {
             }
             self.try_take_epoch(out);
         } else if matches!(self.stage, Stage::Synchronisation | Stage::Broadcast) {
-            self.synchronise(now, link, db, out);
+            self.synchronise_in_turn(now, link, db, out);
+        }
+    }
+
+    /// A history longer than ours was not in the hands of a quorum if one follows us without it; if
+    /// none does, somebody else must lead. Apache goes on in both cases, and waits.
+    fn lose_to_follower(
+        &mut self,
+        link: LinkId,
+        theirs: (Epoch, Zxid),
+        ours: (Epoch, Zxid),
+        out: &mut Vec<Output>,
+    ) {
+        let Some(handler) = self.handlers.get(&link) else { return };
+        let server = handler.sid;
+        self.close(link, Dismissed::Ahead { server, theirs, ours }, out);
+        if !self.handlers.values().any(|other| other.sid == server) {
+            self.connecting.remove(server);
+        }
+        if !self.connecting.has_quorum(&self.verifier) {
+            self.give_up(GaveUp::FollowerAhead { server, theirs, ours }, out);
         }
     }
 
@@ -153,7 +166,7 @@ impl Leader {
         self.broadcast.begin(Zxid::new(self.epoch, 0));
         self.newleader_acks.add(self.sid, &self.verifier);
         for link in self.links_in(Phase::AwaitElection) {
-            self.synchronise(now, link, db, out);
+            self.synchronise_in_turn(now, link, db, out);
         }
         self.try_establish(now, db, out);
     }

@@ -64,6 +64,12 @@ pub(super) struct Handler {
     pub(super) phase: Phase,
     /// The link is given up when nothing was heard by then.
     pub(super) deadline: Mono,
+    /// When something was heard of it last.
+    pub(super) heard: Mono,
+    /// Since when it waits for another link that speaks for its server.
+    pub(super) waits_since: Option<Mono>,
+    /// How many synchronisations of members had begun when NEWLEADER went out.
+    pub(super) asked: u64,
     /// When its synchronisation began.
     pub(super) sync_began: Mono,
     /// Bytes of the snapshot and of transactions that went out since then.
@@ -94,6 +100,9 @@ impl Handler {
             observer: false,
             phase: Phase::Greeting,
             deadline,
+            heard: Mono(0),
+            waits_since: None,
+            asked: 0,
             sync_began: Mono::FAR,
             sent_bytes: 0,
             next_telling: Mono::FAR,

@@ -5,13 +5,15 @@
 //! - I-1   the epoch is above every epoch that a counted voter had accepted
 //! - S-13  our own disk holds the epoch before it is offered, and as ours before history goes out
 //! - I-7   nothing is proposed before the leadership is established
-//! - LD-2  once a learner has said who it is, it has no other connection
+//! - LD-2  at most one link speaks for a server
 //! - LD-3  no learner is further than the leadership, and none is left behind by it
 //! - LD-4  a history that is not all sent awaits something that brings it on; a snapshot is on its
 //!   way to whom it is sent, and to nobody else
 //! - I-11  every voter that acked NEWLEADER is counted for it
 //!
 //! A leadership that is over is not looked at: its last step may have been left half way.
+
+use std::collections::BTreeSet;
 
 use super::core::{Leader, Stage};
 use super::handler::{Handler, Phase};
@@ -38,10 +40,10 @@ impl Leader {
         if COSTLY_CHECKS {
             self.invariants_of_sets();
             self.handlers.iter().for_each(|(link, handler)| self.invariants_of(*link, handler));
-            let named = || self.handlers.values().filter(|h| h.phase > Phase::Greeting);
-            for (n, Handler { sid, .. }) in named().enumerate() {
-                let is_other = named().skip(n + 1).all(|other| other.sid != *sid);
-                invariant!(is_other, "LD-2", "{sid} has two connections");
+            let speak = |h: &&Handler| h.phase >= Phase::Synced && self.is_member(h.sid);
+            let mut spoken_for = BTreeSet::new();
+            for Handler { sid, .. } in self.handlers.values().filter(speak) {
+                invariant!(spoken_for.insert(*sid), "LD-2", "two links speak for {sid}");
             }
         }
     }
@@ -80,7 +82,10 @@ impl Leader {
             Phase::Greeting => true,
             Phase::AwaitEpoch => self.stage <= Stage::OfferingEpoch,
             Phase::AwaitAckEpoch => self.stage >= Stage::EpochAcks,
-            Phase::AwaitElection => matches!(self.stage, Stage::EpochAcks | Stage::TakingEpoch),
+            Phase::AwaitElection if self.stage >= Stage::Synchronisation => {
+                handler.waits_since.is_some() && self.speaker_beside(link).is_some()
+            }
+            Phase::AwaitElection => self.stage >= Stage::EpochAcks,
             Phase::ReadingLog | Phase::SendingSnapshot | Phase::SendingHistory | Phase::Syncing => {
                 self.stage >= Stage::Synchronisation
             }

@@ -25,6 +25,10 @@ impl Leader {
                 self.check_quorum(now, out);
             }
         }
+        if !self.gave_up {
+            // Behind the check: who takes its place has a tick to be counted.
+            self.close_silent_speakers(now, out);
+        }
     }
 
     /// False: it took too long to be established, and the leadership is over.

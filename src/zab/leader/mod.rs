@@ -26,6 +26,7 @@ mod core_test;
 mod discovery;
 #[cfg(test)]
 mod discovery_test;
+mod epochs;
 mod handler;
 #[cfg(test)]
 mod history_test;
@@ -33,6 +34,9 @@ mod invariants;
 mod keepalive;
 mod outstanding;
 mod progress;
+mod speakers;
+#[cfg(test)]
+mod speakers_test;
 mod sync;
 #[cfg(test)]
 mod sync_test;

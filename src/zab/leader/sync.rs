@@ -225,6 +225,7 @@ impl Leader {
         (handler.sent_to, handler.awaits) = (after, None);
         let (learner, peer) = (handler.sid, handler.last_zxid);
         self.broadcast.forget_acks_of(learner);
+        self.note_synchronisation(learner);
         out.push(Output::Note(Note::SyncChosen { learner, mode, peer, to }));
         let header = match mode {
             SyncMode::Diff => Packet::Diff { zxid: to },
@@ -393,6 +394,7 @@ impl Leader {
     fn register(&mut self, now: Now, link: LinkId, out: &mut Vec<Output>) {
         let Some(handler) = self.handlers.get_mut(&link) else { return };
         handler.phase = Phase::Syncing;
+        handler.asked = self.turn;
         let (is_observer, has_newleader) = (handler.observer, handler.has_early_newleader);
         self.allow_time(now, link, true);
         let is_last = self.dialect.has(Difference::ProposalsBeforeNewleader);

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::core::{Input, Learner, Output, Phase};
 use crate::base::invariant::testing::each_fires;
+use crate::base::limits::{EPOCH_MAX, EPOCH_OF_NOBODY};
 use crate::base::{ConnId, Epoch, LinkId, Mono, Now, ServerId, SessionId, Zxid};
 use crate::config::{ServerConfig, ServerSpec};
 use crate::database::Database;
@@ -137,6 +138,20 @@ fn an_epoch_below_the_promise_is_refused() {
     bench.db.set_epoch(EpochKind::Accepted, Epoch(7));
     bench.step(Input::Connected(LINK));
     assert!(gave_up(&bench.packet(Packet::LeaderInfo { epoch: Epoch(1) })));
+}
+
+#[test]
+fn an_epoch_that_nobody_can_have_reached_is_not_promised() {
+    let offer = |accepted, epoch| {
+        let mut bench = Bench::new();
+        bench.db.set_epoch(EpochKind::Accepted, accepted);
+        bench.step(Input::Connected(LINK));
+        gave_up(&bench.packet(Packet::LeaderInfo { epoch }))
+    };
+    assert!(!offer(Epoch(0), EPOCH_OF_NOBODY), "a server that was wiped joins at any epoch");
+    assert!(offer(Epoch(0), EPOCH_OF_NOBODY.next()));
+    assert!(offer(Epoch(0), EPOCH_MAX));
+    assert!(!offer(EPOCH_OF_NOBODY, EPOCH_OF_NOBODY.next()), "the next one is always in reach");
 }
 
 #[test]

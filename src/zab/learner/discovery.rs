@@ -1,6 +1,7 @@
 //! Reach the leader, promise its epoch.           (Learner.connectToLeader, registerWithLeader)
 
 use super::core::{DIAL_PAUSE, DIALS_MAX, Learner, Output, Phase};
+use crate::base::limits::{EPOCH_OF_NOBODY, EPOCH_REACH};
 use crate::base::{AckKind, Epoch, Exhibit, GaveUp, Note, Now, PeerMisbehaved, Zxid};
 use crate::database::Database;
 use crate::storage::EpochKind;
@@ -24,6 +25,12 @@ impl Learner {
     pub(super) fn on_leader_info(&mut self, packet: Packet, db: &Database, out: &mut Vec<Output>) {
         let Packet::LeaderInfo { epoch } = packet else { return self.misbehaved(&packet, out) };
         let accepted = db.accepted_epoch();
+        // Nobody has led so often: a leader was lied to, and whoever accepts it promises that no
+        // epoch is left (decision 0011).
+        let reach = EPOCH_OF_NOBODY.0.max(accepted.0 + EPOCH_REACH);
+        if epoch.0 > reach {
+            return self.leader_did(PeerMisbehaved::EpochOutOfReach { offered: epoch }, out);
+        }
         self.epoch = epoch;
         if epoch > accepted && self.museum.on(Exhibit::EpochNotPromised) {
             // Before ZOOKEEPER-335 no promise was written down.
