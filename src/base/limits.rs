@@ -1,5 +1,7 @@
 //! The sizes and counts that are not to be exceeded, in one place. Units are in the names.
 
+use std::time::Duration;
+
 use super::Epoch;
 
 /// `jute.maxbuffer`: largest client frame, inclusive, in bytes (Apache BinaryInputArchive).
@@ -18,6 +20,11 @@ pub const EPOCH_REACH: i64 = 10_000;
 pub const EPOCH_OF_NOBODY: Epoch = Epoch(1 << 30);
 /// The last epoch that fits in a zxid.
 pub const EPOCH_MAX: Epoch = Epoch(i32::MAX as i64);
+/// Links that one address may have open to the election port, and as many to the quorum port.
+pub const PEER_LINKS_PER_ADDRESS_MAX: usize = 256;
+/// How long a server outside the configuration may stay on the election port. It comes again when it
+/// has something to ask.
+pub const STRANGER_LINK_TIMEOUT: Duration = Duration::from_secs(60);
 /// Bytes queued to one peer or client before its connection is given up.
 pub const LINK_QUEUE_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// Znodes written in one slice of a snapshot, between two steps of the pump.

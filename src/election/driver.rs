@@ -11,10 +11,14 @@
 //!
 //! ED-1  one event Connected or DialFailed a dial; one Lost after each Connected and Accepted
 //! ED-2  nothing of a connection is told before its handshake is whole
+//! ED-3  an accepted connection without a handshake ends in time, and so does one of a server that the
+//!   configuration lacks: anybody may shake hands
+//! ED-4  one address has so many of them at most; who comes with more is turned away unheard
 //!
 //! Not here: which connection of a pair stays, what is sent again, the body of a frame (core).
 
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
@@ -23,9 +27,9 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use tracing::{debug, info, warn};
 
 use crate::base::limits::{ELECTION_ADDRESS_BYTES_MAX, ELECTION_FRAME_BYTES_MAX};
-use crate::base::{LinkId, Stamp};
+use crate::base::{LinkId, ServerId, Stamp};
 use crate::runtime::accept::Listening;
-use crate::runtime::link::{self, Ended, Inbound, LinkTable, LinkWriter, Post, Reading};
+use crate::runtime::link::{self, Ended, Inbound, LinkTable, LinkWriter, Places, Post, Reading};
 use crate::runtime::{Halt, HostPort, Label, LabelKind, Runtime, Stream};
 
 /// `zookeeper.electionPortBindRetry`.
@@ -66,6 +70,17 @@ pub enum ElectionEvent {
     },
 }
 
+/// Who may stay on the election port, and for how long.
+#[derive(Clone, Debug)]
+pub struct ElectionLimits {
+    /// An accepted connection may stay silent so long (Apache: syncLimit ticks).
+    pub handshake_timeout: Duration,
+    /// One of a server outside the configuration stays so much longer.
+    pub stranger_timeout: Duration,
+    /// The servers of the configuration.
+    pub members: BTreeSet<ServerId>,
+}
+
 /// The pump's handle on the election port.
 #[derive(Clone)]
 pub struct ElectionDriver<R: Runtime> {
@@ -76,7 +91,8 @@ struct Inner<R> {
     rt: R,
     post: Post<ElectionEvent>,
     links: LinkTable,
-    handshake_timeout: Duration,
+    places: Places,
+    limits: ElectionLimits,
 }
 
 impl<R: Runtime> fmt::Debug for ElectionDriver<R> {
@@ -86,12 +102,10 @@ impl<R: Runtime> fmt::Debug for ElectionDriver<R> {
 }
 
 impl<R: Runtime> ElectionDriver<R> {
-    /// `handshake_timeout` bounds how long an accepted connection may stay silent (Apache:
-    /// syncLimit ticks).
-    pub fn new(rt: R, handshake_timeout: Duration, post: Post<ElectionEvent>) -> ElectionDriver<R> {
-        ElectionDriver {
-            inner: Rc::new(Inner { rt, post, links: LinkTable::default(), handshake_timeout }),
-        }
+    pub fn new(rt: R, limits: ElectionLimits, post: Post<ElectionEvent>) -> ElectionDriver<R> {
+        let (links, places) = (LinkTable::default(), Places::default());
+        let inner = Inner { rt, post, links, places, limits };
+        ElectionDriver { inner: Rc::new(inner) }
     }
 
     /// Listens for ever. Halts the process (exit code 14) if the address cannot be bound in
@@ -173,21 +187,31 @@ impl<R: Runtime> Inner<R> {
     }
 
     fn on_accept(self: &Rc<Self>, at: Stamp, stream: R::Stream) {
+        let Some(place) = self.places.take(&stream.peer()) else {
+            return debug!(peer = stream.peer(), "too many election links of this address");
+        };
         let (link, writer) = self.links.open_accepted();
-        let known = Rc::new(Cell::new(false));
+        let known = Rc::new(Cell::new(None));
 
         let (inner, serving) = (Rc::clone(self), writer.clone());
         let phase = Phase::Handshake(Rc::clone(&known));
         self.rt.spawn("election link", async move {
             inner.serve(at, link, stream, serving, phase).await;
+            drop(place);
         });
 
         let rt = self.rt.clone();
-        let deadline = at + self.handshake_timeout;
+        let deadline = at + self.limits.handshake_timeout;
+        let inner = Rc::clone(self);
         self.rt.spawn("election handshake", async move {
             rt.sleep_until(deadline).await;
-            if !known.get() {
-                writer.abort(deadline, "no handshake in time");
+            let Some(sid) = known.get() else {
+                return writer.abort(deadline, "no handshake in time");
+            };
+            if !inner.limits.members.contains(&sid) {
+                let deadline = deadline + inner.limits.stranger_timeout;
+                rt.sleep_until(deadline).await;
+                writer.abort(deadline, "a server outside the configuration stays too long");
             }
         });
     }
@@ -204,12 +228,12 @@ impl<R: Runtime> Inner<R> {
         let peer = stream.peer();
         let known = match &phase {
             Phase::Handshake(known) => Rc::clone(known),
-            Phase::Frames => Rc::new(Cell::new(true)),
+            Phase::Frames => Rc::new(Cell::new(Some(ServerId::NOBODY))),
         };
         let inbound = ElectionInbound { link, peer: peer.clone(), phase, post: self.post.clone() };
         stream.end_when_silent();
         let ended = self.links.serve(&self.rt, (link.0, writer), at, stream, inbound).await;
-        if known.replace(true) {
+        if known.replace(Some(ServerId::NOBODY)).is_some() {
             self.post(ended.at, link, ElectionEvent::Lost { link, why: ended.why });
         } else {
             debug!(%peer, why = ended.why, "election connection without a handshake");
@@ -218,8 +242,8 @@ impl<R: Runtime> Inner<R> {
 }
 
 enum Phase {
-    /// The cell is set when the handshake is whole.
-    Handshake(Rc<Cell<bool>>),
+    /// The cell is set when the handshake is whole: to who it is, by its own account.
+    Handshake(Rc<Cell<Option<ServerId>>>),
     Frames,
 }
 
@@ -235,7 +259,7 @@ impl Inbound for ElectionInbound {
         let link = self.link;
         if let Phase::Handshake(known) = &self.phase {
             let Some((sid, address)) = take_handshake(buf)? else { return Ok(Reading::On) };
-            known.set(true);
+            known.set(Some(ServerId(sid)));
             self.phase = Phase::Frames;
             (self.post)(at, link.0, ElectionEvent::Accepted { link, sid, address });
         }

@@ -17,7 +17,11 @@
 //!   since the server may have missed that
 //! - EC-4  a link is known exactly as long as it is somebody's connection or dial
 //! - EC-5  the connection in use was opened by the larger sid; nobody is connected to itself
-//! - EC-6  strangers are remembered only while something connects us
+//! - EC-6  strangers, servers outside the configuration, are remembered only while they are connected
+//! - EC-7  only addresses of the configuration are dialled: whoever announces one may name anything
+//!
+//! A stranger cannot be called back, so that its connection stays, whatever its number. Observers of
+//! Apache need not be in the configuration. The driver ends such a connection after a while.
 //!
 //! A message counts as delivered when it was written to a connection; whether it arrived is not
 //! known. Elections do not depend on it: they ask again, and EC-3 covers broken connections.
@@ -30,7 +34,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::packet::{Handshake, OBSERVER_ID, address_to_dial};
+use super::packet::{Handshake, OBSERVER_ID};
 use crate::base::{COSTLY_CHECKS, LinkId, ServerId, invariant};
 use crate::config::ServerConfig;
 use crate::runtime::HostPort;
@@ -48,7 +52,6 @@ pub enum Input {
     Accepted {
         link: LinkId,
         sid: i64,
-        address: String,
     },
     /// A dial succeeded and its handshake was written, in one piece.
     Connected {
@@ -61,6 +64,10 @@ pub enum Input {
     Frame {
         link: LinkId,
         body: Bytes,
+    },
+    /// What came over it is no notification: it goes.
+    Misbehaved {
+        link: LinkId,
     },
     /// The connection ended. Not expected after `Close`, and harmless then.
     Lost {
@@ -88,6 +95,7 @@ pub enum Output {
         link: LinkId,
     },
     Deliver {
+        link: LinkId,
         from: ServerId,
         body: Bytes,
     },
@@ -96,8 +104,6 @@ pub enum Output {
 /// What is known of one server.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Peer {
-    /// Where it listens by its own account; used for servers that the configuration lacks.
-    announced: Option<HostPort>,
     /// The connection in use.
     link: Option<LinkId>,
     dial: Option<LinkId>,
@@ -145,10 +151,11 @@ impl Links {
         match input {
             Input::Send { to, body } => self.on_send(to, body, out),
             Input::ConnectAll => self.on_connect_all(out),
-            Input::Accepted { link, sid, address } => self.on_accepted(link, sid, &address, out),
+            Input::Accepted { link, sid } => self.on_accepted(link, sid, out),
             Input::Connected { link } => self.on_connected(link, out),
             Input::DialFailed { link } | Input::Lost { link } => self.on_gone(link),
             Input::Frame { link, body } => self.on_frame(link, body, out),
+            Input::Misbehaved { link } => self.on_misbehaved(link, out),
         }
         if COSTLY_CHECKS {
             self.invariants();
@@ -168,7 +175,7 @@ impl Links {
     fn on_send(&mut self, to: ServerId, body: Bytes, out: &mut Vec<Output>) {
         invariant!(to != self.me, "EC-5", "a server does not connect to itself");
         if !self.addresses.contains_key(&to) && !self.peers.contains_key(&to) {
-            return; // A stranger that has gone: nobody knows where it listens.
+            return; // A stranger that has gone.
         }
         let peer = self.peers.entry(to).or_default();
         peer.waiting = Some(body);
@@ -191,7 +198,7 @@ impl Links {
         }
     }
 
-    fn on_accepted(&mut self, link: LinkId, sid: i64, address: &str, out: &mut Vec<Output>) {
+    fn on_accepted(&mut self, link: LinkId, sid: i64, out: &mut Vec<Output>) {
         let mut sid = ServerId(sid);
         if sid == OBSERVER_ID {
             sid = ServerId(self.next_observer);
@@ -202,16 +209,15 @@ impl Links {
             out.push(Output::Close { link });
             return;
         }
+        let is_member = self.addresses.contains_key(&sid);
         let peer = self.peers.entry(sid).or_default();
-        peer.announced = address_to_dial(address);
         if let Some(older) = peer.link.take() {
             self.owners.remove(&older);
             out.push(Output::Close { link: older });
         }
-        if sid < self.me {
+        if sid < self.me && is_member {
             out.push(Output::Close { link });
             self.dial(sid, out);
-            self.forget_stranger(sid);
             return;
         }
         // What we dial meanwhile would only ask for this connection once more.
@@ -252,15 +258,21 @@ impl Links {
 
     fn on_frame(&mut self, link: LinkId, body: Bytes, out: &mut Vec<Output>) {
         if let Some(sid) = self.owners.get(&link) {
-            out.push(Output::Deliver { from: *sid, body });
+            out.push(Output::Deliver { link, from: *sid, body });
         }
     }
 
-    /// Dials a server unless that is under way. The configuration's address goes before the one
-    /// that the server announced (ZOOKEEPER-2164).
+    fn on_misbehaved(&mut self, link: LinkId, out: &mut Vec<Output>) {
+        if self.owners.contains_key(&link) {
+            self.on_gone(link);
+            out.push(Output::Close { link });
+        }
+    }
+
+    /// Dials a server of the configuration unless that is under way.
     fn dial(&mut self, sid: ServerId, out: &mut Vec<Output>) {
+        let Some(to) = self.addresses.get(&sid) else { return };
         let peer = self.peers.entry(sid).or_default();
-        let Some(to) = self.addresses.get(&sid).or(peer.announced.as_ref()) else { return };
         if peer.dial.is_some() {
             return;
         }
@@ -272,10 +284,10 @@ impl Links {
         out.push(Output::Dial { link, sid, to: to.clone(), handshake });
     }
 
-    /// Servers outside the configuration are remembered as long as something connects us: anybody
-    /// may connect under any number of ids.
+    /// Servers outside the configuration are remembered as long as they are connected: anybody may
+    /// connect under any number of ids.
     fn forget_stranger(&mut self, sid: ServerId) {
-        let idle = self.peers.get(&sid).is_some_and(|p| p.link.is_none() && p.dial.is_none());
+        let idle = self.peers.get(&sid).is_some_and(|p| p.link.is_none());
         if idle && !self.addresses.contains_key(&sid) {
             self.peers.remove(&sid);
         }
@@ -296,10 +308,12 @@ impl Links {
             invariant!(link.is_none() || link != dial, "EC-1", "{link:?} of {sid} is dialled too");
             let waits = waiting.is_some() && link.is_some();
             invariant!(!waits, "EC-2", "a message for {sid} waits, but {link:?} is there");
-            let ours = link.is_none_or(|link| link.0.is_multiple_of(2) == (*sid < self.me));
+            let is_member = self.addresses.contains_key(sid);
+            let dials = *sid < self.me && is_member;
+            let ours = link.is_none_or(|link| link.0.is_multiple_of(2) == dials);
             invariant!(*sid != self.me && ours, "EC-5", "{} has {link:?} with {sid}", self.me);
-            let remembered = link.is_some() || dial.is_some() || self.addresses.contains_key(sid);
-            invariant!(remembered, "EC-6", "nothing connects us with the stranger {sid}");
+            invariant!(link.is_some() || is_member, "EC-6", "the stranger {sid} has no connection");
+            invariant!(dial.is_none() || is_member, "EC-7", "the stranger {sid} is dialled");
         }
         let owners = &self.owners;
         invariant!(owners.len() == known, "EC-4", "{known} links are in use of {owners:?}");

@@ -299,18 +299,6 @@ impl Handshake {
     }
 }
 
-/// Where a peer listens, by its own handshake: the first address that can be dialled. A wildcard
-/// cannot, it would reach the dialling server itself (ZOOKEEPER-2164).
-pub fn address_to_dial(text: &str) -> Option<HostPort> {
-    text.split('|').find_map(|address| {
-        let (host, port) = address.rsplit_once(':')?;
-        let host = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
-        let wildcard = matches!(host, "" | "0.0.0.0" | "::" | "0:0:0:0:0:0:0:0");
-        let port = port.parse().ok().filter(|port| *port != 0)?;
-        (!wildcard).then(|| HostPort::new(host, port))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -441,15 +429,6 @@ mod tests {
             assert_eq!(of(PROTOCOL_V1, length, b"a"), PacketError::AddressLength { length });
         }
         assert_eq!(of(PROTOCOL_V1, 1, &[0xff]), PacketError::AddressText);
-    }
-
-    #[test]
-    fn a_wildcard_is_never_dialled() {
-        assert_eq!(address_to_dial("0.0.0.0:3888"), None);
-        assert_eq!(address_to_dial("[::]:3888|h:3"), Some(HostPort::new("h", 3)));
-        assert_eq!(address_to_dial("[fe80::1]:3888"), Some(HostPort::new("fe80::1", 3888)));
-        assert_eq!(address_to_dial("h:0"), None);
-        assert_eq!(address_to_dial("h"), None);
     }
 
     proptest! {

@@ -58,12 +58,11 @@ impl fmt::Display for links::Input {
         match self {
             links::Input::Send { to, body } => write!(f, "send {to} {}", Body(body)),
             links::Input::ConnectAll => f.write_str("connect all"),
-            links::Input::Accepted { link, sid, address } => {
-                write!(f, "accepted {link} of {sid} at {address:?}")
-            }
+            links::Input::Accepted { link, sid } => write!(f, "accepted {link} of {sid}"),
             links::Input::Connected { link } => write!(f, "connected {link}"),
             links::Input::DialFailed { link } => write!(f, "dial failed {link}"),
             links::Input::Frame { link, body } => write!(f, "frame {link} {}", Body(body)),
+            links::Input::Misbehaved { link } => write!(f, "misbehaved {link}"),
             links::Input::Lost { link } => write!(f, "lost {link}"),
         }
     }
@@ -75,7 +74,7 @@ impl fmt::Display for links::Output {
             links::Output::Dial { link, sid, to, .. } => write!(f, "dial {link} of {sid} at {to}"),
             links::Output::Write { link, body } => write!(f, "write {link} {}", Body(body)),
             links::Output::Close { link } => write!(f, "close {link}"),
-            links::Output::Deliver { from, body } => write!(f, "from {from} {}", Body(body)),
+            links::Output::Deliver { from, body, .. } => write!(f, "from {from} {}", Body(body)),
         }
     }
 }

@@ -60,9 +60,9 @@ impl Elections {
 
     pub(super) fn on_event(&mut self, now: Now, event: ElectionEvent, queue: &mut Queue) {
         let input = match event {
-            ElectionEvent::Accepted { link, sid, address } => {
+            ElectionEvent::Accepted { link, sid, .. } => {
                 self.reach.heard_of(ServerId(sid));
-                links::Input::Accepted { link, sid, address }
+                links::Input::Accepted { link, sid }
             }
             ElectionEvent::Connected { link } => {
                 self.reach.connected(link);
@@ -92,12 +92,13 @@ impl Elections {
                 self.reach.given_up(link);
                 queue.push(Output::ElectionClose { link });
             }
-            links::Output::Deliver { from, body } => match Notification::decode(body) {
+            links::Output::Deliver { link, from, body } => match Notification::decode(body) {
                 Ok(notification) => {
                     self.step(now, Input::Notification { from, notification }, queue);
                 }
                 Err(error) => {
-                    tracing::warn!(%from, %error, "dropping a notification that does not decode");
+                    tracing::warn!(%from, %error, "closing an election link: a notification does not decode");
+                    self.step_links(links::Input::Misbehaved { link }, queue);
                 }
             },
         }

@@ -21,9 +21,10 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use super::core::Peer;
 use super::inbox::{Inbox, Source};
 use super::io::{Input, Output};
+use crate::base::limits::STRANGER_LINK_TIMEOUT;
 use crate::base::{Now, Stamp, Zxid};
 use crate::config::ServerConfig;
-use crate::election::driver::{ElectionDriver, ElectionEvent};
+use crate::election::driver::{ElectionDriver, ElectionEvent, ElectionLimits};
 use crate::runtime::link::Post;
 use crate::runtime::{Label, LabelKind, Purpose, Runtime};
 use crate::server::Seeds;
@@ -308,11 +309,15 @@ impl<R: Runtime> Hands<R> {
         rt.spawn("snapshots", writes);
         let done = stored(inbox, 3);
         rt.spawn("history", storage::run_history(rt.clone(), options, history_requests, done));
-        let handshake_timeout = config.sync_timeout();
+        let election_limits = ElectionLimits {
+            handshake_timeout: config.sync_timeout(),
+            stranger_timeout: STRANGER_LINK_TIMEOUT,
+            members: config.servers.keys().copied().collect(),
+        };
         let hands = Hands {
             election: ElectionDriver::new(
                 rt.clone(),
-                handshake_timeout,
+                election_limits,
                 post(inbox, class::ELECTION, Input::Election),
             ),
             quorum: QuorumDriver::new(rt.clone(), post(inbox, class::QUORUM, Input::Quorum)),

@@ -2,7 +2,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use quorate::base::LinkId;
-use quorate::election::driver::{ElectionDriver, ElectionEvent};
+use quorate::base::ServerId;
+use quorate::base::limits::PEER_LINKS_PER_ADDRESS_MAX;
+use quorate::election::driver::{ElectionDriver, ElectionEvent, ElectionLimits};
 use quorate::runtime::os::Machine;
 use quorate::runtime::{HostPort, Label, LabelKind, Runtime};
 use tokio::io::AsyncWriteExt;
@@ -15,7 +17,13 @@ const NOTIFICATION: Label = Label { kind: LabelKind::Notification, zxid: None };
 
 fn driver(machine: &Machine) -> (ElectionDriver<Machine>, Events<ElectionEvent>) {
     let (events, post) = Events::new();
-    (ElectionDriver::new(machine.clone(), PATIENCE, post), events)
+    (ElectionDriver::new(machine.clone(), limits(PATIENCE, PATIENCE), post), events)
+}
+
+/// Servers 1 to 3 belong to the ensemble.
+fn limits(handshake_timeout: Duration, stranger_timeout: Duration) -> ElectionLimits {
+    let members = (1..=3).map(ServerId).collect();
+    ElectionLimits { handshake_timeout, stranger_timeout, members }
 }
 
 fn handshake(sid: i64) -> Vec<u8> {
@@ -109,7 +117,8 @@ fn an_end_between_length_and_body_is_an_ordinary_end() {
 fn nothing_is_told_of_a_connection_without_a_handshake() {
     run(async |machine| {
         let (events, post) = Events::new();
-        let driver = ElectionDriver::new(machine.clone(), Duration::from_millis(20), post);
+        let limits = limits(Duration::from_millis(20), PATIENCE);
+        let driver = ElectionDriver::new(machine.clone(), limits, post);
         let on = free_address();
         driver.listen(on.clone());
         let mut stranger = connect(&on).await;
@@ -127,6 +136,45 @@ fn nothing_is_told_of_a_connection_without_a_handshake() {
         tokio::time::sleep(Duration::from_millis(60)).await;
         peer.write_all(&frame(b"vote")).await.expect("write");
         assert_eq!(events.next().await, message(7, b"vote"));
+    });
+}
+
+#[test]
+fn a_server_outside_the_configuration_does_not_stay() {
+    run(async |machine| {
+        let (events, post) = Events::new();
+        let limits = limits(PATIENCE / 100, PATIENCE / 100);
+        let driver = ElectionDriver::new(machine.clone(), limits, post);
+        let on = free_address();
+        driver.listen(on.clone());
+        let mut member = connect(&on).await;
+        member.write_all(&handshake(3)).await.expect("write");
+        assert_eq!(events.next().await, accepted(1, 3));
+        let mut stranger = connect(&on).await;
+        stranger.write_all(&handshake(77)).await.expect("write");
+        assert_eq!(events.next().await, accepted(3, 77));
+        assert!(is_closed(&mut stranger).await);
+        let why = "a server outside the configuration stays too long";
+        assert_eq!(events.next().await, lost(3, why));
+        member.write_all(&frame(b"vote")).await.expect("write");
+        assert_eq!(events.next().await, message(1, b"vote"));
+    });
+}
+
+#[test]
+fn an_address_has_no_more_than_its_share_of_connections() {
+    run(async |machine| {
+        let (driver, events) = driver(&machine);
+        let on = free_address();
+        driver.listen(on.clone());
+        let mut held = Vec::new();
+        for _ in 0..PEER_LINKS_PER_ADDRESS_MAX {
+            held.push(connect(&on).await);
+        }
+        assert!(is_closed(&mut connect(&on).await).await, "it is one too many");
+        let first = &mut held[0];
+        first.write_all(&handshake(3)).await.expect("write");
+        assert_eq!(events.next().await, accepted(1, 3));
     });
 }
 

@@ -1,4 +1,5 @@
 use bytes::Bytes;
+use quorate::base::limits::PEER_LINKS_PER_ADDRESS_MAX;
 use quorate::base::limits::{JUTE_FIELD_BYTES_MAX, LINK_QUEUE_BYTES_MAX};
 use quorate::base::{LinkId, Zxid};
 use quorate::jute::Jute;
@@ -149,6 +150,31 @@ fn a_port_that_is_not_listened_on_refuses_but_keeps_its_links() {
         let _learner = connect(&on).await;
         assert!(matches!(events.next().await, QuorumEvent::Accepted { link: LinkId(3), .. }));
         events.assert_none().await;
+    });
+}
+
+#[test]
+fn an_address_has_no_more_than_its_share_of_learners() {
+    run(async |machine| {
+        let (driver, events) = driver(&machine);
+        let on = free_address();
+        driver.listen(on.clone());
+        let mut held = Vec::new();
+        for n in 0..PEER_LINKS_PER_ADDRESS_MAX as u64 {
+            held.push(connect(&on).await);
+            let link = LinkId(2 * n + 1);
+            let next = events.next().await;
+            assert!(
+                matches!(next, QuorumEvent::Accepted { link: of, .. } if of == link),
+                "{next:?}"
+            );
+        }
+        assert!(is_closed(&mut connect(&on).await).await, "it is one too many");
+        events.assert_none().await;
+        held.pop();
+        assert!(matches!(events.next().await, QuorumEvent::Lost { .. }));
+        held.push(connect(&on).await);
+        assert!(matches!(events.next().await, QuorumEvent::Accepted { .. }), "its place is free");
     });
 }
 

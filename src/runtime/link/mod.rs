@@ -11,9 +11,11 @@
 //!
 //! Not here: what a frame is (the drivers), who is on the other side (the cores).
 
+mod places;
 mod table;
 mod task;
 
+pub use places::{Place, Places};
 pub use table::LinkTable;
 
 use std::cell::RefCell;

@@ -1,50 +1,77 @@
 //! Files of the machine.
 //!
-//! What may wait for the disk (open, read, sync, zeros, names) runs on the blocking pool, so that
-//! the server's thread goes on. A write to the log goes to the page cache on the server's own
+//! What may wait for the disk (open, read, sync, zeros, names) runs on a thread of its lane, so that
+//! the server's thread goes on, and that nothing else can take the threads away: names that resolve
+//! slowly wait in tokio's pool. A write to the log goes to the page cache on the server's own
 //! thread: it costs less than the way to another thread and back. That holds beside a snapshot too,
 //! which is synced as it grows (storage), so that the kernel never has much to write. Each lane
 //! has a gate, which makes its operations run one after another however many handles it has.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::fmt;
 use std::fs;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
+use std::thread;
 
 use bytes::Bytes;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, oneshot};
 
 use super::clock::Clock;
 use crate::base::Stamp;
 use crate::runtime::{DirEntry, File, FilePermissions, Lane, LaneId, OpenMode};
 
-/// Larger writes take the blocking pool: copying them would hold up the server's thread.
+/// Larger writes take the lane's thread: copying them would hold up the server's thread.
 const INLINE_WRITE_BYTES_MAX: usize = 256 * 1024;
 /// Zeros are written in blocks of this size.
 const ZEROS_BLOCK_BYTES: usize = 256 * 1024;
 
-#[derive(Debug)]
+type Job = Box<dyn FnOnce() + Send>;
+
 struct Queue {
     lane: LaneId,
     gate: Mutex<()>,
     ended: Cell<Stamp>,
     clock: Clock,
     permissions: FilePermissions,
+    /// The way to the thread, which begins with the first operation.
+    jobs: RefCell<Option<mpsc::Sender<Job>>>,
+}
+
+impl fmt::Debug for Queue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Queue").field("lane", &self.lane).finish_non_exhaustive()
+    }
 }
 
 impl Queue {
-    /// Runs `work` on the blocking pool once the operations before it have ended.
-    async fn on_pool<T: Send + 'static>(
+    /// Runs `work` on the lane's thread once the operations before it have ended.
+    async fn on_thread<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> io::Result<T> + Send + 'static,
     ) -> io::Result<T> {
         let _turn = self.gate.lock().await;
-        let done = tokio::task::spawn_blocking(work).await;
+        let (tell, told) = oneshot::channel();
+        self.send(Box::new(move || drop(tell.send(catch_unwind(AssertUnwindSafe(work))))))?;
+        let done = told.await;
         self.ended.set(self.clock.stamp());
-        done.map_err(io::Error::other)?
+        match done {
+            Ok(Ok(done)) => done,
+            Ok(Err(_)) | Err(_) => Err(io::Error::other("an operation of the disk panicked")),
+        }
+    }
+
+    fn send(&self, job: Job) -> io::Result<()> {
+        let mut jobs = self.jobs.borrow_mut();
+        let jobs = match &mut *jobs {
+            Some(jobs) => jobs,
+            none => none.insert(begin_thread(self.lane)?),
+        };
+        jobs.send(job).map_err(|_| io::Error::other("the thread of the disk has ended"))
     }
 
     /// Runs `work` on this thread once the operations before it have ended.
@@ -56,6 +83,14 @@ impl Queue {
     }
 }
 
+/// A thread that carries out jobs one after another, as long as somebody may send one.
+fn begin_thread(lane: LaneId) -> io::Result<mpsc::Sender<Job>> {
+    let (jobs, to_do) = mpsc::channel::<Job>();
+    let thread = thread::Builder::new().name(format!("disk {lane:?}"));
+    thread.spawn(move || to_do.into_iter().for_each(|job| job()))?;
+    Ok(jobs)
+}
+
 /// One queue of disk operations of this process.
 #[derive(Clone, Debug)]
 pub struct MachineLane {
@@ -65,8 +100,8 @@ pub struct MachineLane {
 impl MachineLane {
     pub(super) fn new(lane: LaneId, clock: Clock, permissions: FilePermissions) -> MachineLane {
         let ended = Cell::new(clock.stamp());
-        let queue = Queue { lane, gate: Mutex::new(()), ended, clock, permissions };
-        MachineLane { queue: Rc::new(queue) }
+        let (gate, jobs) = (Mutex::new(()), RefCell::new(None));
+        MachineLane { queue: Rc::new(Queue { lane, gate, ended, clock, permissions, jobs }) }
     }
 }
 
@@ -84,7 +119,7 @@ impl Lane for MachineLane {
         let permissions = self.queue.permissions.of_file();
         let file = self
             .queue
-            .on_pool(move || {
+            .on_thread(move || {
                 let mut options = fs::OpenOptions::new();
                 options.read(true).mode(permissions);
                 match mode {
@@ -100,14 +135,14 @@ impl Lane for MachineLane {
 
     async fn list(&self, dir: &Path) -> io::Result<Vec<DirEntry>> {
         let dir = dir.to_path_buf();
-        self.queue.on_pool(move || list(&dir).map_err(|error| named(error, "list", &dir))).await
+        self.queue.on_thread(move || list(&dir).map_err(|error| named(error, "list", &dir))).await
     }
 
     async fn create_dir_all(&self, dir: &Path) -> io::Result<()> {
         let dir = dir.to_path_buf();
         let permissions = self.queue.permissions.of_directory();
         self.queue
-            .on_pool(move || {
+            .on_thread(move || {
                 let created = fs::DirBuilder::new().recursive(true).mode(permissions).create(&dir);
                 created.map_err(|error| named(error, "create directory", &dir))
             })
@@ -117,21 +152,25 @@ impl Lane for MachineLane {
     async fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let (from, to) = (from.to_path_buf(), to.to_path_buf());
         self.queue
-            .on_pool(move || fs::rename(&from, &to).map_err(|error| named(error, "rename", &from)))
+            .on_thread(move || {
+                fs::rename(&from, &to).map_err(|error| named(error, "rename", &from))
+            })
             .await
     }
 
     async fn remove(&self, path: &Path) -> io::Result<()> {
         let path = path.to_path_buf();
         self.queue
-            .on_pool(move || fs::remove_file(&path).map_err(|error| named(error, "remove", &path)))
+            .on_thread(move || {
+                fs::remove_file(&path).map_err(|error| named(error, "remove", &path))
+            })
             .await
     }
 
     async fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         let dir = dir.to_path_buf();
         self.queue
-            .on_pool(move || {
+            .on_thread(move || {
                 let synced = fs::File::open(&dir).and_then(|opened| opened.sync_all());
                 synced.map_err(|error| named(error, "sync directory", &dir))
             })
@@ -141,7 +180,7 @@ impl Lane for MachineLane {
     async fn read(&self, path: &Path) -> io::Result<Bytes> {
         let path = path.to_path_buf();
         self.queue
-            .on_pool(move || {
+            .on_thread(move || {
                 let content = fs::read(&path).map_err(|error| named(error, "read", &path))?;
                 Ok(Bytes::from(content))
             })
@@ -182,12 +221,12 @@ pub struct MachineFile {
 }
 
 impl MachineFile {
-    async fn on_pool<T: Send + 'static>(
+    async fn on_thread<T: Send + 'static>(
         &self,
         work: impl FnOnce(&fs::File) -> io::Result<T> + Send + 'static,
     ) -> io::Result<T> {
         let file = Arc::clone(&self.file);
-        self.queue.on_pool(move || work(&file)).await
+        self.queue.on_thread(move || work(&file)).await
     }
 }
 
@@ -197,7 +236,7 @@ impl File for MachineFile {
     }
 
     async fn read_at(&mut self, offset: u64, len: usize) -> io::Result<Bytes> {
-        self.on_pool(move |file| {
+        self.on_thread(move |file| {
             let mut content = vec![0; len];
             let mut filled = 0;
             while filled < len {
@@ -219,12 +258,12 @@ impl File for MachineFile {
         if self.queue.lane == LaneId::Log && data.len() <= INLINE_WRITE_BYTES_MAX {
             self.queue.here(|| self.file.write_all_at(&data, offset)).await
         } else {
-            self.on_pool(move |file| file.write_all_at(&data, offset)).await
+            self.on_thread(move |file| file.write_all_at(&data, offset)).await
         }
     }
 
     async fn write_zeros_at(&mut self, offset: u64, len: u64) -> io::Result<()> {
-        self.on_pool(move |file| {
+        self.on_thread(move |file| {
             static ZEROS: [u8; ZEROS_BLOCK_BYTES] = [0; ZEROS_BLOCK_BYTES];
             let mut done = 0;
             while done < len {
@@ -238,10 +277,10 @@ impl File for MachineFile {
     }
 
     async fn set_len(&mut self, len: u64) -> io::Result<()> {
-        self.on_pool(move |file| file.set_len(len)).await
+        self.on_thread(move |file| file.set_len(len)).await
     }
 
     async fn sync(&mut self) -> io::Result<()> {
-        self.on_pool(|file| file.sync_data()).await
+        self.on_thread(|file| file.sync_data()).await
     }
 }

@@ -1,6 +1,7 @@
-//! The machine: tokio sockets, files through a blocking pool, the system clocks.
+//! The machine: tokio sockets, files through threads of their own, the system clocks.
 //!
-//! One thread runs every task of the server; only the blocking pool has others.
+//! One thread runs every task of the server. Each lane of the disk has another, and tokio's pool those
+//! that resolve names and look at certificates.
 
 mod clock;
 mod descriptors;

@@ -5,6 +5,7 @@
 //!
 //! QD-1  one event Connected or DialFailed a dial; one Lost after each Connected and Accepted
 //! QD-2  the event after a dialled link's SNAP packet is its Snapshot, or Lost
+//! QD-3  one address has so many accepted links at most; who comes with more is turned away unheard
 //!
 //! Not here: who may send what (cores), what a snapshot holds (storage).
 
@@ -18,7 +19,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use tracing::info;
+use tracing::{debug, info};
 
 use crate::base::limits::{JUTE_FIELD_BYTES_MAX, SNAPSHOT_PROGRESS_BYTES};
 use crate::base::{LinkId, Stamp};
@@ -26,7 +27,7 @@ use crate::config::SyncLimits;
 use crate::jute::quorum::{QuorumPacket, kind};
 use crate::jute::{Jute, Reader};
 use crate::runtime::accept::Listening;
-use crate::runtime::link::{self, Ended, Inbound, LinkTable, LinkWriter, Post, Reading};
+use crate::runtime::link::{self, Ended, Inbound, LinkTable, LinkWriter, Places, Post, Reading};
 use crate::runtime::{HostPort, Label, Runtime, Stream};
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -80,6 +81,7 @@ struct Inner<R> {
     rt: R,
     post: Post<QuorumEvent>,
     links: LinkTable,
+    places: Places,
     field_bytes_max: Cell<usize>,
     progress_bytes: Cell<usize>,
     listening: RefCell<Option<Listening>>,
@@ -98,6 +100,7 @@ impl<R: Runtime> QuorumDriver<R> {
                 rt,
                 post,
                 links: LinkTable::default(),
+                places: Places::default(),
                 field_bytes_max: Cell::new(JUTE_FIELD_BYTES_MAX),
                 progress_bytes: Cell::new(SNAPSHOT_PROGRESS_BYTES),
                 listening: RefCell::new(None),
@@ -195,11 +198,15 @@ impl<R: Runtime> Inner<R> {
     }
 
     fn on_accept(self: &Rc<Self>, at: Stamp, stream: R::Stream) {
+        let Some(place) = self.places.take(&stream.peer()) else {
+            return debug!(peer = stream.peer(), "too many quorum links of this address");
+        };
         let (link, writer) = self.links.open_accepted();
         self.post(at, link, QuorumEvent::Accepted { link, peer: stream.peer() });
         let inner = Rc::clone(self);
         self.rt.spawn("quorum link", async move {
             inner.serve(at, link, stream, writer, false).await;
+            drop(place);
         });
     }
 
