@@ -56,6 +56,8 @@ pub(crate) const EXAMPLES: &[&str] = &[
     "fill-backlog 1 2",
     "free-backlog 1",
     "slow-steps 1 3 2ms",
+    "impersonate 2 -> 3 1500ms",
+    "impersonate 2 -> 3 epoch 7 silent 2s",
 ];
 
 fn servers() -> Vec<ServerId> {

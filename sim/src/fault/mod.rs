@@ -30,6 +30,7 @@ mod full_backlog;
 mod full_disk;
 mod hold;
 mod hold_fsync;
+mod impersonate;
 mod kind;
 mod lie_fsync;
 mod mend_disk;
@@ -127,6 +128,7 @@ faults! {
     reset_quorum::ResetQuorum,
     full_backlog::FullBacklog,
     slow_steps::SlowSteps,
+    impersonate::Impersonate,
 }
 
 /// Classes of [chaos] that have no word in a timeline.

@@ -154,7 +154,7 @@ pub struct Leader {
     pub(super) too_long: Zxid,
     pub(super) stage: Stage,
     pub(super) epoch: Epoch,
-    /// What learners reported as accepted, and what we had.
+    /// What members reported as accepted, and what we had.
     pub(super) reports: BTreeMap<ServerId, Epoch>,
     pub(super) own_accepted: Epoch,
     /// The highest of these that is believed.

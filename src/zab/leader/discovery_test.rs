@@ -55,6 +55,7 @@ fn an_epoch_far_ahead_is_not_believed_on_one_voice() {
     assert_eq!(offered(&[(1, reach), (2, 5)]), Some(reach + 1), "it is in reach");
     assert_eq!(offered(&[(1, last), (2, 5)]), None, "the liar makes no quorum");
     assert_eq!(offered(&[(1, last), (1, last - 1), (2, 5)]), None, "however often it says so");
+    assert_eq!(offered(&[(1, last), (1, 4), (2, 5)]), Some(6), "nor keeps the real one out");
     assert_eq!(offered(&[(1, last), (2, 5), (4, 6)]), Some(7), "and does not raise the epoch");
     assert_eq!(offered(&[(9, last), (2, 5), (4, 6)]), Some(7), "nor does an observer");
 }
@@ -64,6 +65,9 @@ fn an_epoch_far_ahead_is_believed_on_two_voices_but_not_the_last_ones() {
     let (ahead, last) = (1_000_000, EPOCH_MAX.0 - 1);
     assert_eq!(offered(&[(1, ahead), (2, ahead + 3)]), Some(ahead + 4));
     assert_eq!(offered(&[(1, ahead), (9, ahead)]), None, "an observer has none");
+    let liars = [(1, ahead), (2, ahead), (1, 5), (2, 6)];
+    assert_eq!(offered(&liars), Some(ahead + 1), "these two had a quorum with us");
+    assert_eq!(offered(&[(1, 5), (1, ahead), (2, 6)]), Some(7));
     assert_eq!(offered(&[(1, last), (2, last), (4, 5), (5, 6)]), Some(7));
 }
 

@@ -17,13 +17,17 @@ use crate::base::limits::{EPOCH_MAX, EPOCH_OF_NOBODY, EPOCH_REACH};
 use crate::base::{Epoch, GaveUp, ServerId};
 
 impl Leader {
-    /// A learner reports what it has accepted, perhaps again.
+    /// A learner reports what it has accepted. Of several links that say they are one server the
+    /// lowest report is taken for its own: a liar must not keep it out.
     pub(super) fn hear_accepted(&mut self, sid: ServerId, accepted: Epoch) {
-        let told = self.reports.entry(sid).or_insert(accepted);
-        *told = accepted.max(*told);
+        if self.is_member(sid) {
+            let told = self.reports.entry(sid).or_insert(accepted);
+            *told = accepted.min(*told);
+        }
         let sure = self.own_accepted.max(self.supported());
-        let believed = self.reports.values().filter(|told| told.0 <= sure.0 + EPOCH_REACH);
-        self.max_accepted = believed.copied().max().unwrap_or(sure).max(sure);
+        let told = self.reports.values().copied().chain([accepted, sure]);
+        let believed = told.filter(|told| told.0 <= sure.0 + EPOCH_REACH).max();
+        self.max_accepted = self.max_accepted.max(believed.unwrap_or(sure));
         // Observers make no quorum (ZOOKEEPER-2959). But whoever has accepted a later epoch,
         // voter or not, refuses an earlier one: the next is above all of them.
         for (sid, told) in &self.reports {
