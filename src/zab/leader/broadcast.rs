@@ -89,8 +89,13 @@ impl Leader {
                 let Some(handler) = self.handlers.get_mut(&link) else { return };
                 handler.phase = Phase::Synced;
                 handler.unacked.values_mut().for_each(|sent| *sent = now.mono);
+                let is_shadow = handler.shadow;
                 let early = std::mem::take(&mut handler.early_acks);
-                self.on_newleader_ack(now, link, db, out);
+                if is_shadow {
+                    self.send_uptodate(now, link, out);
+                } else {
+                    self.on_newleader_ack(now, link, db, out);
+                }
                 for zxid in early {
                     self.on_ack(now, link, zxid, db, out);
                 }
@@ -101,7 +106,12 @@ impl Leader {
                 handler.early_acks.extend(handler.unacked.contains_key(&zxid).then_some(zxid));
             }
             Phase::Synced | Phase::Serving => {
-                handler.unacked.remove(&zxid);
+                let is_sent = handler.unacked.remove(&zxid).is_some();
+                if handler.shadow {
+                    handler.early_acks.retain(|acked| *acked > db.committed());
+                    handler.early_acks.extend(is_sent.then_some(zxid));
+                    return;
+                }
                 // UPTODATE is acked too, with the epoch's zxid; it decides nothing.
                 if zxid.counter() != 0 && !handler.observer {
                     self.tally_acks(sid, zxid, out);
@@ -116,7 +126,7 @@ impl Leader {
     }
 
     /// Counts one server's ack of one proposal.
-    fn tally_acks(&mut self, from: ServerId, zxid: Zxid, out: &mut Vec<Output>) {
+    pub(super) fn tally_acks(&mut self, from: ServerId, zxid: Zxid, out: &mut Vec<Output>) {
         let Some(outstanding) = self.broadcast.outstanding.get_mut(&zxid) else { return };
         if outstanding.acks.add(from, &self.verifier) {
             out.push(Output::Note(Note::AckCounted { zxid, from }));
@@ -124,7 +134,7 @@ impl Leader {
     }
 
     /// Commits from the oldest proposal on, as long as each has its quorum.
-    fn try_commit(&mut self, db: &mut Database, out: &mut Vec<Output>) {
+    pub(super) fn try_commit(&mut self, db: &mut Database, out: &mut Vec<Output>) {
         if self.stage != Stage::Broadcast {
             return;
         }

@@ -325,6 +325,7 @@ impl Leader {
             }
             Packet::Ack { zxid } => self.on_ack(now, link, zxid, db, out),
             Packet::PingReply { touches, .. } if phase >= Phase::SendingHistory => {
+                self.on_ping_reply(now, link, db, out);
                 for touch in touches.into_iter().filter(is_of_session) {
                     out.push(Output::Touch { session: touch.session, timeout_ms: touch.timeout });
                 }

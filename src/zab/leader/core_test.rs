@@ -546,6 +546,7 @@ fn each_invariant_fires() {
                     Handler { sid: ServerId(1), phase: Phase::Serving, ..Handler::new(Mono(0)) };
                 b.leader.handlers.insert(B, second);
             }),
+            ("LD-2", good, |b| learner(b).shadow = true),
             ("LD-3", good, |b| learner(b).phase = Phase::Synced),
             ("LD-3", good, |b| learner(b).phase = Phase::AwaitEpoch),
             ("LD-3", good, |b| learner(b).phase = Phase::AwaitElection),

@@ -68,6 +68,12 @@ pub(super) struct Handler {
     pub(super) heard: Mono,
     /// Since when it waits for another link that speaks for its server.
     pub(super) waits_since: Option<Mono>,
+    /// So many more answers of that link prove that it was alive when this one came to wait.
+    pub(super) proof_due: Option<u64>,
+    /// It follows beside a link that speaks for its server: it is counted nowhere.
+    pub(super) shadow: bool,
+    /// PINGs that were not answered.
+    pub(super) pings_out: u64,
     /// How many synchronisations of members had begun when NEWLEADER went out.
     pub(super) asked: u64,
     /// When its synchronisation began.
@@ -85,7 +91,7 @@ pub(super) struct Handler {
     pub(super) awaits: Option<Awaited>,
     /// When each proposal that it must ack singly, and has not, was sent.
     pub(super) unacked: BTreeMap<Zxid, Mono>,
-    /// Acks that came before the one of NEWLEADER; they count behind it.
+    /// Acks that came before the one of NEWLEADER, or while another link speaks; they count behind it.
     pub(super) early_acks: Vec<Zxid>,
     /// A snapshot on its way.
     pub(super) snapshot: Option<SnapshotCursor>,
@@ -102,6 +108,9 @@ impl Handler {
             deadline,
             heard: Mono(0),
             waits_since: None,
+            proof_due: None,
+            shadow: false,
+            pings_out: 0,
             asked: 0,
             sync_began: Mono::FAR,
             sent_bytes: 0,
@@ -115,6 +124,11 @@ impl Handler {
             snapshot: None,
             has_early_newleader: false,
         }
+    }
+
+    /// Whether its acks are those of its server.
+    pub(super) fn speaks(&self) -> bool {
+        self.phase >= Phase::Synced && !self.shadow
     }
 
     /// Whether broadcast packets go to this learner.

@@ -5,7 +5,7 @@
 //! - I-1   the epoch is above every epoch that a counted voter had accepted
 //! - S-13  our own disk holds the epoch before it is offered, and as ours before history goes out
 //! - I-7   nothing is proposed before the leadership is established
-//! - LD-2  at most one link speaks for a server
+//! - LD-2  at most one link speaks for a server, and a shadow has a speaker
 //! - LD-3  no learner is further than the leadership, and none is left behind by it
 //! - LD-4  a history that is not all sent awaits something that brings it on; a snapshot is on its
 //!   way to whom it is sent, and to nobody else
@@ -40,11 +40,14 @@ impl Leader {
         if COSTLY_CHECKS {
             self.invariants_of_sets();
             self.handlers.iter().for_each(|(link, handler)| self.invariants_of(*link, handler));
-            let speak = |h: &&Handler| h.phase >= Phase::Synced && self.is_member(h.sid);
+            let speak = |h: &&Handler| h.speaks() && self.is_member(h.sid);
             let mut spoken_for = BTreeSet::new();
             for Handler { sid, .. } in self.handlers.values().filter(speak) {
                 invariant!(spoken_for.insert(*sid), "LD-2", "two links speak for {sid}");
             }
+            let mut shadows = self.handlers.values().filter(|h| h.shadow);
+            let alone = shadows.find(|h| !spoken_for.contains(&h.sid)).map(|h| h.sid);
+            invariant!(alone.is_none(), "LD-2", "a shadow of {alone:?} stands alone");
         }
     }
 

@@ -8,7 +8,6 @@ use super::handler::{Handler, Phase};
 use crate::base::{Difference, Exhibit, GaveUp, LinkId, Mono, Note, Now, PeerMisbehaved};
 use crate::database::Database;
 use crate::quorum::AckSet;
-use crate::zab::packet::Packet;
 
 impl Leader {
     pub(super) fn on_timer(&mut self, now: Now, db: &Database, out: &mut Vec<Output>) {
@@ -69,11 +68,10 @@ impl Leader {
         if is_early && self.dialect.has(Difference::NoPingBeforeUptodate) {
             return;
         }
-        let zxid = self.broadcast.last_proposed();
         // While the log is read for it, a learner hears nothing else.
         let hears = |h: &Handler| h.is_forwarding() || h.phase == Phase::SendingHistory;
         for link in self.links_where(hears) {
-            self.send(link, Packet::Ping { zxid }, out);
+            self.ping(link, out);
         }
     }
 
@@ -99,7 +97,7 @@ impl Leader {
         let mut alive = AckSet::new(self.museum).fooled_by(Exhibit::ObserversKeepLeader);
         alive.add(self.sid, &self.verifier);
         for handler in self.handlers.values() {
-            if handler.phase >= Phase::Synced && now.mono < handler.deadline {
+            if handler.speaks() && now.mono < handler.deadline {
                 alive.add(handler.sid, &self.verifier);
             }
         }

@@ -6,17 +6,21 @@
 //!
 //!     --ACKEPOCH--> nobody speaks: synchronised; several links of a server may be, beside each other
 //!                   another link speaks: it is asked for a sign of life, and this one waits
+//!                       silent for a tick: closed, and who waits is synchronised
+//!                       it answers: who waits is synchronised too, as its shadow
 //!     --ACK(NEWLEADER)--> nobody speaks: this link does, until it is gone
-//!                         another link speaks: this one is closed
+//!                         another link speaks: a shadow follows and is not counted, others are closed
 //!
-//! A speaker that was not heard for a tick while another link waits is closed, and the one that
-//! waits is synchronised. A live follower answers a PING every half tick, and the kernel of one that
-//! died answers that there is no such connection.
+//! A live follower answers a PING every half tick, and the kernel of one that died answers that
+//! there is no such connection. Of two that live we do not know which one lies: as in Apache both
+//! have every transaction. The speaker's acks count, and a shadow's when the speaker is gone.
 //!
-//! - LD-2  at most one link speaks for a server
+//! - LD-2  at most one link speaks for a server, and a shadow has a speaker
 //! - LD-5  once something can be proposed, an ack of NEWLEADER counts only if NEWLEADER went out
 //!   after the last synchronisation of its server began: what was sent before that may be of a
 //!   process that has ended, and the later one cuts from the log what the earlier one acked
+//! - LD-6  a shadow is synchronised only when the speaker has answered what it was asked after the
+//!   shadow's ACKEPOCH: the two are not an earlier and a later process of one server
 //!
 //! Servers outside the configuration are counted nowhere: each of their links is its own.
 //! Before a leader is established no link can be asked: Apache's followers answer no PING yet.
@@ -35,7 +39,7 @@ impl Leader {
     /// The other link that speaks for the server of this one.
     pub(super) fn speaker_beside(&self, link: LinkId) -> Option<LinkId> {
         let sid = self.handlers.get(&link)?.sid;
-        let speaks = |h: &Handler| h.sid == sid && h.phase >= Phase::Synced;
+        let speaks = |h: &Handler| h.sid == sid && h.speaks();
         let mut others = self.handlers.iter().filter(|(other, _)| **other != link);
         others.find(|(_, h)| speaks(h) && self.is_member(sid)).map(|(other, _)| *other)
     }
@@ -55,21 +59,82 @@ impl Leader {
             handler.waits_since = Some(now.mono);
         }
         if self.handlers[&speaker].phase == Phase::Serving {
-            let zxid = self.broadcast.last_proposed();
-            self.send(speaker, Packet::Ping { zxid }, out);
+            self.ping(speaker, out);
+        }
+    }
+
+    pub(super) fn ping(&mut self, link: LinkId, out: &mut Vec<Output>) {
+        let zxid = self.broadcast.last_proposed();
+        self.send(link, Packet::Ping { zxid }, out);
+        let Some(handler) = self.handlers.get_mut(&link) else { return };
+        handler.pings_out += 1;
+        let (sid, due, asks) = (handler.sid, handler.pings_out, handler.phase == Phase::Serving);
+        for waiting in self.handlers.values_mut().filter(|h| asks && h.waits_for(sid)) {
+            waiting.proof_due.get_or_insert(due);
+        }
+    }
+
+    /// A speaker answered a PING: perhaps the one that it was sent when another link came to wait.
+    pub(super) fn on_ping_reply(
+        &mut self,
+        now: Now,
+        link: LinkId,
+        db: &Database,
+        out: &mut Vec<Output>,
+    ) {
+        let Some(handler) = self.handlers.get_mut(&link) else { return };
+        handler.pings_out = handler.pings_out.saturating_sub(1);
+        let sid = handler.sid;
+        if !handler.speaks() {
+            return;
+        }
+        for waiting in self.waiting_links() {
+            let Some(waiting_handler) = self.handlers.get_mut(&waiting) else { return };
+            if !waiting_handler.waits_for(sid) {
+                continue;
+            }
+            let due = waiting_handler.proof_due.as_mut();
+            let is_proven = due.is_some_and(|due| {
+                *due = due.saturating_sub(1);
+                *due == 0
+            });
+            if is_proven {
+                waiting_handler.end_waiting();
+                waiting_handler.shadow = true;
+                self.synchronise(now, waiting, db, out);
+            }
         }
     }
 
     /// Whoever waited for a speaker that is gone has its turn.
-    pub(super) fn admit_waiting(&mut self, now: Now, db: &Database, out: &mut Vec<Output>) {
+    pub(super) fn admit_waiting(&mut self, now: Now, db: &mut Database, out: &mut Vec<Output>) {
+        for link in self.links_where(|handler| handler.shadow) {
+            if self.speaker_beside(link).is_none() {
+                self.end_shadow(link, db, out);
+            }
+        }
         for link in self.waiting_links() {
             if self.speaker_beside(link).is_none()
                 && let Some(handler) = self.handlers.get_mut(&link)
             {
-                handler.waits_since = None;
+                handler.end_waiting();
                 self.synchronise(now, link, db, out);
             }
         }
+    }
+
+    /// From now on the acks of this link are those of its server, and nobody else's are: a later
+    /// process of the speaker that is gone may cut what that has acked.
+    fn end_shadow(&mut self, link: LinkId, db: &mut Database, out: &mut Vec<Output>) {
+        let Some(handler) = self.handlers.get_mut(&link) else { return };
+        handler.shadow = false;
+        let sid = handler.sid;
+        let acked = if handler.speaks() { std::mem::take(&mut handler.early_acks) } else { vec![] };
+        self.broadcast.forget_acks_of(sid);
+        for zxid in acked {
+            self.tally_acks(sid, zxid, out);
+        }
+        self.try_commit(db, out);
     }
 
     /// Closes speakers that give no sign of life while another link waits.
@@ -102,9 +167,13 @@ impl Leader {
         self.links_where(|handler| handler.waits_since.is_some())
     }
 
-    /// A synchronisation of this link's server begins.
-    pub(super) fn note_synchronisation(&mut self, sid: ServerId) {
-        if self.is_member(sid) {
+    /// A synchronisation of this server begins: what it has acked may be cut (S-12), unless a live
+    /// speaker has acked it.
+    pub(super) fn note_synchronisation(&mut self, sid: ServerId, is_shadow: bool) {
+        if !is_shadow {
+            self.broadcast.forget_acks_of(sid);
+        }
+        if self.is_member(sid) && !is_shadow {
             self.turn += 1;
             self.synchronised.insert(sid, self.turn);
         }
@@ -115,6 +184,9 @@ impl Leader {
     pub(super) fn may_speak(&mut self, link: LinkId, out: &mut Vec<Output>) -> bool {
         let Some(handler) = self.handlers.get(&link) else { return false };
         let (server, asked) = (handler.sid, handler.asked);
+        if handler.shadow {
+            return true;
+        }
         if self.speaker_beside(link).is_some() {
             self.close(link, Dismissed::SpokenFor { server }, out);
             return false;
@@ -125,5 +197,15 @@ impl Leader {
             return false;
         }
         true
+    }
+}
+
+impl Handler {
+    fn waits_for(&self, sid: ServerId) -> bool {
+        self.waits_since.is_some() && self.sid == sid
+    }
+
+    fn end_waiting(&mut self) {
+        (self.waits_since, self.proof_due) = (None, None);
     }
 }

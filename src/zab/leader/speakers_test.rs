@@ -2,7 +2,6 @@
 
 use super::core::{Input, Output};
 use super::core_test::{A, B, Bench, ack_epoch, committed, five_voters, sent};
-use super::handler::Phase;
 use crate::base::{Dismissed, Epoch, LinkId, PeerMisbehaved, ServerId, SessionId, Zxid};
 use crate::jute::client::op;
 use crate::jute::quorum::{LearnerInfo, PROTOCOL_VERSION, Touch};
@@ -60,14 +59,73 @@ fn acks_of_a_connection_that_does_not_speak_are_nobodys() {
     assert!(committed(&out).is_empty(), "{out:?}");
 }
 
-#[test]
-fn a_speaker_that_answers_stays_however_long_another_waits() {
+/// Server 1 follows over A, and answers; B is its shadow.
+fn shadowed() -> Bench {
     let mut bench = claimed();
+    let out = bench.packet(A, Packet::PingReply { zxid: Zxid::ZERO, touches: Vec::new() });
+    assert!(sent(&out, B)[0].starts_with("DIFF"), "{out:?}");
+    let out = bench.packet(B, Packet::Ack { zxid: NEWLEADER });
+    assert_eq!(sent(&out, B), ["UPTODATE"]);
+    bench
+}
+
+#[test]
+fn a_speaker_that_answers_stays_however_long_another_is_there() {
+    let mut bench = shadowed();
     for _ in 0..20 {
-        let out = half_tick(&mut bench, &[A]);
+        let out = half_tick(&mut bench, &[A, B]);
         assert!(closed(&out).is_empty(), "{out:?}");
     }
-    assert_eq!(bench.leader.handlers[&B].phase, Phase::AwaitElection);
+}
+
+#[test]
+fn an_answer_to_what_was_asked_before_is_no_sign_of_life() {
+    let mut bench = Bench::established();
+    half_tick(&mut bench, &[]);
+    bench.connect(B, 1, 1);
+    bench.packet(B, ack_epoch(0, Some(0)));
+    let reply = || Packet::PingReply { zxid: Zxid::ZERO, touches: Vec::new() };
+    assert!(sent(&bench.packet(A, reply()), B).is_empty(), "it was asked before");
+    assert!(!sent(&bench.packet(A, reply()), B).is_empty(), "it lives");
+}
+
+#[test]
+fn a_shadow_has_every_transaction_and_is_not_counted() {
+    let mut bench = shadowed();
+    let out = bench.propose(FIRST);
+    assert!(sent(&out, B)[0].starts_with("PROPOSAL"), "{out:?}");
+    bench.step(Input::Durable(FIRST));
+    assert!(committed(&bench.packet(B, Packet::Ack { zxid: FIRST })).is_empty());
+    let out = bench.packet(A, Packet::Ack { zxid: FIRST });
+    assert_eq!(committed(&out), [FIRST]);
+    assert!(sent(&out, B)[0].starts_with("COMMIT"), "{out:?}");
+    bench.step(Input::Lost(B));
+    assert!(bench.leader.is_followed(bench.now), "by A");
+}
+
+#[test]
+fn a_shadow_keeps_no_leader() {
+    let mut bench = shadowed();
+    bench.now.mono = bench.leader.handlers[&A].deadline;
+    bench.packet(B, Packet::PingReply { zxid: Zxid::ZERO, touches: Vec::new() });
+    assert!(!bench.leader.is_followed(bench.now), "server 1 is not heard, whoever B is");
+}
+
+#[test]
+fn a_shadow_speaks_when_the_speaker_is_gone_with_its_own_acks_alone() {
+    let second = Zxid::new(Epoch(1), 2);
+    let mut bench = shadowed();
+    bench.propose(FIRST);
+    bench.propose(second);
+    bench.packet(B, Packet::Ack { zxid: FIRST });
+    for zxid in [FIRST, second] {
+        bench.packet(A, Packet::Ack { zxid });
+    }
+    bench.step(Input::Lost(A));
+    bench.step(Input::Durable(FIRST));
+    assert_eq!(bench.db.committed(), FIRST);
+    assert!(committed(&bench.step(Input::Durable(second))).is_empty(), "A's next process cuts it");
+    assert_eq!(committed(&bench.packet(B, Packet::Ack { zxid: second })), [second]);
 }
 
 #[test]

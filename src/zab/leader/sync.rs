@@ -223,9 +223,8 @@ impl Leader {
         handler.phase = Phase::SendingHistory;
         handler.begin_telling(now);
         (handler.sent_to, handler.awaits) = (after, None);
-        let (learner, peer) = (handler.sid, handler.last_zxid);
-        self.broadcast.forget_acks_of(learner);
-        self.note_synchronisation(learner);
+        let (learner, peer, is_shadow) = (handler.sid, handler.last_zxid, handler.shadow);
+        self.note_synchronisation(learner, is_shadow);
         out.push(Output::Note(Note::SyncChosen { learner, mode, peer, to }));
         let header = match mode {
             SyncMode::Diff => Packet::Diff { zxid: to },
