@@ -255,3 +255,18 @@ fn a_leader_takes_a_follower_whose_version_it_heard_in_the_election() {
     assert!(!out.iter().any(closes), "{out:?}");
     bench.epoch_written(out);
 }
+
+#[test]
+fn an_election_link_ends_with_a_notification_that_does_not_decode() {
+    let mut bench = Bench::looking();
+    let link = LinkId(7);
+    let notification = |body| Input::Election(ElectionEvent::Frame { link, body });
+    let closes = |out: &[Output]| {
+        out.iter().any(|output| matches!(output, Output::ElectionClose { link: of } if *of == link))
+    };
+    let sound = in_role(PeerState::Looking, text(3, 0)).encode();
+    assert!(!closes(&bench.step(notification(sound.clone()))));
+    assert!(closes(&bench.step(notification(Bytes::from_static(b"no notification")))));
+    let out = bench.step(notification(sound));
+    assert!(!closes(&out), "it is closed already: {out:?}");
+}
