@@ -113,8 +113,8 @@ fn notifications_that_lie_harm_no_server() {
         }
         witness.assert_unharmed(&mut ensemble, what);
     }
-    let warned = |id| ensemble.server(id).log().contains("dropping a notification");
-    assert!(warned(1) && warned(2) && warned(3), "each says what it dropped");
+    let warned = |id| ensemble.server(id).log().contains("closing an election link");
+    assert!(warned(1) && warned(2) && warned(3), "each says what it closed");
 
     // They still elect: the listeners are alive, and no false vote is believed.
     let leader = witness.leader;
