@@ -230,6 +230,17 @@ impl Service {
         }
     }
 
+    /// There is little room for replies: whoever has some on the way is asked whether they have left.
+    pub(super) fn ask_who_was_not_asked(&mut self, out: &mut Vec<Output>) {
+        while let Some(conn) = self.gate.next_unasked() {
+            if let Some(connection) = self.connections.get_mut(&conn)
+                && self.gate.ask_too(conn, &mut connection.flow)
+            {
+                out.push(Output::NotifyDrained(conn));
+            }
+        }
+    }
+
     /// Requests of which only sending is left are in process no longer: nobody else is to wait for who
     /// does not read.
     fn set_idle(&mut self, conn: ConnId) {

@@ -258,17 +258,6 @@ impl Service {
         }
     }
 
-    /// There is little room for replies: whoever has some on the way is asked whether they have left.
-    fn ask_who_was_not_asked(&mut self, out: &mut Vec<Output>) {
-        while let Some(conn) = self.gate.next_unasked() {
-            if let Some(connection) = self.connections.get_mut(&conn)
-                && self.gate.ask_too(conn, &mut connection.flow)
-            {
-                out.push(Output::NotifyDrained(conn));
-            }
-        }
-    }
-
     /// Carries out the oldest held frame of a connection if it may be.
     fn release(
         &mut self,
