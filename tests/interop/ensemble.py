@@ -271,14 +271,16 @@ class Checks:
         self.failed = 0
 
     @contextlib.contextmanager
-    def claim(self, text):
+    def claim(self, text, quiet=False):
+        """`quiet`: the failure's own words say all, and where it was raised says nothing."""
         try:
             yield
-        except Exception:
+        except Exception as failure:
             self.failed += 1
             Checks.failures += 1
-            print(f"FAIL {self.name}: {text}", flush=True)
-            traceback.print_exc()
+            print(f"FAIL {self.name}: {text}" + (f": {failure}" if quiet else ""), flush=True)
+            if not quiet:
+                traceback.print_exc()
         else:
             self.passed += 1
             print(f"ok   {self.name}: {text}", flush=True)

@@ -1,10 +1,10 @@
 """A writer with many requests on their way at once, as a process of its own: a client in one session, which moves to
 another server when its own goes away, and keeps book of what was acknowledged.
 
-    load.py --name NAME --rate N --window N --big-every N [--seed N] PORT...
+    load.py --name NAME --rate N --window N --big-every N [--reads] [--first PORT] [--seed N] PORT...
 
-Lines on its standard input: `pause`, `resume`, `mark`, `stop`, `drop`; `stop` waits for all answers, `drop` for none. It
-says `acks N` five times a second, `paused` when all is answered, `mark` and the latencies since the last mark, and at
+Lines on its standard input: `pause`, `resume`, `mark`, `book`, `stop`, `drop`; `stop` waits for all answers, `drop` for
+none. With --reads every other request reads a counter, which may not be older than what was acknowledged. It says `acks N` five times a second, `paused` when all is answered, `mark` and the latencies since the last mark, and at
 the end its book as one line of JSON (Writer.tell). A latency counts from when a write was due, so that a server that
 stands still is not asked less for it; what the window does not let out within 200 ms is not due any more.
 
@@ -24,12 +24,13 @@ import sys
 import threading
 import time
 
-from wire import EPHEMERAL, NO_NODE, NODE_EXISTS, PING, PING_XID, Link, create, delete, set_data
+from wire import EPHEMERAL, GET_DATA, NO_NODE, NODE_EXISTS, PING, PING_XID, Link, create, delete, read_data, set_data, text
 
 COUNTERS = 200
 BIG_COUNTERS = 5
 BIG = 1_000_000
 PING_S = 3
+READ = object()
 
 
 class Writer:
@@ -44,10 +45,11 @@ class Writer:
         self.number = 0
         self.made, self.acked, self.last_acked = 0, [], {}
         self.last_sent = {}
-        self.acks, self.moves, self.lost_sessions, self.refused = 0, 0, 0, {}
+        self.acks, self.moves, self.lost_sessions, self.stale, self.refused = 0, 0, 0, 0, {}
         self.latencies, self.gap_ms = collections.Counter(), 0
         self.last_ack = time.monotonic()
         self.paused, self.pinged = False, 0.0
+        self.reads_next = False
         self.due = time.monotonic()
 
     def run(self):
@@ -66,6 +68,9 @@ class Writer:
                 if word == b"mark":
                     self.mark()
                     self.paused = False
+                if word == b"book":
+                    self.tell()
+                    self.paused = "told"
                 self.last_ack = time.monotonic()
             try:
                 self.turn()
@@ -87,7 +92,8 @@ class Writer:
             self.connect()
         link, now = self.link, time.monotonic()
         while not self.paused and self.due <= now and len(self.waiting) < self.options.window:
-            self.write(self.due)
+            self.reads_next = self.options.reads and not self.reads_next
+            (self.read if self.reads_next else self.write)(self.due)
             self.due += 1 / self.options.rate
         self.due = max(self.due, now - 0.2)
         if now - link.heard > 3 * PING_S:
@@ -101,6 +107,8 @@ class Writer:
 
     def connect(self):
         port = self.draw.choice(self.options.ports)
+        if self.moves == 0 and self.options.first:
+            port = self.options.first
         link = Link(port, self.session, self.password, self.seen, timeout_ms=60000, patience=5)
         if link.expired:
             link.close(end_session=False)
@@ -139,6 +147,12 @@ class Writer:
         self.link.send(self.xid, request)
         self.waiting.append((self.xid, what, n, due))
 
+    def read(self, due):
+        name = f"s{self.draw.randrange(COUNTERS)}"
+        self.xid += 1
+        self.link.send(self.xid, (GET_DATA, text(f"{self.home}/{name}") + b"\0"))
+        self.waiting.append((self.xid, READ, name, due))
+
     def counted(self, name):
         self.last_sent[name] = self.number
         return b"%d " % self.number
@@ -153,7 +167,10 @@ class Writer:
         self.seen = max(self.seen, reply.zxid)
         if reply.err == 0:
             self.acks += 1
-            if isinstance(what, int):
+            if what is READ:
+                # Replies come in the order of the requests: what was acknowledged before this one was done before it.
+                self.stale += int(read_data(reply.body)[0].split()[0]) < self.last_acked.get(number, 0)
+            elif isinstance(what, int):
                 self.acked.append(what)
             elif what:
                 self.last_acked[what] = number
@@ -164,7 +181,8 @@ class Writer:
     def tell(self):
         book = {
             "made": self.made, "acked": self.acked, "last_acked": self.last_acked, "last_sent": self.last_sent,
-            "acks": self.acks, "moves": self.moves, "lost_sessions": self.lost_sessions, "refused": self.refused,
+            "acks": self.acks, "moves": self.moves, "lost_sessions": self.lost_sessions, "stale": self.stale,
+            "refused": self.refused,
         }
         print(json.dumps(book), flush=True)
 
@@ -189,9 +207,10 @@ class Writer:
 class Load:
     """The process, from the test's side."""
 
-    def __init__(self, ports, name, rate=1000, window=64, big_every=0, seed=1):
+    def __init__(self, ports, name, rate=1000, window=64, big_every=0, seed=1, reads=False, first=None):
         command = [sys.executable, os.path.abspath(__file__), "--name", name, "--rate", str(rate)]
         command += ["--window", str(window), "--big-every", str(big_every), "--seed", str(seed), *map(str, ports)]
+        command += ["--reads"] * reads + (["--first", str(first)] if first else [])
         self.name, self.acks, self.paused, self.book = name, 0, threading.Event(), None
         self.marks = queue.Queue()
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -226,6 +245,18 @@ class Load:
 
     def resume(self):
         self.say("resume")
+
+    def tell(self):
+        """Its book so far, the load standing still."""
+        self.pause()
+        self.book = None
+        self.say("book")
+        deadline = time.monotonic() + 30
+        while self.book is None:
+            if time.monotonic() > deadline:
+                raise TimeoutError("the load says nothing")
+            time.sleep(0.01)
+        return self.book
 
     def stop(self, seconds=120, word="stop"):
         """Its book, all requests being answered; those that are on their way are left alone by the word `drop`."""
@@ -272,6 +303,8 @@ def main():
     parser.add_argument("--window", type=int, default=64)
     parser.add_argument("--big-every", type=int, default=0)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--reads", action="store_true")
+    parser.add_argument("--first", type=int)
     parser.add_argument("ports", type=int, nargs="+")
     try:
         Writer(parser.parse_args()).run()

@@ -1,0 +1,210 @@
+"""Connections: many, silent, slow, half a frame, half a handshake; and the descriptors they take."""
+
+import contextlib
+import random
+import socket
+import ssl
+import struct
+import time
+
+from attacks import raw
+from attacks.case import Unexpected, case
+from wire import GET_DATA, Link, create
+
+
+def held(arena, port, count, data, seconds, sources=64):
+    """So many connections that say `data` and then nothing. Whoever serves them later has to close them."""
+    _, links = raw.crowd(arena, port, count, data, 0, seconds, keep=True, sources=sources)
+    return links
+
+
+def let_go(links):
+    for link in links:
+        raw.drop(link)
+
+
+@case("held", "4,000 connections that say nothing, held for 15 s")
+def silent(arena):
+    links = held(arena, arena.port(), arena.pick(1_500, 4_000), b"", 20)
+    closed = raw.closed_within(links, arena.pick(2, 15))
+    let_go(links)
+    return f"{len(links)} connected, {closed} closed meanwhile"
+
+
+@case("held", "500 connections that say their hello a byte a second", memory_mb=100)
+def slow(arena):
+    links = held(arena, arena.port(), arena.pick(200, 500), b"", 10)
+    said, hello = 0, raw.hello()
+    for at in range(arena.pick(3, 15)):
+        for link in links:
+            with contextlib.suppress(OSError):
+                said += link.send(hello[at : at + 1])
+        time.sleep(0.7)
+    let_go(links)
+    return f"{len(links)} connected"
+
+
+@case("held", "1,500 connections with 500 KB each of a frame of 1,000,000 bytes that does not end", memory_mb=900)
+def partial_frames(arena):
+    part = raw.hello() + struct.pack(">i", 1_000_000) + bytes(500_000)
+    count = arena.pick(200, 1_500)
+    links = held(arena, arena.port(), count, part, arena.pick(10, 60))
+    time.sleep(1)
+    let_go(links)
+    return f"{len(links)} held"
+
+
+@case("held", "1,500 connections with half a hello, held", memory_mb=100)
+def partial_hellos(arena):
+    links = held(arena, arena.port(), 1_500, raw.hello()[:30], 20)
+    closed = raw.closed_within(links, arena.pick(2, 15))
+    let_go(links)
+    return f"{len(links)} held, {closed} closed meanwhile"
+
+
+@case("held", "frames with lengths of -1, 0, 2^31-1, -2^31 and a byte above jute.maxbuffer, before and after the hello", memory_mb=100)
+def frame_lengths(arena):
+    closed = 0
+    for length in (-1, 0, 0x7FFFFFFF, -(1 << 31), 0x100001, 0x00FFFFFF):
+        for first in (b"", raw.hello()):
+            with raw.dial(arena.port()) as link:
+                link.sendall(first + struct.pack(">i", length) + bytes(64))
+                link.settimeout(5)
+                arena.spent(links=1, bytes=len(first) + 68)
+                with contextlib.suppress(TimeoutError), contextlib.suppress(ConnectionError):
+                    while link.recv(1 << 16):
+                        pass
+                    closed += 1
+    return f"{closed} of 12 closed at once"
+
+
+@case("held", "3,000 connections with random bytes", memory_mb=100)
+def garbage(arena):
+    draw, count = random.Random(1), arena.pick(1_000, 3_000)
+    for _ in range(count // 100):
+        raw.crowd(arena, arena.port(), 100, draw.randbytes(200), 0, 10)
+        raw.crowd(arena, arena.port(), 1, raw.hello() + raw.frame(1, (draw.randrange(-20, 120), draw.randbytes(90))), 0, 5)
+    return f"{count} connections"
+
+
+@case("8", "connections until a server with 400 descriptors has none left, held while logs roll and a follower restarts", setup="few_descriptors")
+def descriptors(arena):
+    links, extra = [], 450
+    for name in ("leader", "follower"):
+        links += held(arena, arena.port(name), extra, raw.hello(), 5)
+    files = lambda: {sid: len(list((arena.e.home(sid) / "data/version-2").glob("log.*"))) for sid in arena.e.ids}  # noqa: E731
+    before = files()
+    # Through the third, whom nobody presses; every server has to open a new log.
+    third = next(sid for sid in arena.e.ids if sid not in (arena.leader, arena.follower))
+    link = Link(arena.e.client_port[third])
+    deadline = time.monotonic() + arena.pick(6, 20)
+    n = 0
+    while time.monotonic() < deadline and any(p.poll() is None for p in arena.e.processes.values()):
+        n += 1
+        if link.ask(n, create(f"/roll{n}", b""), 5).err not in (0, -110):
+            raise Unexpected("a write failed")
+        now = files()
+        if n >= 350 and all(now[sid] >= before[sid] + 2 for sid in now):
+            break
+        if n > 2_000:
+            break
+    link.close()
+    let_go(links)
+    return f"{len(links)} of {2 * extra} connected; logs {before} before, {files()} now"
+
+
+@case("8", "600 connections to a server that starts with a soft limit of 200 and a hard one of 4,000", setup="low_soft_limit")
+def soft_limit(arena):
+    links = held(arena, arena.port(), 600, raw.hello(), 10)
+    try:
+        link = Link(arena.port(), patience=3)
+        link.close()
+    except OSError as failure:
+        raise Unexpected(f"nobody else is served: {failure}") from None
+    finally:
+        let_go(links)
+    return f"{len(links)} connected"
+
+
+def client_hello():
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    with contextlib.suppress(ssl.SSLWantReadError):
+        context.wrap_bio(incoming, outgoing, server_hostname="localhost").do_handshake()
+    return outgoing.read()
+
+
+def whole_handshake(port, source, seconds):
+    """How long a session over TLS takes from another address."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    started = time.monotonic()
+    with socket.create_connection(("127.0.0.1", port), seconds, (source, 0)) as link:
+        with context.wrap_socket(link) as secure:
+            secure.sendall(raw.hello())
+            if not secure.recv(100):
+                raise ConnectionResetError("closed")
+    return time.monotonic() - started
+
+
+def others_get_in(arena, links, said):
+    worst = 0
+    try:
+        for n in range(5):
+            worst = max(worst, whole_handshake(arena.secure_port[arena.leader], f"127.0.9.{n + 1}", 5))
+    except OSError as failure:
+        raise Unexpected(f"another address does not get in: {failure}") from None
+    finally:
+        let_go(links)
+    if worst > 3:
+        raise Unexpected(f"another address gets in after {worst:.1f} s")
+    return f"{said}; another address is in after {worst * 1000:.0f} ms"
+
+
+@case("10", "1,500 TLS handshakes that stop after five bytes, from 20 addresses (75 each)", setup="tls")
+def tls_half_done(arena):
+    links = held(arena, arena.secure_port[arena.leader], 1_500, client_hello()[:5], 10, sources=20)
+    return others_get_in(arena, links, f"{len(links)} held")
+
+
+@case("10", "400 half-done TLS handshakes of one address, where maxClientCnxns is 100", setup="tls")
+def tls_counted(arena):
+    links = held(arena, arena.secure_port[arena.leader], 400, client_hello()[:5], 10, sources=1)
+    closed = raw.closed_within(links, 3)
+    said = others_get_in(arena, links, f"{closed} of {len(links)} closed")
+    if len(links) - closed > 100:
+        raise Unexpected(f"{len(links) - closed} half-done handshakes of one address, not 100")
+    return said
+
+
+@case("held", "20,000 TLS hellos, whose senders go at once", setup="tls")
+def tls_hellos(arena):
+    count, port = arena.pick(600, 20_000), arena.secure_port[arena.leader]
+    done, _ = raw.crowd(arena, port, count, client_hello(), 0, arena.pick(10, 120))
+    return others_get_in(arena, [], f"{done} sent")
+
+
+@case("held", "10 MB of requests at a time from each of 20 clients, that read their answers slowly", memory_mb=500)
+def slow_readers(arena):
+    raw.make(arena, arena.port(), "/page", bytes(50_000))
+    data = raw.frame(1, raw.read(GET_DATA, "/page")) * arena.pick(2_000, 20_000)
+    clients = [raw.Client(arena, arena.port(), source=f"127.0.3.{n + 1}") for n in range(20)]
+    for client in clients:
+        client.talk(data, 0, 0.3, reads=False)
+    deadline = time.monotonic() + arena.pick(2, 15)
+    while time.monotonic() < deadline:
+        for client in clients:
+            with contextlib.suppress(OSError):
+                client.link.recv(1_000)
+        time.sleep(0.05)
+    for client in clients:
+        client.drop()
+    return "served as they read"
+
+
+@case("held", "a four-letter word from each of 2,000 connections, `mntr` and `wchp` among them")
+def words(arena):
+    for word in (b"mntr", b"stat", b"cons", b"wchp", b"dump", b"srvr"):
+        raw.crowd(arena, arena.port(), arena.pick(100, 350), word, 1, 10)
+    return "answered"
