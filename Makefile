@@ -67,8 +67,8 @@ bench: ## how fast a run is: the chaos scenario, and a short one with 3 to 9 ser
 interop: ## clients of five languages, leaders killed, Apache asked the same, mixed ensembles; SHORT=1: fewer rounds
 	SHORT=$(SHORT) tests/interop/run.sh $(ARGS)
 
-torture: ## 100 servers killed with SIGKILL under load; SHORT=1: ten
-	tests/interop/run.sh $(if $(filter-out 0,$(SHORT)),torture_short,torture)
+torture: ## 100 servers killed with SIGKILL under load, then hostile clients and strangers; SHORT=1: ten, and smaller
+	tests/interop/run.sh $(if $(filter-out 0,$(SHORT)),torture_short attacks_short,torture attacks)
 
 browser: ## timeline pages in headless Chromium: steps, pictures, time of each frame
 	tests/browser/run.sh

@@ -24,19 +24,19 @@ from attacks.setups import SETUPS, Missing
 from ensemble import APACHE, Checks
 
 SECONDS_SHORT, SECONDS_FULL = 60, 600
-HEAD = ["attack", "cost to the attacker", "p99 ms (before), longest wait", "memory, CPU, log", "answer", "result"]
+HEAD = ["attack", "cost to the attacker", "p99 in ms (before), longest wait", "memory, CPU, log", "answer", "result"]
 
 
 def row(verdict):
-    counts = verdict.arena.counts
-    cost = [f"{verdict.seconds:.0f} s"]
-    cost += [f"{counts['links']:,} connections"] if counts["links"] else []
-    cost += [f"{counts['packets']:,} packets"] if counts["packets"] else []
-    cost += [f"{counts['bytes'] / 1e6:.1f} MB" if counts["bytes"] > 50_000 else f"{counts['bytes']:,} bytes"] if counts["bytes"] else []
-    before = verdict.arena.before
-    waits = f"{verdict.during['p99_ms']} ({before['p99_ms']}), {verdict.during['gap_ms'] / 1000:.1f} s"
-    used = f"+{max(verdict.growth, 0):.0f} MB of {verdict.case.memory_mb}, {verdict.cpu_s:.0f} s, {verdict.log_kb} KB"
-    return [verdict.case.name, ", ".join(cost), waits, used, verdict.said, "; ".join(verdict.wrong) or "held"]
+    counts, during, case = verdict.arena.counts, verdict.during, verdict.case
+    size = counts["bytes"]
+    sent = f"{size / 1e6:.1f} MB" if size >= 50_000 else f"{size:,} bytes"
+    cost = [f"{verdict.seconds:.0f} s", *(f"{counts[what]:,} {what}" for what in ("links", "packets") if counts[what])]
+    waits = f"{during['p99_ms']} ({verdict.arena.before['p99_ms']}), {during['gap_ms'] / 1000:.1f} s"
+    if case.pauses or not during["p99_ms"]:
+        waits = "not measured"
+    used = f"+{max(verdict.growth, 0):.0f} MB of {case.memory_mb}, {verdict.cpu_s:.0f} s, {verdict.log_kb} KB"
+    return [case.name, ", ".join([*cost, sent]), waits, used, verdict.said, "; ".join(verdict.wrong) or "held"]
 
 
 def markdown(rows):
@@ -56,8 +56,9 @@ class Run:
         self.arena, self.setup = Arena(SETUPS[name], self.options.short, kinds), name
         self.arena.open()
 
-    def close(self):
+    def close(self, keep=False):
         if self.arena:
+            self.arena.e.keep = keep
             self.arena.close()
         self.arena = None
 
@@ -76,7 +77,7 @@ class Run:
             with self.checks.claim(f"{case.name}: {case.what}", quiet=True):
                 assert good, self.rows[-1][-1]
         if not good or not verdict.usable or case.elections:
-            self.close()
+            self.close(keep=not good)
 
     def all(self, cases):
         try:
@@ -90,7 +91,7 @@ class Run:
                     traceback.print_exc()
                     self.rows.append([case.name, "", "", "", "", f"the test failed: {failure}"[:160]])
                     with contextlib.suppress(Exception):
-                        self.close()
+                        self.close(keep=True)
                     with self.checks.claim(f"{case.name}: {case.what}", quiet=True):
                         raise failure
         finally:

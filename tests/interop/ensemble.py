@@ -68,6 +68,9 @@ def wait_for(what, condition, seconds=WAIT_S):
 
 
 class Ensemble:
+    # Whether data and logs stay at the end; None: if any claim has failed.
+    keep = None
+
     def __init__(
         self,
         servers=3,
@@ -191,7 +194,7 @@ class Ensemble:
             self.kill(sid)
         self._end_those_a_script_restarted()
         atexit.unregister(self.close)
-        if os.environ.get("KEEP") or Checks.failures:
+        if os.environ.get("KEEP") or (Checks.failures if self.keep is None else self.keep):
             print(f"kept: {self.dir}", file=sys.stderr)
         else:
             shutil.rmtree(self.dir, ignore_errors=True)

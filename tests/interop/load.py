@@ -4,8 +4,9 @@ another server when its own goes away, and keeps book of what was acknowledged.
     load.py --name NAME --rate N --window N --big-every N [--reads] [--first PORT] [--seed N] PORT...
 
 Lines on its standard input: `pause`, `resume`, `mark`, `book`, `stop`, `drop`; `stop` waits for all answers, `drop` for
-none. With --reads every other request reads a counter, which may not be older than what was acknowledged. It says `acks N` five times a second, `paused` when all is answered, `mark` and the latencies since the last mark, and at
-the end its book as one line of JSON (Writer.tell). A latency counts from when a write was due, so that a server that
+none. With --reads every other request reads a counter, which may not be older than what was acknowledged. It says
+`acks N` five times a second, `paused` when all is answered, `mark` and the latencies since the last mark, and at the end
+its book as one line of JSON (Writer.tell). A latency counts from when a write was due, so that a server that
 stands still is not asked less for it; what the window does not let out within 200 ms is not due any more.
 
 Below /load/NAME it makes nodes that are never deleted (c1, c2, ... each once), counts in nodes of two sizes (s0..., b0...:
@@ -24,7 +25,8 @@ import sys
 import threading
 import time
 
-from wire import EPHEMERAL, GET_DATA, NO_NODE, NODE_EXISTS, PING, PING_XID, Link, create, delete, read_data, set_data, text
+from wire import EPHEMERAL, GET_DATA, NO_NODE, NODE_EXISTS, PING, PING_XID, Link
+from wire import create, delete, read_data, set_data, text
 
 COUNTERS = 200
 BIG_COUNTERS = 5

@@ -3,6 +3,7 @@
 #
 #   run.sh                    kazoo, zkcli, kill_leader, observer, tours, differential, mixed
 #   run.sh NAME...            some of: kazoo zkcli kill_leader observer tours differential mixed scale torture torture_short
+#                             attacks attacks_short
 #
 # SHORT=1        fewer rounds, for CI
 # SERVER_CMD     another server in place of target/release/quorate, its zoo.cfg is appended:
@@ -11,6 +12,7 @@
 # ZK=3.8|3.9     Apache ZooKeeper in `differential` (3.9 if nothing is said) and in `mixed` (3.8)
 # OLD=1          in `mixed`, data directories of 3.4 and 3.6 too (650 MB to fetch)
 # PAIR, OPS, SEED   see differential.sh
+# One attack alone:  tests/interop/attack.py NAME (--list names them)
 #
 # Installs what it needs: kazoo into target/interop/venv, node-zookeeper-client into target/interop/node, Debian's packages
 # zookeeper (zkCli.sh) and libzookeeper-mt-dev (the C client), the jars of
@@ -146,6 +148,8 @@ for name in "${tests[@]}"; do
     scale) run scale "$venv/bin/python" scale.py ;;
     torture) run torture "$venv/bin/python" torture.py ;;
     torture_short) run torture "$venv/bin/python" torture.py --short ;;
+    attacks) run attacks "$venv/bin/python" attack.py ;;
+    attacks_short) run attacks "$venv/bin/python" attack.py --short ;;
     *) die "no test named $name" ;;
     esac
 done

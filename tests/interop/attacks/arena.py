@@ -1,9 +1,9 @@
-"""Three servers, two well-behaved clients (a process each, load.py, at the leader and at a follower), and the verdict on
-what an attack did to them.
+"""Three servers, two well-behaved clients (a process each, load.py, at the leader and at a follower), and the verdict
+on what an attack did to them.
 
 - Every server lives and serves, under the same leader and epoch, unless the case itself kills one.
-- The p99 of the clients is within P99_FACTOR of what it was before, or below P99_FLOOR_MS: on two cores the attacker, the
-  servers and the clients share, and three times 2 ms would measure the machine.
+- The p99 of the clients is within P99_FACTOR of what it was before, or below P99_FLOOR_MS: the attacker, three servers
+  and the clients share two cores, and three times 2 ms would measure the machine.
 - No client waits longer than GAP_MS for an answer: a server that stands still for 2 s has lost half of its syncLimit.
 - Nothing acknowledged is missing on any server, and no read is older than what its session wrote.
 - Memory and log grow by no more than the case says. A server beyond MEMORY_KILLS_MB is ended by the test.
@@ -12,6 +12,7 @@ what an attack did to them.
 import contextlib
 import os
 import pathlib
+import signal
 import subprocess
 import tempfile
 import threading
@@ -141,8 +142,9 @@ class Arena:
         # A client that has seen more than is left comes back only once there is more: a write makes it so.
         raw.make(self, self.port(), "/nudge")
         for one in self.loads:
-            acks = one.acks
-            wait_for(f"an answer to the client at the {one.name}", lambda one=one, acks=acks: one.acks > acks + 2, seconds)
+            enough = one.acks + 2
+            answered = lambda one=one, enough=enough: one.acks > enough  # noqa: E731
+            wait_for(f"an answer to the client at the {one.name}", answered, seconds)
 
     def lost(self):
         """What was acknowledged and is not there, over all servers."""
@@ -165,7 +167,9 @@ def counters(link, name):
     paths = [f"{home}/{child}" for child in Reader(children.body).texts() if child[0] in "cs"]
     replies = ask_many(link, [(GET_DATA, text(path) + b"\0") for path in paths])
     return {
-        path: Book(int(read_data(reply.body)[0].split()[0])) for path, reply in zip(paths, replies) if reply.err == 0
+        path: Book(int(read_data(reply.body)[0].split()[0]))
+        for path, reply in zip(paths, replies, strict=True)
+        if reply.err == 0
     }
 
 
@@ -300,7 +304,6 @@ class Verdict:
 @contextlib.contextmanager
 def alarm(seconds):
     """Ends a case that waits for ever."""
-    import signal
 
     def ring(*_):
         raise TimeoutError(f"the case did not end within {seconds} s")

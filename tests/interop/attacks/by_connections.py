@@ -62,7 +62,11 @@ def partial_hellos(arena):
     return f"{len(links)} held, {closed} closed meanwhile"
 
 
-@case("held", "frames with lengths of -1, 0, 2^31-1, -2^31 and a byte above jute.maxbuffer, before and after the hello", memory_mb=100)
+@case(
+    "held",
+    "frames with lengths of -1, 0, 2^31-1, -2^31 and a byte above jute.maxbuffer, before and after the hello",
+    memory_mb=100,
+)
 def frame_lengths(arena):
     closed = 0
     for length in (-1, 0, 0x7FFFFFFF, -(1 << 31), 0x100001, 0x00FFFFFF):
@@ -83,11 +87,17 @@ def garbage(arena):
     draw, count = random.Random(1), arena.pick(1_000, 3_000)
     for _ in range(count // 100):
         raw.crowd(arena, arena.port(), 100, draw.randbytes(200), 0, 10)
-        raw.crowd(arena, arena.port(), 1, raw.hello() + raw.frame(1, (draw.randrange(-20, 120), draw.randbytes(90))), 0, 5)
+        raw.crowd(
+            arena, arena.port(), 1, raw.hello() + raw.frame(1, (draw.randrange(-20, 120), draw.randbytes(90))), 0, 5
+        )
     return f"{count} connections"
 
 
-@case("8", "connections until a server with 400 descriptors has none left, held while logs roll and a follower restarts", setup="few_descriptors")
+@case(
+    "8",
+    "connections until a server with 400 descriptors has none left, held while logs roll and a follower restarts",
+    setup="few_descriptors",
+)
 def descriptors(arena):
     links, extra = [], 450
     for name in ("leader", "follower"):
@@ -113,7 +123,11 @@ def descriptors(arena):
     return f"{len(links)} of {2 * extra} connected; logs {before} before, {files()} now"
 
 
-@case("8", "600 connections to a server that starts with a soft limit of 200 and a hard one of 4,000", setup="low_soft_limit")
+@case(
+    "8",
+    "600 connections to a server that starts with a soft limit of 200 and a hard one of 4,000",
+    setup="low_soft_limit",
+)
 def soft_limit(arena):
     links = held(arena, arena.port(), 600, raw.hello(), 10)
     try:

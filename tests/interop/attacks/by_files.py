@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import ssl
 import stat
 import struct
 import subprocess
@@ -11,31 +12,57 @@ from attacks import peers, raw
 from attacks.arena import wait_for_end
 from attacks.by_strangers import election_ports
 from attacks.case import Unexpected, case
+from attacks.setups import FORGED_LINE
 from ensemble import SERVER_CMD
 from wire import Link, create
 
-FORGED = "2026-01-01 00:00:00,000 ERROR forged"
 
-
-@case("9", "line breaks in election addresses, schemes, credentials and paths: do they make lines of the log?", memory_mb=100)
+@case(
+    "9",
+    "line breaks in election addresses, schemes, credentials and paths: do they make lines of the log?",
+    memory_mb=100,
+)
 def forged_lines(arena):
-    line = f"x\n{FORGED}\r\n{FORGED}\n"
+    line = f"x\n{FORGED_LINE}\r\n{FORGED_LINE}\n"
     for port in election_ports(arena).values():
         # A smaller id is dialled back, a greater one is answered.
         for sid in (3_000, 3_001, 0, -7):
             raw.drop(said(arena, port, peers.handshake(sid, line) + peers.notification(0, 1, 1, 1, 1)))
-    for data in (raw.auth(line, b"x"), raw.auth("digest", line.encode()), raw.auth("ensemble", line.encode()), raw.auth("sasl", line.encode())):
+    for data in (
+        raw.auth(line, b"x"),
+        raw.auth("digest", line.encode()),
+        raw.auth("ensemble", line.encode()),
+        raw.auth("sasl", line.encode()),
+    ):
         client = raw.Client(arena, arena.port())
         client.talk(data, 1, 3)
         client.drop()
     client = raw.Client(arena, arena.port())
     client.talk(raw.frame(1, raw.read(4, f"/{line}")) + raw.frame(2, create(f"/{line}", b"")), 2, 3)
     client.drop()
+    return no_line_forged(arena)
+
+
+@case("9", "line breaks in the subjects of certificates, trusted and not", setup="tls", memory_mb=100, log_kb=64)
+def forged_subjects(arena):
+    port, shown = arena.secure_port[arena.leader], 0
+    for name in ("client", "stranger"):
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        context.load_cert_chain(arena.folder / f"{name}.crt", arena.folder / f"{name}.key")
+        with contextlib.suppress(OSError), context.wrap_socket(raw.dial(port)) as link:
+            link.sendall(raw.hello() + raw.auth("x509", b"x") + raw.frame(1, (107, b"")))
+            link.settimeout(2)
+            shown += bool(link.recv(1_000))
+    return f"{shown} of 2 let in, {no_line_forged(arena)}"
+
+
+def no_line_forged(arena):
     time.sleep(0.5)
     forged = []
     for sid in arena.e.ids:
         text = (arena.e.home(sid) / "server.log").read_text(errors="replace")
-        forged += [sid for one in text.splitlines() if one.startswith(FORGED)]
+        forged += [sid for one in text.splitlines() if one.startswith(FORGED_LINE)]
     if forged:
         raise Unexpected(f"{len(forged)} lines forged, at servers {sorted(set(forged))}")
     return "no line forged"
@@ -57,7 +84,9 @@ def shout(arena, seconds):
     while time.monotonic() < deadline:
         n += 1
         try:
-            raw.drop(said(arena, election[n % 3], peers.handshake(4_000 + n, long) + peers.notification(9, 1, 1, 1, 1) * 20))
+            raw.drop(
+                said(arena, election[n % 3], peers.handshake(4_000 + n, long) + peers.notification(9, 1, 1, 1, 1) * 20)
+            )
             raw.drop(said(arena, election[n % 3], struct.pack(">qqi", -7, n, 4_000)))
             raw.drop(said(arena, quorum, peers.packet(88, n)))
             raw.drop(said(arena, arena.port(), struct.pack(">i", -n)))
@@ -65,7 +94,14 @@ def shout(arena, seconds):
                 client = raw.Client(arena, arena.port())
                 client.talk(refused, 1, 1)
                 client.drop()
-                raw.crowd(arena, arena.port(), 20, raw.hello() + raw.frame(1, (77, b"")) + raw.frame(2, (1, b"\xff" * 9)), 1, 2)
+                raw.crowd(
+                    arena,
+                    arena.port(),
+                    20,
+                    raw.hello() + raw.frame(1, (77, b"")) + raw.frame(2, (1, b"\xff" * 9)),
+                    1,
+                    2,
+                )
         except OSError:
             pass
     return f"{n} rounds"
@@ -81,7 +117,11 @@ def log_unread(arena):
     return shout(arena, arena.pick(3, 20))
 
 
-@case("9", "70 identities of a scheme that is not known, 1 MB each: the log lies in dataDir, the volume has 60 MB", setup="small_volumes")
+@case(
+    "9",
+    "70 identities of a scheme that is not known, 1 MB each: the log lies in dataDir, the volume has 60 MB",
+    setup="small_volumes",
+)
 def log_on_a_small_volume(arena):
     for _ in range(70):
         client = raw.Client(arena, arena.port())
@@ -132,7 +172,9 @@ def modes(arena):
 def exit_code(arena):
     config = arena.folder / "zoo.cfg"
     config.write_text("tickTime=2000\ndataDir=/proc/none/data\nclientPort=0\n")
-    ended = subprocess.run([*SERVER_CMD, str(config)], capture_output=True, timeout=20, cwd=arena.folder, env=os.environ)
+    ended = subprocess.run(
+        [*SERVER_CMD, str(config)], capture_output=True, timeout=20, cwd=arena.folder, env=os.environ
+    )
     if ended.returncode != 3:
         raise Unexpected(f"exit code {ended.returncode}")
     return "3"

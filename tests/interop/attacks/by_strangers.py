@@ -1,4 +1,4 @@
-"""Strangers on the quorum and election ports, which know no passwords: what they may not do under a real server's id."""
+"""Strangers on the quorum and election ports, which ask for no passwords: what nobody may do under a server's id."""
 
 import contextlib
 import os
@@ -66,7 +66,12 @@ def forged_followerinfo(arena):
     return "followers stayed"
 
 
-@case("7", "joins as both real followers and acks all proposals for 10 s; then the leader is killed", elections=1, pauses=True)
+@case(
+    "7",
+    "joins as both real followers and acks all proposals for 10 s; then the leader is killed",
+    elections=1,
+    pauses=True,
+)
 def forged_acks(arena):
     fakes = [peers.FakeLearner(arena, sid) for sid in others(arena)]
     for fake in fakes:
@@ -86,7 +91,12 @@ def forged_acks(arena):
     return f"joined {sum(fake.joined for fake in fakes)} times, acked {sum(fake.acked for fake in fakes)} proposals"
 
 
-@case("7", "accepted epochs of 2^31-2 to all quorum ports, while a leader is killed and another elected", elections=6, pauses=True)
+@case(
+    "7",
+    "accepted epochs of 2^31-2 to all quorum ports, while a leader is killed and another elected",
+    elections=6,
+    pauses=True,
+)
 def epochs_in_discovery(arena):
     before, seconds = arena.epoch(), arena.pick(4, 15)
     sids = [*arena.e.ids, 99, 0]
@@ -112,7 +122,10 @@ def epochs_in_discovery(arena):
     return f"epoch {before} before, {arena.epoch(leader)} now"
 
 
-@case("7", "votes for servers that are there and are not, with rounds, zxids and epochs near their end, while a follower restarts")
+@case(
+    "7",
+    "votes of all kinds under all ids, with rounds, zxids and epochs near their end, while a follower restarts",
+)
 def forged_votes(arena):
     with meanwhile(lambda: votes(arena, arena.pick(3, 15))):
         time.sleep(0.5)
@@ -142,7 +155,12 @@ def votes(arena, seconds):
     peers.hammer(arena, ports, one, seconds, 0.005, 30)
 
 
-@case("7", "350 handshakes a second on the election port with names that no server knows, for 27 s", setup="slow_names", short=False)
+@case(
+    "7",
+    "350 handshakes a second on the election port with names that no server knows, for 27 s",
+    setup="slow_names",
+    short=False,
+)
 def names_that_resolve_slowly(arena):
     return names(arena, arena.pick(4, 27))
 
@@ -216,7 +234,16 @@ def election_links(arena):
 @case("7", "notifications that do not decode, on ten links of unknown ids: are they closed?", memory_mb=100)
 def bad_notifications(arena):
     port, links = election_ports(arena)[arena.leader], []
-    for n, body in enumerate([b"\0" * 27, b"\0" * 36, struct.pack(">i", 9) + bytes(40), b"\xff" * 64, bytes(36) + struct.pack(">ii", 2, 1 << 30)] * 2):
+    for n, body in enumerate(
+        [
+            b"\0" * 27,
+            b"\0" * 36,
+            struct.pack(">i", 9) + bytes(40),
+            b"\xff" * 64,
+            bytes(36) + struct.pack(">ii", 2, 1 << 30),
+        ]
+        * 2
+    ):
         link = raw.dial(port)
         link.sendall(peers.handshake(2_000 + n, "127.0.0.1:3888") + struct.pack(">i", len(body)) + body)
         links.append(link)
@@ -231,7 +258,14 @@ def bad_notifications(arena):
 
 @case("7", "500 connections to the quorum port: silent, half a packet, lengths of 2 GB, unknown types", memory_mb=100)
 def quorum_port_noise(arena):
-    halves = [b"", b"\0\0", peers.learner_info(99, 0)[:30], peers.packet(11, 0)[:12] + b"\x7f\xff\xff\xff", peers.packet(77, 0), os.urandom(64)]
+    halves = [
+        b"",
+        b"\0\0",
+        peers.learner_info(99, 0)[:30],
+        peers.packet(11, 0)[:12] + b"\x7f\xff\xff\xff",
+        peers.packet(77, 0),
+        os.urandom(64),
+    ]
     port, links = arena.e.quorum_port[arena.leader], []
     for n in range(arena.pick(300, 500)):
         with contextlib.suppress(OSError):
@@ -264,8 +298,19 @@ def poison():
     """Requests that no client may make: (session, operation, body)."""
     empty, zeros = create("", b"")[1], b"\0" * 8
     close, hail = (0, CLOSE_SESSION, b""), struct.pack(">i", 30_000)
-    yield from (close, (-1, CLOSE_SESSION, b""), (0, CREATE_SESSION, hail), (0, 1, create("/zero", b"", raw.EPHEMERAL)[1]), close)
-    yield from ((0, 1, empty), (0, 1, create("/a//b", b"")[1]), (0, 2, text("") + b"\xff" * 4), (0, 5, text("") + zeros))
+    yield from (
+        close,
+        (-1, CLOSE_SESSION, b""),
+        (0, CREATE_SESSION, hail),
+        (0, 1, create("/zero", b"", raw.EPHEMERAL)[1]),
+        close,
+    )
+    yield from (
+        (0, 1, empty),
+        (0, 1, create("/a//b", b"")[1]),
+        (0, 2, text("") + b"\xff" * 4),
+        (0, 5, text("") + zeros),
+    )
     yield from ((0, 7, text("") + zeros), (0, 14, b""), (0, 999, b"x"), (1 << 62, 1, empty), (0, 16, text("")))
     yield from ((0, 20, text("")), (0, 21, text("") * 3), (0, -1, b""), (0, CREATE_SESSION, b""))
     # Ephemerals of a session that is none, and its end.
@@ -274,7 +319,7 @@ def poison():
 
 @case(
     "6",
-    "joins as a real follower and as an observer, and sends requests that no client may (session 0, empty paths); then all restart",
+    "joins as a follower and as an observer, sends requests that no client may (session 0, empty paths); all restart",
     elections=8,
     pauses=True,
 )
@@ -282,14 +327,21 @@ def requests_of_a_learner(arena):
     said = [peers.request(*one) for one in poison()]
     # Session 0 is closed while nodes below the root are being made: their owner is 0 too.
     said += [peers.request(0, CLOSE_SESSION, b"")] * 200
-    fakes = [peers.FakeLearner(arena, arena.follower, then=said), peers.FakeLearner(arena, 99, peers.OBSERVERINFO, said)]
+    fakes = [
+        peers.FakeLearner(arena, arena.follower, then=said),
+        peers.FakeLearner(arena, 99, peers.OBSERVERINFO, said),
+    ]
     for fake in fakes:
         fake.start()
         deadline = time.monotonic() + arena.pick(2, 8)
         while time.monotonic() < deadline:
             with contextlib.suppress(OSError):
                 client = raw.Client(arena, arena.port())
-                client.talk(b"".join(raw.frame(n, create(f"/{fake.sid}-{time.monotonic_ns()}-{n}", b"")) for n in range(200)), 200, 2)
+                client.talk(
+                    b"".join(raw.frame(n, create(f"/{fake.sid}-{time.monotonic_ns()}-{n}", b"")) for n in range(200)),
+                    200,
+                    2,
+                )
                 client.drop()
         fake.stop()
     time.sleep(0.5)
@@ -303,7 +355,12 @@ def requests_of_a_learner(arena):
     return f"joined as a follower {fakes[0].joined} times, as an observer {fakes[1].joined}"
 
 
-@case("7", "the same votes while the leader is killed: once they stop, all are back by themselves", elections=8, pauses=True)
+@case(
+    "7",
+    "the same votes while the leader is killed: once they stop, all are back by themselves",
+    elections=8,
+    pauses=True,
+)
 def forged_votes_in_election(arena):
     seconds, killed = arena.pick(3, 15), arena.leader
     with meanwhile(lambda: votes(arena, seconds)):

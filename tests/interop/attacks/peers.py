@@ -27,7 +27,11 @@ def notification(state, leader, zxid, round_, epoch):
 
 
 def packet(kind, zxid, data=None):
-    return struct.pack(">iq", kind, zxid) + (struct.pack(">i", -1) if data is None else buffer(data)) + struct.pack(">i", -1)
+    return (
+        struct.pack(">iq", kind, zxid)
+        + (struct.pack(">i", -1) if data is None else buffer(data))
+        + struct.pack(">i", -1)
+    )
 
 
 def learner_info(sid, accepted_epoch, kind=FOLLOWERINFO):

@@ -8,7 +8,7 @@ import socket
 import struct
 import time
 
-from wire import AUTH_XID, OPEN_ACL, buffer, create, text
+from wire import AUTH_XID, CLOSE, OPEN_ACL, buffer, create, text
 
 EXISTS, SET_ACL, MULTI, MULTI_READ, GET_EPHEMERALS = 3, 7, 14, 22, 103
 EPHEMERAL, SEQUENTIAL = 1, 2
@@ -143,7 +143,7 @@ class Client:
 
 def make(arena, port, path, data=b"", flags=0, acl=OPEN_ACL):
     client = Client(arena, port)
-    client.talk(frame(1, create(path, data, flags, acl)), 1, 30)
+    client.talk(frame(1, create(path, data, flags, acl)) + frame(2, (CLOSE, b"")), 2, 30)
     client.drop()
 
 

@@ -6,6 +6,11 @@ import socket
 import subprocess
 import threading
 
+from ensemble import free_ports
+
+# What forgers want to see at the beginning of a line of a log.
+FORGED_LINE = "2026-01-01 00:00:00,000 ERROR forged"
+
 
 class Missing(Exception):
     """This machine lacks what a case needs."""
@@ -36,31 +41,36 @@ def unread(arena):
 
 
 def tls(arena):
-    """A TLS port a server; maxClientCnxns is 100."""
+    """A TLS port a server; maxClientCnxns is 100. A client may show a certificate; one with line breaks is at hand."""
     if not shutil.which("openssl"):
         raise Missing("no openssl")
     where = arena.folder
-    for name in ("ca", "server"):
-        signed = [] if name == "ca" else ["-CA", f"{where}/ca.crt", "-CAkey", f"{where}/ca.key"]
-        subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={name}", *signed]
-            + ["-keyout", f"{where}/{name}.key", "-out", f"{where}/{name}.crt", "-addext", "subjectAltName=IP:127.0.0.1"],
-            check=True,
-            capture_output=True,
-        )
-    both = (where / "server.key").read_text() + (where / "server.crt").read_text()
-    (where / "server.pem").write_text(both)
-    from ensemble import free_ports
-
-    arena.secure_port = dict(zip((1, 2, 3), free_ports(3)))
+    certificate(where, "ca", "/CN=ca")
+    certificate(where, "server", "/CN=server", by="ca")
+    # Refused, since it names another address: that is when a server says whose it is.
+    certificate(where, "client", f"/CN=x\n{FORGED_LINE}\n", by="ca", address="10.9.9.9")
+    certificate(where, "stranger", f"/CN=x\n{FORGED_LINE}\n")
+    arena.secure_port = dict(zip((1, 2, 3), free_ports(3), strict=True))
     lines = [
         "secureClientPortAddress=127.0.0.1",
         f"ssl.keyStore.location={where}/server.pem",
-        f"ssl.trustStore.location={where}/ca.crt",
-        "ssl.clientAuth=none",
+        f"ssl.trustStore.location={where}/ca.pem",
+        "ssl.clientAuth=want",
+        "ssl.clientHostnameVerification=true",
         "maxClientCnxns=100",
     ]
     return {"extra": lines, "per_server": lambda sid: [f"secureClientPort={arena.secure_port[sid]}"]}
+
+
+def certificate(where, name, subject, by=None, address="127.0.0.1"):
+    """NAME.pem: key and certificate."""
+    key, signed = f"{where}/{name}.key", f"{where}/{name}.crt"
+    authority = ["-CA", f"{where}/{by}.crt", "-CAkey", f"{where}/{by}.key"] if by else []
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", subject, *authority]
+    command += ["-keyout", key, "-out", signed, "-addext", f"subjectAltName=IP:{address}"]
+    command += ["-addext", f"basicConstraints=critical,CA:{str(name == 'ca').upper()}"]
+    subprocess.run(command, check=True, capture_output=True)
+    (where / f"{name}.pem").write_bytes((where / f"{name}.key").read_bytes() + (where / f"{name}.crt").read_bytes())
 
 
 def slow_names(arena):
