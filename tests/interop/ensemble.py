@@ -96,7 +96,7 @@ class Ensemble:
         self.processes = {}
         ports = free_ports(2 * servers)
         self.quorum_port = dict(zip(self.ids, ports[:servers]))
-        election_port = dict(zip(self.ids, ports[servers:]))
+        self.election_port = dict(zip(self.ids, ports[servers:]))
         for sid in self.ids:
             home = self.home(sid)
             (home / "data").mkdir(parents=True)
@@ -106,7 +106,7 @@ class Ensemble:
                 port = self.quorum_port[other]
                 seen = port if other == sid else quorum_port_seen(sid, port)
                 role = ":observer" if other in self.observers else ""
-                members.append(f"server.{other}=127.0.0.1:{seen}:{election_port[other]}{role}")
+                members.append(f"server.{other}=127.0.0.1:{seen}:{self.election_port[other]}{role}")
             lines = [
                 f"tickTime={tick_ms}",
                 f"initLimit={limits[0]}",

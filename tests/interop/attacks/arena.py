@@ -57,7 +57,7 @@ class Arena:
 
     def __init__(self, setup, short, kinds=None, before_s=None):
         self.setup, self.short = setup, short
-        self.before_s = before_s or (3 if short else 8)
+        self.before_s = before_s or (2 if short else 8)
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="quorate-attacks-"))
         self.cleanup = contextlib.ExitStack()
         options = setup(self) if setup else {}

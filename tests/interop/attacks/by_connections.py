@@ -26,7 +26,7 @@ def let_go(links):
 @case("held", "4,000 connections that say nothing, held for 15 s")
 def silent(arena):
     links = held(arena, arena.port(), arena.pick(1_500, 4_000), b"", 20)
-    closed = raw.closed_within(links, arena.pick(2, 15))
+    closed = raw.closed_within(links, arena.pick(1, 15))
     let_go(links)
     return f"{len(links)} connected, {closed} closed meanwhile"
 
@@ -35,7 +35,7 @@ def silent(arena):
 def slow(arena):
     links = held(arena, arena.port(), arena.pick(200, 500), b"", 10)
     said, hello = 0, raw.hello()
-    for at in range(arena.pick(3, 15)):
+    for at in range(arena.pick(2, 15)):
         for link in links:
             with contextlib.suppress(OSError):
                 said += link.send(hello[at : at + 1])
@@ -57,7 +57,7 @@ def partial_frames(arena):
 @case("held", "1,500 connections with half a hello, held", memory_mb=100)
 def partial_hellos(arena):
     links = held(arena, arena.port(), 1_500, raw.hello()[:30], 20)
-    closed = raw.closed_within(links, arena.pick(2, 15))
+    closed = raw.closed_within(links, arena.pick(1, 15))
     let_go(links)
     return f"{len(links)} held, {closed} closed meanwhile"
 
@@ -199,7 +199,7 @@ def tls_hellos(arena):
     return others_get_in(arena, [], f"{done} sent")
 
 
-@case("held", "10 MB of requests at a time from each of 20 clients, that read their answers slowly", memory_mb=500)
+@case("held", "10 MB of requests at a time from each of 20 clients, that read their answers slowly", memory_mb=400)
 def slow_readers(arena):
     raw.make(arena, arena.port(), "/page", bytes(50_000))
     data = raw.frame(1, raw.read(GET_DATA, "/page")) * arena.pick(2_000, 20_000)

@@ -10,7 +10,6 @@ import time
 
 from attacks import peers, raw
 from attacks.arena import wait_for_end
-from attacks.by_strangers import election_ports
 from attacks.case import Unexpected, case
 from attacks.setups import FORGED_LINE
 from ensemble import SERVER_CMD
@@ -24,7 +23,7 @@ from wire import Link, create
 )
 def forged_lines(arena):
     line = f"x\n{FORGED_LINE}\r\n{FORGED_LINE}\n"
-    for port in election_ports(arena).values():
+    for port in arena.e.election_port.values():
         # A smaller id is dialled back, a greater one is answered.
         for sid in (3_000, 3_001, 0, -7):
             raw.drop(said(arena, port, peers.handshake(sid, line) + peers.notification(0, 1, 1, 1, 1)))
@@ -77,7 +76,7 @@ def said(arena, port, data):
 
 def shout(arena, seconds):
     """Everything that a server may want to say something about, as fast as it goes."""
-    election, quorum = list(election_ports(arena).values()), arena.e.quorum_port[arena.leader]
+    election, quorum = list(arena.e.election_port.values()), arena.e.quorum_port[arena.leader]
     long = "n" * 2_000
     refused = raw.auth("n" * 100_000, b"x" * 100_000)
     deadline, n = time.monotonic() + seconds, 0

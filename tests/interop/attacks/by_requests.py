@@ -108,7 +108,7 @@ def directories_behind_a_write(arena):
     return "nothing was read"
 
 
-@case("4", "64 clients ask for 200 MB each and read nothing", memory_mb=700)
+@case("4", "64 clients ask for 200 MB each and read nothing", memory_mb=400)
 def answers_unread(arena):
     raw.make(arena, arena.port(), "/unread", bytes(1_000_000))
     ask = raw.frame(1, raw.read(GET_DATA, "/unread")) * 200

@@ -29,7 +29,7 @@ def left_of(arena, path):
     pauses=True,
 )
 def mass_expiry(arena):
-    count, timeout_s = arena.pick(3_000, 40_000), arena.pick(6, 60)
+    count, timeout_s = arena.pick(3_000, 40_000), arena.pick(4, 60)
     raw.make(arena, arena.port(), "/mass")
     one = raw.frame(1, create("/mass/e", b"", raw.EPHEMERAL | raw.SEQUENTIAL))
     started = time.monotonic()

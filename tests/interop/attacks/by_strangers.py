@@ -20,25 +20,16 @@ def others(arena):
     return [sid for sid in arena.e.ids if sid != arena.leader]
 
 
-def election_ports(arena):
-    return {sid: int(line.split(":")[2]) for sid, line in members(arena)}
-
-
-def members(arena):
-    for line in (arena.e.home(1) / "zoo.cfg").read_text().splitlines():
-        if line.startswith("server."):
-            name, value = line.split("=")
-            yield int(name[7:]), value
-
-
 @contextlib.contextmanager
 def meanwhile(*tasks):
     threads = [threading.Thread(target=task, daemon=True) for task in tasks]
     for thread in threads:
         thread.start()
-    yield
-    for thread in threads:
-        thread.join()
+    try:
+        yield
+    finally:
+        for thread in threads:
+            thread.join()
 
 
 def restart(arena, sid, seconds):
@@ -139,7 +130,7 @@ def forged_votes(arena):
 
 
 def votes(arena, seconds):
-    ports, ids = list(election_ports(arena).values()), arena.e.ids
+    ports, ids = list(arena.e.election_port.values()), arena.e.ids
     addresses = [f"127.0.0.1:{port}" for port in ports]
     kinds = [
         (state, leader, zxid, round_, epoch)
@@ -171,7 +162,7 @@ def names_unknown(arena):
 
 
 def names(arena, seconds):
-    ports = list(election_ports(arena).values())
+    ports = list(arena.e.election_port.values())
     asked = getattr(arena, "asked", [0])
     before = asked[0]
 
@@ -190,7 +181,7 @@ def names(arena, seconds):
 def announced_addresses(arena):
     with socket.create_server(("127.0.0.1", 0), backlog=100) as listener:
         address = f"127.0.0.1:{listener.getsockname()[1]}"
-        ports = list(election_ports(arena).values())
+        ports = list(arena.e.election_port.values())
         sids = [0, -5, 77, 1 << 40]
         said = lambda n: peers.handshake(sids[n % 4], address) + peers.notification(0, sids[n % 4], 1 << 40, 1, 1)  # noqa: E731
         links = []
@@ -214,7 +205,7 @@ def announced_addresses(arena):
 
 @case("7", "1,000 election links of ids outside the configuration, held by one address")
 def election_links(arena):
-    port, sid = election_ports(arena)[arena.follower], arena.follower
+    port, sid = arena.e.election_port[arena.follower], arena.follower
     before, links = arena.descriptors(sid), []
     for n in range(arena.pick(400, 1_000)):
         with contextlib.suppress(OSError):
@@ -233,7 +224,7 @@ def election_links(arena):
 
 @case("7", "notifications that do not decode, on ten links of unknown ids: are they closed?", memory_mb=100)
 def bad_notifications(arena):
-    port, links = election_ports(arena)[arena.leader], []
+    port, links = arena.e.election_port[arena.leader], []
     for n, body in enumerate(
         [
             b"\0" * 27,

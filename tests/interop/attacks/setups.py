@@ -9,7 +9,7 @@ import threading
 from ensemble import free_ports
 
 # What forgers want to see at the beginning of a line of a log.
-FORGED_LINE = "2026-01-01 00:00:00,000 ERROR forged"
+FORGED_LINE = "2026-01-01 00:00:00.000 ERROR forged"
 
 
 class Missing(Exception):
