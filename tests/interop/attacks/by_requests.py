@@ -5,7 +5,7 @@ import time
 
 from attacks import raw
 from attacks.case import Unexpected, case
-from wire import GET_CHILDREN, GET_DATA, Link, ask_many, create, set_data, text
+from wire import GET_CHILDREN, GET_DATA, Link, ask_many, create, delete, set_data, text
 
 
 def alone(arena, request, seconds, at="leader"):
@@ -80,6 +80,34 @@ def multi_read_acl(arena):
     raw.make(arena, arena.port(), "/guarded", acl=raw.acl(entries))
     get = raw.read(GET_DATA, "/guarded")
     return alone(arena, raw.multi(raw.MULTI_READ, [get] * arena.pick(20_000, 40_000)), arena.pick(20, 120))
+
+
+@case("2", "asks 30 times for paths of 500,000 parts (1 MB): reads, watches of all kinds, creates, deletes")
+def deep_paths(arena):
+    path = "/a" * arena.pick(100_000, 500_000)
+    kinds = [raw.read(raw.EXISTS, path, watch=True), raw.read(GET_DATA, path, watch=True), create(path, b"")]
+    kinds += [delete(path), set_data(path, b""), (raw.ADD_WATCH, text(path) + struct.pack(">i", 1))]
+    data = b"".join(raw.frame(n, request) for n, request in enumerate(kinds * 5))
+    return flood(arena, data, 30, arena.pick(20, 120))
+
+
+@case("2", "one multi of 8,000 creates and as many deletes in one node (900 KB), ten times")
+def big_multi(arena):
+    raw.make(arena, arena.port(), "/multi")
+    pairs = []
+    for n in range(arena.pick(2_000, 8_000)):
+        pairs += [create(f"/multi/{n}", b""), delete(f"/multi/{n}")]
+    return flood(arena, raw.frame(1, raw.multi(raw.MULTI, pairs)) * 10, 10, arena.pick(20, 120))
+
+
+@case("2", "sets 40,000 watches at once, ten times, half of which have an event to tell")
+def set_watches(arena):
+    raw.make(arena, arena.port(), "/watched")
+    paths = ["/watched", *(f"/watched/{n}" for n in range(arena.pick(8_000, 40_000)))]
+    half = len(paths) // 2
+    lists = struct.pack(">q", 1) + raw.texts(paths[:half]) + raw.texts(paths[half:]) + raw.texts([])
+    # Data watches on what is not there or has changed since zxid 1: an event each.
+    return flood(arena, raw.frame(-8, (raw.SET_WATCHES, lists)) * 10, 10 * (half + 1), arena.pick(20, 120))
 
 
 @case("3", "asks 480 times for the names of 200,000 children (40 KB sent), and reads them", memory_mb=400)

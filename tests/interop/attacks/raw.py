@@ -10,7 +10,7 @@ import time
 
 from wire import AUTH_XID, CLOSE, OPEN_ACL, buffer, create, text
 
-EXISTS, SET_ACL, MULTI, MULTI_READ, GET_EPHEMERALS = 3, 7, 14, 22, 103
+EXISTS, SET_ACL, MULTI, MULTI_READ, SET_WATCHES, GET_EPHEMERALS, ADD_WATCH = 3, 7, 14, 22, 101, 103, 106
 EPHEMERAL, SEQUENTIAL = 1, 2
 # Not the servers' own address: what counts per address is to meet the attacker alone.
 ATTACKER = "127.0.5.1"
@@ -40,6 +40,10 @@ def entry(scheme, name, perms=31):
 
 def acl(entries):
     return struct.pack(">i", len(entries)) + b"".join(entries)
+
+
+def texts(values):
+    return struct.pack(">i", len(values)) + b"".join(map(text, values))
 
 
 def multi(op, requests):
