@@ -24,19 +24,36 @@ from attacks.setups import SETUPS, Missing
 from ensemble import APACHE, Checks
 
 SECONDS_SHORT, SECONDS_FULL = 60, 600
-HEAD = ["attack", "cost to the attacker", "p99 in ms (before), longest wait", "memory, CPU, log", "answer", "result"]
+HEAD = [
+    "attack",
+    "it costs",
+    "others: p99 in ms (before), longest wait",
+    "a server: memory, CPU, log",
+    "answer",
+    "result",
+]
 
 
 def row(verdict):
     counts, during, case = verdict.arena.counts, verdict.during, verdict.case
     size = counts["bytes"]
     sent = f"{size / 1e6:.1f} MB" if size >= 50_000 else f"{size:,} bytes"
-    cost = [f"{verdict.seconds:.0f} s", *(f"{counts[what]:,} {what}" for what in ("links", "packets") if counts[what])]
+    # The first connection is the test's own.
+    links = [f"{counts['links'] - 1:,} connections"] if counts["links"] > 1 else []
+    packets = [f"{counts['packets']:,} packets"] if counts["packets"] else []
+    cost = [f"{verdict.seconds:.0f} s", *links, *packets]
     waits = f"{during['p99_ms']} ({verdict.arena.before['p99_ms']}), {during['gap_ms'] / 1000:.1f} s"
     if case.pauses or not during["p99_ms"]:
         waits = "not measured"
     used = f"+{max(verdict.growth, 0):.0f} MB of {case.memory_mb}, {verdict.cpu_s:.0f} s, {verdict.log_kb} KB"
-    return [case.name, ", ".join([*cost, sent]), waits, used, verdict.said, "; ".join(verdict.wrong) or "held"]
+    return [
+        f"{case.what} (`{case.name}`)",
+        ", ".join([*cost, sent]),
+        waits,
+        used,
+        verdict.said,
+        "; ".join(verdict.wrong) or "held",
+    ]
 
 
 def markdown(rows):
@@ -89,7 +106,9 @@ class Run:
                     self.close()
                 except (OSError, RuntimeError, AssertionError) as failure:
                     traceback.print_exc()
-                    self.rows.append([case.name, "", "", "", "", f"the test failed: {failure}"[:160]])
+                    self.rows.append(
+                        [f"{case.what} (`{case.name}`)", "", "", "", "", f"the test failed: {failure}"[:160]]
+                    )
                     with contextlib.suppress(Exception):
                         self.close(keep=True)
                     with self.checks.claim(f"{case.name}: {case.what}", quiet=True):

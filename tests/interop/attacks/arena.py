@@ -12,6 +12,7 @@ on what an attack did to them.
 import contextlib
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -20,6 +21,7 @@ import time
 
 import load
 from attacks import raw
+from attacks.setups import Missing
 from ensemble import Ensemble, wait_for
 from wire import GET_CHILDREN, GET_DATA, SYNC, Link, Reader, ask_many, read_data, text
 
@@ -55,22 +57,23 @@ class Book:
 class Arena:
     """One ensemble under one setup."""
 
-    def __init__(self, setup, short, kinds=None, before_s=None):
+    def __init__(self, setup, short, kinds=None):
         self.setup, self.short = setup, short
-        self.before_s = before_s or (2 if short else 8)
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="quorate-attacks-"))
         self.cleanup = contextlib.ExitStack()
-        options = setup(self) if setup else {}
+        try:
+            options = setup(self)
+        except Missing:
+            self.clean()
+            raise
         lines = LINES + list(options.pop("extra", []))
         self.e = Servers(extra=lines, kinds=kinds, **options)
-        self.loads, self.watch = [], None
+        self.loads = []
         self.counts = {"links": 0, "bytes": 0, "packets": 0}
-        self.notes = []
 
     def open(self):
-        prepare = getattr(self.setup, "prepare", None)
-        if prepare:
-            prepare(self)
+        # What needs the folders that exist by now.
+        getattr(self.setup, "prepare", lambda _: None)(self)
         self.e.start()
         self.leader = self.e.wait_serving()
         self.follower = next(sid for sid in self.e.ids if sid != self.leader)
@@ -81,7 +84,7 @@ class Arena:
             self.loads.append(load.Load(ports, name, rate=RATE, reads=True, first=first))
         time.sleep(1)
         self.measure()
-        time.sleep(self.before_s)
+        time.sleep(self.pick(2, 8))
         self.before = self.measure()
         return self
 
@@ -92,9 +95,15 @@ class Arena:
             for pipe in (one.process.stdin, one.process.stdout):
                 with contextlib.suppress(OSError):
                     pipe.close()
+        for sid in list(self.e.processes):
+            self.e.kill(sid)
+        # Volumes go before the folders that they lie in.
+        self.clean()
         self.e.close()
+
+    def clean(self):
         self.cleanup.close()
-        subprocess.call(["rm", "-rf", str(self.folder)])
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     # What attackers ask.
 
@@ -237,7 +246,6 @@ class Verdict:
         """Runs the case and looks at everything that may have suffered."""
         case, arena = self.case, self.arena
         arena.counts = dict.fromkeys(arena.counts, 0)
-        arena.notes = []
         leader, epoch, logs = arena.leader, arena.epoch(), arena.log_bytes()
         arena.measure()
         watch = Watch(arena)
