@@ -234,10 +234,10 @@ def resident(pid):
 
 
 class Verdict:
-    """What one case did. `wrong` is empty if all held."""
+    """What one case did. `wrong` and `slow` are empty if all held."""
 
     def __init__(self, case, arena):
-        self.case, self.arena, self.wrong = case, arena, []
+        self.case, self.arena, self.wrong, self.slow = case, arena, [], []
         self.said, self.during, self.seconds = "", {"p99_ms": 0, "gap_ms": 0}, 0
         self.growth = self.cpu_s = self.log_kb = 0
         self.usable = True
@@ -256,6 +256,7 @@ class Verdict:
         except Exception as failure:
             self.wrong.append(f"{type(failure).__name__}: {failure}".split("\n")[0][:160])
         self.seconds = time.monotonic() - started
+        self.counts = dict(arena.counts)
         self.see_servers(leader, epoch, 30 if arena.short else 60)
         watch.stop()
         self.growth, self.cpu_s = watch.growth(), watch.cpu_s
@@ -295,9 +296,9 @@ class Verdict:
         if not self.case.pauses:
             p99_max = max(P99_FACTOR * arena.before["p99_ms"], P99_FLOOR_SHORT_MS if arena.short else P99_FLOOR_MS)
             if during["p99_ms"] > p99_max:
-                self.wrong.append(f"p99 {during['p99_ms']} ms, before {arena.before['p99_ms']}")
+                self.slow.append(f"p99 {during['p99_ms']} ms, before {arena.before['p99_ms']}")
             if during["gap_ms"] > GAP_MS:
-                self.wrong.append(f"no answer for {during['gap_ms']} ms")
+                self.slow.append(f"no answer for {during['gap_ms']} ms")
         try:
             lost = arena.lost()
         except (OSError, AssertionError, ValueError) as failure:
