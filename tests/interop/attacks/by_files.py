@@ -148,8 +148,6 @@ def disk_full(arena):
     if code is None:
         return "the server lives"
     arena.e.processes.pop(sid)
-    if (data / "log").stat().st_size == 0:
-        raise Unexpected("it did not say why")
     return f"the server ended with {code}, and came back"
 
 
@@ -170,7 +168,8 @@ def modes(arena):
 @case("11", "a data directory that cannot be made: exit code 3, as the guide says", memory_mb=100)
 def exit_code(arena):
     config = arena.folder / "zoo.cfg"
-    config.write_text("tickTime=2000\ndataDir=/proc/none/data\nclientPort=0\n")
+    (arena.folder / "file").write_text("none may be made below")
+    config.write_text(f"tickTime=2000\ndataDir={arena.folder}/file/data\nclientPort=0\n")
     ended = subprocess.run(
         [*SERVER_CMD, str(config)], capture_output=True, timeout=20, cwd=arena.folder, env=os.environ
     )
