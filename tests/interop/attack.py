@@ -112,7 +112,7 @@ class Run:
                 except Missing as missing:
                     print(f"     {case.name}: passed over, {missing}", flush=True)
                     self.close()
-                except (OSError, RuntimeError, AssertionError) as failure:
+                except Exception as failure:
                     traceback.print_exc()
                     self.rows.append(
                         [f"{case.what} (`{case.name}`)", "", "", "", "", f"the test failed: {failure}"[:160]]
