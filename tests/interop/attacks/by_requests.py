@@ -100,6 +100,13 @@ def big_multi(arena):
     return flood(arena, raw.frame(1, raw.multi(raw.MULTI, pairs)) * 10, 10, arena.pick(20, 120))
 
 
+@case("3", "16 multis of 8,000 sequential creates each, all at once on their way (4.6 MB)")
+def multis_at_once(arena):
+    raw.make(arena, arena.port(), "/parent")
+    one = raw.frame(1, raw.multi(raw.MULTI, [create("/parent/", b"", raw.SEQUENTIAL)] * arena.pick(3_000, 8_000)))
+    return flood(arena, one * 16, 16, arena.pick(20, 120))
+
+
 @case("2", "sets 40,000 watches at once, ten times, half of which have an event to tell")
 def set_watches(arena):
     raw.make(arena, arena.port(), "/watched")
