@@ -6,15 +6,17 @@
 //! random one is rarely an operation.
 #![no_main]
 
+mod common;
+
 use bytes::Bytes;
-use quorate::base::{ConnId, Mono, Now, ServerId, Zxid};
+use common::Disk;
+use quorate::base::{ConnId, Mono, Now, ServerId};
 use quorate::config::{ConnectionThrottle, ServerConfig};
 use quorate::jute::Jute;
 use quorate::jute::client::{ConnectRequest, RequestHeader};
 use quorate::peer::{Input, Output, Peer};
 use quorate::server::Seeds;
 use quorate::server::driver::ClientEvent;
-use quorate::storage::{Loaded, LogRequest, Outcome, SnapshotRequest};
 
 /// Every operation there is, some that are not, and the first message of a connection.
 const OPS: [i32; 34] = [
@@ -47,8 +49,7 @@ struct Server {
     peer: Peer,
     now: Now,
     xid: i32,
-    /// The snapshot that is being written, and whether it must be durable.
-    snapshot: (Zxid, bool),
+    disk: Disk,
 }
 
 impl Server {
@@ -67,7 +68,7 @@ impl Server {
         let now = Now { mono: Mono(1_000_000_000), wall_ms: 1_000_000 };
         let mut peer = Peer::new(now, config, Seeds::default());
         let begun = peer.step(now, Input::Begin);
-        let mut server = Server { peer, now, xid: 0, snapshot: (Zxid::ZERO, false) };
+        let mut server = Server { peer, now, xid: 0, disk: Disk::default() };
         server.carry_out(begun);
         server
     }
@@ -126,39 +127,16 @@ impl Server {
         }
     }
 
-    /// A disk that never fails and is at once done.
     fn carry_out(&mut self, outputs: Vec<Output>) {
         for output in outputs {
-            let (ticket, done) = match output {
-                Output::Log(ticket, request) => (ticket, logged(request)),
-                Output::Snapshot(ticket, request) => (ticket, self.written(request)),
-                Output::Halt(halt) => panic!("the server ended: {}", halt.why),
-                Output::ClientWrite { .. } => continue,
-                Output::ClientClose { conn } => {
-                    let lost = Input::Client(ClientEvent::Lost { conn });
-                    let outputs = self.peer.step(self.now, lost);
-                    self.carry_out(outputs);
-                    continue;
-                }
-                _ => continue,
+            let input = match self.disk.carry_out(output) {
+                Ok(stored) => stored,
+                Err(Output::Halt(halt)) => panic!("the server ended: {}", halt.why),
+                Err(Output::ClientClose { conn }) => Input::Client(ClientEvent::Lost { conn }),
+                Err(_) => continue,
             };
-            let outputs = self.peer.step(self.now, Input::Stored(ticket, Ok(done)));
+            let outputs = self.peer.step(self.now, input);
             self.carry_out(outputs);
-        }
-    }
-
-    fn written(&mut self, request: SnapshotRequest) -> Outcome {
-        match request {
-            SnapshotRequest::Begin { zxid, sync } => {
-                self.snapshot = (zxid, sync);
-                Outcome::SnapshotBegun
-            }
-            SnapshotRequest::Chunk(_) => Outcome::ChunkWritten,
-            SnapshotRequest::Finish => {
-                Outcome::SnapshotDone { zxid: self.snapshot.0, sync: self.snapshot.1 }
-            }
-            SnapshotRequest::Abort => Outcome::Aborted,
-            SnapshotRequest::Purge => Outcome::Purged { removed: 0 },
         }
     }
 
@@ -166,19 +144,5 @@ impl Server {
         let tree = self.peer.tree();
         let (digest, _) = tree.audit_digests();
         assert_eq!(digest, tree.digest(), "the tree's digest is not that of its nodes");
-    }
-}
-
-fn logged(request: LogRequest) -> Outcome {
-    match request {
-        LogRequest::Append(proposal) => Outcome::Durable { zxid: proposal.zxid() },
-        LogRequest::WriteEpoch { which, epoch } => Outcome::EpochWritten { which, epoch },
-        LogRequest::Truncate { to } => Outcome::Truncated { to },
-        LogRequest::Roll => Outcome::Rolled,
-        LogRequest::ReadLog { .. } => Outcome::LogTooLong,
-        LogRequest::Reset { .. } => Outcome::LogReset,
-        LogRequest::Load => {
-            Outcome::Loaded(Box::new(Loaded { initialised: true, ..Loaded::default() }))
-        }
     }
 }

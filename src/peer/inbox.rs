@@ -115,6 +115,11 @@ impl<I> Inbox<I> {
         self.state.borrow().keys().into_iter().flatten().min().map(|key| key.0)
     }
 
+    /// When the first input of a server or a disk happened.
+    pub(super) fn first_of_peers(&self) -> Option<Stamp> {
+        self.state.borrow().keys()[0].map(|key| key.0)
+    }
+
     pub(super) fn pop(&self) -> Option<(Stamp, Source, I)> {
         let mut state = self.state.borrow_mut();
         let [of_peers, of_clients] = state.keys();

@@ -136,8 +136,8 @@ struct Pump<R: Runtime, O> {
 
 /// What a step is about.
 enum Next {
-    Timer,
-    Apply,
+    Timer(Stamp),
+    Apply(Stamp),
     /// The oldest input.
     First,
     /// The oldest input of a server or a disk.
@@ -187,16 +187,17 @@ impl<R: Runtime, O: StepObserver> Pump<R, O> {
         let reached = self.free_at.unwrap_or(present);
         if oldest + BEHIND_AFTER < reached {
             self.rotation = (self.rotation + 1) % 3;
+            let of_peers = self.inbox.first_of_peers();
             match self.rotation {
-                1 if timer <= reached => return Some(Next::Timer),
-                2 => return Some(Next::OfPeers),
+                1 if timer <= reached => return Some(Next::Timer(timer)),
+                2 if of_peers.is_some_and(|at| at <= reached) => return Some(Next::OfPeers),
                 _ => {}
             }
         }
         Some(match oldest {
             _ if oldest == first => Next::First,
-            _ if oldest == timer => Next::Timer,
-            _ => Next::Apply,
+            _ if oldest == timer => Next::Timer(timer),
+            _ => Next::Apply(apply),
         })
     }
 
@@ -221,18 +222,15 @@ impl<R: Runtime, O: StepObserver> Pump<R, O> {
     /// Answers what it did, in a word.
     fn take(&mut self, next: Next) -> &'static str {
         let input = match next {
-            Next::Timer => None,
-            Next::Apply => {
-                let at = self.rt.noticed_at(self.apply_at.take().unwrap_or(self.last));
+            Next::Timer(at) => return self.step(at, Input::Timer),
+            Next::Apply(at) => {
+                self.apply_at = None;
                 return self.step(at, Input::Apply);
             }
             Next::First => self.inbox.pop(),
-            Next::OfPeers => self.inbox.pop_of_peers().or_else(|| self.inbox.pop()),
+            Next::OfPeers => self.inbox.pop_of_peers(),
         };
-        let Some((at, source, input)) = input else {
-            let (_, timer, _) = self.next_times();
-            return self.step(timer, Input::Timer);
-        };
+        let (at, source, input) = input.expect("there was one when this was chosen");
         if is_last_of_its_source(&input) {
             self.inbox.forget(source);
         }

@@ -128,3 +128,16 @@ fn a_step_that_is_too_slow_is_told() {
     bench.post_clients(Stamp(0), 1);
     assert_eq!(bench.turn(pin!(pump.run())), [CLIENT, "a slow step"]);
 }
+
+/// What is due at a time to come would take the server there.
+#[test]
+fn nothing_is_done_before_its_time_however_far_behind_the_pump_is() {
+    let (bench, mut pump) = Bench::new(Duration::ZERO);
+    bench.present.set(Stamp(1000) + BEHIND_AFTER);
+    for _ in 0..6 {
+        pump.apply_at = Some(Stamp(0));
+        pump.turn();
+        assert!(pump.last <= bench.present.get(), "{:?}", pump.last);
+    }
+    assert_eq!(bench.seen.take(), ["a transaction"; 6]);
+}
