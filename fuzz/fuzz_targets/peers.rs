@@ -8,6 +8,8 @@
 
 mod common;
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use common::Disk;
 use quorate::base::{Epoch, LinkId, Mono, Note, Now, ServerId, Zxid};
@@ -24,9 +26,8 @@ use quorate::zab::Packet;
 use quorate::zab::driver::QuorumEvent;
 
 /// Of clients, in a request or a transaction.
-const OPS: [i32; 20] = [
-    1, 2, 4, 5, 7, 9, 13, 14, 15, 16, 19, 20, 21, 100, 105, 106, 107, -1, -10, -11,
-];
+const OPS: [i32; 20] =
+    [1, 2, 4, 5, 7, 9, 13, 14, 15, 16, 19, 20, 21, 100, 105, 106, 107, -1, -10, -11];
 /// The follower that is what it says, and the link whose other end the story is.
 const HONEST: LinkId = LinkId(101);
 const STRANGER: LinkId = LinkId(103);
@@ -54,6 +55,8 @@ struct Server {
     disk: Disk,
     /// The link to our leader.
     leader: LinkId,
+    /// The newest dial to each election port.
+    dialled: BTreeMap<String, LinkId>,
     /// How often it was established: the epochs of the leader that a follower has.
     times: i64,
     /// A leader was established, or a follower brought up to date.
@@ -64,8 +67,16 @@ impl Server {
     fn new(me: ServerId) -> Server {
         let now = Now { mono: Mono(1_000_000_000), wall_ms: 1_000_000 };
         let peer = Peer::new(now, config(me), Seeds::default());
-        let disk = Disk::default();
-        let mut server = Server { me, peer, now, disk, leader: LinkId(0), times: 0, serves: false };
+        let mut server = Server {
+            me,
+            peer,
+            now,
+            disk: Disk::default(),
+            leader: LinkId(0),
+            dialled: BTreeMap::new(),
+            times: 0,
+            serves: false,
+        };
         server.step(Input::Begin);
         server
     }
@@ -143,13 +154,24 @@ impl Server {
         self.times += 1;
         let me = self.me;
         for sid in [1, 2, 3].into_iter().filter(|sid| ServerId(*sid) != me) {
-            let (link, address) = (LinkId(2 * sid as u64 + 1), format!("h{sid}:3888"));
-            self.step(Input::Election(ElectionEvent::Accepted { link, sid, address }));
+            let link = self.election_link(sid);
             let body = self.vote_of(sid).encode();
             self.step(Input::Election(ElectionEvent::Frame { link, body }));
         }
         self.waits(300);
         if self.leads() { self.gain_a_follower() } else { self.find_the_leader() }
+    }
+
+    /// The larger sid dials.
+    fn election_link(&mut self, sid: i64) -> LinkId {
+        if ServerId(sid) > self.me {
+            let (link, address) = (LinkId(2 * sid as u64 + 1), format!("h{sid}:3888"));
+            self.step(Input::Election(ElectionEvent::Accepted { link, sid, address }));
+            return link;
+        }
+        let link = self.dialled.get(&format!("h{sid}")).copied().unwrap_or(LinkId(0));
+        self.step(Input::Election(ElectionEvent::Connected { link }));
+        link
     }
 
     fn vote_of(&self, sid: i64) -> Notification {
@@ -163,7 +185,7 @@ impl Server {
             leader: ServerId(3),
             zxid: if self.leads() { self.disk.last } else { Zxid::ZERO },
             election_epoch: self.times,
-            peer_epoch: Epoch(self.times),
+            peer_epoch: self.disk.current.unwrap_or(self.disk.last.epoch()),
             version: NOTIFICATION_VERSION,
             config: None,
             form: Form::Current,
@@ -185,10 +207,8 @@ impl Server {
             authinfo: None,
         };
         self.packet(HONEST, &ack);
-        let epoch = self.disk.last.epoch().next();
-        for epoch in [epoch, Epoch(self.times)] {
-            self.says(HONEST, &Packet::Ack { zxid: Zxid::new(epoch, 0) });
-        }
+        let epoch = self.disk.accepted.unwrap_or(Epoch(1));
+        self.says(HONEST, &Packet::Ack { zxid: Zxid::new(epoch, 0) });
         let (peer, link) = ("10.0.0.2:4000".into(), STRANGER);
         self.step(Input::Quorum(QuorumEvent::Accepted { link, peer }));
     }
@@ -248,6 +268,10 @@ impl Server {
                 Ok(stored) => stored,
                 Err(Output::QuorumDial { link, .. }) => {
                     self.leader = link;
+                    continue;
+                }
+                Err(Output::ElectionDial { link, to, .. }) => {
+                    self.dialled.insert(to.host, link);
                     continue;
                 }
                 Err(Output::Note(Note::Established { .. } | Note::Serving { .. })) => {

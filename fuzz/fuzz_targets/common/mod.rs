@@ -16,8 +16,8 @@ use quorate::storage::{
 pub struct Disk {
     records: Vec<Bytes>,
     pub last: Zxid,
-    accepted: Option<Epoch>,
-    current: Option<Epoch>,
+    pub accepted: Option<Epoch>,
+    pub current: Option<Epoch>,
     /// The snapshot that is being written, and whether it must be durable.
     snapshot: (Zxid, bool),
     /// The log begins behind a snapshot, which is not kept here.
@@ -41,7 +41,10 @@ impl Disk {
             LogRequest::Append(proposal) => {
                 self.records.push(proposal.bytes().clone());
                 self.last = proposal.zxid();
-                Outcome::Durable { zxid: proposal.zxid(), at: LogPosition { log: Zxid::ZERO, offset: 0 } }
+                Outcome::Durable {
+                    zxid: proposal.zxid(),
+                    at: LogPosition { log: Zxid::ZERO, offset: 0 },
+                }
             }
             LogRequest::WriteEpoch { which, epoch } => {
                 let place = match which {

@@ -8,7 +8,7 @@
 //!     any report that is EPOCH_REACH above these      so that who is a little ahead can join
 //!
 //! A voter beyond that is not counted for the epoch, and does not follow it: it keeps its promise
-//! (decision 0011). Apache believes everybody.
+//! (decision 0012). Apache believes everybody.
 //!
 //! - I-1  the epoch is above every epoch that a counted voter had accepted
 

@@ -26,7 +26,7 @@ impl Learner {
         let Packet::LeaderInfo { epoch } = packet else { return self.misbehaved(&packet, out) };
         let accepted = db.accepted_epoch();
         // Nobody has led so often: a leader was lied to, and whoever accepts it promises that no
-        // epoch is left (decision 0011).
+        // epoch is left (decision 0012).
         let reach = EPOCH_OF_NOBODY.0.max(accepted.0 + EPOCH_REACH);
         if epoch.0 > reach {
             return self.leader_did(PeerMisbehaved::EpochOutOfReach { offered: epoch }, out);
