@@ -1,9 +1,10 @@
 //! Whatever comes over the quorum port, to a whole leader and to a whole follower: neither ends,
 //! and what was logged is read again at a start.
 //!
-//! The input is a story: a byte that says which packet, one that says under which zxid and over
-//! which link, two bytes of length and a body. A packet of the story is put together so far that it
-//! means something; a leader has one follower that is what it says, so that it is established.
+//! The input is a story: a byte that says which packet, one that says over which link, under which
+//! zxid and for which session, one that says which operation or server, two bytes of length and a
+//! body. A packet of the story is put together so far that it means something; a leader has one
+//! follower that is what it says, so that it is established.
 #![no_main]
 
 mod common;
@@ -28,6 +29,11 @@ use quorate::zab::driver::QuorumEvent;
 /// Of clients, in a request or a transaction.
 const OPS: [i32; 20] =
     [1, 2, 4, 5, 7, 9, 13, 14, 15, 16, 19, 20, 21, 100, 105, 106, 107, -1, -10, -11];
+/// Types of packets: one each, and more of those that have most within.
+const KINDS: [i32; 32] = [
+    0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 1, 1, 1, 1, 1, 1, 2, 2,
+    8, 8, 3, 4,
+];
 /// The follower that is what it says, and the link whose other end the story is.
 const HONEST: LinkId = LinkId(101);
 const STRANGER: LinkId = LinkId(103);
@@ -38,10 +44,10 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
         server.establish();
         assert!(server.serves, "the story is about a server that serves");
         let mut rest = data;
-        while let [what, how, high, low, more @ ..] = rest {
+        while let [what, how, whose, high, low, more @ ..] = rest {
             let length = usize::from(u16::from_be_bytes([*high, *low])).min(more.len());
             let (body, after) = more.split_at(length);
-            server.act(*what, *how, body);
+            server.act([*what, *how, *whose], body);
             rest = after;
         }
         server.restart();
@@ -59,7 +65,8 @@ struct Server {
     dialled: BTreeMap<String, LinkId>,
     /// How often it was established: the epochs of the leader that a follower has.
     times: i64,
-    /// A leader was established, or a follower brought up to date.
+    /// A leader was established, or a follower brought up to date, and the link that this hangs on
+    /// is still there.
     serves: bool,
 }
 
@@ -81,30 +88,36 @@ impl Server {
         server
     }
 
-    fn act(&mut self, what: u8, how: u8, body: &[u8]) {
+    fn act(&mut self, head: [u8; 3], body: &[u8]) {
+        let [what, how, _] = head;
+        if !self.serves {
+            self.restart();
+            self.establish();
+        }
         let stranger = if self.leads() { STRANGER } else { self.leader };
         let link = if how & 1 == 0 { stranger } else { HONEST };
         match what {
-            255 => {
-                self.restart();
-                self.establish();
-            }
+            255 => self.restart(),
             254 => self.waits(u64::from(how) * 20),
             253 => {
                 let body = Bytes::copy_from_slice(body);
                 self.step(Input::Quorum(QuorumEvent::Snapshot { link, body }));
             }
-            252 => self.step(Input::Quorum(QuorumEvent::Lost { link, why: "it went".into() })),
+            252 => {
+                self.serves = false;
+                self.step(Input::Quorum(QuorumEvent::Lost { link, why: "it went".into() }));
+            }
             251 => {
                 let peer = "10.0.0.2:4000".into();
                 self.step(Input::Quorum(QuorumEvent::Accepted { link, peer }));
             }
-            _ => self.packet(link, &self.made(what, how, body)),
+            _ => self.packet(link, &self.made(head, body)),
         }
     }
 
     /// A packet with the beginning of a body that its kind has.
-    fn made(&self, what: u8, how: u8, body: &[u8]) -> QuorumPacket {
+    fn made(&self, head: [u8; 3], body: &[u8]) -> QuorumPacket {
+        let [what, how, whose] = head.map(usize::from);
         let last = self.disk.last;
         let zxids = [
             last,
@@ -116,10 +129,10 @@ impl Server {
             Zxid::new(Epoch(self.times), 1),
             Zxid(i64::MIN),
         ];
-        let zxid = zxids[usize::from(how >> 1) % zxids.len()];
-        let kind = i32::from(what % 20);
-        let session = [0_i64, 1, 1 << 56, -1][usize::from(how >> 4) % 4];
-        let op = OPS[usize::from(how >> 3) % OPS.len()];
+        let zxid = zxids[(how >> 1) % zxids.len()];
+        let kind = KINDS[what % KINDS.len()];
+        let session = [0_i64, 1, 1 << 56, -1][(how >> 4) % 4];
+        let op = OPS[whose % OPS.len()];
         let mut data = Vec::new();
         match kind {
             1 => {
@@ -135,7 +148,7 @@ impl Server {
                 data.extend_from_slice(&op.to_be_bytes());
             }
             11 | 16 => {
-                let server_id = ServerId([2, 1, 3, 0, -1, 77][usize::from(how >> 5) % 6]);
+                let server_id = ServerId([2, 1, 3, 0, -1, 77][whose % 6]);
                 let (protocol_version, config_version) = (PROTOCOL_VERSION, 0);
                 data = LearnerInfo { server_id, protocol_version, config_version }.to_jute();
             }
@@ -249,6 +262,7 @@ impl Server {
     fn restart(&mut self) {
         if !self.disk.has_snapshot {
             self.peer = Peer::new(self.now, config(self.me), Seeds::default());
+            self.serves = false;
             self.step(Input::Begin);
         }
     }
@@ -276,6 +290,10 @@ impl Server {
                 }
                 Err(Output::Note(Note::Established { .. } | Note::Serving { .. })) => {
                     self.serves = true;
+                    continue;
+                }
+                Err(Output::QuorumClose { link }) => {
+                    self.serves &= link != HONEST && link != self.leader;
                     continue;
                 }
                 // A reconfiguration: the server says so, and ends as Apache's do.

@@ -13,20 +13,20 @@ use quorate::storage::{
 };
 
 #[derive(Default)]
-pub struct Disk {
+pub(super) struct Disk {
     records: Vec<Bytes>,
-    pub last: Zxid,
-    pub accepted: Option<Epoch>,
-    pub current: Option<Epoch>,
+    pub(super) last: Zxid,
+    pub(super) accepted: Option<Epoch>,
+    pub(super) current: Option<Epoch>,
     /// The snapshot that is being written, and whether it must be durable.
     snapshot: (Zxid, bool),
     /// The log begins behind a snapshot, which is not kept here.
-    pub has_snapshot: bool,
+    pub(super) has_snapshot: bool,
 }
 
 impl Disk {
     /// Carries out what is meant for the disk; anything else is given back.
-    pub fn carry_out(&mut self, output: Output) -> Result<Input, Output> {
+    pub(super) fn carry_out(&mut self, output: Output) -> Result<Input, Output> {
         let (ticket, done) = match output {
             Output::Log(ticket, request) => (ticket, self.log(request)),
             Output::Snapshot(ticket, request) => (ticket, self.written(request)),

@@ -314,6 +314,8 @@ def poison():
     "joins as a follower and as an observer, sends requests that no client may (session 0, empty paths); all restart",
     elections=8,
     pauses=True,
+    # The full form makes some hundred thousand nodes meanwhile, which stay.
+    memory_mb=400,
 )
 def requests_of_a_learner(arena):
     said = [peers.request(*one) for one in poison()]
