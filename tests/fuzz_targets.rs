@@ -27,7 +27,7 @@ macro_rules! fuzz_target {
 macro_rules! targets {
     ($($name:ident in $file:literal, $cases:literal cases of $inputs:expr;)*) => {$(
         #[path = $file]
-        #[allow(clippy::duplicate_mod)]
+        #[allow(clippy::duplicate_mod, reason = "two of them have a module in common")]
         mod $name;
 
         #[test]
