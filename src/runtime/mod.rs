@@ -114,6 +114,11 @@ pub trait Runtime: Clone + 'static {
     fn noticed_at(&self, at: Stamp) -> Stamp {
         at
     }
+    /// When something is over that began at `at` and was not waited for. Where steps take time it is
+    /// the present: otherwise what a step causes would stand before all that came during the step.
+    fn done_at(&self, at: Stamp) -> Stamp {
+        at
+    }
     /// How long the pump lets an instant settle before it takes its inputs (zero on the machine).
     fn settle(&self) -> Duration;
     /// How long a committed transaction waits before it is applied (zero on the machine).

@@ -164,7 +164,7 @@ impl<R: Runtime, I: Inbound> Link<R, I> {
             (shared.drain_asked.take(), close_asked)
         };
         if let Some(asked) = drain_asked {
-            self.told = self.told.max(stamp).max(asked);
+            self.told = self.told.max(self.rt.done_at(stamp.max(asked)));
             self.inbound.on_drained(self.told);
         }
         if let Some(asked) = close_asked {

@@ -122,6 +122,10 @@ impl Runtime for Machine {
         Stamp(mono.0)
     }
 
+    fn done_at(&self, at: Stamp) -> Stamp {
+        at.max(self.clock.stamp())
+    }
+
     fn settle(&self) -> Duration {
         Duration::ZERO
     }

@@ -1,4 +1,5 @@
-//! Handshakes: many at a time, each with a deadline, none of which the accepting waits for.
+//! Handshakes: many at a time, each with a deadline, none of which the accepting waits for. They
+//! take turns (pace.rs).
 //!
 //! A client begins TLS with a handshake record, whose first byte is 0x16. As the first byte of a
 //! frame that would be a length of 350 MB, and no four-letter word begins with it: one byte tells
@@ -28,6 +29,7 @@ use tracing::{debug, warn};
 use super::Tls;
 use super::crowd::{Crowd, Entry, Place};
 use super::names::{hosts_of, subject_of};
+use super::pace::Pace;
 use crate::runtime::os::clock::Clock;
 use crate::runtime::os::halt::end_broken;
 use crate::runtime::os::slots::{Slot, Slots};
@@ -52,6 +54,7 @@ pub(in crate::runtime::os) struct Accepting {
     per_address_max: u32,
     under_way: JoinSet<(Place, Option<MachineStream>)>,
     crowd: Crowd<(AbortHandle, Slot)>,
+    pace: Pace,
 }
 
 impl fmt::Debug for Accepting {
@@ -72,7 +75,8 @@ impl Accepting {
         per_address_max: u32,
     ) -> Accepting {
         let crowd = Crowd::new(HANDSHAKES_MAX);
-        Accepting { tls, port, slots, per_address_max, under_way: JoinSet::new(), crowd }
+        let (under_way, pace) = (JoinSet::new(), Pace::default());
+        Accepting { tls, port, slots, per_address_max, under_way, crowd, pace }
     }
 
     /// The next connection whose handshake is done.
@@ -128,7 +132,8 @@ impl Accepting {
             return warn!(peer = %shown, limit = "open files", "Too many connections");
         };
         let place = self.crowd.next_place(peer.ip());
-        let handshake = Handshake { tls: Rc::clone(&self.tls), port: self.port, peer };
+        let (tls, pace) = (Rc::clone(&self.tls), self.pace.clone());
+        let handshake = Handshake { tls, port: self.port, peer, pace };
         let task = async move { (place, handshake.run(tcp, clock).await) };
         let handle = self.under_way.spawn_local(task);
         self.crowd.enter(place, (handle, slot));
@@ -146,6 +151,7 @@ struct Handshake {
     tls: Rc<Tls>,
     port: TlsPort,
     peer: SocketAddr,
+    pace: Pace,
 }
 
 impl Handshake {
@@ -183,8 +189,8 @@ impl Handshake {
 
     async fn shake_hands(&self, tcp: TcpStream, clock: Clock) -> Result<MachineStream, Failure> {
         let acceptor = TlsAcceptor::from(self.tls.config());
-        let stream =
-            acceptor.accept(tcp).await.map_err(|error| Failure::Because(reason(&error)))?;
+        let accepted = self.pace.carry_out(acceptor.accept(tcp)).await;
+        let stream = accepted.map_err(|error| Failure::Because(reason(&error)))?;
         let subject = match stream.get_ref().1.peer_certificates() {
             Some([own, ..]) => Some(self.check(own).await.map_err(Failure::Because)?),
             _ => None,

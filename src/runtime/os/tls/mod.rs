@@ -22,6 +22,7 @@ mod crowd;
 mod error;
 mod files;
 mod names;
+mod pace;
 #[cfg(test)]
 mod tests;
 mod trust;
