@@ -6,12 +6,14 @@
 //! step: it is taken a delay later, behind the step, when all of it has been posted.
 //!
 //! What comes from servers and disks lies apart from what comes from clients: a pump that is behind
-//! takes it first.
+//! takes it first. Clients are not read while so many inputs of theirs wait that others would wait
+//! for them: they send 20,000 requests in one packet train.
 
 use std::cell::RefCell;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::rc::Rc;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -45,6 +47,9 @@ impl<I> Ord for Entry<I> {
     }
 }
 
+/// While so many inputs of clients wait, no more are read.
+const CLIENT_INPUTS_MAX: usize = 1024;
+
 struct State<I> {
     /// What servers and disks post, and what clients post.
     peers: BinaryHeap<Reverse<Entry<I>>>,
@@ -52,12 +57,24 @@ struct State<I> {
     /// How many inputs each source has posted. Sources end; their counters are dropped with
     /// `forget`.
     posted: BTreeMap<Source, u64>,
+    /// Who is woken when there is room for more inputs of clients.
+    readers: Vec<Waker>,
 }
 
 impl<I> State<I> {
     /// The first of either side.
     fn keys(&self) -> [Option<Key>; 2] {
         [&self.peers, &self.clients].map(|heap| heap.peek().map(|Reverse(entry)| entry.key))
+    }
+}
+
+impl<I> State<I> {
+    fn pop_of_clients(&mut self) -> Option<(Stamp, Source, I)> {
+        let popped = pop_of(&mut self.clients);
+        if self.clients.len() <= CLIENT_INPUTS_MAX / 2 {
+            self.readers.drain(..).for_each(Waker::wake);
+        }
+        popped
     }
 }
 
@@ -88,7 +105,12 @@ impl<I> Inbox<I> {
     /// Sources of `client_class` and above are clients.
     pub(super) fn new(delay: Duration, client_class: u8) -> Inbox<I> {
         let (peers, clients) = (BinaryHeap::new(), BinaryHeap::new());
-        let state = Rc::new(RefCell::new(State { peers, clients, posted: BTreeMap::new() }));
+        let state = Rc::new(RefCell::new(State {
+            peers,
+            clients,
+            posted: BTreeMap::new(),
+            readers: Vec::new(),
+        }));
         Inbox { state, wake: Rc::new(Notify::new()), delay, client_class }
     }
 
@@ -103,6 +125,16 @@ impl<I> Inbox<I> {
         heap.push(Reverse(Entry { key, input }));
         drop(state);
         self.wake.notify_one();
+    }
+
+    /// Whether more inputs of clients may be posted. If not, the task is woken when they may.
+    pub(super) fn has_room(&self, cx: &mut Context<'_>) -> bool {
+        let mut state = self.state.borrow_mut();
+        let has_room = state.clients.len() < CLIENT_INPUTS_MAX;
+        if !has_room {
+            state.readers.push(cx.waker().clone());
+        }
+        has_room
     }
 
     /// No more inputs come from this source.
@@ -124,8 +156,7 @@ impl<I> Inbox<I> {
         let mut state = self.state.borrow_mut();
         let [of_peers, of_clients] = state.keys();
         let is_client = of_clients.is_some_and(|client| of_peers.is_none_or(|peer| client < peer));
-        let State { peers, clients, .. } = &mut *state;
-        pop_of(if is_client { clients } else { peers })
+        if is_client { state.pop_of_clients() } else { pop_of(&mut state.peers) }
     }
 
     /// The first input of a server or a disk, however many of clients are older.
@@ -141,6 +172,10 @@ impl<I> Inbox<I> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::task::Wake;
+
     use super::*;
 
     #[test]
@@ -165,5 +200,31 @@ mod tests {
         assert_eq!(order, [Some("disk"), Some("quorum"), None]);
         assert_eq!(inbox.pop().map(|(_, _, input)| input), Some("client"));
         assert_eq!(inbox.first(), None);
+    }
+
+    #[test]
+    fn clients_are_read_again_once_half_of_their_inputs_are_taken() {
+        struct Woken(AtomicBool);
+        impl Wake for Woken {
+            fn wake(self: Arc<Self>) {
+                self.0.store(true, Ordering::Relaxed);
+            }
+        }
+        let inbox = Inbox::new(Duration::ZERO, 4);
+        let woken = Arc::new(Woken(AtomicBool::new(false)));
+        let waker = Waker::from(woken.clone());
+        let mut cx = Context::from_waker(&waker);
+        for n in 0..CLIENT_INPUTS_MAX {
+            assert!(inbox.has_room(&mut cx));
+            inbox.post(Stamp(n as u64), (4, 1), "client");
+            inbox.post(Stamp(n as u64), (3, 1), "quorum");
+        }
+        assert!(!inbox.has_room(&mut cx));
+        while inbox.pop_of_peers().is_some() {}
+        for _ in 0..CLIENT_INPUTS_MAX / 2 {
+            assert!(!woken.0.load(Ordering::Relaxed));
+            inbox.pop();
+        }
+        assert!(woken.0.load(Ordering::Relaxed) && inbox.has_room(&mut cx));
     }
 }

@@ -330,6 +330,8 @@ impl<R: Runtime> Hands<R> {
         hands.quorum.set_sync_limits(&config.sync);
         hands.clients.set_frame_bytes_max(config.limits.jute_max_buffer);
         hands.clients.set_per_address_max(config.max_client_cnxns);
+        let room = inbox.clone();
+        hands.clients.set_room(Rc::new(move |cx| room.has_room(cx)));
         hands
     }
 

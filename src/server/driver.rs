@@ -12,11 +12,12 @@
 //!
 //! Not here: limits on connections and requests, sessions, what a word answers (server, admin).
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::future::Future;
 use std::io;
 use std::rc::Rc;
+use std::task::Context;
 
 use bytes::{Buf, Bytes, BytesMut};
 use tracing::{info, warn};
@@ -24,7 +25,7 @@ use tracing::{info, warn};
 use crate::base::limits::JUTE_MAXBUFFER_BYTES;
 use crate::base::{ConnId, Stamp};
 use crate::runtime::accept::Listening;
-use crate::runtime::link::{self, Inbound, LinkTable, Post, Reading};
+use crate::runtime::link::{self, Inbound, LinkTable, Post, Reading, Room};
 use crate::runtime::tls::{ClientTls, TlsPort};
 use crate::runtime::{HostPort, Label, Runtime, Stream};
 
@@ -81,6 +82,7 @@ struct Inner<R> {
     accepted: Cell<u64>,
     frame_bytes_max: Cell<usize>,
     per_address_max: Cell<u32>,
+    room: RefCell<Room>,
 }
 
 impl<R: Runtime> fmt::Debug for ClientDriver<R> {
@@ -99,6 +101,7 @@ impl<R: Runtime> ClientDriver<R> {
                 accepted: Cell::new(0),
                 frame_bytes_max: Cell::new(JUTE_MAXBUFFER_BYTES),
                 per_address_max: Cell::new(0),
+                room: RefCell::new(Rc::new(|_| true)),
             }),
         }
     }
@@ -106,6 +109,11 @@ impl<R: Runtime> ClientDriver<R> {
     /// Connections that begin from now on end at a longer request (`jute.maxbuffer`).
     pub fn set_frame_bytes_max(&self, max: usize) {
         self.inner.frame_bytes_max.set(max);
+    }
+
+    /// Connections that begin from now on are read while there is room.
+    pub fn set_room(&self, room: Room) {
+        self.inner.room.replace(room);
     }
 
     /// TLS ports that are opened from now on begin no more handshakes than fit into this number of
@@ -221,6 +229,7 @@ impl<R: Runtime> Inner<R> {
                 frame_bytes_max: inner.frame_bytes_max.get(),
                 first: true,
                 post: Rc::clone(&inner.post),
+                room: inner.room.borrow().clone(),
             };
             let link = (conn.0, writer);
             let ended = inner.conns.serve(&inner.rt, link, at, stream, inbound).await;
@@ -236,6 +245,7 @@ struct ClientInbound {
     /// Nothing has been taken yet: the next four bytes may be a word.
     first: bool,
     post: Post<ClientEvent>,
+    room: Room,
 }
 
 impl Inbound for ClientInbound {
@@ -273,5 +283,9 @@ impl Inbound for ClientInbound {
 
     fn on_drained(&mut self, at: Stamp) {
         (self.post)(at, self.conn.0, ClientEvent::Drained { conn: self.conn });
+    }
+
+    fn has_room(&mut self, cx: &mut Context<'_>) -> bool {
+        (self.room)(cx)
     }
 }

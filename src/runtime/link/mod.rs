@@ -24,7 +24,7 @@ use std::fmt;
 use std::future::{self, Future};
 use std::pin::pin;
 use std::rc::Rc;
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
 
 use bytes::{Buf, Bytes, BytesMut};
 
@@ -34,6 +34,9 @@ use crate::base::Stamp;
 /// Where a driver's events go: event time, source (the number of the link or connection, 0 for
 /// the driver itself), event. Events of one source are posted in their order.
 pub type Post<E> = Rc<dyn Fn(Stamp, u64, E)>;
+
+/// Whether whoever takes a driver's events has room for more. If not, it wakes who asked once it has.
+pub type Room = Rc<dyn Fn(&mut Context<'_>) -> bool>;
 
 /// Smaller frames are copied out of the read buffer, so that what keeps a frame alive does not
 /// keep the whole buffer alive with it.
@@ -46,6 +49,11 @@ pub trait Inbound {
     fn on_bytes(&mut self, at: Stamp, buf: &mut BytesMut) -> Result<Reading, String>;
     /// The queue was asked to tell when it is empty, and it is.
     fn on_drained(&mut self, _: Stamp) {}
+    /// Whether more frames may come. If not, whoever reads is woken when they may. The simulator does
+    /// not ask: what has come is told at its time there.
+    fn has_room(&mut self, _: &mut Context<'_>) -> bool {
+        true
+    }
 }
 
 /// What becomes of the bytes that still arrive.

@@ -20,11 +20,12 @@ use crate::runtime::{Label, Runtime, Stream};
 
 /// How long a closed link may take to write what it still has.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
-/// Free space before each read; long content reads in larger pieces.
+/// Free space before each read, and what is read before others have a turn: in frames of the shortest
+/// kind these are 700 inputs of the pump. Long content reads in larger pieces.
 const READ_BYTES_MIN: usize = 16 * 1024;
 const READ_BYTES_MAX: usize = 1024 * 1024;
-/// One gathering write: at most so many bytes (then one frame more) and frames.
-const WRITE_BYTES: usize = 256 * 1024;
+/// What is written at once, and before others have a turn: at most so many bytes, and frames at once.
+const WRITE_BYTES_MAX: usize = 64 * 1024;
 const WRITE_FRAMES_MAX: usize = 256;
 
 /// Moves bytes between a stream, opened at `opened`, and its link until one of them ends.
@@ -107,10 +108,13 @@ impl<R: Runtime, I: Inbound> Link<R, I> {
     /// Reads until nothing is there, or so much that somebody else should have a turn: whoever
     /// takes the frames must be able to pause us before they are too many.
     fn read_all(&mut self, cx: &mut Context<'_>) -> Progress {
-        let mut budget = READ_BYTES_MAX;
+        let mut budget = READ_BYTES_MIN;
         while self.reading != Reading::Off && !self.shared.borrow().paused {
             if budget == 0 {
                 cx.waker().wake_by_ref();
+                break;
+            }
+            if !self.labels && !self.inbound.has_room(cx) {
                 break;
             }
             self.buf.reserve(self.buf.len().clamp(READ_BYTES_MIN, READ_BYTES_MAX));
@@ -179,9 +183,16 @@ impl<R: Runtime, I: Inbound> Link<R, I> {
         Ok(())
     }
 
-    /// True if everything is written and flushed.
+    /// True if everything is written and flushed. Others have a turn in between, as when much is
+    /// read; in the simulator a write takes no time.
     fn write_queue(&mut self, cx: &mut Context<'_>) -> Result<bool, Ended> {
+        let begun_with = self.shared.borrow().queued_bytes;
         loop {
+            let left = self.shared.borrow().queued_bytes;
+            if !self.labels && begun_with.saturating_sub(left) >= WRITE_BYTES_MAX {
+                cx.waker().wake_by_ref();
+                return Ok(false);
+            }
             let wrote = match self.write_some(cx) {
                 Some(wrote) => wrote,
                 None if self.flushed => return Ok(true),
@@ -215,7 +226,8 @@ impl<R: Runtime, I: Inbound> Link<R, I> {
             self.stream.begin_write(self.last_at, first.label);
         }
         let wrote = if self.labels || shared.queue.len() == 1 {
-            Pin::new(&mut self.stream).poll_write(cx, &first.bytes)
+            let bytes = if self.labels { &first.bytes } else { first_part(&first.bytes, 0) };
+            Pin::new(&mut self.stream).poll_write(cx, bytes)
         } else {
             write_frames(&mut self.stream, cx, &shared.queue)
         };
@@ -261,14 +273,20 @@ fn write_frames<S: AsyncWrite + Unpin>(
     let mut slices = [IoSlice::new(&[]); WRITE_FRAMES_MAX];
     let (mut count, mut bytes) = (0, 0);
     for frame in queue {
-        if count == WRITE_FRAMES_MAX || bytes >= WRITE_BYTES {
+        if count == WRITE_FRAMES_MAX || bytes >= WRITE_BYTES_MAX {
             break;
         }
-        slices[count] = IoSlice::new(&frame.bytes);
+        let part = first_part(&frame.bytes, bytes);
+        slices[count] = IoSlice::new(part);
         count += 1;
-        bytes += frame.bytes.len();
+        bytes += part.len();
     }
     Pin::new(stream).poll_write_vectored(cx, &slices[..count])
+}
+
+/// As much of a frame as is written at once, behind so many bytes of others.
+fn first_part(frame: &[u8], before: usize) -> &[u8] {
+    &frame[..frame.len().min(WRITE_BYTES_MAX - before)]
 }
 
 /// Takes `written` bytes off the queue; true if a frame ended.
