@@ -10,7 +10,7 @@
 //! when these expire. And when a delayed packet reaches the leader late, the time of its sender
 //! begins anew, since the leader hears it then.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use quorate::base::{Epoch, Mono, Note, RoleName, ServerId};
@@ -25,12 +25,15 @@ pub(super) struct StepDown {
 /// What is kept of a leader while it leads, in times of its own clock.
 #[derive(Debug)]
 struct Leading {
+    epoch: Epoch,
     /// Since when: its quorum acknowledged NEWLEADER just then.
     since: Mono,
     /// When it last found a quorum alive.
     last_alive: Mono,
     /// When each other server was last in its epoch.
     seen: BTreeMap<ServerId, Mono>,
+    /// Who was in its epoch since it last did anything, be it for a moment.
+    passed: BTreeSet<ServerId>,
 }
 
 /// Beyond the 1.5 ticks of the protocol: what was on its way when a follower went.
@@ -45,16 +48,17 @@ impl Checker for StepDown {
         if matches!(fact.event, Event::Resumed) {
             self.leaders.remove(&fact.server); // what it missed it learns now
         }
+        self.leaders.values_mut().for_each(|leading| leading.look_at(ghost, fact.server));
         let Some(epoch) = ghost.server(fact.server).established else {
             self.leaders.remove(&fact.server);
             return;
         };
-        let leading = self.leaders.entry(fact.server).or_insert_with(|| Leading::new(now));
+        let leading = self.leaders.entry(fact.server).or_insert_with(|| Leading::new(epoch, now));
         if let Event::HeardLate { from } = fact.event {
             leading.seen.insert(from, now);
             return; // its machine heard it: it may be paused
         }
-        leading.look_around(ghost, epoch, now);
+        leading.look_around(ghost, now);
         let tick = ghost.ensemble.tick_time;
         let checks = matches!(fact.event, Event::Note(Note::QuorumAlive { .. }));
         if checks {
@@ -79,16 +83,22 @@ impl Checker for StepDown {
 }
 
 impl Leading {
-    fn new(now: Mono) -> Leading {
-        Leading { since: now, last_alive: now, seen: BTreeMap::new() }
+    fn new(epoch: Epoch, now: Mono) -> Leading {
+        let (seen, passed) = (BTreeMap::new(), BTreeSet::new());
+        Leading { epoch, since: now, last_alive: now, seen, passed }
     }
 
-    fn look_around(&mut self, ghost: &Ghost, epoch: Epoch, now: Mono) {
-        for &id in &ghost.ensemble.voters {
-            let server = ghost.server(id);
-            if server.is_up() && server.role == RoleName::Following && server.current == epoch {
-                self.seen.insert(id, now);
-            }
+    fn look_at(&mut self, ghost: &Ghost, id: ServerId) {
+        let server = ghost.server(id);
+        if server.is_up() && server.role == RoleName::Following && server.current == self.epoch {
+            self.passed.insert(id);
+        }
+    }
+
+    fn look_around(&mut self, ghost: &Ghost, now: Mono) {
+        ghost.ensemble.voters.iter().for_each(|id| self.look_at(ghost, *id));
+        while let Some(id) = self.passed.pop_first() {
+            self.seen.insert(id, now);
         }
     }
 
@@ -144,6 +154,22 @@ mod tests {
         script.assert_holds();
         script.event(3, Event::Paused);
         ticks(&mut script, 4, 12);
+        script.assert_violates("L-3");
+    }
+
+    #[test]
+    fn a_follower_that_was_there_for_a_moment_counts() {
+        let mut script = FactScript::healthy();
+        script.event(1, Event::Paused);
+        script.event(2, Event::Paused);
+        for _ in 0..15 {
+            // Its ACK of NEWLEADER is on its way when it goes again.
+            script.event(1, Event::Resumed);
+            script.event(1, Event::Paused);
+            ticks(&mut script, 3, 1);
+        }
+        script.assert_holds();
+        ticks(&mut script, 3, 12);
         script.assert_violates("L-3");
     }
 
