@@ -44,7 +44,7 @@ pub const CLIENT_IDS_MAX: usize = 128;
 /// Bytes of requests read from a client ahead of their turn, before it is not read any more.
 pub const CLIENT_HELD_BYTES_MAX: usize = 128 * 1024;
 /// Bytes of requests of one client in process, before it is not read any more.
-pub const CLIENT_PENDING_BYTES_HOLD: usize = 512 * 1024;
+pub const CLIENT_PENDING_BYTES_HOLD: usize = 256 * 1024;
 /// `maxResponseBytes`: the longest reply, with its length and the events that go before it.
 pub const RESPONSE_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// `maxClientPendingResponseBytes`: bytes sent to a client and not taken by its connection, before
