@@ -127,7 +127,7 @@ class Story:
             5, EXTRA, tick_ms=1000, kinds=kinds, observers={4, 5}, limits=(60, SYNC_LIMIT_S), flags=FLAGS
         )
         self.title = f"{self.ensemble.name(3)} leads"
-        self.loads, self.books, self.owners = [], {}, {}
+        self.loads, self.books, self.owners, self.syncs = [], {}, {}, []
 
     @contextlib.contextmanager
     def claim(self, text):
@@ -185,6 +185,7 @@ class Story:
         role = "observer" if sid in e.observers else "follower"
         with self.claim(f"{role} {e.name(sid)} {what} under load and is back by one {mode}{count}"):
             leader = e.leader()
+            wait_for("room in the log", self.has_room_in_the_log, seconds=90)
             e.kill(sid)
             if mode == "SNAP":
                 e.wipe(sid)
@@ -206,10 +207,16 @@ class Story:
             wait_for("it to be level", lambda: int(e.field(sid, "Zxid") or "0", 16) >= reached)
             found, own = syncs(e, sid, leader, log, learner), learner.text()
             # ZOOKEEPER-4394, of 3.8.0 to 3.8.4: a COMMIT behind NEWLEADER, of a proposal before it.
+            self.syncs += [time.monotonic()] * len(found)
             stumbled = own.count(STUMBLES) if e.kinds[sid] == APACHE else 0
             assert found == [mode] + ["DIFF"] * stumbled, f"{found}\n{e.log_tail(sid)}"
         again = f", and by DIFF again after {stumbled} NullPointerException" if stumbled else ""
         print(f"     {took:.1f} s{again}", flush=True)
+
+    def has_room_in_the_log(self):
+        """Lines about synchronisations are counted here, and a server of ours logs twenty of a kind a minute."""
+        last_minute = [at for at in self.syncs if at > time.monotonic() - 61]
+        return len(last_minute) < 12
 
     def truncate(self):
         """The leader logs what nobody acks, and dies. The others go on; it comes back, and cuts its log."""
