@@ -171,7 +171,9 @@ impl ServerGhost {
 
     pub(super) fn truncate(&mut self, to: Zxid) {
         self.log.truncate(to);
-        self.durable = self.durable.min(self.log.last());
+        self.durable = self.durable.min(self.log.last()).min(to);
+        // Snapshots of what is cut go too: one up to there is left, or the log from an older one.
+        self.snapshot = self.snapshot.min(to);
         self.applied = self.applied.min(to);
         self.truncated_to.push(to);
         self.cutting_to = None;
