@@ -66,9 +66,7 @@ impl<I> State<I> {
     fn keys(&self) -> [Option<Key>; 2] {
         [&self.peers, &self.clients].map(|heap| heap.peek().map(|Reverse(entry)| entry.key))
     }
-}
 
-impl<I> State<I> {
     fn pop_of_clients(&mut self) -> Option<(Stamp, Source, I)> {
         let popped = pop_of(&mut self.clients);
         if self.clients.len() <= CLIENT_INPUTS_MAX / 2 {

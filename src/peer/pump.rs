@@ -187,10 +187,10 @@ impl<R: Runtime, O: StepObserver> Pump<R, O> {
         let reached = self.free_at.unwrap_or(present);
         if oldest + BEHIND_AFTER < reached {
             self.rotation = (self.rotation + 1) % 3;
-            let of_peers = self.inbox.first_of_peers();
+            let is_due = |at: Stamp| at <= reached;
             match self.rotation {
-                1 if timer <= reached => return Some(Next::Timer(timer)),
-                2 if of_peers.is_some_and(|at| at <= reached) => return Some(Next::OfPeers),
+                1 if is_due(timer) => return Some(Next::Timer(timer)),
+                2 if self.inbox.first_of_peers().is_some_and(is_due) => return Some(Next::OfPeers),
                 _ => {}
             }
         }

@@ -19,7 +19,7 @@ pub mod os;
 pub mod tls;
 
 pub use disk::{DirEntry, File, FilePermissions, Lane, OpenMode};
-pub use net::{HostPort, Label, LabelKind, Listener, Stream};
+pub use net::{HostPort, Label, LabelKind, Listener, Stream, ip_of};
 
 use std::fmt;
 use std::future::{self, Future};

@@ -101,3 +101,9 @@ pub trait Listener: 'static {
     /// The next connection and when it was accepted.
     fn accept(&mut self) -> impl Future<Output = io::Result<(Stamp, Self::Stream)>>;
 }
+
+/// The address in [`Stream::peer`]: `10.0.0.1` of `10.0.0.1:2181`, `::1` of `[::1]:2181`.
+pub fn ip_of(peer: &str) -> &str {
+    let host = peer.rsplit_once(':').map_or(peer, |(host, _)| host);
+    host.trim_start_matches('[').trim_end_matches(']')
+}

@@ -10,6 +10,7 @@ use super::gate::{Admission, Flow, Standing};
 use crate::base::{Mono, SessionId, Zxid};
 use crate::jute::client::RequestHeader;
 use crate::jute::data::Id;
+use crate::runtime::ip_of;
 
 /// Where a connection stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -155,10 +156,4 @@ impl Connection {
             | State::Open { session, .. } => Some(session),
         }
     }
-}
-
-/// `10.0.0.1` of `10.0.0.1:2181`, `::1` of `[::1]:2181`.
-pub(super) fn ip_of(peer: &str) -> &str {
-    let host = peer.rsplit_once(':').map_or(peer, |(host, _)| host);
-    host.trim_start_matches('[').trim_end_matches(']')
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use crate::base::limits::PEER_LINKS_PER_ADDRESS_MAX;
+use crate::runtime::ip_of;
 
 /// The links of one port, counted by the address they come from.
 #[derive(Clone, Default, Debug)]
@@ -25,7 +26,7 @@ pub struct Place {
 impl Places {
     /// A place for a link from `peer` (`ip:port`); `None` if its address has too many.
     pub fn take(&self, peer: &str) -> Option<Place> {
-        let address = peer.rsplit_once(':').map_or(peer, |(address, _)| address).to_owned();
+        let address = ip_of(peer).to_owned();
         let mut taken = self.taken.borrow_mut();
         let count = taken.entry(address.clone()).or_default();
         if *count >= PEER_LINKS_PER_ADDRESS_MAX {

@@ -8,7 +8,8 @@
 
 use super::Service;
 use crate::base::{COSTLY_CHECKS, invariant};
-use crate::server::connection::{Wait, ip_of};
+use crate::runtime::ip_of;
+use crate::server::connection::Wait;
 use crate::server::gate::Member;
 
 impl Service {

@@ -36,7 +36,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::auth::{Authority, Decision};
-use super::connection::{Connection, Pending, State, Wait, ip_of};
+use super::connection::{Connection, Pending, State, Wait};
 use super::gate::{Asked, Gate, Leaving, Queued, Verdict};
 use super::handshake::Handshake;
 use super::local_sessions::Local;
@@ -48,6 +48,7 @@ use crate::database::Database;
 use crate::jute::client::{RequestHeader, op};
 use crate::jute::{Jute, Reader};
 use crate::prepare::{self, Request};
+use crate::runtime::ip_of;
 use crate::session::IdGenerator;
 
 pub use messages::{ConnectionLine, Input, Output, Seeds, ServiceStats};
