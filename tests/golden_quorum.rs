@@ -42,7 +42,7 @@ impl Captured {
     }
 
     fn packet(&self) -> Packet {
-        Packet::decode(&self.record(), self.from_leader)
+        Packet::decode(self.record(), self.from_leader)
             .unwrap_or_else(|e| panic!("{}: {e}", self.place()))
     }
 }

@@ -21,5 +21,5 @@ pub use invariant::{Broken, COSTLY_CHECKS};
 pub use members_changed::{MembersChanged, ToldIn};
 pub use misbehaviour::{Dismissed, GaveUp, PacketSeen, PeerMisbehaved};
 pub use museum::{Exhibit, Museum};
-pub use note::{AckKind, Note, RoleName, SyncMode};
+pub use note::{AckKind, Note, RoleName, SyncMode, routine};
 pub use time::{Mono, Now, Stamp};

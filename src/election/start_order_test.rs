@@ -4,7 +4,7 @@
 //! message to a server that is down waits for it, a leader with a quorum of followers is
 //! established at once. Connections and Zab itself are not in it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
@@ -183,7 +183,6 @@ impl World {
                     }
                 }
                 Output::Note(Note::Elected { voters, .. }) => {
-                    let voters: BTreeSet<_> = voters.into_iter().collect();
                     assert!(self.verifier.contains_quorum(&voters), "S-20: {sid} by {voters:?}");
                 }
                 Output::ConnectAll | Output::Decided { .. } | Output::Note(_) => {}
@@ -200,7 +199,7 @@ impl World {
         let leaders: Vec<i64> =
             self.up().filter(|sid| self.role(*sid) == PeerState::Leading).collect();
         for leader in leaders {
-            let members: BTreeSet<ServerId> = self
+            let members: Vec<ServerId> = self
                 .up()
                 .filter(|sid| self.role(*sid) != PeerState::Looking && self.follows(*sid) == leader)
                 .map(ServerId)

@@ -1,5 +1,7 @@
 //! Records shared by all protocols: Id, ACL, Stat (zookeeper.jute module data).
 
+use std::rc::Rc;
+
 use serde::{Deserialize, Serialize};
 
 use super::codec::{DecodeError, Jute, Reader, records};
@@ -23,6 +25,24 @@ impl Jute for Id {
     fn decode(from: &mut Reader) -> Result<Id, DecodeError> {
         let scheme = from.ustring()?.unwrap_or_default();
         Ok(Id { scheme, id: from.ustring()?.unwrap_or_default() })
+    }
+}
+
+/// What a connection has proven. It goes with every request: copies are one list.
+pub type Ids = Rc<Vec<Id>>;
+
+impl Jute for Option<Ids> {
+    const BYTES_MIN: usize = 4;
+
+    fn encode(&self, out: &mut Vec<u8>) {
+        match self {
+            None => (-1).encode(out),
+            Some(ids) => ids.as_ref().encode(out),
+        }
+    }
+
+    fn decode(from: &mut Reader) -> Result<Option<Ids>, DecodeError> {
+        Ok(from.vector()?.map(Rc::new))
     }
 }
 

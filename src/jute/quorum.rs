@@ -5,11 +5,11 @@
 use bytes::Bytes;
 
 use super::codec::records;
-use super::data::Id;
+use super::data::Ids;
 use crate::base::{ServerId, SessionId, Zxid};
 
 records! {
-    QuorumPacket { kind: i32, zxid: Zxid, data: Option<Bytes>, authinfo: Option<Vec<Id>> }
+    QuorumPacket { kind: i32, zxid: Zxid, data: Option<Bytes>, authinfo: Option<Ids> }
 
     /// Data of FOLLOWERINFO and OBSERVERINFO: 20 bytes, whatever follows is ignored.
     LearnerInfo { server_id: ServerId, protocol_version: i32, config_version: i64 }

@@ -9,6 +9,9 @@
 
 /// Any bytes as text.
 pub(super) fn text_of(mut bytes: &[u8]) -> String {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return text.to_owned();
+    }
     let mut text = String::with_capacity(bytes.len());
     loop {
         match std::str::from_utf8(bytes) {
@@ -39,12 +42,13 @@ fn surrogate_bytes(bytes: &[u8]) -> usize {
 
 /// Bytes that [`write_text`] makes of this text.
 pub(super) fn written_length(text: &str) -> usize {
-    text.chars().map(|c| if is_pair(c) { 6 } else { c.len_utf8() }).sum()
+    // Of a character beyond U+FFFF there are four bytes in a text, and six are written.
+    text.len() + 2 * text.bytes().filter(|byte| *byte >= 0xf0).count()
 }
 
 pub(super) fn write_text(text: &str, out: &mut Vec<u8>) {
     // Nearly every text: there is no longer character in it than of three bytes.
-    if text.bytes().all(|byte| byte < 0xf0) {
+    if text.is_ascii() || text.bytes().all(|byte| byte < 0xf0) {
         return out.extend_from_slice(text.as_bytes());
     }
     let mut buffer = [0; 4];

@@ -2,6 +2,7 @@
 //!
 //!     TxnHeader (32 bytes) | record by type | TxnDigest (12 bytes, optional, told by what is left)
 
+use std::cell::OnceCell;
 use std::fmt;
 
 use bytes::Bytes;
@@ -9,8 +10,9 @@ use serde::{Deserialize, Serialize, Serializer};
 use twox_hash::XxHash3_64;
 
 use super::client::op_name;
-use super::codec::{DecodeError, Jute, Reader, records};
+use super::codec::{DecodeError, Jute, Reader, records, text_bytes};
 use super::data::Acl;
+use super::quorum;
 use crate::base::{SessionId, Zxid};
 
 records! {
@@ -38,6 +40,8 @@ records! {
 /// The only version of the tree digest there is (DigestCalculator.DIGEST_VERSION).
 pub const DIGEST_VERSION: i32 = 2;
 const TXN_DIGEST_BYTES: usize = 12;
+/// Of a quorum packet: type, zxid, and the length of its data.
+const PACKET_HEAD_BYTES: usize = 16;
 
 /// Types of transactions; the numbers are those of the client operations.
 pub mod kind {
@@ -123,6 +127,31 @@ impl Txn {
         })
     }
 
+    /// Path and data of a record that begins with them.
+    fn data_mut(&mut self) -> Option<(&str, &mut Bytes)> {
+        let (path, data) = match self {
+            Txn::Create(CreateTxn { path, data, .. })
+            | Txn::CreateTtl(CreateTtlTxn { path, data, .. })
+            | Txn::CreateContainer(CreateContainerTxn { path, data, .. })
+            | Txn::SetData(SetDataTxn { path, data, .. }) => (path, data),
+            _ => return None,
+        };
+        Some((path, data.as_mut()?))
+    }
+
+    fn data_len(&mut self) -> usize {
+        self.data_mut().map_or(0, |(_, data)| data.len())
+    }
+
+    /// The record stands in `bytes` at `record`: its data is taken from there from now on, so that it
+    /// does not keep in memory what the client sent with it.
+    fn keep_data_of(&mut self, bytes: &Bytes, record: usize) {
+        if let Some((path, data)) = self.data_mut() {
+            let begin = record + 4 + text_bytes(path) + 4;
+            *data = bytes.slice(begin..begin + data.len());
+        }
+    }
+
     /// A write that failed: it has a zxid, and changes nothing.
     pub fn is_error(&self) -> bool {
         matches!(self, Txn::Error(_))
@@ -171,25 +200,48 @@ fn decode_multi(from: &mut Reader) -> Result<Vec<(i32, Txn)>, DecodeError> {
 /// A transaction with its header, and the very bytes that go to the log and to the followers.
 ///
 /// Decoding keeps the bytes it was given, so that a record is never encoded anew on its way.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "Bytes")]
 pub struct Proposal {
     pub header: TxnHeader,
     pub txn: Txn,
     pub digest: Option<TxnDigest>,
     bytes: Bytes,
-    hash: u64,
+    /// The PROPOSAL around them, where it was made.
+    packet: Option<Bytes>,
+    /// Of the bytes, once somebody has asked for it.
+    hash: OnceCell<u64>,
 }
 
+/// The bytes say all of it.
+impl PartialEq for Proposal {
+    fn eq(&self, other: &Proposal) -> bool {
+        self.bytes == other.bytes
+    }
+}
+impl Eq for Proposal {}
+
 impl Proposal {
-    pub fn new(header: TxnHeader, txn: Txn, digest: Option<TxnDigest>) -> Proposal {
-        let mut bytes = Vec::with_capacity(128);
-        header.encode(&mut bytes);
-        txn.encode(&mut bytes);
+    /// Encodes it once, as the PROPOSAL that goes to each follower; the log and the tree share that.
+    pub fn new(header: TxnHeader, mut txn: Txn, digest: Option<TxnDigest>) -> Proposal {
+        let mut packet = Vec::with_capacity(PACKET_HEAD_BYTES + 160 + txn.data_len());
+        quorum::kind::PROPOSAL.encode(&mut packet);
+        header.zxid.encode(&mut packet);
+        0.encode(&mut packet);
+        header.encode(&mut packet);
+        let record = packet.len();
+        txn.encode(&mut packet);
         if let Some(digest) = &digest {
-            digest.encode(&mut bytes);
+            digest.encode(&mut packet);
         }
-        Proposal { header, txn, digest, hash: hash_of(&bytes), bytes: bytes.into() }
+        let end = packet.len();
+        let len = i32::try_from(end - PACKET_HEAD_BYTES).expect("a field is far below 2 GiB");
+        packet[PACKET_HEAD_BYTES - 4..PACKET_HEAD_BYTES].copy_from_slice(&len.to_be_bytes());
+        (-1).encode(&mut packet);
+        let packet = Bytes::from(packet);
+        txn.keep_data_of(&packet, record);
+        let bytes = packet.slice(PACKET_HEAD_BYTES..end);
+        Proposal { header, txn, digest, bytes, packet: Some(packet), hash: OnceCell::new() }
     }
 
     pub fn decode(bytes: Bytes) -> Result<Proposal, DecodeError> {
@@ -199,7 +251,7 @@ impl Proposal {
         // Error transactions have none, nor does anything before 3.6.
         let has_digest = from.remaining() >= TXN_DIGEST_BYTES;
         let digest = if has_digest { Some(TxnDigest::decode(&mut from)?) } else { None };
-        Ok(Proposal { header, txn, digest, hash: hash_of(&bytes), bytes })
+        Ok(Proposal { header, txn, digest, bytes, packet: None, hash: OnceCell::new() })
     }
 
     pub fn zxid(&self) -> Zxid {
@@ -211,9 +263,14 @@ impl Proposal {
         &self.bytes
     }
 
+    /// The whole PROPOSAL, if it was made here.
+    pub(crate) fn packet(&self) -> Option<&Bytes> {
+        self.packet.as_ref()
+    }
+
     /// A hash of the bytes: two servers that hold the same hash at a zxid hold the same transaction.
     pub fn hash(&self) -> u64 {
-        self.hash
+        *self.hash.get_or_init(|| hash_of(&self.bytes))
     }
 }
 

@@ -112,9 +112,17 @@ impl Peer {
     }
 
     pub fn step(&mut self, now: Now, input: Input) -> Vec<Output> {
+        let mut out = Vec::new();
+        self.step_into(now, input, &mut out);
+        out
+    }
+
+    /// The same, into `out`, which is empty: its room is used again.
+    pub fn step_into(&mut self, now: Now, input: Input, out: &mut Vec<Output>) {
         if matches!(self.role, Role::Halted) {
-            return Vec::new();
+            return;
         }
+        self.queue.swap(out);
         match input {
             Input::Begin => self.disk.ask_log(ForWhom::Load, LogRequest::Load, &mut self.queue),
             Input::Election(event) => self.elections.on_event(now, event, &mut self.queue),
@@ -126,7 +134,8 @@ impl Peer {
             Input::SlowStep { doing, took } => self.on_slow_step(doing, took),
         }
         self.dispatch(now);
-        self.queue.take()
+        self.queue.end_step();
+        self.queue.swap(out);
     }
 
     /// The next time this server wants [`Input::Timer`].

@@ -240,7 +240,7 @@ impl Disk {
             (ForWhom::Role, Outcome::Durable { zxid, at }) => {
                 self.index.learn(zxid, at);
                 db.set_durable(zxid);
-                queue.note(Note::Durable { zxid });
+                queue.note_routine(|| Note::Durable { zxid });
                 self.of_snapshotter(queue, |s, out| s.finish(db.durable(), out));
                 Stored::Durable(zxid)
             }

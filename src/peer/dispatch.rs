@@ -167,7 +167,7 @@ impl Peer {
                 };
                 self.leader_dials.failed(now, link, &why, next);
             }
-            QuorumEvent::Packet { link, packet } => self.on_quorum_packet(now, link, &packet),
+            QuorumEvent::Packet { link, packet } => self.on_quorum_packet(now, link, packet),
             QuorumEvent::Progress { link } => {
                 self.step_learner(now, learner::Input::Progress(link));
             }
@@ -187,7 +187,7 @@ impl Peer {
         }
     }
 
-    fn on_quorum_packet(&mut self, now: Now, link: LinkId, packet: &QuorumPacket) {
+    fn on_quorum_packet(&mut self, now: Now, link: LinkId, packet: QuorumPacket) {
         let from_leader = matches!(self.role, Role::Learning(_));
         match Packet::decode(packet, from_leader) {
             Ok(packet) if from_leader => {

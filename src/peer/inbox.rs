@@ -1,9 +1,9 @@
 //! The pump's inbox: inputs in one order, whoever posts them.
 //!
-//! The order is (event time, source, n). On the machine events come in the order of time anyway;
-//! in the simulator this is what makes the order of its tasks meaningless. There, what a step
-//! causes at once (a link closed, a request that needs no disk) carries the stamp of that very
-//! step: it is taken a delay later, behind the step, when all of it has been posted.
+//! On the machine that is the order in which they are posted: an event is posted when it happens. In
+//! the simulator it is (event time, source, n), which makes the order of its tasks meaningless.
+//! There, what a step causes at once (a link closed, a request that needs no disk) carries the stamp
+//! of that very step: it is taken a delay later, behind the step, when all of it has been posted.
 //!
 //! What comes from servers and disks lies apart from what comes from clients: a pump that is behind
 //! takes it first. Clients are not read while so many inputs of theirs wait that others would wait
@@ -11,7 +11,7 @@
 
 use std::cell::RefCell;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::rc::Rc;
 use std::task::{Context, Waker};
 use std::time::Duration;
@@ -50,35 +50,62 @@ impl<I> Ord for Entry<I> {
 /// While so many inputs of clients wait, no more are read.
 const CLIENT_INPUTS_MAX: usize = 1024;
 
+/// What waits of one side, in the order in which it is taken.
+enum Row<I> {
+    Posted(VecDeque<(Stamp, Source, I)>),
+    Sorted(BinaryHeap<Reverse<Entry<I>>>),
+}
+
+impl<I> Row<I> {
+    fn new(is_sorted: bool) -> Row<I> {
+        if is_sorted { Row::Sorted(BinaryHeap::new()) } else { Row::Posted(VecDeque::new()) }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Row::Posted(row) => row.len(),
+            Row::Sorted(heap) => heap.len(),
+        }
+    }
+
+    /// When the first of them happened, and its place among those of that moment.
+    fn first(&self) -> Option<Key> {
+        match self {
+            Row::Posted(row) => row.front().map(|(at, source, _)| (*at, *source, 0)),
+            Row::Sorted(heap) => heap.peek().map(|Reverse(entry)| entry.key),
+        }
+    }
+
+    fn pop(&mut self) -> Option<(Stamp, Source, I)> {
+        match self {
+            Row::Posted(row) => row.pop_front(),
+            Row::Sorted(heap) => {
+                let Reverse(Entry { key: (at, source, _), input }) = heap.pop()?;
+                Some((at, source, input))
+            }
+        }
+    }
+}
+
 struct State<I> {
     /// What servers and disks post, and what clients post.
-    peers: BinaryHeap<Reverse<Entry<I>>>,
-    clients: BinaryHeap<Reverse<Entry<I>>>,
-    /// How many inputs each source has posted. Sources end; their counters are dropped with
-    /// `forget`.
+    peers: Row<I>,
+    clients: Row<I>,
+    /// Where inputs are sorted, how many each source has posted. Sources end; their counters are
+    /// dropped with `forget`.
     posted: BTreeMap<Source, u64>,
     /// Who is woken when there is room for more inputs of clients.
     readers: Vec<Waker>,
 }
 
 impl<I> State<I> {
-    /// The first of either side.
-    fn keys(&self) -> [Option<Key>; 2] {
-        [&self.peers, &self.clients].map(|heap| heap.peek().map(|Reverse(entry)| entry.key))
-    }
-
     fn pop_of_clients(&mut self) -> Option<(Stamp, Source, I)> {
-        let popped = pop_of(&mut self.clients);
+        let popped = self.clients.pop();
         if self.clients.len() <= CLIENT_INPUTS_MAX / 2 {
             self.readers.drain(..).for_each(Waker::wake);
         }
         popped
     }
-}
-
-fn pop_of<I>(heap: &mut BinaryHeap<Reverse<Entry<I>>>) -> Option<(Stamp, Source, I)> {
-    let Reverse(Entry { key: (at, source, _), input }) = heap.pop()?;
-    Some((at, source, input))
 }
 
 /// Shared by the pump and everything that posts. One thread.
@@ -99,28 +126,28 @@ impl<I> Clone for Inbox<I> {
 }
 
 impl<I> Inbox<I> {
-    /// `delay`: how long after its event an input is taken, at the earliest (`Runtime::settle`).
-    /// Sources of `client_class` and above are clients.
+    /// `delay`: how long after its event an input is taken, at the earliest (`Runtime::settle`);
+    /// without one they are taken as they are posted. Sources of `client_class` and above are clients.
     pub(super) fn new(delay: Duration, client_class: u8) -> Inbox<I> {
-        let (peers, clients) = (BinaryHeap::new(), BinaryHeap::new());
-        let state = Rc::new(RefCell::new(State {
-            peers,
-            clients,
-            posted: BTreeMap::new(),
-            readers: Vec::new(),
-        }));
+        let is_sorted = !delay.is_zero();
+        let (peers, clients) = (Row::new(is_sorted), Row::new(is_sorted));
+        let (posted, readers) = (BTreeMap::new(), Vec::new());
+        let state = Rc::new(RefCell::new(State { peers, clients, posted, readers }));
         Inbox { state, wake: Rc::new(Notify::new()), delay, client_class }
     }
 
     pub(super) fn post(&self, at: Stamp, source: Source, input: I) {
         let mut state = self.state.borrow_mut();
-        let n = state.posted.entry(source).or_default();
-        *n += 1;
-        let key = (at + self.delay, source, *n);
-        let is_client = source.0 >= self.client_class;
-        let State { peers, clients, .. } = &mut *state;
-        let heap = if is_client { clients } else { peers };
-        heap.push(Reverse(Entry { key, input }));
+        let State { peers, clients, posted, .. } = &mut *state;
+        let row = if source.0 >= self.client_class { clients } else { peers };
+        match row {
+            Row::Posted(row) => row.push_back((at, source, input)),
+            Row::Sorted(heap) => {
+                let n = posted.entry(source).or_default();
+                *n += 1;
+                heap.push(Reverse(Entry { key: (at + self.delay, source, *n), input }));
+            }
+        }
         drop(state);
         self.wake.notify_one();
     }
@@ -142,24 +169,26 @@ impl<I> Inbox<I> {
 
     /// When the first input happened.
     pub(super) fn first(&self) -> Option<Stamp> {
-        self.state.borrow().keys().into_iter().flatten().min().map(|key| key.0)
+        let state = self.state.borrow();
+        let firsts = [state.peers.first(), state.clients.first()];
+        firsts.into_iter().flatten().map(|key| key.0).min()
     }
 
     /// When the first input of a server or a disk happened.
     pub(super) fn first_of_peers(&self) -> Option<Stamp> {
-        self.state.borrow().keys()[0].map(|key| key.0)
+        self.state.borrow().peers.first().map(|key| key.0)
     }
 
     pub(super) fn pop(&self) -> Option<(Stamp, Source, I)> {
         let mut state = self.state.borrow_mut();
-        let [of_peers, of_clients] = state.keys();
+        let (of_peers, of_clients) = (state.peers.first(), state.clients.first());
         let is_client = of_clients.is_some_and(|client| of_peers.is_none_or(|peer| client < peer));
-        if is_client { state.pop_of_clients() } else { pop_of(&mut state.peers) }
+        if is_client { state.pop_of_clients() } else { state.peers.pop() }
     }
 
     /// The first input of a server or a disk, however many of clients are older.
     pub(super) fn pop_of_peers(&self) -> Option<(Stamp, Source, I)> {
-        pop_of(&mut self.state.borrow_mut().peers)
+        self.state.borrow_mut().peers.pop()
     }
 
     /// Returns when something was posted since the last return.
@@ -178,7 +207,7 @@ mod tests {
 
     #[test]
     fn inputs_leave_by_time_then_source_then_their_own_order() {
-        let inbox = Inbox::new(Duration::ZERO, 2);
+        let inbox = Inbox::new(Duration::from_nanos(1), 2);
         inbox.post(Stamp(2), (1, 1), "late");
         inbox.post(Stamp(1), (2, 1), "second source, first");
         inbox.post(Stamp(1), (1, 9), "first source");
@@ -190,7 +219,7 @@ mod tests {
 
     #[test]
     fn those_of_peers_can_be_taken_before_older_ones_of_clients() {
-        let inbox = Inbox::new(Duration::ZERO, 4);
+        let inbox = Inbox::new(Duration::from_nanos(1), 4);
         inbox.post(Stamp(1), (4, 1), "client");
         inbox.post(Stamp(3), (3, 1), "quorum");
         inbox.post(Stamp(2), (1, 1), "disk");

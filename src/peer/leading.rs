@@ -158,7 +158,7 @@ impl Leading {
     ) {
         let serving = self.serving.as_mut();
         if serving.is_some_and(|s| s.sessions.touch(session, timeout_ms, now.mono)) {
-            queue.note(Note::SessionTouched { session });
+            queue.note_routine(|| Note::SessionTouched { session });
         }
     }
 
@@ -177,7 +177,7 @@ impl Leading {
             return self.leader.is_followed(now).then_some(false);
         }
         serving.sessions.set_owner(session, owner);
-        queue.note(Note::SessionTouched { session });
+        queue.note_routine(|| Note::SessionTouched { session });
         Some(true)
     }
 

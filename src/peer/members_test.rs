@@ -161,7 +161,7 @@ fn reported(out: &[Output]) -> Vec<i64> {
     let version = |output: &Output| match output {
         Output::QuorumWrite { bytes, .. } => {
             let packet = decoded(bytes);
-            match Packet::decode(&packet, false) {
+            match Packet::decode(packet, false) {
                 Ok(Packet::FollowerInfo { info, .. }) => Some(info.config_version),
                 _ => None,
             }

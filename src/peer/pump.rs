@@ -44,6 +44,8 @@ mod class {
 const TURN_STEPS_MAX: usize = 256;
 /// And how long it goes on. The step that passes this is its last.
 const TURN_TIME_MAX: Duration = Duration::from_millis(4);
+/// On the machine the time of the timer is asked for after so many steps: each costs less then.
+const TIMER_STEPS: u32 = 16;
 /// The pump is behind if something has waited longer than this.
 const BEHIND_AFTER: Duration = Duration::from_millis(10);
 
@@ -84,10 +86,10 @@ pub async fn run_observed<R: Runtime>(
     let mut peer = Peer::new(now, config.clone(), seeds);
     observer.started(now, &config, seeds);
     observer.input(now, &Input::Begin);
-    let outputs = peer.step(now, Input::Begin);
+    let mut outputs = peer.step(now, Input::Begin);
     observer.outputs(&outputs);
     let free_at = rt.step_time(outputs.len()).map(|takes| rt.stamp() + takes);
-    hands.perform(&rt, rt.stamp(), outputs);
+    hands.perform(&rt, rt.stamp(), &mut outputs);
     if !config.is_standalone() {
         let mut election = config.servers[&config.my_id].election.clone();
         if config.quorum_listen_on_all_ips {
@@ -106,6 +108,10 @@ pub async fn run_observed<R: Runtime>(
         apply_at: None,
         applied: 0,
         planned: Stamp(0),
+        timer: None,
+        steps: 0,
+        present: Now::default(),
+        outputs: Vec::new(),
         free_at,
         rotation: 0,
         slow_step: config.tick_time / 4,
@@ -126,6 +132,13 @@ struct Pump<R: Runtime, O> {
     applied: u64,
     /// When the timer was due when we began to wait; zero since the last step.
     planned: Stamp,
+    /// When the timer is due, as it was asked for a few steps ago.
+    timer: Option<Stamp>,
+    steps: u32,
+    /// What the clocks showed at the moment of the last step.
+    present: Now,
+    /// Of one step. Its room is kept for the next.
+    outputs: Vec<Output>,
     /// Where a step takes as long as the world says: when the last one was done.
     free_at: Option<Stamp>,
     /// Whose turn it is while the pump is behind.
@@ -202,6 +215,7 @@ impl<R: Runtime, O: StepObserver> Pump<R, O> {
     }
 
     async fn wait(&mut self) {
+        self.timer = None;
         let (first, timer, apply) = self.next_times();
         self.planned = timer;
         let next = first.min(timer).min(apply);
@@ -209,14 +223,20 @@ impl<R: Runtime, O: StepObserver> Pump<R, O> {
     }
 
     /// When the next input happened, when the timer is due, and when something may be applied.
-    fn next_times(&self) -> (Stamp, Stamp, Stamp) {
-        let due = self.rt.noticed_at(self.rt.stamp_of(self.peer.wake_at()));
+    fn next_times(&mut self) -> (Stamp, Stamp, Stamp) {
+        let due = self.timer_due();
         let apply = self.rt.noticed_at(self.apply_at.unwrap_or(Stamp::FAR));
         let first = self.inbox.first().unwrap_or(Stamp::FAR);
         // A clock that began to run faster makes a time due that was not yet: it is noticed by
         // whatever wakes us next.
         let timer = if due < self.planned { due.max(first.min(self.planned)) } else { due };
         (first, timer, apply)
+    }
+
+    fn timer_due(&mut self) -> Stamp {
+        let due = self.timer.unwrap_or_else(|| self.rt.stamp_of(self.peer.wake_at()));
+        self.timer = self.rt.settle().is_zero().then_some(due);
+        self.rt.noticed_at(due)
     }
 
     /// Answers what it did, in a word.
@@ -251,17 +271,25 @@ impl<R: Runtime, O: StepObserver> Pump<R, O> {
     fn step(&mut self, at: Stamp, input: Input) -> &'static str {
         let doing = input.name();
         let at = at.max(self.last).max(self.free_at.unwrap_or(at));
+        if at != self.last {
+            self.present = self.rt.now_at(at);
+        }
         self.last = at;
         self.planned = Stamp(0);
+        self.steps += 1;
+        if self.steps >= TIMER_STEPS {
+            self.steps = 0;
+            self.timer = None;
+        }
         if self.rt.traces() {
             self.rt.trace(at, &format_args!("< {input:?}"));
         }
-        let now = self.rt.now_at(at);
+        let now = self.present;
         self.observer.input(now, &input);
-        let outputs = self.peer.step(now, input);
-        self.observer.outputs(&outputs);
-        self.free_at = self.rt.step_time(outputs.len()).map(|takes| at + takes);
-        self.hands.perform(&self.rt, at, outputs);
+        self.peer.step_into(now, input, &mut self.outputs);
+        self.observer.outputs(&self.outputs);
+        self.free_at = self.rt.step_time(self.outputs.len()).map(|takes| at + takes);
+        self.hands.perform(&self.rt, at, &mut self.outputs);
         if self.apply_at.is_none() && self.peer.has_work_to_apply() {
             self.applied += 1;
             self.apply_at = Some(at + self.rt.apply_delay(self.applied));
@@ -335,8 +363,8 @@ impl<R: Runtime> Hands<R> {
         hands
     }
 
-    fn perform(&self, rt: &R, at: Stamp, outputs: Vec<Output>) {
-        for output in outputs {
+    fn perform(&self, rt: &R, at: Stamp, outputs: &mut Vec<Output>) {
+        for output in outputs.drain(..) {
             if let Output::Note(note) = output {
                 rt.observe(at, note);
                 continue;

@@ -10,8 +10,8 @@
 use std::collections::VecDeque;
 
 use super::io::Output;
-use crate::base::Note;
 use crate::base::invariant::invariant;
+use crate::base::{Note, routine};
 use crate::election::core as election;
 use crate::election::links;
 use crate::server;
@@ -75,15 +75,29 @@ impl Queue {
         self.done.push(Output::Note(note));
     }
 
+    /// Told at once, where somebody watches.
+    pub(super) fn note_routine(&mut self, note: impl FnOnce() -> Note) {
+        self.done.extend(routine(note).map(Output::Note));
+    }
+
     /// Told in its turn, between what was put here before and what comes behind it.
     pub(super) fn note_in_turn(&mut self, note: Note) {
         self.waiting.push_back(Effect::Note(note));
     }
 
-    /// All that one step of the server did.
+    /// What one step of the server does goes into `out` from here on, or has gone there.
+    pub(super) fn swap(&mut self, out: &mut Vec<Output>) {
+        std::mem::swap(&mut self.done, out);
+    }
+
+    #[cfg(test)]
     pub(super) fn take(&mut self) -> Vec<Output> {
-        invariant!(self.waiting.is_empty(), "PE-3", "{:?} is left over", self.waiting);
+        self.end_step();
         std::mem::take(&mut self.done)
+    }
+
+    pub(super) fn end_step(&self) {
+        invariant!(self.waiting.is_empty(), "PE-3", "{:?} is left over", self.waiting);
     }
 
     pub(super) fn of_election<T>(

@@ -120,7 +120,8 @@ impl Peer {
     }
 
     pub(super) fn append(&mut self, proposal: Rc<Proposal>) {
-        self.note(Note::Appended { zxid: proposal.zxid(), hash: proposal.hash() });
+        let (zxid, hash) = (proposal.zxid(), || proposal.hash());
+        self.queue.note_routine(|| Note::Appended { zxid, hash: hash() });
         self.disk.ask_log(ForWhom::Role, LogRequest::Append(proposal), &mut self.queue);
     }
 
@@ -139,8 +140,11 @@ impl Peer {
         let Some((proposal, applied)) = self.db.apply_next() else {
             return; // A change of role applied it since this input was asked for.
         };
-        let state_digest = self.db.state_digest();
-        self.note(Note::Applied { zxid: proposal.zxid(), hash: proposal.hash(), state_digest });
+        self.queue.note_routine(|| Note::Applied {
+            zxid: proposal.zxid(),
+            hash: proposal.hash(),
+            state_digest: self.db.state_digest(),
+        });
         match (&mut self.role, &proposal.txn) {
             (Role::Leading(leading) | Role::Standalone(leading), _) => leading.applied(&proposal),
             (Role::Learning(_), Txn::CloseSession(_)) => {

@@ -22,7 +22,8 @@ fn world() -> World {
 
 fn ask(world: &mut World, session: SessionId, origin: u64, flags: i32) -> Result<(), i32> {
     let body = creation(&format!("/{origin}-{flags}"), flags).to_jute().into();
-    let request = Request { session, cxid: 5, op: op::CREATE, body, auth: vec![], origin };
+    let request =
+        Request { session, cxid: 5, op: op::CREATE, body, auth: Default::default(), origin };
     match world.send(&request).txn {
         Txn::Error(ErrorTxn { err }) => Err(err),
         _ => Ok(()),
@@ -49,8 +50,14 @@ fn a_local_session_creates_everything_but_ephemerals() {
 fn a_multi_of_a_local_session_fails_where_it_wants_an_ephemeral() {
     let mut world = world();
     let body = multi(&[create("/a", 0), create("/a/e", EPHEMERAL), create("/b", 0)]);
-    let request =
-        Request { session: ELSEWHERE, cxid: 5, op: op::MULTI, body, auth: vec![], origin: LINK };
+    let request = Request {
+        session: ELSEWHERE,
+        cxid: 5,
+        op: op::MULTI,
+        body,
+        auth: Default::default(),
+        origin: LINK,
+    };
     let Txn::Multi(parts) = world.send(&request).txn else { panic!("a multi stays one") };
     let errors = parts.iter().map(|(kind, txn)| match txn {
         Txn::Error(ErrorTxn { err }) => (*kind, *err),

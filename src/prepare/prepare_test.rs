@@ -23,7 +23,7 @@ fn the_transactions_are_those_of_a_real_zookeeper() {
         cxid,
         op,
         body: body.into(),
-        auth: vec![],
+        auth: Default::default(),
         origin: LINK,
     };
     let at = |wall_ms| Now { mono: Mono(0), wall_ms };

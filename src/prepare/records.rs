@@ -1,12 +1,14 @@
 //! What is on the way: a record of each node that a transaction not yet applied changes.
 //! (ZooKeeperServer.outstandingChanges, outstandingChangesForPath)
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::rc::Rc;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::base::{SessionId, Zxid, paths};
+use crate::base::{COSTLY_CHECKS, SessionId, Zxid, paths};
 use crate::jute::data::StatPersisted;
 use crate::tree::{AclList, DataTree, Owner, node_digest};
 
@@ -53,11 +55,11 @@ pub(super) type Live = (ChangeRecord, StatPersisted);
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Records {
     /// The newest record of each path; the root is "".
-    newest: BTreeMap<String, ChangeRecord>,
+    newest: BTreeMap<Rc<str>, ChangeRecord>,
     /// The paths in `newest` of nodes that will be there, by the session that owns them.
-    ephemerals: BTreeMap<SessionId, BTreeSet<String>>,
+    ephemerals: BTreeMap<SessionId, BTreeSet<Rc<str>>>,
     /// Every change in order, to be dropped from the front.
-    order: VecDeque<(Zxid, String)>,
+    order: VecDeque<(Zxid, Rc<str>)>,
     /// The tree's digest after all of them.
     digest: u64,
     undo: Option<Undo>,
@@ -67,7 +69,7 @@ pub(super) struct Records {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Undo {
     digest: u64,
-    replaced: Vec<(String, Option<ChangeRecord>)>,
+    replaced: Vec<(Rc<str>, Option<ChangeRecord>)>,
 }
 
 impl Records {
@@ -102,11 +104,12 @@ impl Records {
     /// Costs no more than the session has nodes, however much is on the way.
     pub(super) fn ephemerals(&self, session: SessionId, tree: &DataTree) -> BTreeSet<String> {
         let stays = |path: &&str| !self.newest.contains_key(*path);
-        let made = self.ephemerals.get(&session).into_iter().flatten().cloned();
-        tree.ephemerals(session).filter(stays).map(String::from).chain(made).collect()
+        let made = self.ephemerals.get(&session).into_iter().flatten().map(|path| path.as_ref());
+        tree.ephemerals(session).filter(stays).chain(made).map(String::from).collect()
     }
 
-    /// Notes a change, and takes it into the predicted digest.
+    /// Notes a change, and takes it into the predicted digest. What is not gone and was there before
+    /// comes from `live`, with nothing changed in between: the digest that it has there goes.
     pub(super) fn change(
         &mut self,
         zxid: Zxid,
@@ -114,18 +117,23 @@ impl Records {
         mut record: ChangeRecord,
         tree: &DataTree,
     ) {
-        let before = self.live(path, tree).map_or(0, |(record, _)| record.digest);
-        record.zxid = zxid;
-        record.digest = match &record.stat {
-            Some(stat) => node_digest(path, record.data.as_deref(), stat),
-            None => 0,
+        let digest_of = |live: Option<Live>| live.map_or(0, |(record, _)| record.digest);
+        let (before, after) = match &record.stat {
+            Some(stat) => (record.digest, node_digest(path, record.data.as_deref(), stat)),
+            None => (digest_of(self.live(path, tree)), 0),
         };
-        self.digest = self.predicted_digest(tree).wrapping_sub(before).wrapping_add(record.digest);
-        let key = record_key(path);
-        self.order.push_back((zxid, key.to_owned()));
-        let replaced = self.set(key, Some(record));
+        if COSTLY_CHECKS {
+            let known = digest_of(self.live(path, tree));
+            assert!(before == known, "{path} has changed since it was looked at");
+        }
+        record.zxid = zxid;
+        record.digest = after;
+        self.digest = self.predicted_digest(tree).wrapping_sub(before).wrapping_add(after);
+        let key: Rc<str> = record_key(path).into();
+        self.order.push_back((zxid, key.clone()));
+        let replaced = self.set(&key, Some(record));
         if let Some(undo) = &mut self.undo {
-            undo.replaced.push((key.to_owned(), replaced));
+            undo.replaced.push((key, replaced));
         }
     }
 
@@ -137,8 +145,11 @@ impl Records {
     pub(super) fn applied(&mut self, zxid: Zxid) {
         while self.order.front().is_some_and(|(of, _)| *of <= zxid) {
             let Some((of, path)) = self.order.pop_front() else { break };
-            if self.newest.get(&path).is_some_and(|record| record.zxid <= of) {
-                self.set(&path, None);
+            if let Entry::Occupied(newest) = self.newest.entry(path)
+                && newest.get().zxid <= of
+            {
+                let (path, record) = newest.remove_entry();
+                self.set_owner(&path, record.owner(), None);
             }
         }
     }
@@ -165,17 +176,21 @@ impl Records {
     }
 
     /// Puts this record in the place of the newest of its path, which is answered.
-    fn set(&mut self, key: &str, record: Option<ChangeRecord>) -> Option<ChangeRecord> {
+    fn set(&mut self, key: &Rc<str>, record: Option<ChangeRecord>) -> Option<ChangeRecord> {
         let owner = record.as_ref().and_then(ChangeRecord::owner);
         let replaced = match record {
-            Some(record) => self.newest.insert(key.to_owned(), record),
+            Some(record) => self.newest.insert(key.clone(), record),
             None => self.newest.remove(key),
         };
-        let owner_before = replaced.as_ref().and_then(ChangeRecord::owner);
-        if owner == owner_before {
-            return replaced;
+        self.set_owner(key, replaced.as_ref().and_then(ChangeRecord::owner), owner);
+        replaced
+    }
+
+    fn set_owner(&mut self, key: &Rc<str>, before: Option<SessionId>, owner: Option<SessionId>) {
+        if owner == before {
+            return;
         }
-        if let Some(session) = owner_before
+        if let Some(session) = before
             && let Some(paths) = self.ephemerals.get_mut(&session)
         {
             paths.remove(key);
@@ -184,9 +199,8 @@ impl Records {
             }
         }
         if let Some(session) = owner {
-            self.ephemerals.entry(session).or_default().insert(key.to_owned());
+            self.ephemerals.entry(session).or_default().insert(key.clone());
         }
-        replaced
     }
 }
 

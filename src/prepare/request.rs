@@ -16,7 +16,7 @@ use crate::jute::client::{
     CheckVersionRequest, CreateRequest, CreateTtlRequest, DeleteContainerRequest, DeleteRequest,
     MultiHeader, ReconfigRequest, SetAclRequest, SetDataRequest, code, create_flags, op,
 };
-use crate::jute::data::{Acl, Id};
+use crate::jute::data::{Acl, Ids};
 use crate::jute::{DecodeError, Jute, Reader};
 
 /// A write as it reaches the leader, from a client of its own or through a learner.
@@ -31,7 +31,7 @@ pub struct Request {
     /// The operation's record, undecoded.
     pub body: Bytes,
     /// What the client's connection has proven, its address among it.
-    pub auth: Vec<Id>,
+    pub auth: Ids,
     /// Which link it came over, as the leader numbers links: the session's owner speaks from here.
     pub origin: u64,
 }

@@ -78,7 +78,7 @@ impl World {
         body: Bytes,
         auth: Vec<Id>,
     ) -> Result<Txn, i32> {
-        let request = Request { session, cxid: 5, op, body, auth, origin: LINK };
+        let request = Request { session, cxid: 5, op, body, auth: auth.into(), origin: LINK };
         let proposal = self.send(&request);
         assert_eq!((proposal.header.client_id, proposal.header.cxid), (session, 5));
         match proposal.txn {

@@ -1,8 +1,7 @@
 //! Who said yes to one thing, and whether those are a quorum.  (SyncedLearnerTracker)
 
-use std::collections::BTreeSet;
-
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use super::QuorumVerifier;
 use super::museum::Miscount;
@@ -11,7 +10,8 @@ use crate::base::{Exhibit, Museum, ServerId};
 /// The distinct voters that said yes to one thing.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct AckSet {
-    sids: BTreeSet<ServerId>,
+    /// In ascending order. One set goes with each transaction: few voters need no memory of their own.
+    sids: SmallVec<[ServerId; 7]>,
     miscount: Miscount,
 }
 
@@ -34,16 +34,20 @@ impl AckSet {
             return false;
         }
         self.miscount.hear();
-        self.sids.insert(sid)
+        let place = self.sids.binary_search(&sid);
+        if let Err(place) = place {
+            self.sids.insert(place, sid);
+        }
+        place.is_err()
     }
 
     /// Takes a yes back: what it stood for is gone.
     pub fn remove(&mut self, sid: ServerId) {
-        self.sids.remove(&sid);
+        self.sids.retain(|other| *other != sid);
     }
 
     pub fn contains(&self, sid: ServerId) -> bool {
-        self.sids.contains(&sid)
+        self.sids.binary_search(&sid).is_ok()
     }
 
     pub fn has_quorum(&self, verifier: &QuorumVerifier) -> bool {
@@ -55,6 +59,6 @@ impl AckSet {
     }
 
     pub fn to_vec(&self) -> Vec<ServerId> {
-        self.sids.iter().copied().collect()
+        self.sids.to_vec()
     }
 }

@@ -1,6 +1,6 @@
 //! Majority and weighted (hierarchical) quorums over a fixed membership.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::rc::Rc;
 
@@ -71,17 +71,18 @@ impl QuorumVerifier {
         }
     }
 
-    /// Whether these servers are a quorum: more than half of the voters, or, with groups, more
+    /// Whether these distinct servers are a quorum: more than half of the voters, or, with groups, more
     /// than half of the weight in more than half of the groups that have any weight.
-    pub fn contains_quorum(&self, acks: &BTreeSet<ServerId>) -> bool {
+    pub fn contains_quorum(&self, acks: &[ServerId]) -> bool {
         if self.hierarchical {
             return self.contains_hierarchical_quorum(acks);
         }
-        let voters = self.voters().count();
-        acks.iter().filter(|sid| self.is_voter(**sid)).count() > voters / 2
+        let half = self.voters().count() / 2;
+        // Each ack of a transaction asks, and the first is never enough.
+        acks.len() > half && acks.iter().filter(|sid| self.is_voter(**sid)).count() > half
     }
 
-    fn contains_hierarchical_quorum(&self, acks: &BTreeSet<ServerId>) -> bool {
+    fn contains_hierarchical_quorum(&self, acks: &[ServerId]) -> bool {
         let mut groups: BTreeMap<i64, (i64, i64)> = BTreeMap::new();
         for sid in self.voters() {
             let spec = &self.servers[&sid];

@@ -1,6 +1,7 @@
 //! One client connection.
 
 use std::collections::VecDeque;
+use std::rc::Rc;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -9,7 +10,7 @@ use super::auth::{self, DigestMd5};
 use super::gate::{Admission, Flow, Standing};
 use crate::base::{Mono, SessionId, Zxid};
 use crate::jute::client::RequestHeader;
-use crate::jute::data::Id;
+use crate::jute::data::{Id, Ids};
 use crate::runtime::ip_of;
 
 /// Where a connection stands.
@@ -84,7 +85,7 @@ pub(super) struct Connection {
     pub(super) pending: VecDeque<Pending>,
     pub(super) flow: Flow,
     /// Who this is: its address, and what it authenticated as.
-    pub(super) auth: Vec<Id>,
+    pub(super) auth: Ids,
     /// Its session went on at another server. Only where that is known, which is at the leader.
     pub(super) moved: bool,
     pub(super) sasl: DigestMd5,
@@ -102,7 +103,7 @@ impl Connection {
             state: State::Greeting,
             pending: VecDeque::new(),
             flow: Flow::default(),
-            auth: vec![Id { scheme: "ip".into(), id: ip }],
+            auth: Rc::new(vec![Id { scheme: "ip".into(), id: ip }]),
             moved: false,
             sasl: DigestMd5::default(),
             counts_idle: false,
@@ -113,7 +114,7 @@ impl Connection {
 
     /// It proved to be these too. The ids are a set.
     pub(super) fn grant(&mut self, ids: Vec<Id>) {
-        auth::add_ids(&mut self.auth, ids);
+        auth::add_ids(Rc::make_mut(&mut self.auth), ids);
     }
 
     /// What the gate is told of it.

@@ -20,12 +20,13 @@ use std::rc::Rc;
 use std::task::Context;
 
 use bytes::{Buf, Bytes, BytesMut};
+use smallvec::SmallVec;
 use tracing::{info, warn};
 
 use crate::base::limits::JUTE_MAXBUFFER_BYTES;
 use crate::base::{ConnId, Stamp};
 use crate::runtime::accept::Listening;
-use crate::runtime::link::{self, Inbound, LinkTable, Post, Reading, Room};
+use crate::runtime::link::{FrameRow, Inbound, LinkTable, Post, Reading, Room};
 use crate::runtime::tls::{ClientTls, TlsPort};
 use crate::runtime::{HostPort, Label, Runtime, Stream};
 
@@ -251,34 +252,36 @@ struct ClientInbound {
 impl Inbound for ClientInbound {
     fn on_bytes(&mut self, at: Stamp, buf: &mut BytesMut) -> Result<Reading, String> {
         let conn = self.conn;
-        while let Some(prefix) = buf.first_chunk::<4>() {
-            if self.first && FOUR_LETTER_WORDS.contains(prefix) {
-                (self.post)(at, conn.0, ClientEvent::Word { conn, word: *prefix });
+        if self.first
+            && let Some(word) = buf.first_chunk::<4>()
+        {
+            self.first = false;
+            if FOUR_LETTER_WORDS.contains(word) {
+                (self.post)(at, conn.0, ClientEvent::Word { conn, word: *word });
                 buf.clear();
                 return Ok(Reading::Discard);
             }
-            self.first = false;
-            let length = i32::from_be_bytes(*prefix);
-            let body = match usize::try_from(length) {
-                Ok(body) if body <= self.frame_bytes_max => body,
-                _ => {
-                    warn!(
-                        peer = self.peer,
-                        length,
-                        jute.maxbuffer = self.frame_bytes_max,
-                        "closing a client: request length out of range"
-                    );
-                    return Err(format!("request length {length}"));
+        }
+        loop {
+            let mut row = FrameRow::default();
+            let mut bodies: SmallVec<[usize; 64]> = SmallVec::new();
+            let end = loop {
+                match self.next_body(&buf[row.bytes()..]) {
+                    Ok(Some(body)) if row.add(4 + body) => bodies.push(body),
+                    Ok(_) => break Ok(Reading::On),
+                    Err(why) => break Err(why),
                 }
             };
-            if buf.len() < 4 + body {
-                break;
+            if bodies.is_empty() {
+                return end.inspect_err(|why| warn!(peer = self.peer, "closing a client: {why}"));
             }
-            buf.advance(4);
-            let body = link::take_frame(buf, body);
-            (self.post)(at, conn.0, ClientEvent::Frame { conn, body });
+            let mut frames = row.take(buf);
+            for body in bodies {
+                frames.advance(4);
+                let body = frames.split_to(body);
+                (self.post)(at, conn.0, ClientEvent::Frame { conn, body });
+            }
         }
-        Ok(Reading::On)
     }
 
     fn on_drained(&mut self, at: Stamp) {
@@ -287,5 +290,20 @@ impl Inbound for ClientInbound {
 
     fn has_room(&mut self, cx: &mut Context<'_>) -> bool {
         (self.room)(cx)
+    }
+}
+
+impl ClientInbound {
+    /// Bytes of the body of the frame at the front, if it is whole.
+    fn next_body(&self, buf: &[u8]) -> Result<Option<usize>, String> {
+        let Some(prefix) = buf.first_chunk::<4>() else { return Ok(None) };
+        let length = i32::from_be_bytes(*prefix);
+        match usize::try_from(length) {
+            Ok(body) if body <= self.frame_bytes_max => Ok((buf.len() >= 4 + body).then_some(body)),
+            _ => {
+                let max = self.frame_bytes_max;
+                Err(format!("request length {length} out of range (jute.maxbuffer is {max})"))
+            }
+        }
     }
 }

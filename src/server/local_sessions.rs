@@ -183,7 +183,7 @@ pub(super) fn create_session(session: SessionId, timeout: i32) -> Request {
         cxid: 0,
         op: op::CREATE_SESSION,
         body: CreateSessionRequest { timeout }.to_jute().into(),
-        auth: Vec::new(),
+        auth: Default::default(),
         origin: 0,
     }
 }

@@ -31,7 +31,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::{Epoch, PacketSeen, ServerId, SessionId, Zxid};
 use crate::jute::client::op_name;
-use crate::jute::data::Id;
+use crate::jute::data::Ids;
 use crate::jute::quorum::{
     LearnerInfo, PROTOCOL_VERSION, QuorumPacket, RequestHead, RevalidateReply, RevalidateRequest,
     Touch, kind, kind_name,
@@ -81,7 +81,7 @@ pub enum Packet {
         cxid: i32,
         op: i32,
         body: Bytes,
-        auth: Option<Vec<Id>>,
+        auth: Option<Ids>,
     },
     Proposal(Rc<Proposal>),
     /// Also answers NEWLEADER and UPTODATE, with epoch << 32.
@@ -125,48 +125,48 @@ pub enum Packet {
 
 impl Packet {
     /// What this QuorumPacket says. `from_leader` tells a PING and a REVALIDATE from its answer.
-    pub fn decode(packet: &QuorumPacket, from_leader: bool) -> Result<Packet, DecodeError> {
+    pub fn decode(packet: QuorumPacket, from_leader: bool) -> Result<Packet, DecodeError> {
         let zxid = packet.zxid;
         Ok(match packet.kind {
             kind::FOLLOWER_INFO => {
-                Packet::FollowerInfo { accepted_epoch: zxid.epoch(), info: data_as(packet)? }
+                Packet::FollowerInfo { accepted_epoch: zxid.epoch(), info: data_as(&packet)? }
             }
             kind::OBSERVER_INFO => {
-                Packet::ObserverInfo { accepted_epoch: zxid.epoch(), info: data_as(packet)? }
+                Packet::ObserverInfo { accepted_epoch: zxid.epoch(), info: data_as(&packet)? }
             }
-            kind::LEADER_INFO => decode_leader_info(packet)?,
+            kind::LEADER_INFO => decode_leader_info(&packet)?,
             kind::ACK_EPOCH => {
-                let current: i32 = data_as(packet)?;
+                let current: i32 = data_as(&packet)?;
                 let current_epoch = (current != -1).then_some(Epoch(current.into()));
                 Packet::AckEpoch { last_zxid: zxid, current_epoch }
             }
             kind::DIFF => Packet::Diff { zxid },
             kind::TRUNC => Packet::Trunc { zxid },
             kind::SNAP => Packet::Snap { zxid },
-            kind::NEW_LEADER => Packet::NewLeader { zxid, config: packet.data.clone() },
+            kind::NEW_LEADER => Packet::NewLeader { zxid, config: packet.data },
             kind::UP_TO_DATE => Packet::UpToDate,
             kind::REQUEST => decode_request(packet)?,
-            kind::PROPOSAL => Packet::Proposal(decode_proposal(zxid, data(packet)?)?),
+            kind::PROPOSAL => Packet::Proposal(decode_proposal(zxid, data(&packet)?)?),
             kind::ACK => Packet::Ack { zxid },
             kind::COMMIT => Packet::Commit { zxid },
             kind::COMMIT_AND_ACTIVATE => {
-                Packet::CommitAndActivate { zxid, designated: data_as(packet)? }
+                Packet::CommitAndActivate { zxid, designated: data_as(&packet)? }
             }
-            kind::INFORM => Packet::Inform(decode_proposal(zxid, data(packet)?)?),
+            kind::INFORM => Packet::Inform(decode_proposal(zxid, data(&packet)?)?),
             kind::INFORM_AND_ACTIVATE => {
-                let mut from = Reader::new(data(packet)?);
+                let mut from = Reader::new(data(&packet)?);
                 let designated = Jute::decode(&mut from)?;
                 let proposal = decode_proposal(zxid, from.rest())?;
                 Packet::InformAndActivate { designated, proposal }
             }
             kind::PING if from_leader => Packet::Ping { zxid },
-            kind::PING => Packet::PingReply { zxid, touches: decode_touches(packet)? },
+            kind::PING => Packet::PingReply { zxid, touches: decode_touches(&packet)? },
             kind::REVALIDATE if from_leader => {
-                let RevalidateReply { session, valid } = data_as(packet)?;
+                let RevalidateReply { session, valid } = data_as(&packet)?;
                 Packet::RevalidateReply { session, valid }
             }
             kind::REVALIDATE => {
-                let RevalidateRequest { session, timeout } = data_as(packet)?;
+                let RevalidateRequest { session, timeout } = data_as(&packet)?;
                 Packet::RevalidateRequest { session, timeout_ms: timeout }
             }
             kind::SYNC => Packet::Sync,
@@ -185,6 +185,15 @@ impl Packet {
 
     /// The whole QuorumPacket, as it goes onto the wire.
     pub fn encode(&self) -> Bytes {
+        match self {
+            Packet::Proposal(proposal) if let Some(packet) = proposal.packet() => {
+                return packet.clone();
+            }
+            Packet::Ack { zxid } | Packet::Commit { zxid } => {
+                return Bytes::copy_from_slice(&header(self.kind(), *zxid));
+            }
+            _ => {}
+        }
         let packet = self.to_quorum_packet();
         let data_len = packet.data.as_ref().map_or(0, Bytes::len);
         let mut out = Vec::with_capacity(HEADER_BYTES + data_len);
@@ -342,6 +351,14 @@ impl Packet {
     }
 }
 
+/// A packet that has neither data nor ids. Each transaction has several of these.
+fn header(kind: i32, zxid: Zxid) -> [u8; HEADER_BYTES] {
+    let mut bytes = [0xff; HEADER_BYTES];
+    bytes[..4].copy_from_slice(&kind.to_be_bytes());
+    bytes[4..12].copy_from_slice(&zxid.0.to_be_bytes());
+    bytes
+}
+
 /// A packet without data and without ids.
 const HEADER_BYTES: usize = 20;
 const REQUEST_HEAD_BYTES: usize = 16;
@@ -366,10 +383,10 @@ fn decode_leader_info(packet: &QuorumPacket) -> Result<Packet, DecodeError> {
     Ok(Packet::LeaderInfo { epoch: packet.zxid.epoch() })
 }
 
-fn decode_request(packet: &QuorumPacket) -> Result<Packet, DecodeError> {
-    let mut from = Reader::new(data(packet)?);
+fn decode_request(packet: QuorumPacket) -> Result<Packet, DecodeError> {
+    let mut from = Reader::new(data(&packet)?);
     let RequestHead { session, cxid, op } = Jute::decode(&mut from)?;
-    Ok(Packet::Request { session, cxid, op, body: from.rest(), auth: packet.authinfo.clone() })
+    Ok(Packet::Request { session, cxid, op, body: from.rest(), auth: packet.authinfo })
 }
 
 fn decode_proposal(zxid: Zxid, bytes: Bytes) -> Result<Rc<Proposal>, DecodeError> {

@@ -21,7 +21,7 @@ fn delete() -> Rc<Proposal> {
 
 fn again(packet: &Packet, from_leader: bool) -> Packet {
     let record = QuorumPacket::decode(&mut crate::jute::Reader::new(packet.encode()));
-    Packet::decode(&record.expect("a whole record"), from_leader).expect("what was just encoded")
+    Packet::decode(record.expect("a whole record"), from_leader).expect("what was just encoded")
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn pk1_a_proposal_under_another_zxid_is_refused() {
         let packet = QuorumPacket::with_data(kind, other, delete().bytes().clone());
         let what = "zxid of a proposal's packet";
         let refused = Err(DecodeError::Unknown { what, value: other.0 });
-        assert_eq!(Packet::decode(&packet, true), refused);
+        assert_eq!(Packet::decode(packet, true), refused);
     }
 }
 
@@ -69,7 +69,7 @@ fn pk2_bytes_behind_the_known_fields_are_ignored() {
         let mut record = packet.to_quorum_packet();
         let data = [record.data.as_deref().unwrap_or_default(), b"later versions"].concat();
         record.data = Some(data.into());
-        assert_eq!(Packet::decode(&record, from_leader), Ok(packet));
+        assert_eq!(Packet::decode(record, from_leader), Ok(packet));
     }
 }
 
@@ -85,13 +85,13 @@ fn an_epoch_that_was_acked_before_travels_as_minus_one() {
 fn an_unknown_type_and_missing_data_are_errors() {
     let unknown = QuorumPacket::bare(20, ZXID);
     let error = DecodeError::Unknown { what: "packet type", value: 20 };
-    assert_eq!(Packet::decode(&unknown, true), Err(error));
+    assert_eq!(Packet::decode(unknown, true), Err(error));
     for kind in [kind::PROPOSAL, kind::REQUEST, kind::LEADER_INFO, kind::COMMIT_AND_ACTIVATE] {
-        let packet = Packet::decode(&QuorumPacket::bare(kind, ZXID), true);
+        let packet = Packet::decode(QuorumPacket::bare(kind, ZXID), true);
         assert_eq!(packet, Err(DecodeError::Null { offset: 12 }));
     }
     let old = QuorumPacket::with_data(kind::LEADER_INFO, ZXID, 0x0ffff.to_jute());
-    assert!(Packet::decode(&old, true).is_err(), "a leader before Zab 1.0");
+    assert!(Packet::decode(old, true).is_err(), "a leader before Zab 1.0");
 }
 
 #[test]
@@ -129,7 +129,7 @@ proptest! {
     ) {
         let data = data.map(Bytes::from);
         let record = QuorumPacket { kind, zxid: Zxid(zxid), data, authinfo: None };
-        if let Ok(packet) = Packet::decode(&record, from_leader) {
+        if let Ok(packet) = Packet::decode(record, from_leader) {
             prop_assert_eq!(packet.kind(), kind);
             // Low bits of an epoch's zxid and a constant zxid are not kept, nor are bytes behind
             // the known fields: what is written reads as what it was written from.

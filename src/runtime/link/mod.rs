@@ -38,9 +38,11 @@ pub type Post<E> = Rc<dyn Fn(Stamp, u64, E)>;
 /// Whether whoever takes a driver's events has room for more. If not, it wakes who asked once it has.
 pub type Room = Rc<dyn Fn(&mut Context<'_>) -> bool>;
 
-/// Smaller frames are copied out of the read buffer, so that what keeps a frame alive does not
-/// keep the whole buffer alive with it.
+/// Smaller frames are copied, many at once: out of the read buffer, so that what keeps a frame alive
+/// does not keep the whole buffer alive with it; and behind each other to be written.
 const COPIED_FRAME_BYTES_MAX: usize = 4096;
+/// Room for the first frames behind each other.
+const TAIL_BYTES_MIN: usize = 1024;
 
 /// Cuts what was read into frames. One object a connection.
 pub trait Inbound {
@@ -74,12 +76,43 @@ pub struct Ended {
 
 /// The first `len` bytes of `buf` as one frame.
 pub fn take_frame(buf: &mut BytesMut, len: usize) -> Bytes {
-    if len <= COPIED_FRAME_BYTES_MAX {
-        let frame = Bytes::copy_from_slice(&buf[..len]);
-        buf.advance(len);
-        frame
-    } else {
-        buf.split_to(len).freeze()
+    let mut row = FrameRow::default();
+    row.add(len);
+    row.take(buf)
+}
+
+/// Whole frames at the front of a buffer, which are taken out of it at once.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FrameRow {
+    bytes: usize,
+    is_long: bool,
+}
+
+impl FrameRow {
+    /// One more frame, if the row may have it: a long one stands alone.
+    pub fn add(&mut self, len: usize) -> bool {
+        let is_long = len > COPIED_FRAME_BYTES_MAX;
+        if self.bytes > 0 && (is_long || self.is_long) {
+            return false;
+        }
+        self.bytes += len;
+        self.is_long = is_long;
+        true
+    }
+
+    /// Bytes of its frames.
+    pub fn bytes(self) -> usize {
+        self.bytes
+    }
+
+    /// All of them, one behind the other.
+    pub fn take(self, buf: &mut BytesMut) -> Bytes {
+        if self.is_long {
+            return buf.split_to(self.bytes).freeze();
+        }
+        let frames = Bytes::copy_from_slice(&buf[..self.bytes]);
+        buf.advance(self.bytes);
+        frames
     }
 }
 
@@ -100,7 +133,12 @@ enum Wish {
 
 struct Shared {
     queue: VecDeque<Frame>,
-    /// Bytes in `queue`, less what of its first frame is written.
+    /// Frames behind those of `queue`, one behind the other, since the stamp.
+    tail: BytesMut,
+    tail_at: Stamp,
+    /// The stream does not want each frame announced: small ones may be one.
+    merges: bool,
+    /// Bytes in `queue` and `tail`, less what of the first frame is written.
     queued_bytes: usize,
     queued_bytes_max: usize,
     wish: Wish,
@@ -111,6 +149,34 @@ struct Shared {
 }
 
 impl Shared {
+    fn push(&mut self, frame: Frame) {
+        let is_first = self.queue.is_empty() && self.tail.is_empty();
+        if !self.merges || is_first || frame.bytes.len() > COPIED_FRAME_BYTES_MAX {
+            self.end_tail();
+            self.queue.push_back(frame);
+            return;
+        }
+        if self.tail.is_empty() {
+            self.tail_at = frame.at;
+            self.tail.reserve(TAIL_BYTES_MIN);
+        }
+        self.tail.extend_from_slice(&frame.bytes);
+    }
+
+    /// What is in the tail is one frame.
+    fn end_tail(&mut self) {
+        if !self.tail.is_empty() {
+            let bytes = std::mem::take(&mut self.tail).freeze();
+            self.queue.push_back(Frame { at: self.tail_at, label: Label::CLIENT, bytes });
+        }
+    }
+
+    fn clear(&mut self) {
+        self.queue.clear();
+        self.tail.clear();
+        self.queued_bytes = 0;
+    }
+
     fn wake(&mut self) {
         if let Some(waker) = self.waker.take() {
             waker.wake();
@@ -136,6 +202,9 @@ impl LinkWriter {
         LinkWriter {
             shared: Rc::new(RefCell::new(Shared {
                 queue: VecDeque::new(),
+                tail: BytesMut::new(),
+                tail_at: Stamp(0),
+                merges: false,
                 queued_bytes: 0,
                 queued_bytes_max,
                 wish: Wish::Open,
@@ -157,7 +226,7 @@ impl LinkWriter {
             return false;
         }
         if !bytes.is_empty() {
-            shared.queue.push_back(Frame { at, label, bytes });
+            shared.push(Frame { at, label, bytes });
             shared.queued_bytes = queued_bytes;
             shared.wake();
         }
@@ -186,8 +255,7 @@ impl LinkWriter {
         let mut shared = self.shared.borrow_mut();
         if !matches!(shared.wish, Wish::Abort(_)) {
             shared.wish = Wish::Abort(Ended { at, why: why.into() });
-            shared.queue.clear();
-            shared.queued_bytes = 0;
+            shared.clear();
             shared.wake();
         }
     }

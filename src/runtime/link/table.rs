@@ -101,9 +101,9 @@ impl LinkTable {
     /// Queues a frame; a link whose queue is full ends. Nothing happens if it has ended already.
     pub fn write(&self, at: Stamp, number: u64, label: Label, bytes: Bytes) {
         if let Some(writer) = self.writers.borrow().get(&number) {
-            let is_full = writer.is_full_with(bytes.len());
-            let queued_bytes = writer.queued_bytes() + bytes.len();
-            if !writer.enqueue(at, label, bytes) && is_full {
+            let len = bytes.len();
+            if !writer.enqueue(at, label, bytes) && writer.is_full_with(len) {
+                let queued_bytes = writer.queued_bytes() + len;
                 writer.abort(at, format!("{queued_bytes} bytes wait to be sent: too slow"));
             }
         }

@@ -37,6 +37,7 @@ pub(super) async fn run<R: Runtime>(
     inbound: impl Inbound,
 ) -> Ended {
     let labels = stream.wants_labels();
+    writer.shared.borrow_mut().merges = !labels;
     let mut link = Link {
         rt: rt.clone(),
         stream,
@@ -55,8 +56,7 @@ pub(super) async fn run<R: Runtime>(
     let ended = future::poll_fn(|cx| link.poll(cx)).await;
     let mut shared = link.shared.borrow_mut();
     shared.ended = true;
-    shared.queue.clear();
-    shared.queued_bytes = 0;
+    shared.clear();
     // An end that the pump asked for may be older than what was read meanwhile.
     Ended { at: ended.at.max(link.told), ..ended }
 }
@@ -218,6 +218,7 @@ impl<R: Runtime, I: Inbound> Link<R, I> {
     fn write_some(&mut self, cx: &mut Context<'_>) -> Option<Poll<io::Result<()>>> {
         let mut shared = self.shared.borrow_mut();
         let shared = &mut *shared;
+        shared.end_tail();
         let first = shared.queue.front()?;
         // A frame may have been queued before the connection was open.
         self.last_at = self.last_at.max(first.at);

@@ -51,7 +51,7 @@ use crate::base::limits::{CLIENT_HELD_BYTES_MAX, CLIENT_PENDING_BYTES_HOLD};
 use crate::base::{ConnId, Mono};
 use crate::config::{LearnerType, ServerConfig};
 use crate::jute::client::{op, xid};
-use crate::jute::data::Id;
+use crate::jute::data::Ids;
 
 use blue_throttle::BlueThrottle;
 use outflow::{Outflow, Sent};
@@ -358,7 +358,7 @@ impl Gate {
     }
 
     /// Puts a request into the queue, with what its connection had proven when it asked.
-    pub(super) fn enqueue(&mut self, conn: ConnId, asked: Asked, auth: Vec<Id>, flow: &mut Flow) {
+    pub(super) fn enqueue(&mut self, conn: ConnId, asked: Asked, auth: Ids, flow: &mut Flow) {
         flow.queued += 1;
         self.queue.push(Queued { conn, asked, auth });
     }

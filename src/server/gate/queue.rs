@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::{ConnId, Mono, SessionId};
 use crate::config::ClientLimits;
 use crate::jute::client::{RequestHeader, op};
-use crate::jute::data::Id;
+use crate::jute::data::Ids;
 
 /// A request of an open session, not yet taken up.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -45,7 +45,7 @@ pub(in crate::server) struct Queued {
     pub(in crate::server) conn: ConnId,
     pub(in crate::server) asked: Asked,
     /// What the connection had proven when it asked.
-    pub(in crate::server) auth: Vec<Id>,
+    pub(in crate::server) auth: Ids,
 }
 
 /// What leaves the queue.

@@ -27,7 +27,9 @@ use crate::config::SyncLimits;
 use crate::jute::quorum::{QuorumPacket, kind};
 use crate::jute::{Jute, Reader};
 use crate::runtime::accept::Listening;
-use crate::runtime::link::{self, Ended, Inbound, LinkTable, LinkWriter, Places, Post, Reading};
+use crate::runtime::link::{
+    Ended, FrameRow, Inbound, LinkTable, LinkWriter, Places, Post, Reading,
+};
 use crate::runtime::{HostPort, Label, Runtime, Stream};
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -254,22 +256,27 @@ struct QuorumInbound {
 impl Inbound for QuorumInbound {
     fn on_bytes(&mut self, at: Stamp, buf: &mut BytesMut) -> Result<Reading, String> {
         loop {
-            let event = match &mut self.snapshot {
-                Some(scanner) => scanner.scan(buf)?.map(|len| {
-                    self.snapshot = None;
-                    let body = buf.split_to(len).freeze();
-                    // Or frames behind it would keep the whole snapshot in memory.
-                    *buf = BytesMut::from(&buf[..]);
-                    QuorumEvent::Snapshot { link: self.link, body }
-                }),
-                None => self.take_packet(buf)?,
+            let goes_on = match &mut self.snapshot {
+                Some(scanner) => match scanner.scan(buf)? {
+                    Some(len) => {
+                        self.snapshot = None;
+                        let body = buf.split_to(len).freeze();
+                        // Or frames behind it would keep the whole snapshot in memory.
+                        *buf = BytesMut::from(&buf[..]);
+                        (self.post)(
+                            at,
+                            self.link.0,
+                            QuorumEvent::Snapshot { link: self.link, body },
+                        );
+                        true
+                    }
+                    None => false,
+                },
+                None => self.take_packets(at, buf)?,
             };
-            match event {
-                Some(event) => (self.post)(at, self.link.0, event),
-                None => {
-                    self.tell_progress(at, buf.len());
-                    return Ok(Reading::On);
-                }
+            if !goes_on {
+                self.tell_progress(at, buf.len());
+                return Ok(Reading::On);
             }
         }
     }
@@ -289,15 +296,31 @@ impl QuorumInbound {
         }
     }
 
-    fn take_packet(&mut self, buf: &mut BytesMut) -> Result<Option<QuorumEvent>, String> {
-        let Some(len) = self.packet.scan(buf)? else { return Ok(None) };
-        self.packet = PacketScanner::new(self.field_bytes_max);
-        let packet = QuorumPacket::decode(&mut Reader::new(link::take_frame(buf, len)))
-            .map_err(|error| format!("quorum packet: {error}"))?;
-        if packet.kind == kind::SNAP && self.dialled {
-            self.snapshot = Some(SnapshotScanner::new(self.field_bytes_max));
+    /// Takes whole packets off the front, up to a SNAP. False: there is none.
+    fn take_packets(&mut self, at: Stamp, buf: &mut BytesMut) -> Result<bool, String> {
+        let (mut row, mut count, mut wrong) = (FrameRow::default(), 0, None);
+        loop {
+            let rest = &buf[row.bytes()..];
+            match self.packet.scan(rest) {
+                Ok(Some(len)) if row.add(len) => count += 1,
+                // It is scanned again when it stands alone.
+                Ok(Some(_)) => break self.packet = PacketScanner::new(self.field_bytes_max),
+                Ok(None) => break,
+                Err(why) => break wrong = Some(why),
+            }
+            self.packet = PacketScanner::new(self.field_bytes_max);
+            if self.dialled && rest.starts_with(&kind::SNAP.to_be_bytes()) {
+                self.snapshot = Some(SnapshotScanner::new(self.field_bytes_max));
+                break;
+            }
         }
-        Ok(Some(QuorumEvent::Packet { link: self.link, packet }))
+        let mut packets = Reader::new(row.take(buf));
+        for _ in 0..count {
+            let packet = QuorumPacket::decode(&mut packets)
+                .map_err(|error| format!("quorum packet: {error}"))?;
+            (self.post)(at, self.link.0, QuorumEvent::Packet { link: self.link, packet });
+        }
+        wrong.map_or(Ok(count > 0), Err)
     }
 }
 

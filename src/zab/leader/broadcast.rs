@@ -5,17 +5,15 @@
 //! - S-14  a proposal follows the one before it without a gap
 //! - S-20  a commit needs a quorum of distinct voters; our own vote is our own durable log.
 
-use std::collections::VecDeque;
 use std::rc::Rc;
 
 use super::core::{Leader, Output, Stage};
-use super::handler::{Handler, Phase};
-use super::outstanding::{Outstanding, SyncOrigin};
-use crate::base::{Exhibit, GaveUp, LinkId, Note, Now};
+use super::handler::{Handler, Links, Phase};
+use super::outstanding::SyncOrigin;
+use crate::base::{Exhibit, GaveUp, LinkId, Note, Now, routine};
 use crate::base::{PeerMisbehaved, ServerId, Zxid, invariant};
 use crate::database::Database;
 use crate::jute::txn::Proposal;
-use crate::quorum::AckSet;
 use crate::zab::packet::Packet;
 
 impl Leader {
@@ -41,18 +39,10 @@ impl Leader {
         if zxid.counter() == u32::MAX {
             return self.give_up(GaveUp::CounterUsedUp, out);
         }
-        self.broadcast.last_proposed = zxid;
-        out.push(Output::Note(Note::Proposed { zxid, hash: proposal.hash() }));
+        self.broadcast.propose(proposal.clone());
+        out.extend(routine(|| Note::Proposed { zxid, hash: proposal.hash() }).map(Output::Note));
         db.append(proposal.clone());
         out.push(Output::Append(proposal.clone()));
-        self.broadcast.outstanding.insert(
-            zxid,
-            Outstanding {
-                proposal: proposal.clone(),
-                acks: AckSet::new(self.broadcast.museum),
-                syncs: VecDeque::new(),
-            },
-        );
         for link in self.forwarding_links(false) {
             self.send(link, Packet::Proposal(proposal.clone()), out);
             self.note_unacked(now, link, zxid);
@@ -88,7 +78,7 @@ impl Leader {
                 }
                 let Some(handler) = self.handlers.get_mut(&link) else { return };
                 handler.phase = Phase::Synced;
-                handler.unacked.values_mut().for_each(|sent| *sent = now.mono);
+                handler.unacked.renew(now.mono);
                 let is_shadow = handler.shadow;
                 let early = std::mem::take(&mut handler.early_acks);
                 if is_shadow {
@@ -103,10 +93,10 @@ impl Leader {
             // Apache 3.8.0 to 3.8.4, 3.9.0 and 3.9.1 log the history in a thread of its own, whose
             // acks may overtake the one of NEWLEADER (ZOOKEEPER-4646).
             Phase::Syncing if zxid <= self.broadcast.last_proposed => {
-                handler.early_acks.extend(handler.unacked.contains_key(&zxid).then_some(zxid));
+                handler.early_acks.extend(handler.unacked.contains(zxid).then_some(zxid));
             }
             Phase::Synced | Phase::Serving => {
-                let is_sent = handler.unacked.remove(&zxid).is_some();
+                let is_sent = handler.unacked.remove(zxid);
                 if handler.shadow {
                     handler.early_acks.retain(|acked| *acked > db.committed());
                     handler.early_acks.extend(is_sent.then_some(zxid));
@@ -127,9 +117,9 @@ impl Leader {
 
     /// Counts one server's ack of one proposal.
     pub(super) fn tally_acks(&mut self, from: ServerId, zxid: Zxid, out: &mut Vec<Output>) {
-        let Some(outstanding) = self.broadcast.outstanding.get_mut(&zxid) else { return };
+        let Some(outstanding) = self.broadcast.outstanding_at(zxid) else { return };
         if outstanding.acks.add(from, &self.verifier) {
-            out.push(Output::Note(Note::AckCounted { zxid, from }));
+            out.extend(routine(|| Note::AckCounted { zxid, from }).map(Output::Note));
         }
     }
 
@@ -138,24 +128,27 @@ impl Leader {
         if self.stage != Stage::Broadcast {
             return;
         }
+        let mut decided = self.broadcast.take_decided(&self.verifier);
+        if decided.is_none() {
+            return;
+        }
         let before = db.committed();
-        while let Some(first) = self.broadcast.outstanding.first_entry() {
-            if !first.get().acks.has_quorum(&self.verifier) {
-                break;
+        let (followers, observers) = (self.forwarding_links(false), self.forwarding_links(true));
+        while let Some(outstanding) = decided {
+            let zxid = outstanding.proposal.zxid();
+            let voters = || outstanding.acks.to_vec();
+            out.extend(routine(|| Note::Committed { zxid, voters: voters() }).map(Output::Note));
+            for link in &followers {
+                self.send(*link, Packet::Commit { zxid }, out);
             }
-            let (zxid, outstanding) = first.remove_entry();
-            let voters = outstanding.acks.to_vec();
-            out.push(Output::Note(Note::Committed { zxid, voters }));
-            for link in self.forwarding_links(false) {
-                self.send(link, Packet::Commit { zxid }, out);
-            }
-            for link in self.forwarding_links(true) {
-                self.send(link, Packet::Inform(outstanding.proposal.clone()), out);
+            for link in &observers {
+                self.send(*link, Packet::Inform(outstanding.proposal.clone()), out);
             }
             db.commit_to(zxid);
             for origin in outstanding.syncs {
                 self.answer_sync(origin, zxid, out);
             }
+            decided = self.broadcast.take_decided(&self.verifier);
         }
         if db.committed() > before {
             out.push(Output::Committed(db.committed()));
@@ -165,8 +158,8 @@ impl Leader {
     /// A sync is answered behind the commit of everything proposed before it. With nothing
     /// outstanding that is at once, without asking a quorum: as in Apache, not linearizable.
     pub(super) fn on_sync(&mut self, origin: SyncOrigin, db: &Database, out: &mut Vec<Output>) {
-        match self.broadcast.outstanding.last_entry() {
-            Some(mut last) => last.get_mut().syncs.push_back(origin),
+        match self.broadcast.newest() {
+            Some(newest) => newest.syncs.push_back(origin),
             None => self.answer_sync(origin, db.committed(), out),
         }
     }
@@ -227,11 +220,11 @@ impl Leader {
 
     pub(super) fn note_unacked(&mut self, now: Now, link: LinkId, zxid: Zxid) {
         if let Some(handler) = self.handlers.get_mut(&link) {
-            handler.unacked.insert(zxid, now.mono);
+            handler.unacked.push(zxid, now.mono);
         }
     }
 
-    fn forwarding_links(&self, observers: bool) -> Vec<LinkId> {
+    fn forwarding_links(&self, observers: bool) -> Links {
         // ZOOKEEPER-962 registered a learner some time after its history was collected.
         let late = self.museum.on(Exhibit::ForwardsTooLate);
         let hears = |h: &Handler| h.is_forwarding() && !(late && h.phase == Phase::Syncing);

@@ -15,7 +15,7 @@ use crate::base::{
 use crate::base::{PeerMisbehaved, ServerId, SessionId, Zxid, invariant};
 use crate::config::ServerConfig;
 use crate::database::Database;
-use crate::jute::data::Id;
+use crate::jute::data::Ids;
 use crate::jute::quorum::Touch;
 use crate::jute::txn::Proposal;
 use crate::quorum::{AckSet, QuorumVerifier};
@@ -113,7 +113,7 @@ pub enum Output {
         cxid: i32,
         op: i32,
         body: Bytes,
-        auth: Vec<Id>,
+        auth: Ids,
     },
     Touch {
         session: SessionId,

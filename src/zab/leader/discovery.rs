@@ -1,7 +1,7 @@
 //! Which epoch this is, and whether we may lead it.      (Leader.getEpochToPropose, waitForEpochAck)
 
 use super::core::{Leader, Output, Stage};
-use super::handler::{Handler, Phase};
+use super::handler::{Handler, Links, Phase};
 use crate::base::{
     Difference, Dismissed, Epoch, Exhibit, GaveUp, LinkId, Note, Now, PeerMisbehaved, Zxid,
 };
@@ -80,7 +80,7 @@ impl Leader {
         self.stage = Stage::EpochAcks;
         let voters = self.connecting.to_vec();
         out.push(Output::Note(Note::EpochOffered { epoch: self.epoch, voters }));
-        let waiting: Vec<LinkId> = self.links_in(Phase::AwaitEpoch);
+        let waiting = self.links_in(Phase::AwaitEpoch);
         for link in waiting {
             self.offer_epoch_to(link, out);
         }
@@ -171,11 +171,11 @@ impl Leader {
         self.try_establish(now, db, out);
     }
 
-    pub(super) fn links_in(&self, phase: Phase) -> Vec<LinkId> {
+    pub(super) fn links_in(&self, phase: Phase) -> Links {
         self.links_where(|handler| handler.phase == phase)
     }
 
-    pub(super) fn links_where(&self, wanted: impl Fn(&Handler) -> bool) -> Vec<LinkId> {
+    pub(super) fn links_where(&self, wanted: impl Fn(&Handler) -> bool) -> Links {
         self.handlers.iter().filter(|(_, h)| wanted(h)).map(|(link, _)| *link).collect()
     }
 }

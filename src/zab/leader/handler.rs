@@ -4,11 +4,12 @@
 //!     AwaitElection --epoch quorum--> [ReadingLog] --> [SendingSnapshot] --> SendingHistory
 //!     --NEWLEADER--> Syncing --ACK(NEWLEADER)--> Synced --UPTODATE--> Serving
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
-use crate::base::{Mono, ServerId, Zxid};
+use crate::base::{LinkId, Mono, ServerId, Zxid};
 use crate::storage::LogPosition;
 use crate::tree::SnapshotCursor;
 
@@ -90,13 +91,53 @@ pub(super) struct Handler {
     pub(super) log_position: Option<LogPosition>,
     pub(super) awaits: Option<Awaited>,
     /// When each proposal that it must ack singly, and has not, was sent.
-    pub(super) unacked: BTreeMap<Zxid, Mono>,
+    pub(super) unacked: Unacked,
     /// Acks that came before the one of NEWLEADER, or while another link speaks; they count behind it.
     pub(super) early_acks: Vec<Zxid>,
     /// A snapshot on its way.
     pub(super) snapshot: Option<SnapshotCursor>,
     /// Museum only: NEWLEADER went out right behind the snapshot (ZOOKEEPER-3104).
     pub(super) has_early_newleader: bool,
+}
+
+/// Numbers of links. Asked for with each transaction: few need no memory of their own.
+pub(super) type Links = SmallVec<[LinkId; 8]>;
+
+/// Proposals that one learner was sent and has not acked, in the order of their zxids, and when each
+/// was sent.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Unacked {
+    row: VecDeque<(Zxid, Mono)>,
+}
+
+impl Unacked {
+    /// Proposals are sent in the order of their zxids.
+    pub(super) fn push(&mut self, zxid: Zxid, sent: Mono) {
+        self.row.push_back((zxid, sent));
+    }
+
+    /// Takes one out. Acks come in order too, but for those of Apache's that overtake NEWLEADER's.
+    pub(super) fn remove(&mut self, zxid: Zxid) -> bool {
+        if self.row.front().is_some_and(|(first, _)| *first == zxid) {
+            return self.row.pop_front().is_some();
+        }
+        let place = self.row.binary_search_by_key(&zxid, |(zxid, _)| *zxid);
+        place.is_ok_and(|place| self.row.remove(place).is_some())
+    }
+
+    pub(super) fn contains(&self, zxid: Zxid) -> bool {
+        self.row.binary_search_by_key(&zxid, |(zxid, _)| *zxid).is_ok()
+    }
+
+    /// When the one that waits longest was sent.
+    pub(super) fn oldest(&self) -> Option<Mono> {
+        self.row.front().map(|(_, sent)| *sent)
+    }
+
+    /// All of them count as sent now.
+    pub(super) fn renew(&mut self, now: Mono) {
+        self.row.iter_mut().for_each(|(_, sent)| *sent = now);
+    }
 }
 
 impl Handler {
@@ -119,7 +160,7 @@ impl Handler {
             sent_to: Zxid::ZERO,
             log_position: None,
             awaits: None,
-            unacked: BTreeMap::new(),
+            unacked: Unacked::default(),
             early_acks: Vec::new(),
             snapshot: None,
             has_early_newleader: false,

@@ -48,7 +48,7 @@ impl Leader {
             .iter()
             .filter_map(|(link, h)| {
                 let stuck = h.phase >= Phase::Synced
-                    && h.unacked.values().next().is_some_and(|sent| *sent < oldest_allowed);
+                    && h.unacked.oldest().is_some_and(|sent| sent < oldest_allowed);
                 if now.mono >= h.deadline {
                     Some((*link, PeerMisbehaved::NotHeardInTime))
                 } else if stuck {

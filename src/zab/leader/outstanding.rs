@@ -4,7 +4,7 @@
 //!   is outstanding
 //! - BR-1  commits leave in zxid order: the oldest proposal is the one that waits for its quorum
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
@@ -29,17 +29,24 @@ pub(super) struct Outstanding {
     pub(super) syncs: VecDeque<SyncOrigin>,
 }
 
+impl Outstanding {
+    fn zxid(&self) -> Zxid {
+        self.proposal.zxid()
+    }
+}
+
 /// Proposals that have no quorum yet.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Broadcast {
-    pub(super) outstanding: BTreeMap<Zxid, Outstanding>,
+    /// Their zxids follow each other without a gap.
+    outstanding: VecDeque<Outstanding>,
     pub(super) last_proposed: Zxid,
-    pub(super) museum: Museum,
+    museum: Museum,
 }
 
 impl Broadcast {
     pub(super) fn new(museum: Museum) -> Broadcast {
-        Broadcast { outstanding: BTreeMap::new(), last_proposed: Zxid::ZERO, museum }
+        Broadcast { outstanding: VecDeque::new(), last_proposed: Zxid::ZERO, museum }
     }
 
     /// Zxids go on after `last`.
@@ -47,14 +54,35 @@ impl Broadcast {
         self.last_proposed = last;
     }
 
+    /// The next proposal waits for its acks.
+    pub(super) fn propose(&mut self, proposal: Rc<Proposal>) {
+        self.last_proposed = proposal.zxid();
+        let (acks, syncs) = (AckSet::new(self.museum), VecDeque::new());
+        self.outstanding.push_back(Outstanding { proposal, acks, syncs });
+    }
+
+    pub(super) fn outstanding_at(&mut self, zxid: Zxid) -> Option<&mut Outstanding> {
+        let place = zxid.0.checked_sub(self.outstanding.front()?.zxid().0)?;
+        self.outstanding.get_mut(usize::try_from(place).ok()?)
+    }
+
+    pub(super) fn newest(&mut self) -> Option<&mut Outstanding> {
+        self.outstanding.back_mut()
+    }
+
+    /// Takes the oldest out if it has its quorum.
+    pub(super) fn take_decided(&mut self, verifier: &QuorumVerifier) -> Option<Outstanding> {
+        self.outstanding.pop_front_if(|oldest| oldest.acks.has_quorum(verifier))
+    }
+
     pub(super) fn outstanding_proposals(&self) -> Vec<Rc<Proposal>> {
-        self.outstanding.values().map(|o| o.proposal.clone()).collect()
+        self.outstanding.iter().map(|o| o.proposal.clone()).collect()
     }
 
     /// A learner is synchronised anew: TRUNC may cut what it has acked, so its acks of proposals
     /// without a commit count no more. It gets these proposals again, and acks them again (S-12).
     pub(super) fn forget_acks_of(&mut self, sid: ServerId) {
-        for outstanding in self.outstanding.values_mut() {
+        for outstanding in &mut self.outstanding {
             outstanding.acks.remove(sid);
         }
     }
@@ -71,13 +99,13 @@ impl Broadcast {
     /// What must hold between two steps, once zxids are given. `commits`: the leader is established.
     pub(super) fn invariants(&self, commits: bool, db: &Database, verifier: &QuorumVerifier) {
         let (committed, last) = (db.committed(), self.last_proposed);
-        let ends = self.outstanding.first_key_value().zip(self.outstanding.last_key_value());
-        let Some(((first, oldest), (newest, _))) = ends else {
+        let Some((oldest, newest)) = self.outstanding.front().zip(self.outstanding.back()) else {
             let level = committed == last || (last.counter() == 0 && committed < last);
             return invariant!(level, "S-14", "{last} was proposed last, {committed} is committed");
         };
-        invariant!(*newest == last, "S-14", "{newest} is outstanding, {last} was proposed last");
-        let is_next = committed.is_followed_by(*first);
+        let (first, newest) = (oldest.zxid(), newest.zxid());
+        invariant!(newest == last, "S-14", "{newest} is outstanding, {last} was proposed last");
+        let is_next = committed.is_followed_by(first);
         invariant!(is_next, "S-14", "{first} is outstanding, {committed} is committed");
         let row = (newest.0 - first.0 + 1) as usize;
         let held = self.outstanding.len();
@@ -106,13 +134,11 @@ mod tests {
     fn good() -> State {
         let (mut broadcast, mut db) = (Broadcast::new(Museum::default()), Database::empty(500));
         for n in 1..=4 {
-            let (proposal, acks) = (proposal(z(n)), AckSet::default());
+            let proposal = proposal(z(n));
             db.append(proposal.clone());
-            let outstanding = Outstanding { proposal, acks, syncs: VecDeque::new() };
-            broadcast.outstanding.insert(z(n), outstanding);
+            broadcast.propose(proposal);
         }
-        broadcast.begin(z(4));
-        broadcast.outstanding.pop_first();
+        broadcast.outstanding.pop_front();
         db.commit_to(z(1));
         (broadcast, db)
     }
@@ -127,9 +153,9 @@ mod tests {
                 ("S-14", good, |(broadcast, _)| broadcast.outstanding.clear()),
                 ("S-14", good, |(broadcast, _)| broadcast.begin(z(5))),
                 ("S-14", good, |(_, db)| db.commit_to(z(2))),
-                ("S-14", good, |(broadcast, _)| _ = broadcast.outstanding.remove(&z(3))),
+                ("S-14", good, |(broadcast, _)| _ = broadcast.outstanding.remove(1)),
                 ("BR-1", good, |(broadcast, _)| {
-                    let oldest = broadcast.outstanding.get_mut(&z(2)).expect("it is there");
+                    let oldest = broadcast.outstanding_at(z(2)).expect("it is there");
                     oldest.acks.add(ME, &QuorumVerifier::alone(ME));
                 }),
             ],

@@ -26,7 +26,7 @@
 //! Before a leader is established no link can be asked: Apache's followers answer no PING yet.
 
 use super::core::{Leader, Output, Stage};
-use super::handler::{Handler, Phase};
+use super::handler::{Handler, Links, Phase};
 use crate::base::{Dismissed, LinkId, Mono, Now, ServerId};
 use crate::database::Database;
 use crate::zab::packet::Packet;
@@ -163,7 +163,7 @@ impl Leader {
         (handler.phase == Phase::Serving).then(|| (speaker, handler.heard.max(since) + self.tick))
     }
 
-    fn waiting_links(&self) -> Vec<LinkId> {
+    fn waiting_links(&self) -> Links {
         self.links_where(|handler| handler.waits_since.is_some())
     }
 

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::core::{Learner, Output, Phase};
-use crate::base::{AckKind, Note, Now, PeerMisbehaved, Zxid};
+use crate::base::{AckKind, Note, Now, PeerMisbehaved, Zxid, routine};
 use crate::database::Database;
 use crate::jute::txn::Proposal;
 use crate::zab::packet::Packet;
@@ -83,7 +83,8 @@ impl Learner {
     }
 
     fn send_ack(&mut self, zxid: Zxid, out: &mut Vec<Output>) {
-        out.push(Output::Note(Note::AckSent { kind: AckKind::Proposal, zxid }));
+        let sent = routine(|| Note::AckSent { kind: AckKind::Proposal, zxid });
+        out.extend(sent.map(Output::Note));
         out.push(Output::Send(self.link, Packet::Ack { zxid }));
     }
 

@@ -14,7 +14,7 @@ use crate::base::{PeerMisbehaved, ServerId, SessionId, Zxid, invariant};
 use crate::config::ServerConfig;
 use crate::database::Database;
 use crate::jute::client::op;
-use crate::jute::data::Id;
+use crate::jute::data::Ids;
 use crate::jute::quorum::{LearnerInfo, PROTOCOL_VERSION};
 use crate::jute::txn::Proposal;
 use crate::quorum::QuorumVerifier;
@@ -82,7 +82,7 @@ pub enum Input {
         cxid: i32,
         op: i32,
         body: Bytes,
-        auth: Option<Vec<Id>>,
+        auth: Option<Ids>,
     },
     /// A client's sync, for the leader; the answers come back in the order of these.
     Sync {
@@ -257,7 +257,7 @@ impl Learner {
             }
             Input::Sync { conn, session, cxid, body } => {
                 self.syncs.push_back(conn);
-                let (op, auth) = (op::SYNC, Some(Vec::new()));
+                let (op, auth) = (op::SYNC, Some(Ids::default()));
                 out.push(self.packet(Packet::Request { session, cxid, op, body, auth }));
             }
             Input::Revalidate { session, timeout_ms } => {
