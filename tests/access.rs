@@ -145,7 +145,7 @@ impl Server {
     fn ids(&mut self, client: &Client) -> Vec<Id> {
         let set = SetDataRequest { path: "/a".into(), data: None, version: -1 };
         let said = self.ask(client, 1000, op::SET_DATA, &set);
-        let mut ids = said.submitted[0].auth.clone();
+        let mut ids = said.submitted[0].auth.to_vec();
         ids.sort_by_key(|id| (id.scheme.clone(), id.id.clone()));
         self.apply(client.session, 1000, Txn::Error(ErrorTxn { err: code::NO_NODE }));
         ids

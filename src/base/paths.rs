@@ -40,6 +40,9 @@ pub fn validate(path: &str) -> Result<(), PathError> {
     if below.ends_with('/') {
         return Err(PathError::TrailingSlash);
     }
+    if is_plain(below) {
+        return Ok(());
+    }
     let mut at = 1;
     for name in below.split('/') {
         match name {
@@ -53,6 +56,16 @@ pub fn validate(path: &str) -> Result<(), PathError> {
         at += name.len() + 1;
     }
     Ok(())
+}
+
+/// Nearly every path, seen in one pass: printable ASCII, and no name is empty or begins with a dot.
+fn is_plain(below: &str) -> bool {
+    let mut before = b'/';
+    let is_plain = below.bytes().all(|byte| {
+        let starts = std::mem::replace(&mut before, byte) == b'/';
+        matches!(byte, b' '..=b'~') && !(starts && matches!(byte, b'/' | b'.'))
+    });
+    is_plain && before != b'/'
 }
 
 /// Java looks at UTF-16 units: all that lies beyond the basic plane is a pair of surrogates

@@ -56,6 +56,8 @@ pub struct Database {
     kept_behind: Option<Zxid>,
     /// Appended and not applied, oldest first; those up to `committed` may be applied.
     unapplied: VecDeque<Rc<Proposal>>,
+    /// How many of these are committed.
+    unapplied_committed: usize,
     committed: Zxid,
     last_logged: Zxid,
     /// What the disk is known to hold.
@@ -85,6 +87,7 @@ impl Database {
             committed_log_behind: Zxid::ZERO,
             kept_behind: None,
             unapplied: VecDeque::new(),
+            unapplied_committed: 0,
             committed: Zxid::ZERO,
             last_logged: Zxid::ZERO,
             durable: Zxid::ZERO,
@@ -250,15 +253,15 @@ impl Database {
 
     /// The oldest transaction that is appended and not committed.
     pub fn oldest_uncommitted(&self) -> Option<Zxid> {
-        let at = self.unapplied.partition_point(|p| p.zxid() <= self.committed);
-        self.unapplied.get(at).map(|p| p.zxid())
+        self.unapplied.get(self.unapplied_committed).map(|p| p.zxid())
     }
 
     /// The ensemble decided on everything up to here.
     pub fn commit_to(&mut self, zxid: Zxid) {
-        let from = self.unapplied.partition_point(|p| p.zxid() <= self.committed);
-        let to = self.unapplied.partition_point(|p| p.zxid() <= zxid);
-        for proposal in self.unapplied.range(from..to) {
+        while let Some(proposal) = self.unapplied.get(self.unapplied_committed)
+            && proposal.zxid() <= zxid
+        {
+            self.unapplied_committed += 1;
             let (last, zxid) = (self.committed_log.back(), proposal.zxid());
             let follows = last.is_none_or(|last| last.zxid().is_followed_by(zxid));
             invariant!(follows || self.unkept, "DB-1", "{zxid} behind {last:?}");
@@ -296,6 +299,7 @@ impl Database {
     pub fn apply_next(&mut self) -> Option<(Rc<Proposal>, Applied)> {
         self.next_to_apply()?;
         let proposal = self.unapplied.pop_front()?;
+        self.unapplied_committed = self.unapplied_committed.saturating_sub(1);
         let applied = self.tree.apply(&proposal.header, &proposal.txn);
         self.sessions.apply(&proposal.header, &proposal.txn);
         self.trim_committed_log();

@@ -36,6 +36,7 @@ impl Database {
             self.sessions.insert(session, timeout_ms);
         }
         self.unapplied.clear();
+        self.unapplied_committed = 0;
         self.committed_log.clear();
         self.committed_log_behind = zxid;
         self.committed = zxid;

@@ -61,6 +61,18 @@ impl Reader {
         Ok(self.buf.slice(at..at + len))
     }
 
+    /// Passes over `known` if that comes next.
+    pub(super) fn pass(&mut self, known: &[u8]) -> bool {
+        let is_next = self.buf[self.pos..].starts_with(known);
+        self.pos += if is_next { known.len() } else { 0 };
+        is_next
+    }
+
+    /// What was read since that position.
+    pub(super) fn since(&self, position: usize) -> &[u8] {
+        &self.buf[position..self.pos]
+    }
+
     /// Passes over the next bytes, if so many are left; where they begin.
     fn advance(&mut self, len: usize) -> Result<usize, DecodeError> {
         let (at, left) = (self.pos, self.remaining());

@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 
-use super::codec::records;
+use super::codec::{DecodeError, Jute, Reader, records};
 use super::data::Ids;
 use crate::base::{ServerId, SessionId, Zxid};
 
@@ -79,7 +79,36 @@ pub fn kind_name(kind: i32) -> &'static str {
     }
 }
 
+/// The ids that stood in the packets before: with nearly every request of a learner the same come
+/// again, and they are not made anew.
+#[derive(Debug, Default)]
+pub struct KnownIds {
+    bytes: Vec<u8>,
+    ids: Option<Ids>,
+}
+
+/// Longer lists are not remembered.
+const KNOWN_IDS_BYTES_MAX: usize = 1024;
+
 impl QuorumPacket {
+    /// The next packet of a link.
+    pub fn decode_next(from: &mut Reader, known: &mut KnownIds) -> Result<Self, DecodeError> {
+        let (kind, zxid, data) = (from.int()?, Jute::decode(from)?, from.buffer()?);
+        // No list is the beginning of another one.
+        if known.ids.is_some() && from.pass(&known.bytes) {
+            return Ok(QuorumPacket { kind, zxid, data, authinfo: known.ids.clone() });
+        }
+        let position = from.position();
+        let authinfo: Option<Ids> = Jute::decode(from)?;
+        let bytes = from.since(position);
+        if authinfo.is_some() && bytes.len() <= KNOWN_IDS_BYTES_MAX {
+            known.bytes.clear();
+            known.bytes.extend_from_slice(bytes);
+            known.ids.clone_from(&authinfo);
+        }
+        Ok(QuorumPacket { kind, zxid, data, authinfo })
+    }
+
     /// A packet of a header only.
     pub fn bare(kind: i32, zxid: Zxid) -> QuorumPacket {
         QuorumPacket { kind, zxid, data: None, authinfo: None }
@@ -87,5 +116,30 @@ impl QuorumPacket {
 
     pub fn with_data(kind: i32, zxid: Zxid, data: impl Into<Bytes>) -> QuorumPacket {
         QuorumPacket { kind, zxid, data: Some(data.into()), authinfo: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use super::*;
+    use crate::jute::data::Id;
+
+    #[test]
+    fn ids_that_come_again_are_not_made_anew() {
+        let id = |id: &str| Id { scheme: "ip".into(), id: id.into() };
+        let lists = [vec![id("10.0.0.1")], vec![id("10.0.0.1")], vec![id("10.0.0.12")], vec![]];
+        let none = QuorumPacket::bare(kind::PING, Zxid(7));
+        let some = |ids| QuorumPacket { authinfo: Some(Rc::new(ids)), ..none.clone() };
+        let sent: Vec<QuorumPacket> = lists.into_iter().map(some).chain([none.clone()]).collect();
+        let bytes: Vec<u8> = sent.iter().flat_map(Jute::to_jute).collect();
+        let (mut from, mut known) = (Reader::new(bytes.into()), KnownIds::default());
+        let read: Vec<QuorumPacket> = (0..sent.len())
+            .map(|_| QuorumPacket::decode_next(&mut from, &mut known).expect("a whole packet"))
+            .collect();
+        assert_eq!(read, sent);
+        let ids = |n: usize| read[n].authinfo.clone().expect("a list");
+        assert!(Rc::ptr_eq(&ids(0), &ids(1)) && !Rc::ptr_eq(&ids(1), &ids(2)));
     }
 }

@@ -9,7 +9,7 @@
 //!
 //! Not here: what a completion means to a role (stored.rs), files (storage).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -33,8 +33,8 @@ const PURGE_RETRY: Duration = Duration::from_secs(1);
 pub(super) struct Disk {
     museum: Museum,
     last_ticket: u64,
-    /// Requests the log lane has not answered, and for whom.
-    on_log: BTreeMap<Ticket, ForWhom>,
+    /// Requests the log lane has not answered, and for whom: it answers in their order.
+    on_log: VecDeque<(Ticket, ForWhom)>,
     /// Requests the history lane has not answered: for which learner, and from where.
     on_history: BTreeMap<Ticket, (LinkId, Zxid)>,
     /// Where in the log old transactions stand.
@@ -95,7 +95,7 @@ impl Disk {
         Disk {
             museum: config.museum,
             last_ticket: 1,
-            on_log: BTreeMap::new(),
+            on_log: VecDeque::new(),
             on_history: BTreeMap::new(),
             index: LogIndex::default(),
             snapshotter: Snapshotter::new(config),
@@ -127,7 +127,7 @@ impl Disk {
             return self.behind_purge.push((whom, request));
         }
         let ticket = self.take_ticket();
-        self.on_log.insert(ticket, whom);
+        self.on_log.push_back((ticket, whom));
         queue.push(Output::Log(ticket, request));
     }
 
@@ -183,7 +183,7 @@ impl Disk {
         if let Some(interval) = self.purge_interval
             && now.mono >= self.next_purge
         {
-            let is_cut = self.on_log.values().any(|whom| *whom != ForWhom::Role);
+            let is_cut = self.on_log.iter().any(|(_, whom)| *whom != ForWhom::Role);
             let is_old_read = is_cut || !self.on_history.is_empty();
             self.next_purge = now.mono + if is_old_read { PURGE_RETRY } else { interval };
             if !is_old_read {
@@ -210,7 +210,7 @@ impl Disk {
         db: &mut Database,
         queue: &mut Queue,
     ) -> Stored {
-        let whom = self.on_log.remove(&ticket);
+        let whom = self.on_log.pop_front_if(|(first, _)| *first == ticket).map(|(_, whom)| whom);
         match (whom, result) {
             (_, Err(error @ StorageError::CannotTruncate { .. })) => Stored::Refused(error),
             (_, Err(error)) => Stored::Failed(error),

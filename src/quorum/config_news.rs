@@ -39,7 +39,7 @@ impl QuorumVerifier {
             text.lines().filter(|line| value_of_version(line).is_none()).collect();
         let Ok(members) = read_members(&lines.join("\n")) else { return ConfigNews::Nothing };
         let (servers, hierarchical) = (Rc::new(members.servers), members.hierarchical);
-        let theirs = QuorumVerifier { servers, hierarchical, version };
+        let theirs = QuorumVerifier::of(servers, hierarchical, version);
         if self.has_members_of(&theirs) {
             ConfigNews::SameMembers { version }
         } else {

@@ -14,17 +14,26 @@ use crate::runtime::HostPort;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QuorumVerifier {
     pub(super) servers: Rc<BTreeMap<ServerId, ServerSpec>>,
+    /// How many of them vote.
+    pub(super) voter_count: usize,
     pub(super) hierarchical: bool,
     pub(super) version: i64,
 }
 
 impl QuorumVerifier {
     pub fn new(config: &ServerConfig) -> QuorumVerifier {
-        QuorumVerifier {
-            servers: Rc::new(config.servers.clone()),
-            hierarchical: config.hierarchical,
-            version: config.config_version,
-        }
+        let (hierarchical, version) = (config.hierarchical, config.config_version);
+        QuorumVerifier::of(Rc::new(config.servers.clone()), hierarchical, version)
+    }
+
+    pub(super) fn of(
+        servers: Rc<BTreeMap<ServerId, ServerSpec>>,
+        hierarchical: bool,
+        version: i64,
+    ) -> QuorumVerifier {
+        let votes = |spec: &&ServerSpec| spec.learner_type == LearnerType::Participant;
+        let voter_count = servers.values().filter(votes).count();
+        QuorumVerifier { servers, voter_count, hierarchical, version }
     }
 
     /// A standalone server's: itself is the quorum.
@@ -32,7 +41,7 @@ impl QuorumVerifier {
         let nowhere = HostPort::new("", 0);
         let spec = ServerSpec::participant(nowhere.clone(), nowhere);
         let servers = Rc::new(BTreeMap::from([(sid, spec)]));
-        QuorumVerifier { servers, hierarchical: false, version: 0 }
+        QuorumVerifier::of(servers, false, 0)
     }
 
     pub fn version(&self) -> i64 {
@@ -77,7 +86,7 @@ impl QuorumVerifier {
         if self.hierarchical {
             return self.contains_hierarchical_quorum(acks);
         }
-        let half = self.voters().count() / 2;
+        let half = self.voter_count / 2;
         // Each ack of a transaction asks, and the first is never enough.
         acks.len() > half && acks.iter().filter(|sid| self.is_voter(**sid)).count() > half
     }

@@ -42,7 +42,13 @@ pub type Room = Rc<dyn Fn(&mut Context<'_>) -> bool>;
 /// does not keep the whole buffer alive with it; and behind each other to be written.
 const COPIED_FRAME_BYTES_MAX: usize = 4096;
 /// Room for the first frames behind each other.
-const TAIL_BYTES_MIN: usize = 1024;
+const TAIL_BYTES_MIN: usize = 4096;
+/// Buffers for frames behind each other that are kept for the next link that writes, and how large.
+const SPARES_MAX: usize = 8;
+const SPARE_BYTES_MAX: usize = 256 * 1024;
+
+/// Buffers that the links of one port have written out: an idle link has none.
+type Spares = Rc<RefCell<Vec<BytesMut>>>;
 
 /// Cuts what was read into frames. One object a connection.
 pub trait Inbound {
@@ -120,6 +126,8 @@ struct Frame {
     at: Stamp,
     label: Label,
     bytes: Bytes,
+    /// It was a tail: many frames.
+    is_tail: bool,
 }
 
 /// What the pump wants of the connection.
@@ -136,6 +144,7 @@ struct Shared {
     /// Frames behind those of `queue`, one behind the other, since the stamp.
     tail: BytesMut,
     tail_at: Stamp,
+    spares: Spares,
     /// The stream does not want each frame announced: small ones may be one.
     merges: bool,
     /// Bytes in `queue` and `tail`, less what of the first frame is written.
@@ -158,6 +167,7 @@ impl Shared {
         }
         if self.tail.is_empty() {
             self.tail_at = frame.at;
+            self.tail = self.spares.borrow_mut().pop().unwrap_or_default();
             self.tail.reserve(TAIL_BYTES_MIN);
         }
         self.tail.extend_from_slice(&frame.bytes);
@@ -167,7 +177,41 @@ impl Shared {
     fn end_tail(&mut self) {
         if !self.tail.is_empty() {
             let bytes = std::mem::take(&mut self.tail).freeze();
-            self.queue.push_back(Frame { at: self.tail_at, label: Label::CLIENT, bytes });
+            let (at, label, is_tail) = (self.tail_at, Label::CLIENT, true);
+            self.queue.push_back(Frame { at, label, bytes, is_tail });
+        }
+    }
+
+    /// Takes `written` bytes off the queue; true if a frame ended.
+    fn take_written(&mut self, mut written: usize) -> bool {
+        self.queued_bytes -= written;
+        let mut ended = false;
+        while written > 0 {
+            let front = self.queue.front_mut().expect("a stream writes no more than it is given");
+            if front.bytes.len() > written {
+                front.bytes.advance(written);
+                break;
+            }
+            written -= front.bytes.len();
+            let frame = self.queue.pop_front();
+            self.spare(frame);
+            ended = true;
+        }
+        ended
+    }
+
+    /// Keeps the buffer of a frame that was written, if nobody else has it.
+    fn spare(&mut self, frame: Option<Frame>) {
+        let mut spares = self.spares.borrow_mut();
+        if spares.len() < SPARES_MAX
+            && let Some(frame) = frame.filter(|frame| frame.is_tail)
+            && let Ok(mut buffer) = frame.bytes.try_into_mut()
+        {
+            buffer.clear();
+            // What was written of it piece by piece stands before its beginning.
+            if buffer.try_reclaim(TAIL_BYTES_MIN) && buffer.capacity() <= SPARE_BYTES_MAX {
+                spares.push(buffer);
+            }
         }
     }
 
@@ -198,12 +242,13 @@ impl fmt::Debug for LinkWriter {
 
 impl LinkWriter {
     /// A link without a connection yet: it queues until `run` is given one.
-    fn new(queued_bytes_max: usize) -> LinkWriter {
+    fn new(queued_bytes_max: usize, spares: Spares) -> LinkWriter {
         LinkWriter {
             shared: Rc::new(RefCell::new(Shared {
                 queue: VecDeque::new(),
                 tail: BytesMut::new(),
                 tail_at: Stamp(0),
+                spares,
                 merges: false,
                 queued_bytes: 0,
                 queued_bytes_max,
@@ -226,7 +271,7 @@ impl LinkWriter {
             return false;
         }
         if !bytes.is_empty() {
-            shared.push(Frame { at, label, bytes });
+            shared.push(Frame { at, label, bytes, is_tail: false });
             shared.queued_bytes = queued_bytes;
             shared.wake();
         }

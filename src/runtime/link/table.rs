@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::task::run;
-use super::{Ended, Inbound, LinkWriter};
+use super::{Ended, Inbound, LinkWriter, Spares};
 use crate::base::limits::LINK_QUEUE_BYTES_MAX;
 use crate::base::{LinkId, Stamp};
 use crate::runtime::{HostPort, Label, Runtime};
@@ -18,6 +18,7 @@ pub struct LinkTable {
     writers: RefCell<BTreeMap<u64, LinkWriter>>,
     accepted: Cell<u64>,
     queued_bytes_max: Cell<usize>,
+    spares: Spares,
 }
 
 impl Default for LinkTable {
@@ -26,6 +27,7 @@ impl Default for LinkTable {
             writers: RefCell::default(),
             accepted: Cell::new(0),
             queued_bytes_max: Cell::new(LINK_QUEUE_BYTES_MAX),
+            spares: Spares::default(),
         }
     }
 }
@@ -38,7 +40,7 @@ impl LinkTable {
 
     /// Makes the link of this number known.
     pub fn open(&self, number: u64) -> LinkWriter {
-        let writer = LinkWriter::new(self.queued_bytes_max.get());
+        let writer = LinkWriter::new(self.queued_bytes_max.get(), self.spares.clone());
         let before = self.writers.borrow_mut().insert(number, writer.clone());
         assert!(before.is_none(), "a link number is used once");
         writer

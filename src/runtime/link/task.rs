@@ -11,7 +11,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::{Buf, BytesMut};
+use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWrite};
 
 use super::{Ended, Frame, Inbound, LinkWriter, Reading, Shared, Wish, closed_here};
@@ -238,8 +238,7 @@ impl<R: Runtime, I: Inbound> Link<R, I> {
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             Poll::Ready(Ok(0)) => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
             Poll::Ready(Ok(written)) => {
-                shared.queued_bytes -= written;
-                if take_written(&mut shared.queue, written) {
+                if shared.take_written(written) {
                     self.announced = false;
                 }
                 Poll::Ready(Ok(()))
@@ -288,20 +287,4 @@ fn write_frames<S: AsyncWrite + Unpin>(
 /// As much of a frame as is written at once, behind so many bytes of others.
 fn first_part(frame: &[u8], before: usize) -> &[u8] {
     &frame[..frame.len().min(WRITE_BYTES_MAX - before)]
-}
-
-/// Takes `written` bytes off the queue; true if a frame ended.
-fn take_written(queue: &mut VecDeque<Frame>, mut written: usize) -> bool {
-    let mut ended = false;
-    while written > 0 {
-        let front = queue.front_mut().expect("a stream writes no more than it is given");
-        if front.bytes.len() > written {
-            front.bytes.advance(written);
-            break;
-        }
-        written -= front.bytes.len();
-        queue.pop_front();
-        ended = true;
-    }
-    ended
 }

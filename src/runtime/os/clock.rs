@@ -3,6 +3,7 @@
 //! A stamp is the monotonic clock in nanoseconds since the process made its [`Clock`]; the
 //! server's own monotonic clock shows the same number.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::future;
 use std::io::{self, Read};
@@ -38,6 +39,30 @@ impl Clock {
             Some(when) if at != Stamp::FAR => tokio::time::sleep_until(when.into()).await,
             _ => future::pending().await,
         }
+    }
+}
+
+/// The wall clock as it was last read. A transaction has its time in milliseconds: under load the
+/// clock is not asked for each of them.
+#[derive(Debug, Default)]
+pub(super) struct WallClock {
+    /// When it was read, and what it said.
+    read: Cell<(u64, i64)>,
+}
+
+/// For so many nanoseconds the wall clock is taken to say what it said.
+const WALL_FRESH: u64 = 100_000;
+
+impl WallClock {
+    /// Milliseconds since 1970 for a step whose input happened at `at`.
+    pub(super) fn at(&self, at: Stamp, clock: Clock) -> i64 {
+        let (read, wall_ms) = self.read.get();
+        if read != 0 && at.0 < read + WALL_FRESH {
+            return wall_ms;
+        }
+        let wall_ms = clock.wall_ms();
+        self.read.set((at.0.max(1), wall_ms));
+        wall_ms
     }
 }
 

@@ -36,7 +36,7 @@ use crate::base::{Mono, Note, Now, Stamp};
 use crate::runtime::tls::{ClientTls, TlsPort};
 use crate::runtime::{FilePermissions, Halt, HostPort, LaneId, Purpose, Runtime};
 
-use clock::Clock;
+use clock::{Clock, WallClock};
 use descriptors::Shares;
 use halt::{end, guarded};
 use net::Door;
@@ -58,6 +58,7 @@ pub struct Machine {
     shares: Shares,
     /// Connections of clients, on all ports.
     clients: Slots,
+    wall: Rc<WallClock>,
     /// Shared by the ports of one server: the files are read and watched once.
     tls: Rc<RefCell<Weak<Tls>>>,
 }
@@ -81,6 +82,7 @@ impl Machine {
             traces: std::env::var_os(TRACE_VARIABLE).is_some(),
             shares,
             clients: Slots::new(shares.clients),
+            wall: Rc::default(),
             tls: Rc::default(),
         }
     }
@@ -115,7 +117,7 @@ impl Runtime for Machine {
     }
 
     fn now_at(&self, at: Stamp) -> Now {
-        Now { mono: Mono(at.0), wall_ms: self.clock.wall_ms() }
+        Now { mono: Mono(at.0), wall_ms: self.wall.at(at, self.clock) }
     }
 
     fn stamp_of(&self, mono: Mono) -> Stamp {

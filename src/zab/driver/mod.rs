@@ -24,8 +24,8 @@ use tracing::{debug, info};
 use crate::base::limits::{JUTE_FIELD_BYTES_MAX, SNAPSHOT_PROGRESS_BYTES};
 use crate::base::{LinkId, Stamp};
 use crate::config::SyncLimits;
-use crate::jute::quorum::{QuorumPacket, kind};
-use crate::jute::{Jute, Reader};
+use crate::jute::Reader;
+use crate::jute::quorum::{KnownIds, QuorumPacket, kind};
 use crate::runtime::accept::Listening;
 use crate::runtime::link::{
     Ended, FrameRow, Inbound, LinkTable, LinkWriter, Places, Post, Reading,
@@ -227,6 +227,7 @@ impl<R: Runtime> Inner<R> {
             dialled,
             field_bytes_max,
             packet: PacketScanner::new(field_bytes_max),
+            known_ids: KnownIds::default(),
             snapshot: None,
             told_bytes: 0,
             progress_bytes: self.progress_bytes.get(),
@@ -244,6 +245,7 @@ struct QuorumInbound {
     dialled: bool,
     field_bytes_max: usize,
     packet: PacketScanner,
+    known_ids: KnownIds,
     /// Set while a snapshot stream arrives.
     snapshot: Option<SnapshotScanner>,
     /// So many bytes of it were told of.
@@ -316,7 +318,7 @@ impl QuorumInbound {
         }
         let mut packets = Reader::new(row.take(buf));
         for _ in 0..count {
-            let packet = QuorumPacket::decode(&mut packets)
+            let packet = QuorumPacket::decode_next(&mut packets, &mut self.known_ids)
                 .map_err(|error| format!("quorum packet: {error}"))?;
             (self.post)(at, self.link.0, QuorumEvent::Packet { link: self.link, packet });
         }
@@ -341,6 +343,7 @@ mod tests {
             dialled: true,
             field_bytes_max,
             packet: PacketScanner::new(field_bytes_max),
+            known_ids: KnownIds::default(),
             snapshot: Some(SnapshotScanner::new(field_bytes_max)),
             told_bytes: 0,
             progress_bytes: SNAPSHOT_PROGRESS_BYTES,

@@ -169,6 +169,8 @@ pub struct Leader {
     pub(super) turn: u64,
     pub(super) synchronised: BTreeMap<ServerId, u64>,
     pub(super) broadcast: Broadcast,
+    /// A link has gone in this step: another may have waited for that.
+    pub(super) has_lost_link: bool,
     /// Discovery and synchronisation must be over by then.
     pub(super) deadline: Mono,
     pub(super) epoch_deadline: Mono,
@@ -239,6 +241,7 @@ impl Leader {
             turn: 0,
             synchronised: BTreeMap::new(),
             broadcast: Broadcast::new(config.museum),
+            has_lost_link: false,
             deadline: Mono::FAR,
             epoch_deadline: Mono::FAR,
             next_ping: Mono::FAR,
@@ -276,7 +279,7 @@ impl Leader {
             Input::Timer => self.on_timer(now, db, out),
             Input::Stop => return self.on_stop(db, out),
         }
-        if !self.gave_up {
+        if !self.gave_up && std::mem::take(&mut self.has_lost_link) {
             self.admit_waiting(now, db, out);
         }
         let is_last = matches!(out.last(), Some(Output::GiveUp(_)));
@@ -423,6 +426,7 @@ impl Leader {
     /// following another leader by now, and with acks of the past we would serve without a quorum.
     fn forget(&mut self, link: LinkId) -> bool {
         let Some(handler) = self.handlers.remove(&link) else { return false };
+        self.has_lost_link = true;
         if self.stage == Stage::Synchronisation && handler.phase == Phase::Synced {
             self.newleader_acks.remove(handler.sid);
         }
