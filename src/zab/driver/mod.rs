@@ -16,6 +16,7 @@ pub use scan::{PacketScanner, SnapshotScanner};
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::Rc;
+use std::task::Context;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -28,7 +29,7 @@ use crate::jute::Reader;
 use crate::jute::quorum::{KnownIds, QuorumPacket, kind};
 use crate::runtime::accept::Listening;
 use crate::runtime::link::{
-    Ended, FrameRow, Inbound, LinkTable, LinkWriter, Places, Post, Reading,
+    Ended, FrameRow, Inbound, LinkTable, LinkWriter, Places, Post, Reading, Room,
 };
 use crate::runtime::{HostPort, Label, Runtime, Stream};
 
@@ -87,6 +88,7 @@ struct Inner<R> {
     field_bytes_max: Cell<usize>,
     progress_bytes: Cell<usize>,
     listening: RefCell<Option<Listening>>,
+    room: RefCell<Room>,
 }
 
 impl<R: Runtime> fmt::Debug for QuorumDriver<R> {
@@ -106,6 +108,7 @@ impl<R: Runtime> QuorumDriver<R> {
                 field_bytes_max: Cell::new(JUTE_FIELD_BYTES_MAX),
                 progress_bytes: Cell::new(SNAPSHOT_PROGRESS_BYTES),
                 listening: RefCell::new(None),
+                room: RefCell::new(Rc::new(|_| true)),
             }),
         }
     }
@@ -113,6 +116,11 @@ impl<R: Runtime> QuorumDriver<R> {
     /// Links that begin from now on end at a longer string or buffer.
     pub fn set_field_bytes_max(&self, max: usize) {
         self.inner.field_bytes_max.set(max);
+    }
+
+    /// Links that begin from now on are read while there is room.
+    pub fn set_room(&self, room: Room) {
+        self.inner.room.replace(room);
     }
 
     /// Links that begin from now on have these limits.
@@ -232,6 +240,7 @@ impl<R: Runtime> Inner<R> {
             told_bytes: 0,
             progress_bytes: self.progress_bytes.get(),
             post: Rc::clone(&self.post),
+            room: self.room.borrow().clone(),
         };
         stream.end_when_silent();
         let ended = self.links.serve(&self.rt, (link.0, writer), at, stream, inbound).await;
@@ -253,6 +262,7 @@ struct QuorumInbound {
     /// After so many more it is told again.
     progress_bytes: usize,
     post: Post<QuorumEvent>,
+    room: Room,
 }
 
 impl Inbound for QuorumInbound {
@@ -285,6 +295,10 @@ impl Inbound for QuorumInbound {
 
     fn on_drained(&mut self, at: Stamp) {
         (self.post)(at, self.link.0, QuorumEvent::Drained { link: self.link });
+    }
+
+    fn has_room(&mut self, cx: &mut Context<'_>) -> bool {
+        (self.room)(cx)
     }
 }
 
@@ -348,6 +362,7 @@ mod tests {
             told_bytes: 0,
             progress_bytes: SNAPSHOT_PROGRESS_BYTES,
             post,
+            room: Rc::new(|_| true),
         };
         // No session, no list; the root, with more data than is there.
         let mut buf = BytesMut::new();
