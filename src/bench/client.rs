@@ -27,6 +27,9 @@ use super::work::Source;
 use super::{BenchError, Clock};
 
 const TIMER: Token = Token(usize::MAX);
+/// Sessions that are asked for at once: a server's queue of connections that it has not accepted is
+/// short (Apache's holds 50).
+const OPENING_MAX: usize = 32;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long replies may be missing before they are given up, in nanoseconds.
 const SILENCE_MAX: u64 = 60_000_000_000;
@@ -72,26 +75,11 @@ impl Client {
     ) -> Result<Client, BenchError> {
         let doing = |doing: &'static str| move |error| BenchError::Machine { doing, error };
         raise_descriptors();
-        let poll = Poll::new().map_err(doing("epoll"))?;
-        let mut links = Vec::new();
-        for (at, server) in servers.iter().cycle().take(connections).enumerate() {
-            let refused = |error| BenchError::Connect { server: *server, error };
-            let stream = std::net::TcpStream::connect_timeout(server, CONNECT_TIMEOUT);
-            let stream = stream.map_err(refused)?;
-            stream
-                .set_nodelay(true)
-                .and_then(|()| stream.set_nonblocking(true))
-                .map_err(refused)?;
-            let mut stream = TcpStream::from_std(stream);
-            let interest = Interest::READABLE | Interest::WRITABLE;
-            poll.registry().register(&mut stream, Token(at), interest).map_err(doing("epoll"))?;
-            links.push(Link::new(*server, stream, frames::connect(timeout_ms)));
-        }
         let mut client = Client {
-            poll,
+            poll: Poll::new().map_err(|error| BenchError::Machine { doing: "epoll", error })?,
             events: Events::with_capacity(1024),
             ready: Vec::new(),
-            links,
+            links: Vec::new(),
             buffer: Vec::new(),
             clock: Clock::start(),
             in_flight: 0,
@@ -100,22 +88,40 @@ impl Client {
             session_timeout: u64::try_from(timeout_ms).unwrap_or(0) * 1_000_000,
             timer: None,
         };
-        client.open_sessions()?;
+        for (at, server) in servers.iter().cycle().take(connections).enumerate() {
+            let refused = |error| BenchError::Connect { server: *server, error };
+            client.open(*server, frames::connect(timeout_ms)).map_err(refused)?;
+            if client.links.len().is_multiple_of(OPENING_MAX) || at + 1 == connections {
+                client.wait_for_sessions()?;
+            }
+        }
         Ok(client)
     }
 
-    fn open_sessions(&mut self) -> Result<(), BenchError> {
+    fn open(&mut self, server: SocketAddr, hello: Vec<u8>) -> io::Result<()> {
+        let stream = std::net::TcpStream::connect_timeout(&server, CONNECT_TIMEOUT)?;
+        stream.set_nodelay(true)?;
+        stream.set_nonblocking(true)?;
+        let mut stream = TcpStream::from_std(stream);
+        let at = self.links.len();
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        self.poll.registry().register(&mut stream, Token(at), interest)?;
+        self.links.push(Link::new(server, stream, hello));
+        self.flush(at);
+        Ok(())
+    }
+
+    fn wait_for_sessions(&mut self) -> Result<(), BenchError> {
         let mut tally = Tally::new(0);
-        for at in 0..self.links.len() {
-            self.flush(at);
-        }
         let given_up = self.clock.now() + SILENCE_MAX;
-        while self.links.iter().any(|link| link.state == State::Opening) {
-            if self.clock.now() > given_up {
-                let still = self.links.iter().find(|link| link.state == State::Opening);
-                let server = still.map_or(self.links[0].server, |link| link.server);
-                let error = io::ErrorKind::TimedOut.into();
-                return Err(BenchError::Connect { server, error });
+        loop {
+            let not_open = self.links.iter().find(|link| link.state != State::Open);
+            let Some(Link { server, state, .. }) = not_open else { return Ok(()) };
+            let (server, in_vain) = (*server, self.clock.now() > given_up);
+            if *state == State::Lost || in_vain {
+                let kind =
+                    if in_vain { io::ErrorKind::TimedOut } else { io::ErrorKind::ConnectionReset };
+                return Err(BenchError::Connect { server, error: kind.into() });
             }
             self.wait(SECOND)?;
             for i in 0..self.ready.len() {
@@ -125,14 +131,6 @@ impl Client {
                 }
                 self.flush(at);
             }
-        }
-        let lost = self.links.iter().find(|link| link.state == State::Lost);
-        match lost {
-            Some(link) => {
-                let error = io::ErrorKind::ConnectionReset.into();
-                Err(BenchError::Connect { server: link.server, error })
-            }
-            None => Ok(()),
         }
     }
 
@@ -186,7 +184,7 @@ impl Client {
             }
         }
         self.unanswered += self.in_flight as u64;
-        Ok(turns.late(now.min(play.until.unwrap_or(now))))
+        Ok(play.until.map_or(0, |until| turns.late(now.min(until))))
     }
 
     /// Fills the window of a connection, and writes.

@@ -143,7 +143,7 @@ impl Source for Measured {
         let mut watched = None;
         let (random, nodes) = (&mut self.random, self.nodes);
         let op = match self.load {
-            Load::Create | Load::Delete if self.load == Load::Create || turn % 2 == 0 => {
+            Load::Create | Load::Delete if self.load == Load::Create || turn.is_multiple_of(2) => {
                 let key = self.created;
                 self.created += 1;
                 self.template.push(xid, out, || key);
@@ -161,7 +161,7 @@ impl Source for Measured {
             Load::Watch => {
                 let slot = (turn / 2) as usize % self.watched;
                 let key = (connection * self.watched + slot) as u64;
-                if turn % 2 == 0 {
+                if turn.is_multiple_of(2) {
                     self.template.push(xid, out, || key);
                     Op::Watch
                 } else {

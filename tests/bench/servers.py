@@ -72,10 +72,16 @@ def sessions(kind):
     with contextlib.closing(ensemble(kind, 1)) as made:
         time.sleep(2)
         empty = resident_mib(made)
-        words = [BENCH, "bench", made.hosts(), "--op", "idle", "--connections", "5000", "--seconds", "60", "--warmup", "0"]
+        words = [BENCH, "bench", made.hosts(), "--op", "idle", "--connections", "5000", "--seconds", "600", "--warmup", "0"]
         client = subprocess.Popen([*words, "--quiet"], stdout=subprocess.DEVNULL)
+
+        def connected():
+            if client.poll() is not None:
+                raise RuntimeError(f"the client of 5,000 sessions ended with {client.returncode}")
+            return connections(made) >= 5000
+
         try:
-            wait_for("5,000 sessions", lambda: connections(made) >= 5000)
+            wait_for("5,000 sessions", connected)
             time.sleep(2)
             return resident_mib(made) - empty
         finally:
