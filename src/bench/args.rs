@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::plan::Load;
+use super::op::Load;
 
 #[derive(Args, Clone, Debug)]
 pub struct BenchArgs {

@@ -19,12 +19,13 @@ use rustix::time::{
     timerfd_settime,
 };
 
+use super::clock::Clock;
+use super::error::BenchError;
 use super::frames;
 use super::link::{Link, State};
 use super::pace::Schedule;
 use super::tally::Tally;
 use super::work::Source;
-use super::{BenchError, Clock};
 
 const TIMER: Token = Token(usize::MAX);
 /// Sessions that are asked for at once: a server's queue of connections that it has not accepted is
@@ -37,7 +38,7 @@ const SECOND: u64 = 1_000_000_000;
 
 /// How long, how much at once, and how fast.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Play {
+pub(super) struct Phase {
     pub(super) window: usize,
     /// No request leaves from then on.
     pub(super) until: Option<u64>,
@@ -73,7 +74,6 @@ impl Client {
         connections: usize,
         timeout_ms: i32,
     ) -> Result<Client, BenchError> {
-        let doing = |doing: &'static str| move |error| BenchError::Machine { doing, error };
         raise_descriptors();
         let mut client = Client {
             poll: Poll::new().map_err(|error| BenchError::Machine { doing: "epoll", error })?,
@@ -136,15 +136,15 @@ impl Client {
 
     /// Asks until the source is dry or time is up, and until all is answered. Returns how many
     /// operations of an open loop were due and not asked.
-    pub(super) fn play(
+    pub(super) fn run_phase(
         &mut self,
         source: &mut impl Source,
-        play: Play,
+        phase: Phase,
         tally: &mut Tally,
         mut each_second: impl FnMut(&mut Tally, u64),
     ) -> Result<u64, BenchError> {
-        self.timer = play.schedule.map(|(schedule, _)| self.start_timer(&schedule)).transpose()?;
-        let mut turns = Turns::new(play, self.links.len());
+        self.timer = phase.schedule.map(|(schedule, _)| self.start_timer(&schedule)).transpose()?;
+        let mut turns = Turns::new(phase, self.links.len());
         let mut now = self.clock.now();
         for at in 0..self.links.len() {
             self.ask(at, now, source, &mut turns);
@@ -152,8 +152,8 @@ impl Client {
         let mut second = now + SECOND;
         let mut heard = now;
         loop {
-            let until = play.until.unwrap_or(u64::MAX);
-            let waits = play.idle || play.schedule.is_some();
+            let until = phase.until.unwrap_or(u64::MAX);
+            let waits = phase.idle || phase.schedule.is_some();
             let over = !waits || now >= until || source.is_dry() || self.live() == 0;
             if over && self.in_flight == 0 || now > heard.saturating_add(SILENCE_MAX) {
                 break;
@@ -184,7 +184,7 @@ impl Client {
             }
         }
         self.unanswered += self.in_flight as u64;
-        Ok(play.until.map_or(0, |until| turns.late(now.min(until))))
+        Ok(phase.until.map_or(0, |until| turns.late(now.min(until))))
     }
 
     /// Fills the window of a connection, and writes.
@@ -193,7 +193,7 @@ impl Client {
         if link.state != State::Open {
             return;
         }
-        while link.has_room(turns.play.window) {
+        while link.has_room(turns.phase.window) {
             let Some(start) = turns.start(at, now) else { break };
             let (xid, out) = link.next_request();
             let Some(asked) = source.push(at, xid, out) else { break };
@@ -313,7 +313,7 @@ fn raise_descriptors() {
 
 /// Who may ask: in a closed loop whoever has room, in an open loop whose operation is due.
 struct Turns {
-    play: Play,
+    phase: Phase,
     /// How many operations each connection has asked.
     asked: Vec<u64>,
     /// How many operations, of all connections, were due when last looked.
@@ -321,16 +321,16 @@ struct Turns {
 }
 
 impl Turns {
-    fn new(play: Play, connections: usize) -> Turns {
-        Turns { play, asked: vec![0; connections], due: 0 }
+    fn new(phase: Phase, connections: usize) -> Turns {
+        Turns { phase, asked: vec![0; connections], due: 0 }
     }
 
     /// From when the latency of the connection's next operation counts, if it may be asked now.
     fn start(&self, connection: usize, now: u64) -> Option<u64> {
-        if self.play.until.is_some_and(|until| now >= until) || self.play.idle {
+        if self.phase.until.is_some_and(|until| now >= until) || self.phase.idle {
             return None;
         }
-        let Some((schedule, began)) = &self.play.schedule else { return Some(now) };
+        let Some((schedule, began)) = &self.phase.schedule else { return Some(now) };
         let due = began + schedule.due(connection as u64, self.asked[connection]);
         (due <= now).then_some(due)
     }
@@ -341,14 +341,14 @@ impl Turns {
 
     /// Operations that were due by then and were not asked.
     fn late(&self, now: u64) -> u64 {
-        let Some((schedule, began)) = &self.play.schedule else { return 0 };
+        let Some((schedule, began)) = &self.phase.schedule else { return 0 };
         let due = schedule.due_until(now.saturating_sub(*began));
         due.saturating_sub(self.asked.iter().sum())
     }
 
     /// The connections for which operations fell due since this was last asked.
     fn newly_due(&mut self, now: u64) -> Vec<usize> {
-        let Some((schedule, began)) = &self.play.schedule else { return Vec::new() };
+        let Some((schedule, began)) = &self.phase.schedule else { return Vec::new() };
         let due = schedule.due_until(now.saturating_sub(*began));
         let all = schedule.connections;
         let from = std::mem::replace(&mut self.due, due);

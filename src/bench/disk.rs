@@ -8,7 +8,7 @@ use std::io::{self, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::BenchError;
+use super::error::BenchError;
 
 const BLOCK: usize = 4096;
 const FILE_BLOCKS: u64 = 256;

@@ -175,7 +175,7 @@ mod tests {
     use super::*;
     use crate::jute::Reader;
 
-    const ROOT: &str = "/root";
+    const ROOT: &str = "/bench";
 
     /// The header and what follows it.
     fn read(frame: &[u8]) -> (RequestHeader, Reader) {
@@ -194,7 +194,7 @@ mod tests {
         let (header, mut reader) = read(&out[6..]);
         assert_eq!(header, RequestHeader { xid: 77, op: op::SET_DATA });
         let request = SetDataRequest::decode(&mut reader).expect("a request");
-        assert_eq!(request, set_request("/root/0001234", &value));
+        assert_eq!(request, set_request("/bench/0001234", &value));
         assert_eq!(reader.remaining(), 0);
     }
 
@@ -206,7 +206,7 @@ mod tests {
         let mut keys = [5, 70, 900].into_iter();
         multi.push(1, &mut out, || keys.next().expect("three keys"));
         let (_, mut reader) = read(&out);
-        for path in ["/root/005", "/root/070", "/root/900"] {
+        for path in ["/bench/005", "/bench/070", "/bench/900"] {
             let header = MultiHeader::decode(&mut reader).expect("a header");
             assert_eq!((header.kind, header.done), (op::SET_DATA, false));
             let request = SetDataRequest::decode(&mut reader).expect("a request");
@@ -225,6 +225,6 @@ mod tests {
         delete.push(9, &mut out, || keys.next().expect("two keys"));
         let (_, mut reader) = read(&out);
         let request = DeleteRequest::decode(&mut reader).expect("a request");
-        assert_eq!(request.path, "/root/0012/03");
+        assert_eq!(request.path, "/bench/0012/03");
     }
 }

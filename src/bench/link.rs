@@ -9,11 +9,13 @@ use std::net::SocketAddr;
 
 use mio::net::TcpStream;
 
+use super::clock::Clock;
+use super::error::BenchError;
 use super::frames;
+use super::op::Op;
 use super::replies;
 use super::tally::Tally;
-use super::work::{Asked, Op};
-use super::{BenchError, Clock};
+use super::work::Asked;
 use crate::jute::client::{code, xid};
 
 /// A reply is not looked for in less room.
@@ -219,10 +221,7 @@ impl Link {
 
     /// The answer to the first message: a session, or none.
     fn on_connected(&mut self, frame: &[u8]) -> Result<(), BenchError> {
-        // protocol 4 | timeout 4 | session 8 | ...
-        let timeout =
-            frame.get(4..8).map_or(0, |bytes| i32::from_be_bytes([0, 1, 2, 3].map(|i| bytes[i])));
-        if timeout <= 0 {
+        if replies::granted_timeout_ms(frame) <= 0 {
             return Err(self.odd("no session".into()));
         }
         self.state = State::Open;

@@ -6,7 +6,7 @@
 //!     pace     when an open loop's are due       tally    latencies, counts, errors
 //!     one_run  set up, measure, clean up         compare  two targets in turn
 //!     report   table and JSON                    page     plots
-//!     disk     how fast it is just now
+//!     disk     how fast it is just now           op       what can be asked
 //!
 //! It shares the machine with what it measures, so that a request costs it as little as can be:
 //! assembled once, one read and one write for many, no allocation.
@@ -17,11 +17,14 @@
 
 mod args;
 mod client;
+mod clock;
 mod compare;
 mod disk;
+mod error;
 mod frames;
 mod link;
 mod one_run;
+mod op;
 mod pace;
 mod page;
 mod plan;
@@ -30,51 +33,13 @@ mod report;
 mod tally;
 mod work;
 
-use std::io;
-use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::time::Instant;
-
 pub use args::BenchArgs;
 
+use error::BenchError;
 use plan::Plan;
 
 const FAILED: i32 = 1;
 const INVALID: i32 = 2;
-
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub(crate) enum BenchError {
-    #[error("{0}")]
-    Invalid(String),
-    #[error(
-        "no session with {server}: {error}. Does a server serve there (quorate server status)? Does \
-         its maxClientCnxns allow so many connections of one client?"
-    )]
-    Connect { server: SocketAddr, error: io::Error },
-    #[error("{server} answers what was not asked: {what}")]
-    OddReply { server: SocketAddr, what: String },
-    #[error("{doing} failed: {what}")]
-    Refused { doing: &'static str, what: String },
-    #[error("{doing} failed: {error}")]
-    Machine { doing: &'static str, error: io::Error },
-    #[error("{}: {error}", path.display())]
-    File { path: PathBuf, error: io::Error },
-}
-
-/// Nanoseconds since a run began.
-#[derive(Clone, Copy, Debug)]
-struct Clock(Instant);
-
-impl Clock {
-    fn start() -> Clock {
-        Clock(Instant::now())
-    }
-
-    fn now(&self) -> u64 {
-        u64::try_from(self.0.elapsed().as_nanos()).unwrap_or(u64::MAX)
-    }
-}
 
 /// Does what the command line says. The answer is the exit code: 1 if a connection was lost, a reply
 /// was an error or did not come, 2 if the command is wrong.

@@ -6,13 +6,15 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 
-use super::BenchError;
-use super::client::{Client, Play};
+use super::client::{Client, Phase};
+use super::error::BenchError;
 use super::frames::Template;
+use super::op::Load;
+use super::op::Op;
 use super::pace::Schedule;
-use super::plan::{Load, Plan};
+use super::plan::Plan;
 use super::tally::{Second, Tally, code_name, micros};
-use super::work::{Each, Measured, Once, Op, Source, created_path};
+use super::work::{Each, Measured, Once, Source, created_path};
 use crate::base::splitmix;
 use crate::jute::client::code;
 
@@ -102,7 +104,7 @@ impl Run<'_> {
     ) -> Result<(), BenchError> {
         let bytes = self.plan.value_bytes + 200;
         let in_all = BULK_REQUESTS.min(BULK_BYTES / bytes).max(1);
-        let play = Play {
+        let phase = Phase {
             window: (in_all / self.plan.connections).max(1),
             until: None,
             schedule: None,
@@ -110,7 +112,7 @@ impl Run<'_> {
         };
         let mut tally = Tally::new(0);
         let unanswered = self.client.unanswered;
-        self.client.play(&mut source, play, &mut tally, |_, _| {})?;
+        self.client.run_phase(&mut source, phase, &mut tally, |_, _| {})?;
         let unanswered = self.client.unanswered - unanswered;
         if unanswered > 0 || !source.is_dry() {
             let lost = self.client.lost.keys().next();
@@ -159,7 +161,7 @@ impl Run<'_> {
         let from = if by_count { began } else { began + warmup };
         let length = if plan.load == Load::None { 0 } else { plan.length.as_nanos() as u64 };
         let connections = plan.connections as u64;
-        let play = Play {
+        let phase = Phase {
             window: plan.outstanding,
             until: (!by_count).then_some(from + length),
             schedule: plan.rate.map(|rate| (Schedule { rate, connections }, began)),
@@ -168,7 +170,7 @@ impl Run<'_> {
         let mut tally = Tally::new(from);
         let late = match plan.load {
             Load::None => 0,
-            _ => self.client.play(&mut source, play, &mut tally, |tally, now| {
+            _ => self.client.run_phase(&mut source, phase, &mut tally, |tally, now| {
                 let second = tally.end_second(now);
                 if let Some(second) = second.filter(|_| !quiet) {
                     eprintln!(

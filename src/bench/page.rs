@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::BenchError;
+use super::error::BenchError;
 use super::one_run::Outcome;
 use super::report::write_file;
 

@@ -7,52 +7,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use clap::ValueEnum;
 
-use super::BenchError;
 use super::args::LoadArgs;
+use super::error::BenchError;
 use super::frames::path_of;
-use super::work::{Op, value_of};
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-pub(super) enum Load {
-    /// getData of a random node
-    Get,
-    /// setData of a random node
-    Set,
-    /// A new node each
-    Create,
-    /// A new node, then its delete: a row each
-    Delete,
-    /// exists of a random node
-    Exists,
-    /// getChildren of a random node, which has --children
-    Children,
-    /// A transaction of --batch setData
-    Multi,
-    /// Set a watch, change the node, count the event
-    Watch,
-    /// --reads per cent get, the others set
-    Mix,
-    /// Sessions that only ping
-    Idle,
-    /// Nothing: create the nodes, and with --keep leave them
-    None,
-}
-
-impl Load {
-    /// What most of its requests are.
-    pub(super) fn op(self) -> Op {
-        match self {
-            Load::Get | Load::Mix | Load::Idle | Load::None => Op::Get,
-            Load::Set => Op::Set,
-            Load::Create => Op::Create,
-            Load::Delete => Op::Delete,
-            Load::Exists => Op::Exists,
-            Load::Children => Op::Children,
-            Load::Multi => Op::Multi,
-            Load::Watch => Op::Watch,
-        }
-    }
-}
+use super::op::Load;
+use crate::base::splitmix;
 
 /// Room for a few requests more in what jute.maxbuffer (1 MiB) takes by default.
 const VALUE_BYTES_MAX: usize = 1_000_000;
@@ -207,4 +166,10 @@ pub(super) fn servers(text: &str) -> Result<Vec<SocketAddr>, BenchError> {
         ));
     }
     Ok(servers)
+}
+
+/// Letters that do not compress to nothing.
+fn value_of(length: usize, seed: u64) -> Bytes {
+    let mut random = seed;
+    (0..length).map(|_| b'a' + (splitmix::next(&mut random) % 26) as u8).collect()
 }

@@ -34,6 +34,13 @@ pub(super) fn cut(bytes: &[u8]) -> Result<Option<(&[u8], usize)>, BadLength> {
     Ok(bytes.get(LENGTH..end).map(|frame| (frame, end)))
 }
 
+/// The session timeout that the answer to the first message grants: none without a session.
+///
+///     protocol 4 | timeout 4 | session 8 | password
+pub(super) fn granted_timeout_ms(frame: &[u8]) -> i32 {
+    if frame.len() < 8 { 0 } else { int(frame, 4) }
+}
+
 /// How many bytes the frame in front of `bytes` takes, as far as that is known.
 pub(super) fn wanted(bytes: &[u8]) -> usize {
     let length = bytes.first_chunk().map_or(0, |length| u32::from_be_bytes(*length) as usize);
@@ -43,8 +50,12 @@ pub(super) fn wanted(bytes: &[u8]) -> usize {
 /// The header of a frame; `None` if the frame is too short for one.
 pub(super) fn reply(frame: &[u8]) -> Option<Reply<'_>> {
     let header = frame.first_chunk::<HEADER>()?;
-    let int = |at: usize| i32::from_be_bytes([0, 1, 2, 3].map(|i| header[at + i]));
-    Some(Reply { xid: int(0), err: int(12), body: &frame[HEADER..] })
+    Some(Reply { xid: int(header, 0), err: int(header, 12), body: &frame[HEADER..] })
+}
+
+/// The int at an offset that lies inside.
+fn int(bytes: &[u8], at: usize) -> i32 {
+    i32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }
 
 /// The error in the body of a multi's reply: a multi that failed answers 0 in its header, and an error
@@ -53,8 +64,7 @@ pub(super) fn multi_err(body: &[u8]) -> i32 {
     let mut first = None;
     let mut at = 0;
     while let Some(header) = body.get(at..).and_then(|rest| rest.first_chunk::<MULTI_HEADER>()) {
-        let err = i32::from_be_bytes([5, 6, 7, 8].map(|i| header[i]));
-        let (kind, done) = (i32::from_be_bytes([0, 1, 2, 3].map(|i| header[i])), header[4] != 0);
+        let (kind, done, err) = (int(header, 0), header[4] != 0, int(header, 5));
         if kind != -1 || done {
             break;
         }

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::BenchError;
 use super::args::BenchArgs;
+use super::error::BenchError;
 use super::one_run::Outcome;
 
 /// Writes the result to where the command line says.

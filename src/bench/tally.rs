@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use hdrhistogram::Histogram;
 
-use super::work::Op;
+use super::op::Op;
 use crate::jute::client::code;
 
 /// Nothing is waited for longer; three digits of a latency are kept.

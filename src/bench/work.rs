@@ -2,58 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use bytes::Bytes;
-
 use super::frames::{Template, path_of};
-use super::plan::{Load, Plan};
+use super::op::{Load, Op};
+use super::plan::Plan;
 use crate::base::splitmix;
-
-/// What is measured, a row of the table each.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) enum Op {
-    Get,
-    Set,
-    Create,
-    Delete,
-    Exists,
-    Children,
-    Multi,
-    /// A get that leaves a watch.
-    Watch,
-    /// From the set to the event of a watch: no request, and no reply.
-    Event,
-    Sync,
-}
-
-impl Op {
-    pub(super) const ALL: [Op; 10] = [
-        Op::Get,
-        Op::Set,
-        Op::Create,
-        Op::Delete,
-        Op::Exists,
-        Op::Children,
-        Op::Multi,
-        Op::Watch,
-        Op::Event,
-        Op::Sync,
-    ];
-
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Op::Get => "get",
-            Op::Set => "set",
-            Op::Create => "create",
-            Op::Delete => "delete",
-            Op::Exists => "exists",
-            Op::Children => "children",
-            Op::Multi => "multi",
-            Op::Watch => "watch",
-            Op::Event => "event",
-            Op::Sync => "sync",
-        }
-    }
-}
 
 /// One request that was appended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -258,10 +210,4 @@ impl Source for Once {
 /// What `Measured` created.
 pub(super) fn created_path(root: &str) -> String {
     path_of(root, "c", CREATED_DIGITS)
-}
-
-/// Letters that do not compress to nothing.
-pub(super) fn value_of(length: usize, seed: u64) -> Bytes {
-    let mut random = seed;
-    (0..length).map(|_| b'a' + below(&mut random, 26) as u8).collect()
 }
