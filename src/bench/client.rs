@@ -32,6 +32,8 @@ const TIMER: Token = Token(usize::MAX);
 /// short (Apache's holds 50).
 const OPENING_MAX: usize = 32;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// What was due is asked so much later at most, once time is up.
+const LATE_MAX: u64 = SECOND;
 /// How long replies may be missing before they are given up, in nanoseconds.
 const SILENCE_MAX: u64 = 60_000_000_000;
 const SECOND: u64 = 1_000_000_000;
@@ -40,7 +42,7 @@ const SECOND: u64 = 1_000_000_000;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Phase {
     pub(super) window: usize,
-    /// No request leaves from then on.
+    /// No request is due from then on.
     pub(super) until: Option<u64>,
     /// An open loop, and when it began.
     pub(super) schedule: Option<(Schedule, u64)>,
@@ -184,7 +186,7 @@ impl Client {
             }
         }
         self.unanswered += self.in_flight as u64;
-        Ok(phase.until.map_or(0, |until| turns.late(now.min(until))))
+        Ok(phase.until.map_or(0, |until| turns.late(until)))
     }
 
     /// Fills the window of a connection, and writes.
@@ -327,22 +329,22 @@ impl Turns {
 
     /// From when the latency of the connection's next operation counts, if it may be asked now.
     fn start(&self, connection: usize, now: u64) -> Option<u64> {
-        if self.phase.until.is_some_and(|until| now >= until) || self.phase.idle {
-            return None;
-        }
-        let Some((schedule, began)) = &self.phase.schedule else { return Some(now) };
+        let until = self.phase.until.unwrap_or(u64::MAX);
+        let Some((schedule, began)) = &self.phase.schedule else {
+            return (now < until && !self.phase.idle).then_some(now);
+        };
         let due = began + schedule.due(connection as u64, self.asked[connection]);
-        (due <= now).then_some(due)
+        (due <= now && due < until && now < until.saturating_add(LATE_MAX)).then_some(due)
     }
 
     fn taken(&mut self, connection: usize) {
         self.asked[connection] += 1;
     }
 
-    /// Operations that were due by then and were not asked.
-    fn late(&self, now: u64) -> u64 {
+    /// Operations that were due before then and were not asked.
+    fn late(&self, until: u64) -> u64 {
         let Some((schedule, began)) = &self.phase.schedule else { return 0 };
-        let due = schedule.due_until(now.saturating_sub(*began));
+        let due = schedule.due_until(until.saturating_sub(began + 1));
         due.saturating_sub(self.asked.iter().sum())
     }
 

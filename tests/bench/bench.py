@@ -94,7 +94,7 @@ def main():
         print(f"{deed.name}: Apache {medians[APACHE]:.2f} {deed.unit}, Quorate {medians[QUORATE]:.2f} {deed.unit}")
     document.show(loads, deeds)
     if not only and ROUNDS >= 5:
-        document.write(loads=loads, deeds=deeds, rounds=ROUNDS)
+        document.write(loads=loads, deeds=deeds, rounds=ROUNDS, seconds=(SECONDS, WARMUP))
 
 
 if __name__ == "__main__":

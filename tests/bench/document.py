@@ -30,8 +30,8 @@ they are worth, and the absolute figures for this machine's.
 Both are on loopback with fsync on; the client shares the machine with them. Apache runs on JDK 17 with G1 and 1 GB of heap a
 server, logs from WARN on, without its AdminServer; the directories are on the same disk. A load `60x16` is 60
 connections with 16 requests in flight each, spread over all servers; values are 100 bytes, and there are 1,000 nodes, with uniform
-keys. Each round measures both in turn, for 6 s behind 4 s of warm-up, and both ensembles are up meanwhile; every other round begins
-with Quorate. The ratio is taken round by round. Before each run the disk is asked how many fdatasyncs of 4 KiB it does.
+keys. Each round measures both in turn, and both ensembles are up meanwhile; every other round begins with Quorate. The ratio is
+taken round by round. Before each run the disk is asked how many fdatasyncs of 4 KiB it does.
 """
 
 
@@ -82,14 +82,14 @@ def beside(loads, deeds):
     return "\n".join([*head, *load_rows(loads), *deed_rows(deeds)])
 
 
-def machine(loads, rounds):
+def machine(loads, rounds, seconds):
     disk = [side["fdatasync_per_s"] for _, compared in loads for round in compared["rounds"] for side in round.values()]
     model = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text())
     cores = len(re.findall(r"^processor", pathlib.Path("/proc/cpuinfo").read_text(), re.MULTILINE))
     memory = int(re.search(r"MemTotal:\s+(\d+)", pathlib.Path("/proc/meminfo").read_text())[1]) / 1024 / 1024
     java = subprocess.run(["java", "-version"], capture_output=True, text=True, check=False).stderr.splitlines()
     lines = [
-        f"Measured with {rounds} rounds on {cores} cores ({model[1] if model else platform.machine()}), {memory:.0f} GiB, "
+        f"Measured in {rounds} rounds of {seconds[0]} s behind {seconds[1]} s of warm-up, on {cores} cores ({model[1] if model else platform.machine()}), {memory:.0f} GiB, "
         f"Linux {platform.release()}, {java[0] if java else 'no Java'}."
     ]
     if disk:
@@ -112,10 +112,10 @@ def show_scale(rows):
     print(scale_table(rows))
 
 
-def write(loads=None, deeds=None, rounds=0, scale=None):
+def write(loads=None, deeds=None, rounds=0, seconds=None, scale=None):
     sections = read_sections()
     if loads is not None:
-        sections["Beside Apache ZooKeeper"] = f"{machine(loads, rounds)}\n\n{beside(loads, deeds)}"
+        sections["Beside Apache ZooKeeper"] = f"{machine(loads, rounds, seconds)}\n\n{beside(loads, deeds)}"
     if scale is not None:
         sections["How it scales"] = (
             "Quorate alone, three servers unless a row says otherwise, sets of 100 bytes over 60x16 unless it says otherwise.\n\n"
