@@ -23,7 +23,7 @@ use super::clock::Clock;
 use super::error::BenchError;
 use super::frames;
 use super::link::{Link, State};
-use super::pace::Schedule;
+use super::pace::{Phase, Schedule, Turns};
 use super::tally::Tally;
 use super::work::Source;
 
@@ -32,23 +32,9 @@ const TIMER: Token = Token(usize::MAX);
 /// short (Apache's holds 50).
 const OPENING_MAX: usize = 32;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// What was due is asked so much later at most, once time is up.
-const LATE_MAX: u64 = SECOND;
 /// How long replies may be missing before they are given up, in nanoseconds.
 const SILENCE_MAX: u64 = 60_000_000_000;
 const SECOND: u64 = 1_000_000_000;
-
-/// How long, how much at once, and how fast.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Phase {
-    pub(super) window: usize,
-    /// No request is due from then on.
-    pub(super) until: Option<u64>,
-    /// An open loop, and when it began.
-    pub(super) schedule: Option<(Schedule, u64)>,
-    /// Lasts until then even if nothing is in flight.
-    pub(super) idle: bool,
-}
 
 #[derive(Debug)]
 pub(super) struct Client {
@@ -195,7 +181,7 @@ impl Client {
         if link.state != State::Open {
             return;
         }
-        while link.has_room(turns.phase.window) {
+        while link.has_room(turns.window()) {
             let Some(start) = turns.start(at, now) else { break };
             let (xid, out) = link.next_request();
             let Some(asked) = source.push(at, xid, out) else { break };
@@ -311,49 +297,4 @@ fn raise_descriptors() {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
     // With fewer, the connection that is one too many says so.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
-}
-
-/// Who may ask: in a closed loop whoever has room, in an open loop whose operation is due.
-struct Turns {
-    phase: Phase,
-    /// How many operations each connection has asked.
-    asked: Vec<u64>,
-    /// How many operations, of all connections, were due when last looked.
-    due: u64,
-}
-
-impl Turns {
-    fn new(phase: Phase, connections: usize) -> Turns {
-        Turns { phase, asked: vec![0; connections], due: 0 }
-    }
-
-    /// From when the latency of the connection's next operation counts, if it may be asked now.
-    fn start(&self, connection: usize, now: u64) -> Option<u64> {
-        let until = self.phase.until.unwrap_or(u64::MAX);
-        let Some((schedule, began)) = &self.phase.schedule else {
-            return (now < until && !self.phase.idle).then_some(now);
-        };
-        let due = began + schedule.due(connection as u64, self.asked[connection]);
-        (due <= now && due < until && now < until.saturating_add(LATE_MAX)).then_some(due)
-    }
-
-    fn taken(&mut self, connection: usize) {
-        self.asked[connection] += 1;
-    }
-
-    /// Operations that were due before then and were not asked.
-    fn late(&self, until: u64) -> u64 {
-        let Some((schedule, began)) = &self.phase.schedule else { return 0 };
-        let due = schedule.due_until(until.saturating_sub(began + 1));
-        due.saturating_sub(self.asked.iter().sum())
-    }
-
-    /// The connections for which operations fell due since this was last asked.
-    fn newly_due(&mut self, now: u64) -> Vec<usize> {
-        let Some((schedule, began)) = &self.phase.schedule else { return Vec::new() };
-        let due = schedule.due_until(now.saturating_sub(*began));
-        let all = schedule.connections;
-        let from = std::mem::replace(&mut self.due, due);
-        (from.max(due.saturating_sub(all))..due).map(|i| (i % all) as usize).collect()
-    }
 }

@@ -6,12 +6,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 
-use super::client::{Client, Phase};
+use super::client::Client;
 use super::error::BenchError;
 use super::frames::Template;
 use super::op::Load;
 use super::op::Op;
-use super::pace::Schedule;
+use super::pace::{Phase, Schedule};
 use super::plan::Plan;
 use super::tally::{Second, Tally, code_name, micros};
 use super::work::{Each, Measured, Once, Source, created_path};

@@ -83,7 +83,7 @@ def main():
         rows = scale.measure(only or scale.PARTS)
         document.show_scale(rows)
         if not only:
-            document.write(scale=rows)
+            document.write(scale=rows, rounds=scale.ROUNDS, seconds=(scale.SECONDS, scale.WARMUP))
         return
     unknown = set(only) - set(names)
     if unknown:
