@@ -24,7 +24,7 @@ impl Schedule {
     }
 
     /// How many operations, of all connections, are due until then.
-    pub(super) fn due_until(&self, at: u64) -> u64 {
+    fn due_until(&self, at: u64) -> u64 {
         (at as f64 * self.rate / NANOS) as u64 + 1
     }
 

@@ -27,7 +27,7 @@ they are worth, and the absolute figures for this machine's.
 
     make bench                                # an hour; writes this page
     make bench ONLY=set-60x16 ROUNDS=1        # one load, once; the page stays (tests/bench/run.sh --list names them)
-    make bench SCALE=1                        # how Quorate scales, the second table below
+    make bench SCALE=1                        # how Quorate scales, a second table below
     quorate bench HOST:PORT --op mix --reads 90 --connections 64 --outstanding 16     # one load against any server
 
 Both are on loopback with fsync on; the client shares the machine with them. Apache runs on JDK 17 with G1 and 1 GB of heap a
