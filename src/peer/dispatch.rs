@@ -168,6 +168,15 @@ impl Peer {
                 self.leader_dials.failed(now, link, &why, next);
             }
             QuorumEvent::Packet { link, packet } => self.on_quorum_packet(now, link, packet),
+            QuorumEvent::Packets { link, packets } => {
+                for packet in packets {
+                    if matches!(self.role, Role::Halted) {
+                        return;
+                    }
+                    self.on_quorum_packet(now, link, packet);
+                    self.dispatch(now);
+                }
+            }
             QuorumEvent::Progress { link } => {
                 self.step_learner(now, learner::Input::Progress(link));
             }

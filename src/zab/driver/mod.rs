@@ -51,6 +51,11 @@ pub enum QuorumEvent {
         link: LinkId,
         packet: QuorumPacket,
     },
+    /// Several that arrived at one moment, in their order.
+    Packets {
+        link: LinkId,
+        packets: Vec<QuorumPacket>,
+    },
     /// So much more of a snapshot has arrived (`SyncLimits::progress_bytes`).
     Progress {
         link: LinkId,
@@ -330,13 +335,29 @@ impl QuorumInbound {
                 break;
             }
         }
-        let mut packets = Reader::new(row.take(buf));
+        let mut from = Reader::new(row.take(buf));
+        let mut packets = Vec::with_capacity(count);
         for _ in 0..count {
-            let packet = QuorumPacket::decode_next(&mut packets, &mut self.known_ids)
-                .map_err(|error| format!("quorum packet: {error}"))?;
-            (self.post)(at, self.link.0, QuorumEvent::Packet { link: self.link, packet });
+            match QuorumPacket::decode_next(&mut from, &mut self.known_ids) {
+                Ok(packet) => packets.push(packet),
+                Err(error) => {
+                    wrong = Some(format!("quorum packet: {error}"));
+                    break;
+                }
+            }
         }
+        self.post_packets(at, packets);
         wrong.map_or(Ok(count > 0), Err)
+    }
+
+    fn post_packets(&self, at: Stamp, mut packets: Vec<QuorumPacket>) {
+        let link = self.link;
+        let event = match packets.len() {
+            0 => return,
+            1 => QuorumEvent::Packet { link, packet: packets.remove(0) },
+            _ => QuorumEvent::Packets { link, packets },
+        };
+        (self.post)(at, link.0, event);
     }
 }
 
