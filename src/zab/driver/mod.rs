@@ -27,7 +27,9 @@ use crate::config::SyncLimits;
 use crate::jute::quorum::{QuorumPacket, kind};
 use crate::jute::{Jute, Reader};
 use crate::runtime::accept::Listening;
-use crate::runtime::link::{self, Ended, Inbound, LinkTable, LinkWriter, Places, Post, Reading};
+use crate::runtime::link::{
+    self, DialFailed, Inbound, LinkTable, LinkWriter, Places, Post, Reading,
+};
 use crate::runtime::{HostPort, Label, Runtime, Stream};
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -152,7 +154,7 @@ impl<R: Runtime> QuorumDriver<R> {
                     inner.post(at, link, QuorumEvent::Connected { link });
                     inner.serve(at, link, stream, writer, true).await;
                 }
-                Err(Ended { at, why }) => {
+                Err(DialFailed { at, why, .. }) => {
                     inner.post(at, link, QuorumEvent::DialFailed { link, why });
                 }
             }

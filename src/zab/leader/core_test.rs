@@ -401,6 +401,27 @@ fn a_leader_without_a_quorum_steps_down_although_an_observer_is_there() {
 }
 
 #[test]
+fn a_leader_whose_last_quorum_hangs_up_steps_down_at_once() {
+    let mut bench = Bench::established();
+    assert!(gave_up(&bench.step(Input::Lost(A))));
+
+    // The other follower is there, or the one that is lost has come back already.
+    let mut bench = Bench::established();
+    bench.connect(B, 2, 1);
+    assert!(!gave_up(&bench.step(Input::Lost(A))));
+    let mut bench = Bench::established();
+    bench.connect(B, 1, 1);
+    assert!(!gave_up(&bench.step(Input::Lost(A))));
+    assert!(gave_up(&bench.step(Input::Lost(B))));
+
+    // Strangers and observers are no voters.
+    let mut bench = Bench::established();
+    bench.connect(OBSERVER, 9, 1);
+    bench.connect(B, 8, 1);
+    assert!(gave_up(&bench.step(Input::Lost(A))));
+}
+
+#[test]
 fn a_sync_waits_for_what_was_proposed_before_it() {
     let mut bench = Bench::established();
     let zxid = Zxid::new(Epoch(1), 1);
