@@ -10,6 +10,9 @@
 //! A server that says nothing and refuses nothing is waited for as ever: it may be slow, or cut off
 //! from here, or its machine may be dead. One that refused and is heard again lives.
 //!
+//! A server that notices the end of the term first tells its vote to others that still follow, and they
+//! forget it: one that begins to look after it has answered is told again, at once.
+//!
 //! Only after a term: servers that start one after another refuse connections, too, and there the
 //! wait is what lets the better of them win. An election that follows one that came to nothing waits.
 //!
@@ -20,6 +23,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::packet::PeerState;
 use super::vote::Vote;
 use crate::base::{Mono, ServerId};
 use crate::quorum::QuorumVerifier;
@@ -47,9 +51,13 @@ impl Agreement {
         self.after_term
     }
 
-    pub(super) fn on_heard(&mut self, from: ServerId, vote: Vote) {
+    /// Whether it has begun to look since it was told our vote: who does not look answers a vote and
+    /// forgets it. It would be told again only after a silence.
+    pub(super) fn on_heard(&mut self, from: ServerId, vote: Vote) -> bool {
         self.refused.remove(&from);
-        self.said.insert(from, vote);
+        let before = self.said.insert(from, vote);
+        let looked = before.is_none_or(|before| before.state == PeerState::Looking);
+        self.after_term && !looked && vote.state == PeerState::Looking
     }
 
     pub(super) fn on_refused(&mut self, sid: ServerId) {

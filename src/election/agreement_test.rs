@@ -82,6 +82,25 @@ fn a_voter_that_has_decided_for_it_agrees() {
 }
 
 #[test]
+fn who_did_not_look_yet_when_it_was_told_is_told_again() {
+    let follows = || in_role(PeerState::Following, 3, 0, 0);
+    let mine = "send 1 LOOKING leader=2 zxid=0x0 round=1";
+    let mut bench = after_term(2, 3);
+    assert!(!has(&bench.hear(1, 1, follows()), "send"));
+    assert!(has(&bench.hear(2, 1, vote(1, 1)), mine));
+    assert!(!has(&bench.hear(3, 1, vote(1, 1)), "send"), "it looks, and was told");
+    // A better vote is told to everybody anyhow, and at a start nobody follows.
+    let mut bench = after_term(1, 3);
+    bench.hear(1, 2, follows());
+    let sent = bench.hear(2, 2, vote(2, 1));
+    assert_eq!(sent.iter().filter(|line| line.starts_with("send 2")).count(), 1);
+    let mut bench = Bench::new(2, &Ensemble::of_voters(3));
+    look(&mut bench, false);
+    bench.hear(1, 1, follows());
+    assert!(!has(&bench.hear(2, 1, vote(1, 1)), "send"));
+}
+
+#[test]
 fn words_of_another_round_or_vote_are_no_agreement() {
     for other in [vote(3, 0), better(3, 1, 0, -5), vote(2, 1)] {
         let mut bench = after_term(1, 5);

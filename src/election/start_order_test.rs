@@ -187,7 +187,10 @@ impl World {
                     let voters: BTreeSet<_> = voters.into_iter().collect();
                     assert!(self.verifier.contains_quorum(&voters), "S-20: {sid} by {voters:?}");
                 }
-                Output::ConnectAll | Output::Decided { .. } | Output::Note(_) => {}
+                Output::ConnectAll
+                | Output::Connect { .. }
+                | Output::Decided { .. }
+                | Output::Note(_) => {}
                 Output::ConfigVersion(_) | Output::MembersChanged(_) => {
                     unreachable!("all have one configuration")
                 }
