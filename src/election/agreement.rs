@@ -86,9 +86,9 @@ impl Agreement {
         verifier: &QuorumVerifier,
     ) -> impl Iterator<Item = ServerId> {
         let agrees = |sid: &ServerId| self.said.get(sid).is_some_and(|said| said.agrees_with(vote));
-        verifier
-            .voters()
-            .filter(move |sid| *sid != me && !self.refused.contains(sid) && !agrees(sid))
+        // Who is to lead is no reason to hurry if it has gone.
+        let has_gone = |sid: &ServerId| self.refused.contains(sid) && *sid != vote.leader;
+        verifier.voters().filter(move |sid| *sid != me && !has_gone(sid) && !agrees(sid))
     }
 }
 

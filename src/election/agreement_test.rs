@@ -101,6 +101,13 @@ fn who_did_not_look_yet_when_it_was_told_is_told_again() {
 }
 
 #[test]
+fn nobody_hurries_to_follow_a_server_that_has_gone() {
+    let mut bench = after_term(1, 3);
+    bench.hear(1, 2, vote(3, 1));
+    assert!(!has(&refused(&mut bench, 3), "decided"));
+}
+
+#[test]
 fn words_of_another_round_or_vote_are_no_agreement() {
     for other in [vote(3, 0), better(3, 1, 0, -5), vote(2, 1)] {
         let mut bench = after_term(1, 5);

@@ -348,11 +348,11 @@ impl Election {
     /// One message taken from the receive queue, in Apache's terms.
     fn on_polled(&mut self, now: Mono, from: ServerId, n: Notification, out: &mut Vec<Output>) {
         let heard = Vote { version: 0, ..Vote::heard(&n) };
-        if self.agreement.on_heard(from, heard) && heard.election_epoch == self.round() {
-            let is_told = is_better(&heard, &self.vote, &self.verifier, self.museum);
-            if !is_told {
-                self.answer(from, out);
-            }
+        if self.agreement.on_heard(from, heard)
+            && heard.election_epoch == self.round()
+            && !is_better(&heard, &self.vote, &self.verifier, self.museum)
+        {
+            self.answer(from, out); // A better one is told to everybody.
         }
         if let Phase::Finalizing { deadline, .. } = &mut self.phase {
             let candidate = n.state != PeerState::Looking || n.zxid != Zxid::UNINITIALISED;
