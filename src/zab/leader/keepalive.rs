@@ -92,8 +92,8 @@ impl Leader {
         }
     }
 
-    /// A link has ended. Where a quorum has no link any more, none will come back to this leader: who has
-    /// lost it finds no quorum that follows. Clients need not wait for the next check.
+    /// A link has ended. Where a quorum has no link any more, none will come back to this leader: who
+    /// has lost it finds no quorum that follows. Clients need not wait for the next check.
     pub(super) fn check_quorum_of_links(&mut self, now: Now, out: &mut Vec<Output>) {
         if self.stage != Stage::Broadcast || self.standalone {
             return;

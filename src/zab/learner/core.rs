@@ -187,8 +187,8 @@ pub struct Learner {
     pub(super) gave_up: bool,
 }
 
-/// Attempts to reach a leader that may not listen yet (Learner.connectToLeader). Apache makes five, 100 ms
-/// apart (`leaderConnectDelayDuringRetryMs`); these take as long, and begin sooner.
+/// Attempts to reach a leader that may not listen yet (Learner.connectToLeader). Apache makes five,
+/// 100 ms apart (`leaderConnectDelayDuringRetryMs`); these take as long, and begin sooner.
 pub(super) const DIALS_MAX: u32 = 11;
 const DIAL_PAUSE_MIN: Duration = Duration::from_millis(10);
 const DIAL_PAUSE_MAX: Duration = Duration::from_millis(50);
