@@ -99,7 +99,7 @@ impl Peer {
             let (role, epoch) = (RoleName::Looking, self.db.current_epoch());
             self.note(Note::Role { role, epoch });
         }
-        self.become_looking(now);
+        self.become_looking(now, false);
     }
 
     fn restore(&mut self, loaded: Loaded) -> bool {

@@ -82,6 +82,15 @@ pub struct Ended {
     pub why: String,
 }
 
+/// When and why a dial came to nothing.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DialFailed {
+    pub at: Stamp,
+    pub why: String,
+    /// The machine answered that nobody listens there.
+    pub refused: bool,
+}
+
 /// The first `len` bytes of `buf` as one frame.
 pub fn take_frame(buf: &mut BytesMut, len: usize) -> Bytes {
     let mut row = FrameRow::default();

@@ -29,7 +29,7 @@ use crate::jute::Reader;
 use crate::jute::quorum::{KnownIds, QuorumPacket, kind};
 use crate::runtime::accept::Listening;
 use crate::runtime::link::{
-    Ended, FrameRow, Inbound, LinkTable, LinkWriter, Places, Post, Reading, Room,
+    DialFailed, FrameRow, Inbound, LinkTable, LinkWriter, Places, Post, Reading, Room,
 };
 use crate::runtime::{HostPort, Label, Runtime, Stream};
 
@@ -167,7 +167,7 @@ impl<R: Runtime> QuorumDriver<R> {
                     inner.post(at, link, QuorumEvent::Connected { link });
                     inner.serve(at, link, stream, writer, true).await;
                 }
-                Err(Ended { at, why }) => {
+                Err(DialFailed { at, why, .. }) => {
                     inner.post(at, link, QuorumEvent::DialFailed { link, why });
                 }
             }

@@ -187,10 +187,16 @@ pub struct Learner {
     pub(super) gave_up: bool,
 }
 
-/// Attempts to reach a leader that may not listen yet, and the pause between them
-/// (Learner.connectToLeader; `leaderConnectDelayDuringRetryMs`).
-pub(super) const DIALS_MAX: u32 = 5;
-pub(super) const DIAL_PAUSE: Duration = Duration::from_millis(100);
+/// Attempts to reach a leader that may not listen yet (Learner.connectToLeader). Apache makes five,
+/// 100 ms apart (`leaderConnectDelayDuringRetryMs`); these take as long, and begin sooner.
+pub(super) const DIALS_MAX: u32 = 11;
+const DIAL_PAUSE_MIN: Duration = Duration::from_millis(10);
+const DIAL_PAUSE_MAX: Duration = Duration::from_millis(50);
+
+/// The pause behind so many attempts.
+pub(super) fn dial_pause(dials: u32) -> Duration {
+    (DIAL_PAUSE_MIN * (1 << (dials - 1).min(3))).min(DIAL_PAUSE_MAX)
+}
 
 impl Learner {
     /// Follows `leader`, or observes it without a vote. `link` is the number of the first connection.
