@@ -55,6 +55,7 @@ pub async fn run_log<R: Runtime>(
         }
         let result = match request {
             LogRequest::Append(first) => {
+                log.let_proposals_go().await;
                 let (stamp, batch) = log.group(&mut queue, (stamp, ticket, first));
                 lane.begin(stamp);
                 let result = log.append(&batch).await;
@@ -106,6 +107,14 @@ struct LogDriver<R: Runtime> {
 }
 
 impl<R: Runtime> LogDriver<R> {
+    /// What the pump gave out beside the first append is carried away first: the proposals have a way
+    /// and another disk before them. In the simulator neither takes any time.
+    async fn let_proposals_go(&self) {
+        if self.rt.settle().is_zero() {
+            self.rt.give_way().await;
+        }
+    }
+
     /// The first append and those that share its sync, and the stamp of the last of them.
     fn group(
         &self,

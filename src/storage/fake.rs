@@ -368,6 +368,7 @@ impl Runtime for FakeWorld {
     }
     fn spawn(&self, _: &'static str, _: impl Future<Output = ()> + 'static) {}
     async fn sleep_until(&self, _: Stamp) {}
+    async fn give_way(&self) {}
     fn halt(&self, _: Halt) {}
     async fn connect(&self, at: Stamp, _: &HostPort, _: Duration) -> (Stamp, io::Result<NoStream>) {
         (at, Err(io::ErrorKind::Unsupported.into()))

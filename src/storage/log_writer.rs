@@ -228,8 +228,10 @@ async fn flush_log<F: File>(
     pre_alloc_bytes: u64,
 ) -> Result<(), StorageError> {
     let end = log.end + records.len() as u64;
-    log.file.write_at(log.end, records).await.when("writing", &log.path)?;
-    if end + ZERO_MARGIN_BYTES >= log.zeroed_to {
+    if end + ZERO_MARGIN_BYTES < log.zeroed_to {
+        log.file.write_and_sync(log.end, records).await.when("syncing", &log.path)?;
+    } else {
+        log.file.write_at(log.end, records).await.when("writing", &log.path)?;
         let from = log.zeroed_to.max(end);
         let to = from + ZERO_STEP_BYTES.min(pre_alloc_bytes);
         if to > from {
@@ -237,8 +239,8 @@ async fn flush_log<F: File>(
             written.when("writing zeros to", &log.path)?;
         }
         log.zeroed_to = to;
+        log.file.sync().await.when("syncing", &log.path)?;
     }
-    log.file.sync().await.when("syncing", &log.path)?;
     log.end = end;
     Ok(())
 }
