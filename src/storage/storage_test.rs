@@ -18,6 +18,7 @@ use super::{
 use crate::base::{Epoch, SessionId, Stamp, Zxid};
 use crate::jute::persist::SnapshotDigest;
 use crate::jute::txn::{ErrorTxn, Proposal, SetDataTxn, Txn, TxnHeader, kind};
+use crate::runtime::Lane;
 
 pub(super) const DIR: &str = "/data/version-2";
 
@@ -731,9 +732,28 @@ fn files_in_each_others_directories_are_refused() {
 fn a_snapshot_is_synced_while_it_grows() {
     let disk = disk_with(&[0]);
     let mut requests = vec![SnapshotRequest::Begin { zxid: Zxid(5), sync: false }];
-    requests.extend((0..12).map(|_| SnapshotRequest::Chunk(Bytes::from(vec![7; 1 << 20]))));
+    requests.extend((0..6).map(|_| SnapshotRequest::Chunk(Bytes::from(vec![7; 1 << 19]))));
     snapshot_run(&disk, requests);
     let ops = ops_with(&disk.take_ops(), &["write snapshot", "sync snapshot"]);
     let syncs: Vec<usize> = (0..ops.len()).filter(|at| ops[*at].starts_with("sync")).collect();
-    assert_eq!(syncs, [4, 9, 14], "{ops:?}");
+    assert_eq!(syncs, [2, 5, 8], "{ops:?}");
+}
+
+#[test]
+fn a_snapshot_rests_behind_a_portion_unless_somebody_waits_for_it() {
+    // How much later than the disk had it the portion is told.
+    let told_after = |sync, then: Vec<SnapshotRequest>| {
+        let disk = disk_with(&[0]);
+        let portion = SnapshotRequest::Chunk(Bytes::from(vec![7; 1 << 20]));
+        let begin = SnapshotRequest::Begin { zxid: Zxid(5), sync };
+        let requests = [vec![begin.clone(), portion.clone()], then].concat();
+        let whole = disk.copy();
+        snapshot_run(&whole, vec![begin, portion]);
+        let ended = whole.lane().ended();
+        snapshot_run(&disk, requests)[1].0 - ended
+    };
+    // A write and a sync took a nanosecond each.
+    assert_eq!(told_after(false, vec![]), Duration::from_nanos(6));
+    assert_eq!(told_after(false, vec![SnapshotRequest::Abort]), Duration::ZERO);
+    assert_eq!(told_after(true, vec![]), Duration::ZERO);
 }
