@@ -35,7 +35,7 @@ use crate::runtime::{Lane, LaneId, Purpose, Runtime};
 /// Bytes of one group commit: beyond this a sync costs more than it saves.
 const BATCH_BYTES_MAX: usize = 1024 * 1024;
 /// A routine snapshot rests so many times as long as its last portion took, ...
-const SNAPSHOT_REST: u32 = 3;
+const SNAPSHOT_REST: u32 = 7;
 /// ... and so long at most: 250 MiB take half a minute more.
 const SNAPSHOT_REST_MAX: Duration = Duration::from_millis(100);
 
@@ -232,7 +232,8 @@ pub async fn run_snapshots<R: Runtime>(
     let lane = rt.disk(LaneId::Snapshot);
     let layout = Layout::new(&options);
     let mut queue = Queue::new(requests);
-    let mut driver = SnapshotDriver { lane, layout, options, open: None, rested: Stamp(0), rest: None };
+    let rested = Stamp(0);
+    let mut driver = SnapshotDriver { lane, layout, options, open: None, rested, rest: None };
     let mut stopped: Option<StorageError> = None;
     while let Some((stamp, ticket, request)) = queue.next().await {
         if let Some(why) = &stopped {
@@ -243,7 +244,7 @@ pub async fn run_snapshots<R: Runtime>(
         let result = driver.serve(request).await;
         let mut ended = stamp.max(driver.lane.ended());
         if let Some(rest) = driver.rest.take() {
-            ended = rested(&rt, &mut queue, ended, rest).await;
+            ended = take_rest(&rt, &mut queue, ended, rest).await;
             driver.rested = ended;
         }
         done(ended, ticket, result.clone());
@@ -252,7 +253,7 @@ pub async fn run_snapshots<R: Runtime>(
 }
 
 /// Rests so long, or until something else is asked for. Returns when that was over.
-async fn rested<R: Runtime>(
+async fn take_rest<R: Runtime>(
     rt: &R,
     queue: &mut Queue<(Stamp, Ticket, SnapshotRequest)>,
     since: Stamp,

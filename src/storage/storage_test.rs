@@ -3,7 +3,10 @@
 //! Over 500 lines: one bench, and a case for each crash and each answer.
 
 use std::cell::RefCell;
+use std::future::Future;
+use std::pin::pin;
 use std::rc::Rc;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -201,6 +204,25 @@ fn all_that_is_queued_shares_one_write_and_one_sync() {
         log_ops,
         ["create log.1", "write log.1 0+163", "zeros log.1 163+8192", "sync log.1"]
     );
+}
+
+#[test]
+fn what_the_pump_gave_out_with_an_append_goes_before_it() {
+    let disk = disk_with(&[0]);
+    let world = FakeWorld { disk: disk.clone(), ..FakeWorld::default() };
+    let (send, receive) = unbounded_channel();
+    let (floor, _floors) = unbounded_channel();
+    let mut driver = pin!(run_log(world, options(), receive, floor, |_, _, _| ()));
+    let mut ops_of = |request| {
+        send.send((Stamp(1), Ticket(1), request)).expect("the receiver is here");
+        [(); 2].map(|()| {
+            let polled = driver.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            assert!(polled.is_pending());
+            disk.take_ops().len()
+        })
+    };
+    assert!(matches!(ops_of(LogRequest::Load), [1.., 0]));
+    assert!(matches!(ops_of(append(1)), [0, 1..]), "others had a turn");
 }
 
 #[test]
