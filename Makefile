@@ -13,9 +13,10 @@ SIM         = $(CARGO) run --release -p quorate-sim --
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check fix sim hunt museum replay bench interop torture browser fuzz advisories install
+.PHONY: bench-instructions
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 run: ## an ensemble of three on this machine; Ctrl-C ends it
 	$(CARGO) build --release -p quorate
@@ -63,6 +64,9 @@ replay: ## one seed of one scenario again: make replay FILE=scenarios/... SEED=4
 
 bench: ## how fast a run is: the chaos scenario, and a short one with 3 to 9 servers
 	$(SIM) bench $(ARGS)
+
+bench-instructions: ## instructions of each operation beside a baseline, 5 % at most; ARGS=--record renews it
+	CARGO="$(CARGO)" tests/bench/instructions.py $(ARGS)
 
 interop: ## clients of five languages, leaders killed, Apache asked the same, mixed ensembles; SHORT=1: fewer rounds
 	SHORT=$(SHORT) tests/interop/run.sh $(ARGS)

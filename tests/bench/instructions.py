@@ -92,7 +92,7 @@ def counted(operation, found, out):
     if operation == "second":
         command = [*callgrind, found["second"], "run", "tests/bench/second.toml", "--seed", "1"]
     else:
-        command = [*callgrind, "--toggle-collect=*counted_*", found["servers"], operation]
+        command = [*callgrind, "--toggle-collect=instructions::counted_*", found["servers"], operation]
     # The same environment everywhere: it lies in the memory of the program.
     run = subprocess.run(command, cwd=ROOT, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True)
     if run.returncode != 0:

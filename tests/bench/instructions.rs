@@ -16,7 +16,7 @@ use std::process::ExitCode;
 
 use bytes::Bytes;
 use ensemble::{Ensemble, config};
-use quorate::base::{Epoch, Mono, Now, ServerId, Zxid};
+use quorate::base::{COSTLY_CHECKS, Epoch, Mono, Now, ServerId, Zxid};
 use quorate::election::core::{Input as Heard, Output as Said};
 use quorate::election::packet::{Form, NOTIFICATION_VERSION};
 use quorate::election::{Election, Notification, PeerState};
@@ -36,6 +36,10 @@ const FOLLOWER: i64 = 1;
 const LEADER: i64 = 3;
 
 fn main() -> ExitCode {
+    if COSTLY_CHECKS {
+        eprintln!("costly checks are on: build with --release -p quorate, and without the simulator");
+        return ExitCode::from(2);
+    }
     let operation = std::env::args().nth(1).unwrap_or_default();
     match operation.as_str() {
         "set-leader" => requests(op::SET_DATA, LEADER, LEADER),
