@@ -12,7 +12,8 @@ SCENARIOS  ?= scenarios/chaos/chaos.toml scenarios/chaos/plain.toml
 SIM         = $(CARGO) run --release -p quorate-sim --
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fix sim hunt museum replay bench bench-sim interop torture browser fuzz advisories install
+.PHONY: help run test check fix sim hunt museum replay bench bench-sim bench-instructions interop torture browser
+.PHONY: fuzz advisories install
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -66,6 +67,9 @@ bench: ## Quorate beside Apache 3.9; writes docs/performance.md. ONLY=set-60x16 
 
 bench-sim: ## how fast a simulated run is: the chaos scenario, and a short one with 3 to 9 servers
 	$(SIM) bench $(ARGS)
+
+bench-instructions: ## instructions of each operation beside a baseline, 5 % at most; ARGS=--record renews it
+	CARGO="$(CARGO)" tests/bench/instructions.py $(ARGS)
 
 interop: ## clients of five languages, leaders killed, Apache asked the same, mixed ensembles; SHORT=1: fewer rounds
 	SHORT=$(SHORT) tests/interop/run.sh $(ARGS)
