@@ -15,20 +15,26 @@ pub use scan::{PacketScanner, SnapshotScanner};
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::mem;
 use std::rc::Rc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use tracing::{debug, info};
 
 use crate::base::limits::{JUTE_FIELD_BYTES_MAX, SNAPSHOT_PROGRESS_BYTES};
 use crate::base::{LinkId, Stamp};
 use crate::config::SyncLimits;
+use crate::jute::persist::Pieces;
 use crate::jute::quorum::{QuorumPacket, kind};
 use crate::jute::{Jute, Reader};
 use crate::runtime::accept::Listening;
 use crate::runtime::link::{self, Ended, Inbound, LinkTable, LinkWriter, Places, Post, Reading};
 use crate::runtime::{HostPort, Label, Runtime, Stream};
+
+/// A snapshot is taken from its link in pieces of so many bytes, so that its nodes can be let go one
+/// piece after another.
+const SNAPSHOT_PIECE_BYTES: usize = 1024 * 1024;
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum QuorumEvent {
@@ -55,7 +61,7 @@ pub enum QuorumEvent {
     /// The stream behind a SNAP packet: sessions, ACL map, nodes, "/", `BenWasHere`.
     Snapshot {
         link: LinkId,
-        body: Bytes,
+        body: Pieces,
     },
     Lost {
         link: LinkId,
@@ -226,6 +232,7 @@ impl<R: Runtime> Inner<R> {
             field_bytes_max,
             packet: PacketScanner::new(field_bytes_max),
             snapshot: None,
+            cut_bytes: 0,
             told_bytes: 0,
             progress_bytes: self.progress_bytes.get(),
             post: Rc::clone(&self.post),
@@ -243,7 +250,9 @@ struct QuorumInbound {
     field_bytes_max: usize,
     packet: PacketScanner,
     /// Set while a snapshot stream arrives.
-    snapshot: Option<SnapshotScanner>,
+    snapshot: Option<(SnapshotScanner, Pieces)>,
+    /// So many bytes of it are in pieces.
+    cut_bytes: usize,
     /// So many bytes of it were told of.
     told_bytes: usize,
     /// After so many more it is told again.
@@ -255,19 +264,30 @@ impl Inbound for QuorumInbound {
     fn on_bytes(&mut self, at: Stamp, buf: &mut BytesMut) -> Result<Reading, String> {
         loop {
             let event = match &mut self.snapshot {
-                Some(scanner) => scanner.scan(buf)?.map(|len| {
-                    self.snapshot = None;
-                    let body = buf.split_to(len).freeze();
-                    // Or frames behind it would keep the whole snapshot in memory.
-                    *buf = BytesMut::from(&buf[..]);
-                    QuorumEvent::Snapshot { link: self.link, body }
-                }),
+                Some((scanner, body)) => match scanner.scan(buf)? {
+                    Some(len) => {
+                        let mut body = mem::take(body);
+                        self.snapshot = None;
+                        body.0.push(buf.split_to(len).freeze());
+                        // Or frames behind it would keep a part of the snapshot in memory.
+                        *buf = BytesMut::from(&buf[..]);
+                        Some(QuorumEvent::Snapshot { link: self.link, body })
+                    }
+                    None => {
+                        if let Some(len) = scanner.cut(SNAPSHOT_PIECE_BYTES) {
+                            body.0.push(Bytes::copy_from_slice(&buf[..len]));
+                            buf.advance(len);
+                            self.cut_bytes += len;
+                        }
+                        None
+                    }
+                },
                 None => self.take_packet(buf)?,
             };
             match event {
                 Some(event) => (self.post)(at, self.link.0, event),
                 None => {
-                    self.tell_progress(at, buf.len());
+                    self.tell_progress(at, self.cut_bytes + buf.len());
                     return Ok(Reading::On);
                 }
             }
@@ -295,7 +315,8 @@ impl QuorumInbound {
         let packet = QuorumPacket::decode(&mut Reader::new(link::take_frame(buf, len)))
             .map_err(|error| format!("quorum packet: {error}"))?;
         if packet.kind == kind::SNAP && self.dialled {
-            self.snapshot = Some(SnapshotScanner::new(self.field_bytes_max));
+            self.snapshot = Some((SnapshotScanner::new(self.field_bytes_max), Pieces::default()));
+            self.cut_bytes = 0;
         }
         Ok(Some(QuorumEvent::Packet { link: self.link, packet }))
     }
@@ -318,7 +339,8 @@ mod tests {
             dialled: true,
             field_bytes_max,
             packet: PacketScanner::new(field_bytes_max),
-            snapshot: Some(SnapshotScanner::new(field_bytes_max)),
+            snapshot: Some((SnapshotScanner::new(field_bytes_max), Pieces::default())),
+            cut_bytes: 0,
             told_bytes: 0,
             progress_bytes: SNAPSHOT_PROGRESS_BYTES,
             post,
