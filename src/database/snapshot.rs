@@ -24,7 +24,7 @@ impl Database {
         zxid: Zxid,
         mut body: SnapshotBody,
     ) -> Result<(), InstallError> {
-        let mut loader = TreeLoader::new();
+        let mut loader = TreeLoader::of_nodes(body.nodes.len());
         for (id, list) in body.acls {
             loader.add_acl(id, list)?;
         }

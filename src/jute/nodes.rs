@@ -4,7 +4,6 @@
 //! copy of each, and each piece is let go when its nodes are in the tree.
 
 use std::borrow::Cow;
-use std::convert::Infallible;
 use std::mem;
 
 use bytes::Bytes;
@@ -131,12 +130,13 @@ impl PackedNodes {
         mem::take(&mut self.pieces).into_iter().try_for_each(|piece| each_of(&piece, &mut each))
     }
 
+    #[cfg(test)]
     pub fn to_nodes(&self) -> Vec<SnapshotNode> {
         let mut nodes = Vec::new();
         for piece in &self.pieces {
             let mut push = |node: &NodeRef<'_>| {
                 nodes.push(node.to_node());
-                Ok::<_, Infallible>(())
+                Ok::<_, std::convert::Infallible>(())
             };
             let Ok(()) = each_of(piece, &mut push);
         }
@@ -262,7 +262,7 @@ mod tests {
             let mut handed = Vec::new();
             let hand = |node: &NodeRef<'_>| {
                 handed.push(node.to_node());
-                Ok::<_, Infallible>(())
+                Ok::<_, std::convert::Infallible>(())
             };
             let Ok(()) = taken.hand_over(hand);
             assert_eq!((handed, taken.len()), (nodes(), 0));

@@ -20,7 +20,7 @@ use bytes::Bytes;
 
 use super::DataTree;
 use super::acl_list::AclList;
-use super::arena::NodeId;
+use super::children::NodeId;
 use super::node::Node;
 use super::owner::Owner;
 use super::snapshot::is_named;

@@ -18,16 +18,12 @@ use bytes::Bytes;
 use serde::ser::SerializeSeq;
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::children::Children;
+use super::children::{Below, Children, NodeId};
 use super::index;
-use super::node::{Below, Node};
+use super::node::Node;
 use crate::base::paths;
 use crate::jute::data::StatPersisted;
 use crate::jute::text_bytes;
-
-/// The slab index of a node.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(super) struct NodeId(pub(super) u32);
 
 /// The first node of every arena: it is never removed.
 pub(super) const ROOT: NodeId = NodeId(0);
@@ -55,6 +51,11 @@ impl Arena {
         assert_eq!(id, ROOT, "the first node is the root");
     }
 
+    /// So many nodes are to come.
+    pub(super) fn reserve(&mut self, nodes: usize) {
+        self.index.reserve(nodes);
+    }
+
     /// Puts a node below its parent, where none has its name. It has no children.
     pub(super) fn insert(&mut self, parent: NodeId, path: &str, mut node: Node) -> NodeId {
         let hash = self.index.hash(path);
@@ -64,7 +65,8 @@ impl Arena {
         let Arena { chunks, index, .. } = self;
         index.insert(hash, id, |id| node_in(chunks, id).hash);
         self.change_children(parent, |children, arena| {
-            children.insert(id, |other| arena[other].name_bytes() < arena[id].name_bytes());
+            let name = arena[id].name_bytes();
+            children.insert(id, |other| arena[other].name_bytes() < name);
             children.text_bytes += text_bytes;
         });
         id
@@ -75,18 +77,19 @@ impl Arena {
         let text_bytes = text_bytes(self[id].name());
         let parent = self[id].parent;
         self.change_children(parent, |children, arena| {
-            children.remove(id, |other| arena[other].name_bytes() < arena[id].name_bytes());
+            let name = arena[id].name_bytes();
+            children.remove(id, |other| arena[other].name_bytes() < name);
             children.text_bytes -= text_bytes;
         });
         if self[parent].child_count() == 0 {
-            self[parent].children = None;
+            *self[parent].children_slot() = None;
         }
     }
 
     fn change_children(&mut self, parent: NodeId, change: impl FnOnce(&mut Children, &Arena)) {
-        let mut children = self[parent].children.take().unwrap_or_default();
+        let mut children = self[parent].children_slot().take().unwrap_or_default();
         change(Rc::make_mut(&mut children), self);
-        self[parent].children = Some(children);
+        *self[parent].children_slot() = Some(children);
     }
 
     /// A node that was unlinked, or whose parent is gone.
@@ -141,7 +144,7 @@ impl Arena {
         id: NodeId,
         name: Option<&str>,
     ) -> impl Iterator<Item = (&'a str, NodeId)> + use<'a> {
-        let children = self[id].children.as_deref();
+        let children = self[id].children();
         let ids = children.map(|children| {
             let is_before =
                 |id: NodeId| name.is_some_and(|name| self[id].name_bytes() <= name.as_bytes());
@@ -164,27 +167,25 @@ impl Arena {
     fn next_id(&mut self) -> NodeId {
         let id = NodeId(self.given);
         self.given = self.given.checked_add(1).expect("memory ends before 2^32 nodes");
-        if id.place().0 == self.chunks.len() {
+        if place_of(id).0 == self.chunks.len() {
             self.chunks.push(Rc::new(array::from_fn(|_| None)));
         }
         id
     }
 
     fn slot_mut(&mut self, id: NodeId) -> &mut Option<Node> {
-        let (chunk, at) = id.place();
+        let (chunk, at) = place_of(id);
         &mut Rc::make_mut(&mut self.chunks[chunk])[at]
     }
 }
 
-impl NodeId {
-    /// The chunk, and the place in it.
-    fn place(self) -> (usize, usize) {
-        (self.0 as usize / CHUNK_NODES, self.0 as usize % CHUNK_NODES)
-    }
+/// The chunk, and the place in it.
+fn place_of(id: NodeId) -> (usize, usize) {
+    (id.0 as usize / CHUNK_NODES, id.0 as usize % CHUNK_NODES)
 }
 
 fn node_in(chunks: &[Rc<Chunk>], id: NodeId) -> &Node {
-    let (chunk, at) = id.place();
+    let (chunk, at) = place_of(id);
     chunks[chunk][at].as_ref().expect("an id names a live node")
 }
 

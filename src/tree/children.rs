@@ -5,8 +5,27 @@
 //!
 //! Not here: finding a child by its name, which is the index's.
 
-use super::arena::NodeId;
-use super::node::Below;
+/// The slab index of a node.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct NodeId(pub(super) u32);
+
+/// What is below a node, at any depth: how much that is must not cost a walk.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Below {
+    pub(super) nodes: i64,
+    /// Of their data.
+    pub(super) bytes: i64,
+}
+
+impl Below {
+    pub(super) fn plus(self, other: Below) -> Below {
+        Below { nodes: self.nodes + other.nodes, bytes: self.bytes + other.bytes }
+    }
+
+    pub(super) fn negated(self) -> Below {
+        Below { nodes: -self.nodes, bytes: -self.bytes }
+    }
+}
 
 /// Ids in one block at most.
 const BLOCK_IDS_MAX: usize = 512;

@@ -14,7 +14,7 @@ use std::rc::Rc;
 
 use hashbrown::HashTable;
 
-use super::arena::NodeId;
+use super::children::NodeId;
 use crate::base::splitmix;
 
 /// Nodes for each part. What fills seven eighths of a table of 2048.
@@ -40,6 +40,17 @@ impl fmt::Debug for Index {
 }
 
 impl Index {
+    /// Makes room for so many nodes at once, if it has none yet: it need not grow under them.
+    pub(super) fn reserve(&mut self, nodes: usize) {
+        if self.nodes > 0 {
+            return;
+        }
+        let parts = nodes.div_ceil(PART_NODES).next_power_of_two();
+        // Some parts get more than others.
+        let each = nodes / parts + nodes / parts / 8;
+        self.parts = (0..parts).map(|_| Rc::new(HashTable::with_capacity(each))).collect();
+    }
+
     pub(super) fn hash(&self, path: &str) -> u32 {
         let mut hasher = self.keys.build_hasher();
         hasher.write(path.as_bytes());
@@ -120,6 +131,13 @@ mod tests {
             }
         }
         assert_eq!(index.parts.len(), 21);
+        let mut reserved = Index::default();
+        reserved.reserve(count as usize);
+        let room = |index: &Index| index.parts.iter().map(|part| part.capacity()).sum::<usize>();
+        let before = room(&reserved);
+        (0..count).for_each(|id| reserved.insert(hash_of(NodeId(id)), NodeId(id), hash_of));
+        assert_eq!(room(&reserved), before, "it did not grow");
+        assert!((0..count).all(|id| find(&reserved, id) == Some(NodeId(id))));
         let longest = index.parts.iter().map(|part| part.len()).max();
         assert!(longest < Some(3 * PART_NODES), "{longest:?}");
         let before = index.clone();

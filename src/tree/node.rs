@@ -2,43 +2,25 @@
 //!
 //! - Name and data stand in one allocation, without a header. Data of [`SHARED_BYTES_MIN`] or more is
 //!   counted instead, so that whoever takes it needs no copy.
-//! - A node that was created and not touched since has one zxid and one time: the other fields of
-//!   its stat are kept only once one of them says something else.
+//! - A node that was created and not touched since has one zxid and one time, and no children: the
+//!   other fields of its stat, and the children, are kept only once there is something to say.
 //! - The children's names are in the children; see children.rs.
 //!
 //! Not here: how a node is found (arena.rs).
 
+use std::num::NonZeroU32;
 use std::rc::Rc;
 use std::str;
 
 use bytes::Bytes;
 
-use super::arena::NodeId;
-use super::children::Children;
+use super::children::{Below, Children, NodeId};
 use super::owner::Owner;
 use crate::base::Zxid;
 use crate::jute::data::{Stat, StatPersisted};
 
 /// Data from this length on is shared, not copied.
 const SHARED_BYTES_MIN: usize = 2048;
-
-/// What is below a node, at any depth: how much that is must not cost a walk.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(super) struct Below {
-    pub(super) nodes: i64,
-    /// Of their data.
-    pub(super) bytes: i64,
-}
-
-impl Below {
-    pub(super) fn plus(self, other: Below) -> Below {
-        Below { nodes: self.nodes + other.nodes, bytes: self.bytes + other.bytes }
-    }
-
-    pub(super) fn negated(self) -> Below {
-        Below { nodes: -self.nodes, bytes: -self.bytes }
-    }
-}
 
 #[derive(Clone, Debug)]
 enum Content {
@@ -47,21 +29,39 @@ enum Content {
     Apart(Box<(Box<str>, Bytes)>),
 }
 
+/// The length of the name, and whether there is data: null and empty data are told apart on the wire
+/// and on the disk. Twice the length and two more, and one for the data: never zero, so that a place
+/// of the slab without a node needs no mark of its own.
+#[derive(Clone, Copy, Debug)]
+struct Lengths(NonZeroU32);
+
+impl Lengths {
+    fn new(name_len: usize, has_data: bool) -> Lengths {
+        let bits = u32::try_from(2 * (name_len + 1)).ok().and_then(NonZeroU32::new);
+        let bits = bits.expect("a name is below 2 GiB, as the frame it came in");
+        Lengths(bits | u32::from(has_data))
+    }
+
+    fn of_name(self) -> usize {
+        (self.0.get() >> 1) as usize - 1
+    }
+
+    fn has_data(self) -> bool {
+        self.0.get() & 1 == 1
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(super) struct Node {
     content: Content,
-    name_len: u32,
+    lengths: Lengths,
     /// Of the whole path: where the index has this node.
     pub(super) hash: u32,
     stat: PackedStat,
-    /// Most nodes have none.
-    pub(super) children: Option<Rc<Children>>,
     pub(super) acl: i64,
     pub(super) parent: NodeId,
     /// Of the node as it is, so that taking it out of a digest does not read the data again.
     pub(super) crc: u32,
-    /// Null and empty data are told apart on the wire and on the disk.
-    has_data: bool,
 }
 
 impl Node {
@@ -69,21 +69,19 @@ impl Node {
     pub(super) fn new(name: &str, data: Option<&[u8]>, acl: i64, stat: &StatPersisted) -> Node {
         Node {
             content: join(name, data.unwrap_or_default()),
-            name_len: u32::try_from(name.len()).expect("a name came in a frame or a record"),
+            lengths: Lengths::new(name.len(), data.is_some()),
             hash: 0,
             stat: PackedStat::of(stat),
-            children: None,
             acl,
             parent: NodeId::default(),
             crc: 0,
-            has_data: data.is_some(),
         }
     }
 
     pub(super) fn name(&self) -> &str {
         match &self.content {
             Content::Joined(both) => {
-                str::from_utf8(&both[..self.name_len as usize]).expect("the name was put there")
+                str::from_utf8(&both[..self.lengths.of_name()]).expect("the name was put there")
             }
             Content::Apart(parts) => &parts.0,
         }
@@ -92,14 +90,14 @@ impl Node {
     /// What names are compared by: their order is that of the strings.
     pub(super) fn name_bytes(&self) -> &[u8] {
         match &self.content {
-            Content::Joined(both) => &both[..self.name_len as usize],
+            Content::Joined(both) => &both[..self.lengths.of_name()],
             Content::Apart(parts) => parts.0.as_bytes(),
         }
     }
 
     pub(super) fn data(&self) -> Option<&[u8]> {
-        self.has_data.then_some(match &self.content {
-            Content::Joined(both) => &both[self.name_len as usize..],
+        self.lengths.has_data().then_some(match &self.content {
+            Content::Joined(both) => &both[self.lengths.of_name()..],
             Content::Apart(parts) => &parts.1,
         })
     }
@@ -114,15 +112,15 @@ impl Node {
 
     pub(super) fn data_len(&self) -> usize {
         match &self.content {
-            Content::Joined(both) => both.len() - self.name_len as usize,
+            Content::Joined(both) => both.len() - self.lengths.of_name(),
             Content::Apart(parts) => parts.1.len(),
         }
     }
 
     pub(super) fn set_data(&mut self, data: Option<&[u8]>) {
-        self.has_data = data.is_some();
+        let name_len = self.lengths.of_name();
+        self.lengths = Lengths::new(name_len, data.is_some());
         let data = data.unwrap_or_default();
-        let name_len = self.name_len as usize;
         match &mut self.content {
             Content::Joined(both) if both.len() == name_len + data.len() => {
                 both[name_len..].copy_from_slice(data);
@@ -150,21 +148,30 @@ impl Node {
         self.stat.set(&stat);
     }
 
+    /// Most nodes have none.
+    pub(super) fn children(&self) -> Option<&Children> {
+        self.stat.rest.as_ref()?.children.as_deref()
+    }
+
+    pub(super) fn children_slot(&mut self) -> &mut Option<Rc<Children>> {
+        &mut self.stat.rest_slot().children
+    }
+
     pub(super) fn child_count(&self) -> usize {
-        self.children.as_ref().map_or(0, |children| children.count())
+        self.children().map_or(0, Children::count)
     }
 
     pub(super) fn child_ids(&self) -> impl DoubleEndedIterator<Item = NodeId> + '_ {
-        self.children.iter().flat_map(|children| children.ids())
+        self.children().into_iter().flat_map(Children::ids)
     }
 
     /// Bytes of the names of all children, as jute writes them, without the length of each.
     pub(super) fn names_text_bytes(&self) -> usize {
-        self.children.as_ref().map_or(0, |children| children.text_bytes)
+        self.children().map_or(0, |children| children.text_bytes)
     }
 
     pub(super) fn below(&self) -> Below {
-        self.children.as_ref().map_or(Below::default(), |children| children.below)
+        self.children().map_or(Below::default(), |children| children.below)
     }
 
     /// What its parent has below itself because of it.
@@ -174,7 +181,7 @@ impl Node {
 
     /// There is more below it, or less. It has a child.
     pub(super) fn add_below(&mut self, more: Below) {
-        let children = self.children.as_mut().expect("something is or was below it");
+        let children = self.children_slot().as_mut().expect("something is or was below it");
         let children = Rc::make_mut(children);
         children.below = children.below.plus(more);
     }
@@ -217,11 +224,11 @@ fn join(name: &str, data: &[u8]) -> Content {
 struct PackedStat {
     czxid: Zxid,
     ctime: i64,
-    /// `None` as long as they are those of a node just created, which is nobody's.
+    /// `None` as long as it is that of a node just created, which is nobody's.
     rest: Option<Box<Rest>>,
 }
 
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, Debug)]
 struct Rest {
     mzxid: Zxid,
     pzxid: Zxid,
@@ -230,6 +237,7 @@ struct Rest {
     version: i32,
     cversion: i32,
     aversion: i32,
+    children: Option<Rc<Children>>,
 }
 
 impl PackedStat {
@@ -240,21 +248,29 @@ impl PackedStat {
     }
 
     fn set(&mut self, stat: &StatPersisted) {
-        let StatPersisted { czxid, mzxid, ctime, mtime, pzxid, .. } = *stat;
-        let StatPersisted { version, cversion, aversion, ephemeral_owner, .. } = *stat;
-        (self.czxid, self.ctime) = (czxid, ctime);
-        let rest = Rest { mzxid, pzxid, mtime, ephemeral_owner, version, cversion, aversion };
-        match &mut self.rest {
-            Some(held) => **held = rest,
-            None if rest == Rest::of_a_new_node(czxid, ctime) => {}
-            none => *none = Some(Box::new(rest)),
+        (self.czxid, self.ctime) = (stat.czxid, stat.ctime);
+        if self.rest.is_none() && *stat == self.unpacked() {
+            return;
         }
+        let rest = self.rest_slot();
+        rest.mzxid = stat.mzxid;
+        rest.pzxid = stat.pzxid;
+        rest.mtime = stat.mtime;
+        rest.ephemeral_owner = stat.ephemeral_owner;
+        rest.version = stat.version;
+        rest.cversion = stat.cversion;
+        rest.aversion = stat.aversion;
+    }
+
+    fn rest_slot(&mut self) -> &mut Rest {
+        let (czxid, ctime) = (self.czxid, self.ctime);
+        self.rest.get_or_insert_with(|| Box::new(Rest::of_a_new_node(czxid, ctime)))
     }
 
     fn unpacked(&self) -> StatPersisted {
         let (czxid, ctime) = (self.czxid, self.ctime);
         let of_a_new_node;
-        let Rest { mzxid, pzxid, mtime, ephemeral_owner, version, cversion, aversion } =
+        let Rest { mzxid, pzxid, mtime, ephemeral_owner, version, cversion, aversion, .. } =
             *match &self.rest {
                 Some(rest) => &**rest,
                 None => {
@@ -286,6 +302,7 @@ impl Rest {
             version: 0,
             cversion: 0,
             aversion: 0,
+            children: None,
         }
     }
 }
@@ -296,7 +313,7 @@ mod tests {
 
     #[test]
     fn a_node_stays_small() {
-        assert!(size_of::<Option<Node>>() <= 80, "{}", size_of::<Option<Node>>());
+        assert!(size_of::<Option<Node>>() <= 64, "{}", size_of::<Option<Node>>());
     }
 
     #[test]

@@ -9,7 +9,8 @@ use bytes::Bytes;
 
 use super::acl_list::AclList;
 use super::acl_rules::AclRules;
-use super::arena::{Arena, NodeId, ROOT};
+use super::arena::{Arena, ROOT};
+use super::children::NodeId;
 use super::node::Node;
 use super::{DataTree, digest};
 use crate::base::SessionId;
@@ -202,7 +203,7 @@ impl DataTree {
         while let Some(id) = open.pop() {
             let node = &self.arena[id];
             let children = || node.child_ids().map(|id| &self.arena[id]);
-            let nothing = super::node::Below::default();
+            let nothing = super::children::Below::default();
             let below = children().fold(nothing, |sum, node| sum.plus(node.with_below()));
             assert_eq!(node.below(), below, "TR-5");
             let names = children().map(|child| crate::jute::text_bytes(child.name()));

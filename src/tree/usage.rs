@@ -5,8 +5,7 @@
 use bytes::Bytes;
 
 use super::DataTree;
-use super::arena::NodeId;
-use super::node::Below;
+use super::children::{Below, NodeId};
 use super::quota::{LIMITS_SUFFIX, STATS_SUFFIX, StatsTrack, counted_by, limited_by};
 use crate::base::paths;
 
