@@ -95,11 +95,11 @@ impl Records {
             zxid: Zxid::ZERO,
             stat: Some(node.stat.clone()),
             child_count: node.child_count,
+            data: node.data_to_keep(),
             acl: node.acl,
-            data: node.data.cloned(),
             digest: node.digest,
         };
-        Some((record, node.stat.clone()))
+        Some((record, node.stat))
     }
 
     /// The ephemerals that this session will own when everything on the way is applied, sorted.

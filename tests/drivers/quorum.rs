@@ -78,6 +78,7 @@ fn a_captured_sync_is_packets_and_one_snapshot_whatever_the_pieces() {
                     }
                     QuorumEvent::Snapshot { body, .. } => {
                         assert_eq!(kinds.last(), Some(&kind::SNAP));
+                        let body = body.0.concat();
                         assert_eq!(body, LEADER_TO_LEARNER[SNAPSHOT]);
                         again.extend(&body);
                     }

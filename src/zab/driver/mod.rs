@@ -15,23 +15,29 @@ pub use scan::{PacketScanner, SnapshotScanner};
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::mem;
 use std::rc::Rc;
 use std::task::Context;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use tracing::{debug, info};
 
 use crate::base::limits::{JUTE_FIELD_BYTES_MAX, SNAPSHOT_PROGRESS_BYTES};
 use crate::base::{LinkId, Stamp};
 use crate::config::SyncLimits;
 use crate::jute::Reader;
+use crate::jute::persist::Pieces;
 use crate::jute::quorum::{KnownIds, QuorumPacket, kind};
 use crate::runtime::accept::Listening;
 use crate::runtime::link::{
     DialFailed, FrameRow, Inbound, LinkTable, LinkWriter, Places, Post, Reading, Room,
 };
 use crate::runtime::{HostPort, Label, Runtime, Stream};
+
+/// A snapshot is taken from its link in pieces of so many bytes, so that its nodes can be let go one
+/// piece after another.
+const SNAPSHOT_PIECE_BYTES: usize = 1024 * 1024;
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum QuorumEvent {
@@ -63,7 +69,7 @@ pub enum QuorumEvent {
     /// The stream behind a SNAP packet: sessions, ACL map, nodes, "/", `BenWasHere`.
     Snapshot {
         link: LinkId,
-        body: Bytes,
+        body: Pieces,
     },
     Lost {
         link: LinkId,
@@ -242,6 +248,7 @@ impl<R: Runtime> Inner<R> {
             packet: PacketScanner::new(field_bytes_max),
             known_ids: KnownIds::default(),
             snapshot: None,
+            cut_bytes: 0,
             told_bytes: 0,
             progress_bytes: self.progress_bytes.get(),
             post: Rc::clone(&self.post),
@@ -261,7 +268,9 @@ struct QuorumInbound {
     packet: PacketScanner,
     known_ids: KnownIds,
     /// Set while a snapshot stream arrives.
-    snapshot: Option<SnapshotScanner>,
+    snapshot: Option<(SnapshotScanner, Pieces)>,
+    /// So many bytes of it are in pieces.
+    cut_bytes: usize,
     /// So many bytes of it were told of.
     told_bytes: usize,
     /// After so many more it is told again.
@@ -273,26 +282,12 @@ struct QuorumInbound {
 impl Inbound for QuorumInbound {
     fn on_bytes(&mut self, at: Stamp, buf: &mut BytesMut) -> Result<Reading, String> {
         loop {
-            let goes_on = match &mut self.snapshot {
-                Some(scanner) => match scanner.scan(buf)? {
-                    Some(len) => {
-                        self.snapshot = None;
-                        let body = buf.split_to(len).freeze();
-                        // Or frames behind it would keep the whole snapshot in memory.
-                        *buf = BytesMut::from(&buf[..]);
-                        (self.post)(
-                            at,
-                            self.link.0,
-                            QuorumEvent::Snapshot { link: self.link, body },
-                        );
-                        true
-                    }
-                    None => false,
-                },
-                None => self.take_packets(at, buf)?,
+            let goes_on = match self.snapshot.is_some() {
+                true => self.take_snapshot(at, buf)?,
+                false => self.take_packets(at, buf)?,
             };
             if !goes_on {
-                self.tell_progress(at, buf.len());
+                self.tell_progress(at, self.cut_bytes + buf.len());
                 return Ok(Reading::On);
             }
         }
@@ -317,6 +312,30 @@ impl QuorumInbound {
         }
     }
 
+    /// Takes what there is of a snapshot off the front. False: more must come.
+    fn take_snapshot(&mut self, at: Stamp, buf: &mut BytesMut) -> Result<bool, String> {
+        let Some((scanner, body)) = &mut self.snapshot else { return Ok(true) };
+        match scanner.scan(buf)? {
+            Some(len) => {
+                let mut body = mem::take(body);
+                self.snapshot = None;
+                body.0.push(buf.split_to(len).freeze());
+                // Or frames behind it would keep a part of the snapshot in memory.
+                *buf = BytesMut::from(&buf[..]);
+                (self.post)(at, self.link.0, QuorumEvent::Snapshot { link: self.link, body });
+                Ok(true)
+            }
+            None => {
+                if let Some(len) = scanner.cut(SNAPSHOT_PIECE_BYTES) {
+                    body.0.push(Bytes::copy_from_slice(&buf[..len]));
+                    buf.advance(len);
+                    self.cut_bytes += len;
+                }
+                Ok(false)
+            }
+        }
+    }
+
     /// Takes whole packets off the front, up to a SNAP. False: there is none.
     fn take_packets(&mut self, at: Stamp, buf: &mut BytesMut) -> Result<bool, String> {
         let (mut row, mut count, mut wrong) = (FrameRow::default(), 0, None);
@@ -331,7 +350,9 @@ impl QuorumInbound {
             }
             self.packet = PacketScanner::new(self.field_bytes_max);
             if self.dialled && rest.starts_with(&kind::SNAP.to_be_bytes()) {
-                self.snapshot = Some(SnapshotScanner::new(self.field_bytes_max));
+                let scanner = SnapshotScanner::new(self.field_bytes_max);
+                self.snapshot = Some((scanner, Pieces::default()));
+                self.cut_bytes = 0;
                 break;
             }
         }
@@ -379,7 +400,8 @@ mod tests {
             field_bytes_max,
             packet: PacketScanner::new(field_bytes_max),
             known_ids: KnownIds::default(),
-            snapshot: Some(SnapshotScanner::new(field_bytes_max)),
+            snapshot: Some((SnapshotScanner::new(field_bytes_max), Pieces::default())),
+            cut_bytes: 0,
             told_bytes: 0,
             progress_bytes: SNAPSHOT_PROGRESS_BYTES,
             post,

@@ -15,6 +15,7 @@ use crate::config::ServerConfig;
 use crate::database::Database;
 use crate::jute::client::op;
 use crate::jute::data::Ids;
+use crate::jute::persist::Pieces;
 use crate::jute::quorum::{LearnerInfo, PROTOCOL_VERSION};
 use crate::jute::txn::Proposal;
 use crate::quorum::QuorumVerifier;
@@ -68,7 +69,7 @@ pub enum Input {
     /// More of the snapshot behind SNAP is there.
     Progress(LinkId),
     /// The inline snapshot behind SNAP.
-    Snapshot(LinkId, Bytes),
+    Snapshot(LinkId, Pieces),
     Lost(LinkId, String),
     /// The own log is durable up to here.
     Durable(Zxid),
@@ -125,7 +126,7 @@ pub enum Output {
     /// Replace the database by this snapshot, make it durable and begin a new log.
     InstallSnapshot {
         zxid: Zxid,
-        body: Bytes,
+        body: Pieces,
     },
     /// UPTODATE: serve clients from now on.
     Serve,

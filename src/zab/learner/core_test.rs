@@ -226,7 +226,7 @@ fn packets_wait_while_the_log_is_cut() {
 fn what_a_snapshot_holds_is_not_logged_again() {
     let mut bench = Bench::awaiting_sync();
     bench.packet(Packet::Snap { zxid: z(2) });
-    bench.step(Input::Snapshot(LINK, Bytes::new()));
+    bench.step(Input::Snapshot(LINK, Bytes::new().into()));
     for n in 1..=3 {
         bench.packet(Packet::Proposal(proposal(z(n))));
         bench.packet(Packet::Commit { zxid: z(n) });
