@@ -20,9 +20,9 @@ use quorate::base::{COSTLY_CHECKS, Epoch, Mono, Now, ServerId, Zxid};
 use quorate::election::core::{Input as Heard, Output as Said};
 use quorate::election::packet::{Form, NOTIFICATION_VERSION};
 use quorate::election::{Election, Notification, PeerState};
+use quorate::jute::Reader;
 use quorate::jute::client::op;
 use quorate::jute::quorum::{KnownIds, QuorumPacket};
-use quorate::jute::Reader;
 use quorate::peer::{Input, Output, Peer};
 use quorate::quorum::QuorumVerifier;
 
@@ -37,7 +37,7 @@ const LEADER: i64 = 3;
 
 fn main() -> ExitCode {
     if COSTLY_CHECKS {
-        eprintln!("costly checks are on: build with --release -p quorate, and without the simulator");
+        eprintln!("costly checks are on: build with --release -p quorate alone");
         return ExitCode::from(2);
     }
     let operation = std::env::args().nth(1).unwrap_or_default();
