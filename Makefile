@@ -12,8 +12,8 @@ SCENARIOS  ?= scenarios/chaos/chaos.toml scenarios/chaos/plain.toml
 SIM         = $(CARGO) run --release -p quorate-sim --
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fix sim hunt museum replay bench interop torture browser fuzz advisories install
-.PHONY: bench-instructions
+.PHONY: help run test check fix sim hunt museum replay bench bench-sim bench-instructions interop torture browser
+.PHONY: fuzz advisories install
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -62,7 +62,10 @@ replay: ## one seed of one scenario again: make replay FILE=scenarios/... SEED=4
 	@test -n "$(FILE)" || { echo "which scenario? make replay FILE=scenarios/... SEED=42"; exit 2; }
 	$(SIM) run $(FILE) --seed $(SEED) $(ARGS)
 
-bench: ## how fast a run is: the chaos scenario, and a short one with 3 to 9 servers
+bench: ## Quorate beside Apache 3.9; writes docs/performance.md. ONLY=set-60x16 ROUNDS=1: a part; SCALE=1: how it scales
+	ONLY=$(ONLY) ROUNDS=$(ROUNDS) SCALE=$(SCALE) tests/bench/run.sh $(ARGS)
+
+bench-sim: ## how fast a simulated run is: the chaos scenario, and a short one with 3 to 9 servers
 	$(SIM) bench $(ARGS)
 
 bench-instructions: ## instructions of each operation beside a baseline, 5 % at most; ARGS=--record renews it

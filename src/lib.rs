@@ -20,10 +20,12 @@
 //! | `server`   | client connections, and what they watch                               |
 //! | `admin`    | four-letter words                                                     |
 //! | `peer`     | LOOKING / FOLLOWING / LEADING / OBSERVING, standalone; the pump       |
+//! | `bench`    | `quorate bench`, a load client: beside the server, no part of it      |
 //! | `cli`      | the `quorate` command                                                 |
 
 pub mod admin;
 pub mod base;
+pub mod bench;
 pub mod cli;
 pub mod config;
 pub mod database;

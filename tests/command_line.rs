@@ -175,3 +175,35 @@ fn print_cmd_names_a_command_that_finds_the_same_file() {
     let (_, path) = line.trim_end().split_once(" server start-foreground ").expect("the verb");
     assert!(Path::new(path).is_absolute() && Path::new(path).ends_with("zoo.cfg"), "{line}");
 }
+
+#[test]
+fn a_load_that_cannot_be_says_what_to_do() {
+    let dir = tempfile::tempdir().expect("a directory for temporary files");
+    let refused = |args: &[&str], words: &str| {
+        let output = quorate(&[&["bench"], args].concat(), dir.path());
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        assert!(stderr(&output).contains(words), "{args:?}: {}", stderr(&output));
+    };
+    refused(&[], "<SERVERS>");
+    refused(&["localhost"], "give HOST:PORT");
+    refused(&["127.0.0.1:2181", "--op", "read"], "[possible values: get, set, create");
+    refused(&["127.0.0.1:2181", "--op", "get", "--reads", "50"], "--reads is for --op mix");
+    refused(&["127.0.0.1:2181", "--nodes", "1000", "--name-bytes", "2"], "give 3 or more");
+    refused(&["127.0.0.1:2181", "--value-bytes", "2000000"], "give 1000000 or less");
+    refused(&["127.0.0.1:2181", "--rate", "0"], "give a number above 0");
+    refused(&["127.0.0.1:2181", "--root", "a"], "give a path such as /bench");
+    refused(&["127.0.0.1:2181", "--seconds", "long"], "give seconds");
+    refused(&["127.0.0.1:2181", "--compare", "a:1", "b:1"], "cannot be used with");
+    refused(&["--compare", "127.0.0.1:1", "b"], "b is no server");
+}
+
+#[test]
+fn a_load_for_a_server_that_is_not_there_fails_and_names_it() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("it is bound").to_string();
+    drop(listener);
+    let dir = tempfile::tempdir().expect("a directory for temporary files");
+    let output = quorate(&["bench", &address, "--connections", "1"], dir.path());
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains(&format!("no session with {address}")), "{}", stderr(&output));
+}

@@ -101,7 +101,7 @@ impl Server {
             254 => self.waits(u64::from(how) * 20),
             253 => {
                 let body = Bytes::copy_from_slice(body);
-                self.step(Input::Quorum(QuorumEvent::Snapshot { link, body }));
+                self.step(Input::Quorum(QuorumEvent::Snapshot { link, body: body.into() }));
             }
             252 => {
                 self.serves = false;

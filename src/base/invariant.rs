@@ -18,6 +18,12 @@ use super::Note;
 /// is what turns the feature on.
 pub const COSTLY_CHECKS: bool = cfg!(any(debug_assertions, feature = "museum"));
 
+/// A note that comes with every transaction. Only checkers and traces want it: a server that nobody
+/// watches does not make it.
+pub fn routine(note: impl FnOnce() -> Note) -> Option<Note> {
+    COSTLY_CHECKS.then(note)
+}
+
 /// An assertion that failed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Broken {

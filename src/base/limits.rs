@@ -22,6 +22,8 @@ pub const EPOCH_OF_NOBODY: Epoch = Epoch(1 << 30);
 pub const EPOCH_MAX: Epoch = Epoch(i32::MAX as i64);
 /// Links that one address may have open to the election port, and as many to the quorum port.
 pub const PEER_LINKS_PER_ADDRESS_MAX: usize = 256;
+/// Learners that may wait for a server that looks to lead. Who comes with more is turned away.
+pub const EARLY_LEARNERS_MAX: usize = 1024;
 /// How long a server outside the configuration may stay on the election port. It comes again when it
 /// has something to ask.
 pub const STRANGER_LINK_TIMEOUT: Duration = Duration::from_secs(60);

@@ -5,13 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{COSTLY_CHECKS, Epoch, GaveUp, ServerId, SessionId, Zxid};
-
-/// A note that comes with every transaction. Only checkers and traces want it: a server that nobody
-/// watches does not make it.
-pub fn routine(note: impl FnOnce() -> Note) -> Option<Note> {
-    COSTLY_CHECKS.then(note)
-}
+use super::{Epoch, GaveUp, ServerId, SessionId, Zxid};
 
 /// The four states of a peer (QuorumPeer.ServerState), and the server without an ensemble.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, PartialOrd, Ord, Serialize, Deserialize)]

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::bench::BenchArgs;
 use crate::config::ServerConfig;
 
 /// Runs a server until it ends; the answer is the exit code of the process.
@@ -27,6 +28,8 @@ pub(super) enum Verb {
     Up(UpArgs),
     /// One server, with zkServer.sh's verbs
     Server(ServerArgs),
+    /// A load for any ZooKeeper server, and what it took
+    Bench(Box<BenchArgs>),
     /// Says what is wrong with a configuration before it runs
     Check {
         /// A zoo.cfg

@@ -1,4 +1,4 @@
-//! The `quorate` command: a local ensemble, zkServer.sh's verbs, and the check of a configuration.
+//! The `quorate` command: a local ensemble, zkServer.sh's verbs, the check of a configuration, a load.
 //!
 //! Called by the name of a script of Apache ZooKeeper (`zkServer.sh`), it answers as that script.
 //! Exit codes: 0 done, 1 it failed, 2 the command or a file is wrong; a server's own are Apache's
@@ -17,6 +17,7 @@ use clap::Parser;
 
 pub use args::Serve;
 
+use crate::bench;
 use crate::config::ServerConfig;
 use crate::runtime::os::check_tls;
 use args::{Command, INVALID, Verb};
@@ -39,6 +40,7 @@ pub fn run(serve: Serve) -> i32 {
     match command.verb {
         Verb::Up(args) => up::run_ensemble(&args),
         Verb::Server(args) => control::run_server_verb(&args, serve),
+        Verb::Bench(args) => bench::run(&args),
         Verb::Check { config } => check(&config),
     }
 }

@@ -63,6 +63,7 @@ fn without_the_node() -> Vec<SnapshotNode> {
 
 fn loaded(nodes: Vec<SnapshotNode>, acls: Vec<(i64, Vec<crate::jute::data::Acl>)>) -> Loaded {
     let zxid = Zxid::new(Epoch(1), 6);
+    let nodes = nodes.into();
     let snapshot = Some(SnapshotData { zxid, nodes, acls, ..SnapshotData::default() });
     Loaded { snapshot, last_logged: zxid, ..Loaded::default() }
 }
@@ -120,7 +121,7 @@ fn what_a_leaders_snapshot_holds_is_passed_over() {
     encoder.nodes(&without_the_node());
     let mut stream = encoder.finish(None, None).to_vec();
     "BenWasHere".to_string().encode(&mut stream);
-    db.install_stream(zxid, stream.into()).expect("a tree");
+    db.install_stream(zxid, stream).expect("a tree");
     assert_ours(&db);
 }
 

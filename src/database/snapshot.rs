@@ -8,8 +8,8 @@ use bytes::Bytes;
 use super::Database;
 use super::error::InstallError;
 use crate::base::Zxid;
-use crate::jute::persist::{SnapshotBody, decode_snapshot_body};
-use crate::jute::{Jute, Reader};
+use crate::jute::persist::{Pieces, SnapshotBody, decode_snapshot_head};
+use crate::jute::{DecodeError, Jute, Reader};
 use crate::storage::SnapshotEncoder;
 use crate::tree::{SnapshotCursor, TreeLoader};
 
@@ -19,14 +19,16 @@ const SIGNATURE: &str = "BenWasHere";
 impl Database {
     /// Replaces tree and sessions. Log, epochs and the right to vote stay as they are, and so does
     /// what this server says of its configuration (ZOOKEEPER-2819).
-    pub(super) fn install(&mut self, zxid: Zxid, body: SnapshotBody) -> Result<(), InstallError> {
-        let mut loader = TreeLoader::new();
+    pub(super) fn install(
+        &mut self,
+        zxid: Zxid,
+        mut body: SnapshotBody,
+    ) -> Result<(), InstallError> {
+        let mut loader = TreeLoader::of_nodes(body.nodes.len());
         for (id, list) in body.acls {
             loader.add_acl(id, list)?;
         }
-        for node in body.nodes {
-            loader.add_node(node)?;
-        }
+        body.nodes.hand_over(|node| loader.add_node(node))?;
         let rules = self.tree.acl_rules();
         self.tree = loader.finish(zxid)?;
         self.tree.set_acl_rules(rules);
@@ -49,10 +51,29 @@ impl Database {
     }
 
     /// Replaces everything by a leader's inline snapshot.
-    pub fn install_stream(&mut self, zxid: Zxid, stream: Bytes) -> Result<(), InstallError> {
-        let mut from = Reader::new(stream);
-        let body = decode_snapshot_body(&mut from)?;
+    pub fn install_stream(
+        &mut self,
+        zxid: Zxid,
+        stream: impl Into<Pieces>,
+    ) -> Result<(), InstallError> {
+        let Pieces(pieces) = stream.into();
+        let mut from = Reader::new(pieces.first().cloned().unwrap_or_default());
+        let mut body = decode_snapshot_head(&mut from)?;
+        let mut rest = from.rest();
+        for n in 0..pieces.len().max(1) {
+            let is_last = n + 1 >= pieces.len();
+            let split = body.nodes.take(&rest, is_last)?;
+            let left = rest.len() - split.end;
+            if !is_last && left > 0 {
+                return Err(DecodeError::Short { offset: split.end, wanted: left + 1, left }.into());
+            }
+            from = Reader::new(rest.slice(split.end..));
+            rest = pieces.get(n + 1).cloned().unwrap_or_default();
+        }
+        // From here on the nodes alone hold the pieces.
+        drop(pieces);
         let signature = String::decode(&mut from)?;
+        drop(from);
         if signature != SIGNATURE {
             return Err(InstallError::Signature(signature));
         }
@@ -78,7 +99,7 @@ impl Database {
     /// The next nodes of the stream behind SNAP; with the last ones its end, and true.
     pub fn snapshot_slice(&self, cursor: &mut SnapshotCursor, nodes: usize) -> (Bytes, bool) {
         let mut encoder = SnapshotEncoder::for_learner();
-        encoder.nodes(&self.tree.snapshot_slice(cursor, nodes));
+        self.tree.write_slice(cursor, nodes, &mut |node| encoder.node(&node));
         if !cursor.is_done() {
             return (encoder.take(), false);
         }
@@ -138,6 +159,7 @@ mod tests {
         };
         let on_disk = |zxid, unfinished| {
             let nodes = database(3).tree().snapshot_slice(&mut SnapshotCursor::new(), 100);
+            let nodes = nodes.into();
             let snapshot = Some(SnapshotData { zxid, nodes, ..SnapshotData::default() });
             Loaded { snapshot, last_logged: zxid, unfinished, ..Loaded::default() }
         };
@@ -208,7 +230,7 @@ mod tests {
         let rules = crate::tree::AclRules::of(&config);
         let mut copy = Database::empty(500).with_acl_rules(rules);
         let zxid = db.last_applied();
-        copy.install_stream(zxid, stream.into()).expect("it is a tree");
+        copy.install_stream(zxid, stream).expect("it is a tree");
         assert_eq!(copy.state_digest(), db.state_digest());
         assert_eq!(copy.tree().digest(), db.tree().digest());
         assert_eq!(copy.tree().acl_rules(), rules, "they are this server's, not the leader's");

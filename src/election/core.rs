@@ -1,6 +1,6 @@
 //! The rounds of an election (FastLeaderElection), as a state machine.
 //!
-//!     Idle --Look--> Polling --quorum--> Finalizing --silence--> Idle (Decided)
+//!     Idle --Look--> Polling --quorum--> Finalizing --silence, or all agree--> Idle (Decided)
 //!                      ^  ^----better vote----'
 //!                      '-- silence: ask again, twice as patient
 //!     Polling --a quorum follows a leader that says it is LEADING--> Idle (Decided)
@@ -27,7 +27,8 @@
 //!
 //! (5) A newer configuration in a notification gives its version to ours if the members are the
 //! same; with other members, a server that is LOOKING ends instead of voting on. (6) A vote for this
-//! server with a history that its log does not hold makes it begin the next round.
+//! server with a history that its log does not hold makes it begin the next round. (7) After a
+//! leader's term nobody waits for a better vote that cannot come (agreement.rs).
 //!
 //! Over 500 lines: one match, and a function for each message and time of it.
 //!
@@ -39,6 +40,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::agreement::Agreement;
 use super::packet::{Form, NOTIFICATION_VERSION, Notification, PeerState};
 use super::tally::{Ballots, tally_votes};
 use super::vote::Vote;
@@ -52,10 +54,12 @@ use crate::quorum::{ConfigNews, QuorumVerifier};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
     /// Start an election: the last logged zxid (`Zxid::UNINITIALISED`: may not vote) and
-    /// `currentEpoch`.
-    Look { zxid: Zxid, epoch: Epoch },
+    /// `currentEpoch`. `after_term`: of an established leader, which this server served under, or was.
+    Look { zxid: Zxid, epoch: Epoch, after_term: bool },
     /// A decoded message of another server.
     Notification { from: ServerId, notification: Notification },
+    /// Nobody listens on this server's election port.
+    Refused { sid: ServerId },
     /// The role is established in `epoch`: members answer later joiners with one and the same
     /// epoch, so that those find a quorum (QuorumPeer.updateElectionVote, ZOOKEEPER-1732).
     Established { epoch: Epoch },
@@ -75,6 +79,10 @@ pub enum Output {
     },
     /// Connect to every server that a message waits for.
     ConnectAll,
+    /// Connect to this one: is anybody there?
+    Connect {
+        to: ServerId,
+    },
     /// The election is over; this server's state is `role` now.
     Decided {
         leader: ServerId,
@@ -101,6 +109,9 @@ enum Phase {
     Finalizing { deadline: Mono, voters: Vec<ServerId> },
 }
 
+/// So often in a finalizeWait those who are missed for an agreement are looked for.
+const AGREEMENT_ASKS: u32 = 8;
+
 /// One server's part in elections. Lives as long as its process: the round must not fall.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Election {
@@ -125,6 +136,8 @@ pub struct Election {
     round_votes: Ballots,
     /// Votes of servers that are not LOOKING, of any round (outofelection).
     out_of_election_votes: Ballots,
+    /// Whether anybody may have a better vote.
+    agreement: Agreement,
     /// My notifications to myself.
     to_myself: VecDeque<Notification>,
     /// Notifications from before the first `Look`: the newest of each voter.
@@ -152,6 +165,7 @@ impl Election {
             not_timeout: config.notification_interval_min,
             round_votes: Ballots::default(),
             out_of_election_votes: Ballots::default(),
+            agreement: Agreement::begin(false),
             to_myself: VecDeque::new(),
             early: BTreeMap::new(),
             told: BTreeMap::new(),
@@ -162,7 +176,14 @@ impl Election {
     pub fn step(&mut self, now: Now, input: Input, out: &mut Vec<Output>) {
         let now = now.mono;
         match input {
-            Input::Look { zxid, epoch } => self.on_look(now, zxid, epoch, out),
+            Input::Look { zxid, epoch, after_term } => {
+                self.agreement = Agreement::begin(after_term);
+                self.on_look(now, zxid, epoch, out);
+            }
+            Input::Refused { sid } => {
+                self.agreement.on_refused(sid);
+                self.end_wait_if_all_agree(out);
+            }
             Input::Notification { from, notification } => {
                 if self.hear_config(from, &notification, out) {
                     self.on_notification(now, from, notification, out);
@@ -273,6 +294,11 @@ impl Election {
                 let voters = voters.clone();
                 self.decide(self.vote, voters, out);
             }
+            Phase::Finalizing { .. } if self.agreement.ask_at() <= now => {
+                self.agreement.ask_again(now + self.finalize_wait / AGREEMENT_ASKS);
+                let missing = self.agreement.missing(self.me, &self.vote, &self.verifier);
+                out.extend(missing.map(|to| Output::Connect { to }));
+            }
             // A timer that was set before the last message came.
             _ => {}
         }
@@ -321,12 +347,19 @@ impl Election {
 
     /// One message taken from the receive queue, in Apache's terms.
     fn on_polled(&mut self, now: Mono, from: ServerId, n: Notification, out: &mut Vec<Output>) {
+        let heard = Vote { version: 0, ..Vote::heard(&n) };
+        if self.agreement.on_heard(from, heard)
+            && heard.election_epoch == self.round()
+            && !is_better(&heard, &self.vote, &self.verifier, self.museum)
+        {
+            self.answer(from, out); // A better one is told to everybody.
+        }
         if let Phase::Finalizing { deadline, .. } = &mut self.phase {
             let candidate = n.state != PeerState::Looking || n.zxid != Zxid::UNINITIALISED;
             let heard = Vote::heard(&n);
             if !(candidate && is_better(&heard, &self.vote, &self.verifier, self.museum)) {
                 *deadline = now + self.finalize_wait;
-                return;
+                return self.end_wait_if_all_agree(out);
             }
             self.phase = Phase::Polling { deadline: now };
         }
@@ -379,8 +412,25 @@ impl Election {
                 self.decide(self.vote, voters, out);
             } else {
                 self.phase = Phase::Finalizing { deadline: now + self.finalize_wait, voters };
+                self.agreement.ask_again(now + self.finalize_wait / AGREEMENT_ASKS);
+                self.end_wait_if_all_agree(out);
             }
         }
+    }
+
+    /// Whoever waits for a better vote does not wait for one that cannot come.
+    fn end_wait_if_all_agree(&mut self, out: &mut Vec<Output>) {
+        if let Phase::Finalizing { voters, .. } = &self.phase
+            && self.agreement.is_complete(self.me, &self.vote, &self.verifier)
+        {
+            let voters = voters.clone();
+            self.decide(self.vote, voters, out);
+        }
+    }
+
+    /// Whether it matters if another server is gone.
+    pub fn asks_who_is_gone(&self) -> bool {
+        self.phase != Phase::Idle && self.agreement.is_sought()
     }
 
     /// What this server said of itself before its log was cut, told by somebody who heard it then.
@@ -553,7 +603,8 @@ impl Election {
     fn set_timer(&mut self, out: &mut Vec<Output>) {
         let deadline = match &self.phase {
             Phase::Idle => Mono::FAR,
-            Phase::Polling { deadline } | Phase::Finalizing { deadline, .. } => *deadline,
+            Phase::Polling { deadline } => *deadline,
+            Phase::Finalizing { deadline, .. } => (*deadline).min(self.agreement.ask_at()),
         };
         if deadline != self.wake_at {
             self.wake_at = deadline;
@@ -572,7 +623,7 @@ fn is_better(heard: &Vote, mine: &Vote, verifier: &QuorumVerifier, museum: Museu
 
 #[cfg(test)]
 #[path = "core_test.rs"]
-mod tests;
+pub(super) mod tests;
 
 #[cfg(test)]
 #[path = "config_test.rs"]

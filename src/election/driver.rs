@@ -29,7 +29,9 @@ use tracing::{debug, info, warn};
 use crate::base::limits::{ELECTION_ADDRESS_BYTES_MAX, ELECTION_FRAME_BYTES_MAX};
 use crate::base::{LinkId, ServerId, Stamp};
 use crate::runtime::accept::Listening;
-use crate::runtime::link::{self, Ended, Inbound, LinkTable, LinkWriter, Places, Post, Reading};
+use crate::runtime::link::{
+    self, DialFailed, Inbound, LinkTable, LinkWriter, Places, Post, Reading,
+};
 use crate::runtime::{Halt, HostPort, Label, LabelKind, Runtime, Stream};
 
 /// `zookeeper.electionPortBindRetry`.
@@ -58,6 +60,8 @@ pub enum ElectionEvent {
     DialFailed {
         link: LinkId,
         why: String,
+        /// The machine answered that nobody listens there.
+        refused: bool,
     },
     /// 1 to 524288 bytes.
     Frame {
@@ -134,8 +138,8 @@ impl<R: Runtime> ElectionDriver<R> {
                     inner.post(at, link, ElectionEvent::Connected { link });
                     inner.serve(at, link, stream, writer, Phase::Frames).await;
                 }
-                Err(Ended { at, why }) => {
-                    inner.post(at, link, ElectionEvent::DialFailed { link, why });
+                Err(DialFailed { at, why, refused }) => {
+                    inner.post(at, link, ElectionEvent::DialFailed { link, why, refused });
                 }
             }
         });

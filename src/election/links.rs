@@ -42,37 +42,23 @@ use crate::runtime::HostPort;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
     /// A message for another server; replaces the one that waits.
-    Send {
-        to: ServerId,
-        body: Bytes,
-    },
+    Send { to: ServerId, body: Bytes },
     /// Dial every known server that is neither connected nor being dialled.
     ConnectAll,
+    /// Dial this one, if it is neither.
+    Connect { to: ServerId },
     /// Another server connected and shook hands. The link id is the driver's, an odd number.
-    Accepted {
-        link: LinkId,
-        sid: i64,
-    },
+    Accepted { link: LinkId, sid: i64 },
     /// A dial succeeded and its handshake was written, in one piece.
-    Connected {
-        link: LinkId,
-    },
-    DialFailed {
-        link: LinkId,
-    },
+    Connected { link: LinkId },
+    /// `refused`: nobody listens there.
+    DialFailed { link: LinkId, refused: bool },
     /// One frame's body.
-    Frame {
-        link: LinkId,
-        body: Bytes,
-    },
+    Frame { link: LinkId, body: Bytes },
     /// What came over it is no notification: it goes.
-    Misbehaved {
-        link: LinkId,
-    },
+    Misbehaved { link: LinkId },
     /// The connection ended. Not expected after `Close`, and harmless then.
-    Lost {
-        link: LinkId,
-    },
+    Lost { link: LinkId },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,6 +84,14 @@ pub enum Output {
         link: LinkId,
         from: ServerId,
         body: Bytes,
+    },
+    /// The connection in use with this server has ended.
+    Gone {
+        sid: ServerId,
+    },
+    /// Nobody listens on this server's election port.
+    Refused {
+        sid: ServerId,
     },
 }
 
@@ -153,7 +147,14 @@ impl Links {
             Input::ConnectAll => self.on_connect_all(out),
             Input::Accepted { link, sid } => self.on_accepted(link, sid, out),
             Input::Connected { link } => self.on_connected(link, out),
-            Input::DialFailed { link } | Input::Lost { link } => self.on_gone(link),
+            Input::Connect { to } => self.on_connect(to, out),
+            Input::DialFailed { link, refused } => {
+                let sid = self.on_gone(link).filter(|_| refused);
+                out.extend(sid.map(|sid| Output::Refused { sid }));
+            }
+            Input::Lost { link } => {
+                out.extend(self.on_gone(link).map(|sid| Output::Gone { sid }));
+            }
             Input::Frame { link, body } => self.on_frame(link, body, out),
             Input::Misbehaved { link } => self.on_misbehaved(link, out),
         }
@@ -195,6 +196,12 @@ impl Links {
             .collect();
         for sid in unconnected {
             self.dial(sid, out);
+        }
+    }
+
+    fn on_connect(&mut self, to: ServerId, out: &mut Vec<Output>) {
+        if self.peers.get(&to).is_none_or(|peer| peer.link.is_none()) {
+            self.dial(to, out);
         }
     }
 
@@ -248,12 +255,14 @@ impl Links {
         peer.write_first(link, out);
     }
 
-    fn on_gone(&mut self, link: LinkId) {
-        let Some(sid) = self.owners.remove(&link) else { return };
+    /// Whose link it was; `None` if it was nobody's any more.
+    fn on_gone(&mut self, link: LinkId) -> Option<ServerId> {
+        let sid = self.owners.remove(&link)?;
         let peer = self.peers.get_mut(&sid).expect("a link has an owner");
         peer.link = peer.link.filter(|l| *l != link);
         peer.dial = peer.dial.filter(|l| *l != link);
         self.forget_stranger(sid);
+        Some(sid)
     }
 
     fn on_frame(&mut self, link: LinkId, body: Bytes, out: &mut Vec<Output>) {

@@ -14,6 +14,7 @@
 //! | vote.rs   | which of two votes is better, and which two votes say the same              |
 //! | core.rs   | rounds, when an election is over, what to answer (pure)                     |
 //! | tally.rs  | which voters stand behind a vote (pure)                                     |
+//! | agreement.rs | when nobody can have a better vote any more (pure)                       |
 //! | links.rs  | one connection per pair of servers, the newest message wins (pure)          |
 //!
 //! The winner has only been *named* here. Whether it becomes a leader is decided by Zab: it must
@@ -26,6 +27,7 @@
 //! Not here: sockets and timers (the driver), the state of the peer (`peer`), what a configuration
 //! heard from another server says (`quorum`).
 
+mod agreement;
 pub mod core;
 pub mod driver;
 pub mod links;

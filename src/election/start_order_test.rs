@@ -138,7 +138,8 @@ impl World {
         let server = self.servers.get_mut(&sid).expect("a server");
         let verifier = self.verifier.clone();
         server.election.get_or_insert_with(|| Election::new(&config, verifier));
-        let input = Input::Look { zxid: Zxid(server.zxid), epoch: Epoch(server.epoch) };
+        let input =
+            Input::Look { zxid: Zxid(server.zxid), epoch: Epoch(server.epoch), after_term: false };
         self.step(sid, input);
         let waiting: Vec<_> = self.waiting.extract_if(.., |(_, to), _| *to == sid).collect();
         for ((from, to), body) in waiting {
@@ -185,7 +186,10 @@ impl World {
                 Output::Note(Note::Elected { voters, .. }) => {
                     assert!(self.verifier.contains_quorum(&voters), "S-20: {sid} by {voters:?}");
                 }
-                Output::ConnectAll | Output::Decided { .. } | Output::Note(_) => {}
+                Output::ConnectAll
+                | Output::Connect { .. }
+                | Output::Decided { .. }
+                | Output::Note(_) => {}
                 Output::ConfigVersion(_) | Output::MembersChanged(_) => {
                     unreachable!("all have one configuration")
                 }

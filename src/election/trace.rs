@@ -23,7 +23,11 @@ impl fmt::Display for Body<'_> {
 impl fmt::Display for core::Input {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            core::Input::Look { zxid, epoch } => write!(f, "look zxid={zxid} epoch={epoch}"),
+            core::Input::Look { zxid, epoch, after_term } => {
+                let after = if *after_term { " after a term" } else { "" };
+                write!(f, "look zxid={zxid} epoch={epoch}{after}")
+            }
+            core::Input::Refused { sid } => write!(f, "refused {sid}"),
             core::Input::Notification { from, notification } => {
                 write!(f, "from {from} {notification}")
             }
@@ -39,6 +43,7 @@ impl fmt::Display for core::Output {
         match self {
             core::Output::Send { to, body } => write!(f, "send {to} {}", Body(body)),
             core::Output::ConnectAll => f.write_str("connect all"),
+            core::Output::Connect { to } => write!(f, "connect {to}"),
             core::Output::Decided { leader, role, vote } => write!(
                 f,
                 "decided {leader} {role} zxid={} round={} peerEpoch={}",
@@ -60,7 +65,9 @@ impl fmt::Display for links::Input {
             links::Input::ConnectAll => f.write_str("connect all"),
             links::Input::Accepted { link, sid } => write!(f, "accepted {link} of {sid}"),
             links::Input::Connected { link } => write!(f, "connected {link}"),
-            links::Input::DialFailed { link } => write!(f, "dial failed {link}"),
+            links::Input::Connect { to } => write!(f, "connect {to}"),
+            links::Input::DialFailed { link, refused: true } => write!(f, "dial refused {link}"),
+            links::Input::DialFailed { link, .. } => write!(f, "dial failed {link}"),
             links::Input::Frame { link, body } => write!(f, "frame {link} {}", Body(body)),
             links::Input::Misbehaved { link } => write!(f, "misbehaved {link}"),
             links::Input::Lost { link } => write!(f, "lost {link}"),
@@ -75,6 +82,8 @@ impl fmt::Display for links::Output {
             links::Output::Write { link, body } => write!(f, "write {link} {}", Body(body)),
             links::Output::Close { link } => write!(f, "close {link}"),
             links::Output::Deliver { from, body, .. } => write!(f, "from {from} {}", Body(body)),
+            links::Output::Gone { sid } => write!(f, "gone {sid}"),
+            links::Output::Refused { sid } => write!(f, "refused {sid}"),
         }
     }
 }

@@ -16,7 +16,7 @@
 use bytes::Bytes;
 use thiserror::Error;
 
-use super::text::{text_of, write_text, written_length};
+use super::text::{is_written_as_it_is, text_of, write_text, written_length};
 
 /// Why bytes are not the record they should be.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -29,6 +29,22 @@ pub enum DecodeError {
     Null { offset: usize },
     #[error("{what} {value} is not known")]
     Unknown { what: &'static str, value: i64 },
+}
+
+impl DecodeError {
+    /// Of bytes that began there.
+    pub fn moved(self, by: usize) -> DecodeError {
+        match self {
+            DecodeError::Short { offset, wanted, left } => {
+                DecodeError::Short { offset: offset + by, wanted, left }
+            }
+            DecodeError::Length { offset, length } => {
+                DecodeError::Length { offset: offset + by, length }
+            }
+            DecodeError::Null { offset } => DecodeError::Null { offset: offset + by },
+            DecodeError::Unknown { .. } => self,
+        }
+    }
 }
 
 /// Reads records from a buffer; buffers inside are slices of it, not copies.
@@ -187,6 +203,21 @@ pub fn encode_text(text: &str, out: &mut Vec<u8>) {
     write_text(text, out);
 }
 
+/// [`encode_text`] of what is known to be UTF-8: nearly every text is written as it is.
+pub fn encode_utf8(text: &[u8], out: &mut Vec<u8>) {
+    match is_written_as_it_is(text) {
+        true => encode_buffer(Some(text), out),
+        false => encode_text(&text_of(text), out),
+    }
+}
+
+/// A `buffer` that is not `Bytes`.
+pub fn encode_buffer(buffer: Option<&[u8]>, out: &mut Vec<u8>) {
+    let Some(bytes) = buffer else { return (-1).encode(out) };
+    encode_length(bytes.len(), out);
+    out.extend_from_slice(bytes);
+}
+
 fn encode_length(length: usize, out: &mut Vec<u8>) {
     let length = i32::try_from(length).expect("a field is far below 2 GiB");
     out.extend_from_slice(&length.to_be_bytes());
@@ -331,6 +362,16 @@ mod tests {
         assert_eq!(reader(&[255; 4]).vector::<i32>(), Ok(None));
         assert_eq!(reader(&[0; 4]).vector::<i32>(), Ok(Some(Vec::new())));
         assert_eq!(String::decode(&mut reader(&[255; 4])), Err(DecodeError::Null { offset: 0 }));
+    }
+
+    #[test]
+    fn text_that_is_known_to_be_utf8_is_written_as_any_other() {
+        for text in ["", "a", "\u{e4}\u{ffff}", "a\u{1f600}b"] {
+            let (mut as_text, mut as_utf8) = (Vec::new(), Vec::new());
+            encode_text(text, &mut as_text);
+            encode_utf8(text.as_bytes(), &mut as_utf8);
+            assert_eq!(as_utf8, as_text, "{text}");
+        }
     }
 
     #[test]

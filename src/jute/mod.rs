@@ -3,6 +3,7 @@
 pub mod client;
 mod codec;
 pub mod data;
+mod nodes;
 pub mod persist;
 pub mod quorum;
 #[cfg(test)]
@@ -10,4 +11,4 @@ mod records_test;
 mod text;
 pub mod txn;
 
-pub use codec::{DecodeError, Jute, Reader, encode_text, text_bytes};
+pub use codec::{DecodeError, Jute, Reader, encode_buffer, encode_text, encode_utf8, text_bytes};

@@ -10,10 +10,9 @@
 //! The root's path is "". What stands around the body (header, seals, digest) belongs to files
 //! alone: `storage/snapshot_format.rs`. The word that ends a SNAP stream belongs to the learner.
 
-use bytes::Bytes;
-
 use super::codec::{DecodeError, Jute, Reader, records};
-use super::data::{Acl, StatPersisted};
+use super::data::Acl;
+pub use super::nodes::{BODY_END, NodeRef, PackedNodes, Pieces, SnapshotNode, Split};
 use crate::base::{SessionId, Zxid};
 
 /// "ZKLG": a transaction log.
@@ -23,15 +22,10 @@ pub const SNAPSHOT_MAGIC: i32 = 0x5a4b_534e;
 /// The only version of either file.
 pub const FILE_VERSION: i32 = 2;
 pub const FILE_HEADER_BYTES: usize = 16;
-/// The path that ends the nodes of a snapshot, and every seal of a snapshot file.
-pub const BODY_END: &str = "/";
 
 records! {
     /// 16 bytes at the start of a log or a snapshot.
     FileHeader { magic: i32, version: i32, dbid: i64 }
-
-    /// One znode. `acl` is -1 for world:anyone:all, else a key of the snapshot's ACL map.
-    SnapshotNode { path: String, data: Option<Bytes>, acl: i64, stat: StatPersisted }
 
     /// The tree's digest at a zxid. All zero but the version: nothing to compare.
     SnapshotDigest { zxid: Zxid, version: i32, digest: i64 }
@@ -49,7 +43,7 @@ pub struct SnapshotBody {
     /// Session and its timeout in milliseconds.
     pub sessions: Vec<(SessionId, i32)>,
     pub acls: Vec<(i64, Vec<Acl>)>,
-    pub nodes: Vec<SnapshotNode>,
+    pub nodes: PackedNodes,
 }
 
 pub fn encode_sessions(sessions: &[(SessionId, i32)], out: &mut Vec<u8>) {
@@ -79,6 +73,15 @@ fn encode_count(count: usize, out: &mut Vec<u8>) {
 
 /// Reads a whole body, its end included.
 pub fn decode_snapshot_body(from: &mut Reader) -> Result<SnapshotBody, DecodeError> {
+    let mut body = decode_snapshot_head(from)?;
+    let split =
+        body.nodes.take(&from.rest(), true).map_err(|error| error.moved(from.position()))?;
+    from.bytes(split.end)?;
+    Ok(body)
+}
+
+/// Reads what stands before the nodes.
+pub fn decode_snapshot_head(from: &mut Reader) -> Result<SnapshotBody, DecodeError> {
     let mut body = SnapshotBody::default();
     for _ in 0..from.int()? {
         let session = SessionId::decode(from)?;
@@ -88,19 +91,15 @@ pub fn decode_snapshot_body(from: &mut Reader) -> Result<SnapshotBody, DecodeErr
         let index = from.long()?;
         body.acls.push((index, Jute::decode(from)?));
     }
-    loop {
-        let path = String::decode(from)?;
-        if path == BODY_END {
-            return Ok(body);
-        }
-        let (data, acl) = (from.buffer()?, from.long()?);
-        body.nodes.push(SnapshotNode { path, data, acl, stat: Jute::decode(from)? });
-    }
+    Ok(body)
 }
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
+    use crate::jute::data::StatPersisted;
 
     fn sample() -> SnapshotBody {
         let node = |path: &str, acl| SnapshotNode {
@@ -112,7 +111,7 @@ mod tests {
         SnapshotBody {
             sessions: vec![(SessionId(7), 4000), (SessionId(8), 5000)],
             acls: vec![(1, Acl::open())],
-            nodes: vec![node("", -1), node("/a", 1), node("/a/b", -1)],
+            nodes: vec![node("", -1), node("/a", 1), node("/a/b", -1)].into(),
         }
     }
 
@@ -120,7 +119,7 @@ mod tests {
         let mut out = Vec::new();
         encode_sessions(&body.sessions, &mut out);
         encode_acls(&body.acls, &mut out);
-        body.nodes.iter().for_each(|node| node.encode(&mut out));
+        body.nodes.to_nodes().iter().for_each(|node| node.encode(&mut out));
         encode_body_end(&mut out);
         out
     }

@@ -7,6 +7,8 @@
 //! Writing goes by UTF-16 units: a character beyond U+FFFF is two surrogates of three bytes each,
 //! which is no UTF-8. Java reads its own writing back as two U+FFFD, and so does this.
 
+use std::borrow::Cow;
+
 /// Any bytes as text.
 pub(super) fn text_of(mut bytes: &[u8]) -> String {
     if let Ok(text) = std::str::from_utf8(bytes) {
@@ -31,6 +33,14 @@ pub(super) fn text_of(mut bytes: &[u8]) -> String {
     }
 }
 
+/// [`text_of`], without a copy of what is UTF-8.
+pub(super) fn borrowed_text_of(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => Cow::Owned(text_of(bytes)),
+    }
+}
+
 /// How many bytes of a surrogate stand here.
 fn surrogate_bytes(bytes: &[u8]) -> usize {
     match bytes {
@@ -46,9 +56,13 @@ pub(super) fn written_length(text: &str) -> usize {
     text.len() + 2 * text.bytes().filter(|byte| *byte >= 0xf0).count()
 }
 
+/// Nearly every text: there is no longer character in it than of three bytes.
+pub(super) fn is_written_as_it_is(text: &[u8]) -> bool {
+    text.is_ascii() || text.iter().all(|byte| *byte < 0xf0)
+}
+
 pub(super) fn write_text(text: &str, out: &mut Vec<u8>) {
-    // Nearly every text: there is no longer character in it than of three bytes.
-    if text.is_ascii() || text.bytes().all(|byte| byte < 0xf0) {
+    if is_written_as_it_is(text.as_bytes()) {
         return out.extend_from_slice(text.as_bytes());
     }
     let mut buffer = [0; 4];

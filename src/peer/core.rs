@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::disk::{Disk, ForWhom};
+use super::early_learners::EarlyLearners;
 use super::elections::Elections;
 use super::io::{Input, Output};
 use super::leader_dials::LeaderDials;
@@ -31,6 +32,7 @@ pub struct Peer {
     pub(super) course: Course,
     pub(super) elections: Elections,
     pub(super) leader_dials: LeaderDials,
+    pub(super) early_learners: EarlyLearners,
     pub(super) service: Service,
     pub(super) disk: Disk,
     #[serde(skip)]
@@ -49,6 +51,7 @@ pub(super) struct SlowSteps {
 #[derive(Clone, Copy)]
 enum Timer {
     Election,
+    EarlyLearners,
     Role,
     Draining,
     Sessions,
@@ -58,8 +61,9 @@ enum Timer {
     Purge,
 }
 
-const TIMERS: [Timer; 8] = [
+const TIMERS: [Timer; 9] = [
     Timer::Election,
+    Timer::EarlyLearners,
     Timer::Role,
     Timer::Draining,
     Timer::Sessions,
@@ -102,6 +106,7 @@ impl Peer {
             course: Course::new(now.mono),
             elections: Elections::new(&config, verifier.clone()),
             leader_dials: LeaderDials::new(),
+            early_learners: EarlyLearners::default(),
             service: Service::new(&config, seeds),
             disk: Disk::new(&config),
             queue: Queue::new(),
@@ -147,7 +152,8 @@ impl Peer {
             Role::Draining(_) | Role::Loading(_) | Role::Looking | Role::Halted => Mono::FAR,
         };
         let clients = self.service.next_deadline().min(self.read_only_at());
-        role.min(self.elections.wake_at()).min(clients).min(self.disk.next_purge())
+        let elections = self.elections.wake_at().min(self.early_learners.wake_at());
+        role.min(elections).min(clients).min(self.disk.next_purge())
     }
 
     /// Whether [`Input::Apply`] would do something.
@@ -167,6 +173,7 @@ impl Peer {
         let (db, queue) = (&mut self.db, &mut self.queue);
         match (timer, &mut self.role) {
             (Timer::Election, _) => self.elections.on_timer(now, queue),
+            (Timer::EarlyLearners, _) => self.early_learners.on_timer(now, queue),
             (Timer::Role, Role::Leading(leading)) => leading.on_timer(now, db, queue),
             (Timer::Role, Role::Learning(learner)) if now.mono >= learner.next_deadline() => {
                 self.step_learner(now, crate::zab::learner::Input::Timer);

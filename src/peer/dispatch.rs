@@ -49,6 +49,9 @@ impl Peer {
                 self.elections.step_links(Input::Send { to, body }, &mut self.queue);
             }
             E::ConnectAll => self.elections.step_links(Input::ConnectAll, &mut self.queue),
+            E::Connect { to } => {
+                self.elections.step_links(Input::Connect { to }, &mut self.queue);
+            }
             E::Decided { leader, role, .. } => self.on_decided(now, leader, role),
             E::ConfigVersion(version) => self.on_config_version(now, version),
             E::MembersChanged(why) => self.end_over_members(&why),
@@ -154,6 +157,9 @@ impl Peer {
             QuorumEvent::Accepted { link, .. } if matches!(self.role, Role::Leading(_)) => {
                 self.step_leader(now, leader::Input::Accepted(link));
             }
+            QuorumEvent::Accepted { link, .. } if self.is_between_roles() => {
+                self.early_learners.on_accepted(now, link, &mut self.queue);
+            }
             QuorumEvent::Accepted { link, .. } => self.queue.push(Output::QuorumClose { link }),
             QuorumEvent::Connected { link } => {
                 self.leader_dials.connected(link);
@@ -168,6 +174,15 @@ impl Peer {
                 self.leader_dials.failed(now, link, &why, next);
             }
             QuorumEvent::Packet { link, packet } => self.on_quorum_packet(now, link, packet),
+            QuorumEvent::Packets { link, packets } => {
+                for packet in packets {
+                    if matches!(self.role, Role::Halted) {
+                        return;
+                    }
+                    self.on_quorum_packet(now, link, packet);
+                    self.dispatch(now);
+                }
+            }
             QuorumEvent::Progress { link } => {
                 self.step_learner(now, learner::Input::Progress(link));
             }
@@ -175,8 +190,14 @@ impl Peer {
                 self.step_learner(now, learner::Input::Snapshot(link, body));
             }
             QuorumEvent::Lost { link, why } => {
+                self.early_learners.on_lost(link);
                 self.step_leader(now, leader::Input::Lost(link));
                 self.step_learner(now, learner::Input::Lost(link, why));
+            }
+            // It is tried again when this server leads.
+            QuorumEvent::BindFailed { why } if !matches!(self.role, Role::Leading(_)) => {
+                tracing::warn!("cannot open the quorum port yet: {why}");
+                self.early_learners.on_bind_failed();
             }
             QuorumEvent::BindFailed { why } => {
                 let why = format!("cannot open the quorum port: {why}");
@@ -193,14 +214,23 @@ impl Peer {
             Ok(packet) if from_leader => {
                 self.step_learner(now, learner::Input::Packet(link, packet));
             }
+            Ok(packet) if self.is_between_roles() => {
+                self.early_learners.on_packet(link, packet, &mut self.queue);
+            }
             Ok(packet) => self.step_leader(now, leader::Input::Packet(link, packet)),
             Err(error) => {
                 tracing::warn!(%link, %error, "closing a quorum link: a packet does not decode");
+                self.early_learners.on_lost(link);
                 self.queue.push(Output::QuorumClose { link });
                 self.step_learner(now, learner::Input::Lost(link, error.to_string()));
                 self.step_leader(now, leader::Input::Lost(link));
             }
         }
+    }
+
+    /// Whether the next thing that this server becomes is not decided.
+    fn is_between_roles(&self) -> bool {
+        matches!(self.role, Role::Loading(_) | Role::Draining(_) | Role::Looking)
     }
 
     /// For the leader, if this server is one.

@@ -68,9 +68,9 @@ impl Elections {
                 self.reach.connected(link);
                 links::Input::Connected { link }
             }
-            ElectionEvent::DialFailed { link, why } => {
+            ElectionEvent::DialFailed { link, why, refused } => {
                 self.reach.failed(link, &why, wait_until(now, self.wake_at));
-                links::Input::DialFailed { link }
+                links::Input::DialFailed { link, refused }
             }
             ElectionEvent::Frame { link, body } => links::Input::Frame { link, body },
             ElectionEvent::Lost { link, .. } => links::Input::Lost { link },
@@ -101,6 +101,12 @@ impl Elections {
                     self.step_links(links::Input::Misbehaved { link }, queue);
                 }
             },
+            // What was written to it last may have been lost, and there may be nothing more to say.
+            links::Output::Gone { sid } if self.election.asks_who_is_gone() => {
+                self.step_links(links::Input::Connect { to: sid }, queue);
+            }
+            links::Output::Gone { .. } => {}
+            links::Output::Refused { sid } => self.step(now, Input::Refused { sid }, queue),
         }
     }
 }

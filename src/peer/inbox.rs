@@ -6,8 +6,8 @@
 //! of that very step: it is taken a delay later, behind the step, when all of it has been posted.
 //!
 //! What comes from servers and disks lies apart from what comes from clients: a pump that is behind
-//! takes it first. Clients are not read while so many inputs of theirs wait that others would wait
-//! for them: they send 20,000 requests in one packet train.
+//! takes it first. Neither is read while so many of its inputs wait that others would wait for them,
+//! or memory would be used up: a client sends 20,000 requests in one packet train.
 
 use std::cell::RefCell;
 use std::cmp::Reverse;
@@ -49,6 +49,8 @@ impl<I> Ord for Entry<I> {
 
 /// While so many inputs of clients wait, no more are read.
 const CLIENT_INPUTS_MAX: usize = 1024;
+/// And so many of servers: what one sends faster than it is taken waits in the kernel, not in here.
+const PEER_INPUTS_MAX: usize = 4096;
 
 /// What waits of one side, in the order in which it is taken.
 enum Row<I> {
@@ -94,15 +96,24 @@ struct State<I> {
     /// Where inputs are sorted, how many each source has posted. Sources end; their counters are
     /// dropped with `forget`.
     posted: BTreeMap<Source, u64>,
-    /// Who is woken when there is room for more inputs of clients.
-    readers: Vec<Waker>,
+    /// Who is woken when there is room for more inputs of servers, and of clients.
+    peer_readers: Vec<Waker>,
+    client_readers: Vec<Waker>,
 }
 
 impl<I> State<I> {
     fn pop_of_clients(&mut self) -> Option<(Stamp, Source, I)> {
         let popped = self.clients.pop();
         if self.clients.len() <= CLIENT_INPUTS_MAX / 2 {
-            self.readers.drain(..).for_each(Waker::wake);
+            self.client_readers.drain(..).for_each(Waker::wake);
+        }
+        popped
+    }
+
+    fn pop_of_peers(&mut self) -> Option<(Stamp, Source, I)> {
+        let popped = self.peers.pop();
+        if self.peers.len() <= PEER_INPUTS_MAX / 2 {
+            self.peer_readers.drain(..).for_each(Waker::wake);
         }
         popped
     }
@@ -131,8 +142,13 @@ impl<I> Inbox<I> {
     pub(super) fn new(delay: Duration, client_class: u8) -> Inbox<I> {
         let is_sorted = !delay.is_zero();
         let (peers, clients) = (Row::new(is_sorted), Row::new(is_sorted));
-        let (posted, readers) = (BTreeMap::new(), Vec::new());
-        let state = Rc::new(RefCell::new(State { peers, clients, posted, readers }));
+        let state = Rc::new(RefCell::new(State {
+            peers,
+            clients,
+            posted: BTreeMap::new(),
+            peer_readers: Vec::new(),
+            client_readers: Vec::new(),
+        }));
         Inbox { state, wake: Rc::new(Notify::new()), delay, client_class }
     }
 
@@ -153,11 +169,21 @@ impl<I> Inbox<I> {
     }
 
     /// Whether more inputs of clients may be posted. If not, the task is woken when they may.
-    pub(super) fn has_room(&self, cx: &mut Context<'_>) -> bool {
+    pub(super) fn has_room_for_clients(&self, cx: &mut Context<'_>) -> bool {
         let mut state = self.state.borrow_mut();
         let has_room = state.clients.len() < CLIENT_INPUTS_MAX;
         if !has_room {
-            state.readers.push(cx.waker().clone());
+            state.client_readers.push(cx.waker().clone());
+        }
+        has_room
+    }
+
+    /// The same of servers and disks; disks do not ask.
+    pub(super) fn has_room_for_peers(&self, cx: &mut Context<'_>) -> bool {
+        let mut state = self.state.borrow_mut();
+        let has_room = state.peers.len() < PEER_INPUTS_MAX;
+        if !has_room {
+            state.peer_readers.push(cx.waker().clone());
         }
         has_room
     }
@@ -183,12 +209,12 @@ impl<I> Inbox<I> {
         let mut state = self.state.borrow_mut();
         let (of_peers, of_clients) = (state.peers.first(), state.clients.first());
         let is_client = of_clients.is_some_and(|client| of_peers.is_none_or(|peer| client < peer));
-        if is_client { state.pop_of_clients() } else { state.peers.pop() }
+        if is_client { state.pop_of_clients() } else { state.pop_of_peers() }
     }
 
     /// The first input of a server or a disk, however many of clients are older.
     pub(super) fn pop_of_peers(&self) -> Option<(Stamp, Source, I)> {
-        self.state.borrow_mut().peers.pop()
+        self.state.borrow_mut().pop_of_peers()
     }
 
     /// Returns when something was posted since the last return.
@@ -242,16 +268,16 @@ mod tests {
         let waker = Waker::from(woken.clone());
         let mut cx = Context::from_waker(&waker);
         for n in 0..CLIENT_INPUTS_MAX {
-            assert!(inbox.has_room(&mut cx));
+            assert!(inbox.has_room_for_clients(&mut cx));
             inbox.post(Stamp(n as u64), (4, 1), "client");
             inbox.post(Stamp(n as u64), (3, 1), "quorum");
         }
-        assert!(!inbox.has_room(&mut cx));
+        assert!(!inbox.has_room_for_clients(&mut cx));
         while inbox.pop_of_peers().is_some() {}
         for _ in 0..CLIENT_INPUTS_MAX / 2 {
             assert!(!woken.0.load(Ordering::Relaxed));
             inbox.pop();
         }
-        assert!(woken.0.load(Ordering::Relaxed) && inbox.has_room(&mut cx));
+        assert!(woken.0.load(Ordering::Relaxed) && inbox.has_room_for_clients(&mut cx));
     }
 }

@@ -17,6 +17,7 @@
 //! | roles.rs       | `become_*`: what a change of role begins and ends                    |
 //! | leading.rs     | what only a leader needs: prepare, sessions, reaper                  |
 //! | leader_dials.rs| how a learner dials its leader                                       |
+//! | early_learners.rs | the quorum port while this server looks, and who connects then     |
 //! | members.rs     | the version of the configuration, and the end over other members     |
 //! | elections.rs   | the election and its connections                                     |
 //! | reach.rs       | tells which servers our dials reach                                  |
@@ -37,6 +38,7 @@
 mod core;
 mod disk;
 mod dispatch;
+mod early_learners;
 mod elections;
 mod fingerprint;
 mod inbox;

@@ -359,7 +359,9 @@ impl<R: Runtime> Hands<R> {
         hands.clients.set_frame_bytes_max(config.limits.jute_max_buffer);
         hands.clients.set_per_address_max(config.max_client_cnxns);
         let room = inbox.clone();
-        hands.clients.set_room(Rc::new(move |cx| room.has_room(cx)));
+        hands.clients.set_room(Rc::new(move |cx| room.has_room_for_clients(cx)));
+        let room = inbox.clone();
+        hands.quorum.set_room(Rc::new(move |cx| room.has_room_for_peers(cx)));
         hands
     }
 

@@ -105,31 +105,41 @@ impl Queue {
         step: impl FnOnce(&mut Vec<election::Output>) -> T,
     ) -> T {
         let result = step(&mut self.sinks.election);
-        self.waiting.extend(self.sinks.election.drain(..).map(Effect::Election));
+        for output in self.sinks.election.drain(..) {
+            self.waiting.push_back(Effect::Election(output));
+        }
         result
     }
 
     pub(super) fn of_links<T>(&mut self, step: impl FnOnce(&mut Vec<links::Output>) -> T) -> T {
         let result = step(&mut self.sinks.links);
-        self.waiting.extend(self.sinks.links.drain(..).map(Effect::Links));
+        for output in self.sinks.links.drain(..) {
+            self.waiting.push_back(Effect::Links(output));
+        }
         result
     }
 
     pub(super) fn of_leader<T>(&mut self, step: impl FnOnce(&mut Vec<leader::Output>) -> T) -> T {
         let result = step(&mut self.sinks.leader);
-        self.waiting.extend(self.sinks.leader.drain(..).map(Effect::Leader));
+        for output in self.sinks.leader.drain(..) {
+            self.waiting.push_back(Effect::Leader(output));
+        }
         result
     }
 
     pub(super) fn of_learner<T>(&mut self, step: impl FnOnce(&mut Vec<learner::Output>) -> T) -> T {
         let result = step(&mut self.sinks.learner);
-        self.waiting.extend(self.sinks.learner.drain(..).map(Effect::Learner));
+        for output in self.sinks.learner.drain(..) {
+            self.waiting.push_back(Effect::Learner(output));
+        }
         result
     }
 
     pub(super) fn of_service<T>(&mut self, step: impl FnOnce(&mut Vec<server::Output>) -> T) -> T {
         let result = step(&mut self.sinks.service);
-        self.waiting.extend(self.sinks.service.drain(..).map(Effect::Service));
+        for output in self.sinks.service.drain(..) {
+            self.waiting.push_back(Effect::Service(output));
+        }
         result
     }
 }

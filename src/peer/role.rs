@@ -42,6 +42,8 @@ pub(super) struct Draining {
     pub(super) rest_until: Mono,
     /// The role left something half done: the disk is read again first.
     pub(super) reload: bool,
+    /// The ensemble served in it.
+    pub(super) after_term: bool,
 }
 
 /// A role without what belongs to it.

@@ -49,20 +49,27 @@ impl Peer {
         }
         self.note(Note::GaveUp { why });
         let rest_until = self.choose_rest(now);
+        let after_term = self.is_established();
         self.step_service(now, server::Input::Stop);
-        if matches!(self.role, Role::Leading(_)) {
-            self.queue.push(Output::QuorumUnlisten);
-        }
         self.step_leader(now, leader::Input::Stop);
         self.step_learner(now, learner::Input::Stop);
         // A snapshot of a state that the ensemble may yet cut must not survive (ZOOKEEPER-1549).
         let reload =
             self.disk.is_installing() && !self.config.museum.on(Exhibit::SnapshotKeptInMemory);
         self.disk.abort_snapshot(&mut self.queue);
-        self.role.become_next(Role::Draining(Draining { rest_until, reload }));
+        self.role.become_next(Role::Draining(Draining { rest_until, reload, after_term }));
         self.course.since = now.mono;
         self.note(Note::Role { role: RoleName::Looking, epoch: self.db.current_epoch() });
         self.try_look(now);
+    }
+
+    /// Whether this server leads an ensemble that serves, or serves under a leader.
+    fn is_established(&self) -> bool {
+        match &self.role {
+            Role::Leading(leading) => leading.leader().is_established(),
+            Role::Learning(_) => self.service.is_serving(),
+            _ => false,
+        }
     }
 
     fn choose_rest(&mut self, now: Now) -> Mono {
@@ -84,12 +91,13 @@ impl Peer {
             self.role.become_next(Role::Loading(AfterLoad::Look));
             self.disk.ask_log(ForWhom::Load, LogRequest::Load, &mut self.queue);
         } else {
-            self.become_looking(now);
+            self.become_looking(now, draining.after_term);
         }
     }
 
-    /// Tree, log and vote say the same from here on; then the election starts.
-    pub(super) fn become_looking(&mut self, now: Now) {
+    /// Tree, log and vote say the same from here on; then the election starts. `after_term`: of a
+    /// leader that was established.
+    pub(super) fn become_looking(&mut self, now: Now, after_term: bool) {
         invariant!(self.disk.is_quiet(), "S-19", "{:?} is on its way at look", self.disk);
         let mut zxid = self.db.last_applied();
         if !self.config.museum.on(Exhibit::VoteFromTree) {
@@ -104,8 +112,9 @@ impl Peer {
             let sid = self.config.my_id;
             tracing::warn!(%sid, "a synchronisation was cut short: no read-only service before the next one");
         }
+        self.open_quorum_port();
         let epoch = self.db.current_epoch();
-        let look = election::core::Input::Look { zxid, epoch };
+        let look = election::core::Input::Look { zxid, epoch, after_term };
         self.elections.step(now, look, &mut self.queue);
     }
 
@@ -123,21 +132,38 @@ impl Peer {
         }
     }
 
-    fn become_leading(&mut self, now: Now) {
-        let listen = self.verifier.servers()[&self.config.my_id].quorum.clone();
+    /// From the look on: whoever has decided before this server does would be refused, and come again
+    /// only after a while.
+    fn open_quorum_port(&mut self) {
+        let me = self.config.my_id;
+        if self.verifier.weight(me) <= 0 {
+            return; // It never leads.
+        }
+        let listen = self.verifier.servers()[&me].quorum.clone();
         let listen = if self.config.quorum_listen_on_all_ips {
             HostPort::new("0.0.0.0", listen.port)
         } else {
             listen
         };
-        self.queue.push(Output::QuorumListen(listen));
+        self.early_learners.open(listen, &mut self.queue);
+    }
+
+    fn become_leading(&mut self, now: Now) {
+        self.open_quorum_port();
         let verifier = self.verifier.clone();
         let leading = Leading::begin(now, &self.config, verifier, &self.db, &mut self.queue);
         self.role.become_next(Role::Leading(leading));
         self.note(Note::Role { role: RoleName::Leading, epoch: self.db.current_epoch() });
+        for (link, info) in self.early_learners.take() {
+            self.step_leader(now, leader::Input::Accepted(link));
+            if let Some(info) = info {
+                self.step_leader(now, leader::Input::Packet(link, info));
+            }
+        }
     }
 
     fn become_learning(&mut self, now: Now, leader: ServerId) {
+        self.early_learners.close(&mut self.queue);
         let (verifier, link) = (self.verifier.clone(), self.leader_dials.take_link());
         let learner = self.queue.of_learner(|out| {
             Learner::new(now, &self.config, verifier, leader, link, &self.db, out)

@@ -166,7 +166,7 @@ impl Snapshotter {
         };
         let Some(mut encoder) = writing.encoder.take() else { return }; // That was the last one.
         let tree = db.tree();
-        encoder.nodes(&tree.snapshot_slice(&mut writing.cursor, self.slice));
+        tree.write_slice(&mut writing.cursor, self.slice, &mut |node| encoder.node(&node));
         if !writing.cursor.is_done() {
             out.push(SnapshotRequest::Chunk(encoder.take()));
             writing.encoder = Some(encoder);

@@ -14,6 +14,7 @@ use super::role::{AfterLoad, Role};
 use super::snapshotter::Purpose;
 use crate::base::invariant::broken;
 use crate::base::{Exhibit, GaveUp, Note, Now, RoleName, Zxid};
+use crate::jute::persist::Pieces;
 use crate::runtime::Halt;
 use crate::storage::{Loaded, Outcome, StorageError, Ticket};
 use crate::zab::{leader, learner};
@@ -99,7 +100,7 @@ impl Peer {
             let (role, epoch) = (RoleName::Looking, self.db.current_epoch());
             self.note(Note::Role { role, epoch });
         }
-        self.become_looking(now);
+        self.become_looking(now, false);
     }
 
     fn restore(&mut self, loaded: Loaded) -> bool {
@@ -125,7 +126,7 @@ impl Peer {
     }
 
     /// The leader's snapshot replaces everything we have. (SNAP)
-    pub(super) fn install_snapshot(&mut self, now: Now, zxid: Zxid, body: bytes::Bytes) {
+    pub(super) fn install_snapshot(&mut self, now: Now, zxid: Zxid, body: Pieces) {
         if let Err(error) = self.db.install_stream(zxid, body) {
             let error = error.to_string();
             return self.become_draining(now, GaveUp::BadSnapshot { error });

@@ -1,12 +1,13 @@
 //! What is on the way: a record of each node that a transaction not yet applied changes.
 //! (ZooKeeperServer.outstandingChanges, outstandingChangesForPath)
 
-use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::rc::Rc;
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::base::{COSTLY_CHECKS, SessionId, Zxid, paths};
 use crate::jute::data::StatPersisted;
@@ -55,7 +56,8 @@ pub(super) type Live = (ChangeRecord, StatPersisted);
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Records {
     /// The newest record of each path; the root is "".
-    newest: BTreeMap<Rc<str>, ChangeRecord>,
+    #[serde(serialize_with = "in_order")]
+    newest: HashMap<Rc<str>, ChangeRecord, BuildHasherDefault<DefaultHasher>>,
     /// The paths in `newest` of nodes that will be there, by the session that owns them.
     ephemerals: BTreeMap<SessionId, BTreeSet<Rc<str>>>,
     /// Every change in order, to be dropped from the front.
@@ -93,11 +95,11 @@ impl Records {
             zxid: Zxid::ZERO,
             stat: Some(node.stat.clone()),
             child_count: node.child_count,
+            data: node.data_to_keep(),
             acl: node.acl,
-            data: node.data.cloned(),
             digest: node.digest,
         };
-        Some((record, node.stat.clone()))
+        Some((record, node.stat))
     }
 
     /// The ephemerals that this session will own when everything on the way is applied, sorted.
@@ -202,6 +204,14 @@ impl Records {
             self.ephemerals.entry(session).or_default().insert(key.clone());
         }
     }
+}
+
+/// Two equal states are written alike.
+fn in_order<S: Serializer, H>(
+    records: &HashMap<Rc<str>, ChangeRecord, H>,
+    to: S,
+) -> Result<S::Ok, S::Error> {
+    records.iter().collect::<BTreeMap<_, _>>().serialize(to)
 }
 
 fn record_key(path: &str) -> &str {

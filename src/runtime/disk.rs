@@ -100,6 +100,13 @@ pub trait File: 'static {
     fn set_len(&mut self, len: u64) -> impl Future<Output = io::Result<()>>;
     /// fdatasync: content and length are durable when it returns. A failure is final.
     fn sync(&mut self) -> impl Future<Output = io::Result<()>>;
+    /// `write_at`, then `sync`. The machine does both on one way to the disk's thread and back.
+    fn write_and_sync(&mut self, offset: u64, data: Bytes) -> impl Future<Output = io::Result<()>> {
+        async move {
+            self.write_at(offset, data).await?;
+            self.sync().await
+        }
+    }
 }
 
 #[cfg(test)]

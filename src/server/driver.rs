@@ -269,11 +269,11 @@ impl Inbound for ClientInbound {
                 match self.next_body(&buf[row.bytes()..]) {
                     Ok(Some(body)) if row.add(4 + body) => bodies.push(body),
                     Ok(_) => break Ok(Reading::On),
-                    Err(why) => break Err(why),
+                    Err(length) => break Err(length),
                 }
             };
             if bodies.is_empty() {
-                return end.inspect_err(|why| warn!(peer = self.peer, "closing a client: {why}"));
+                return end.map_err(|length| self.refuse(length));
             }
             let mut frames = row.take(buf);
             for body in bodies {
@@ -294,16 +294,23 @@ impl Inbound for ClientInbound {
 }
 
 impl ClientInbound {
-    /// Bytes of the body of the frame at the front, if it is whole.
-    fn next_body(&self, buf: &[u8]) -> Result<Option<usize>, String> {
+    /// Bytes of the body of the frame at the front, if it is whole. An error is a length that no
+    /// request may have.
+    fn next_body(&self, buf: &[u8]) -> Result<Option<usize>, i32> {
         let Some(prefix) = buf.first_chunk::<4>() else { return Ok(None) };
         let length = i32::from_be_bytes(*prefix);
-        match usize::try_from(length) {
-            Ok(body) if body <= self.frame_bytes_max => Ok((buf.len() >= 4 + body).then_some(body)),
-            _ => {
-                let max = self.frame_bytes_max;
-                Err(format!("request length {length} out of range (jute.maxbuffer is {max})"))
-            }
-        }
+        let body = usize::try_from(length).ok().filter(|body| *body <= self.frame_bytes_max);
+        let body = body.ok_or(length)?;
+        Ok((buf.len() >= 4 + body).then_some(body))
+    }
+
+    fn refuse(&self, length: i32) -> String {
+        warn!(
+            peer = self.peer,
+            length,
+            jute.maxbuffer = self.frame_bytes_max,
+            "closing a client: request length out of range"
+        );
+        format!("request length {length}")
     }
 }

@@ -2,13 +2,15 @@
 //! tells what became of them.
 //!
 //! They decide nothing but what shares a sync: whatever came while the last one ran. No timer:
-//! a lone append goes down at once.
+//! a lone append goes down at once. And how fast a snapshot grows that nobody waits for: it rests behind
+//! each portion, so that clients have disk and processor for most of the time.
 //!
 //! - ST-2 after a failure every request fails: the core halts on the first, and nothing is retried.
 //!
 //! Not here: what a request does to the files (the other files of this folder).
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
@@ -32,6 +34,10 @@ use crate::runtime::{Lane, LaneId, Purpose, Runtime};
 
 /// Bytes of one group commit: beyond this a sync costs more than it saves.
 const BATCH_BYTES_MAX: usize = 1024 * 1024;
+/// A routine snapshot rests so many times as long as its last portion took, ...
+const SNAPSHOT_REST: u32 = 7;
+/// ... and so long at most: 250 MiB take half a minute more.
+const SNAPSHOT_REST_MAX: Duration = Duration::from_millis(100);
 
 /// Serves the log, the epoch files and the guard file until the queue is closed. `floors` hears how
 /// far the log is durable.
@@ -55,6 +61,7 @@ pub async fn run_log<R: Runtime>(
         }
         let result = match request {
             LogRequest::Append(first) => {
+                log.let_proposals_go().await;
                 let (stamp, batch) = log.group(&mut queue, (stamp, ticket, first));
                 lane.begin(stamp);
                 let result = log.append(&batch).await;
@@ -106,6 +113,14 @@ struct LogDriver<R: Runtime> {
 }
 
 impl<R: Runtime> LogDriver<R> {
+    /// What the pump gave out beside the first append is carried away first: the proposals have a way
+    /// and another disk before them. In the simulator neither takes any time.
+    async fn let_proposals_go(&self) {
+        if self.rt.settle().is_zero() {
+            self.rt.give_way().await;
+        }
+    }
+
     /// The first append and those that share its sync, and the stamp of the last of them.
     fn group(
         &self,
@@ -211,23 +226,49 @@ impl<R: Runtime> LogDriver<R> {
 pub async fn run_snapshots<R: Runtime>(
     rt: R,
     options: StorageOptions,
-    mut requests: UnboundedReceiver<(Stamp, Ticket, SnapshotRequest)>,
+    requests: UnboundedReceiver<(Stamp, Ticket, SnapshotRequest)>,
     done: impl Fn(Stamp, Ticket, Result<Outcome, StorageError>) + 'static,
 ) {
     let lane = rt.disk(LaneId::Snapshot);
     let layout = Layout::new(&options);
-    let mut driver = SnapshotDriver { lane, layout, options, open: None };
+    let mut queue = Queue::new(requests);
+    let rested = Stamp(0);
+    let mut driver = SnapshotDriver { lane, layout, options, open: None, rested, rest: None };
     let mut stopped: Option<StorageError> = None;
-    while let Some((stamp, ticket, request)) = requests.recv().await {
+    while let Some((stamp, ticket, request)) = queue.next().await {
         if let Some(why) = &stopped {
             done(stamp, ticket, Err(why.clone()));
             continue;
         }
         driver.lane.begin(stamp);
         let result = driver.serve(request).await;
-        done(stamp.max(driver.lane.ended()), ticket, result.clone());
+        let mut ended = stamp.max(driver.lane.ended());
+        if let Some(rest) = driver.rest.take() {
+            ended = take_rest(&rt, &mut queue, ended, rest).await;
+            driver.rested = ended;
+        }
+        done(ended, ticket, result.clone());
         stopped = result.err().filter(|error| !error.is_refusal()).map(stop);
     }
+}
+
+/// Rests so long, or until something else is asked for. Returns when that was over.
+async fn take_rest<R: Runtime>(
+    rt: &R,
+    queue: &mut Queue<(Stamp, Ticket, SnapshotRequest)>,
+    since: Stamp,
+    rest: Duration,
+) -> Stamp {
+    let until = since + rest;
+    let next = tokio::select! {
+        biased;
+        next = queue.next() => next,
+        () = rt.sleep_until(until + rt.settle()) => return rt.noticed_at(until),
+    };
+    let Some(next) = next else { return until };
+    let at = next.0.clamp(since, until);
+    queue.put_back(next);
+    at
 }
 
 /// Reads the log for learners until the queue is closed.
@@ -251,6 +292,10 @@ struct SnapshotDriver<L: Lane> {
     layout: Layout,
     options: StorageOptions,
     open: Option<SnapshotWriter<L::File>>,
+    /// When the last rest was over.
+    rested: Stamp,
+    /// How long to rest now.
+    rest: Option<Duration>,
 }
 
 impl<L: Lane> SnapshotDriver<L> {
@@ -260,11 +305,16 @@ impl<L: Lane> SnapshotDriver<L> {
                 self.abort().await?;
                 let writer = SnapshotWriter::begin(&self.lane, &self.layout, zxid, sync).await?;
                 self.open = Some(writer);
+                self.rested = self.lane.ended();
                 Ok(Outcome::SnapshotBegun)
             }
             SnapshotRequest::Chunk(bytes) => {
                 let writer = self.open.as_mut().ok_or(StorageError::NoSnapshotBegun)?;
-                writer.chunk(bytes).await?;
+                let is_portion = writer.chunk(bytes).await?;
+                if is_portion && !writer.is_urgent() {
+                    let took = self.lane.ended() - self.rested;
+                    self.rest = Some((took * SNAPSHOT_REST).min(SNAPSHOT_REST_MAX));
+                }
                 Ok(Outcome::ChunkWritten)
             }
             SnapshotRequest::Finish => {

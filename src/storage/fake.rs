@@ -9,7 +9,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -23,8 +25,7 @@ use crate::runtime::{
 
 /// Runs a future that never really waits.
 pub(super) fn run<T>(future: impl Future<Output = T>) -> T {
-    let mut future = pin!(future);
-    match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+    match poll_while_woken(future) {
         Poll::Ready(value) => value,
         Poll::Pending => panic!("the fake disk never waits"),
     }
@@ -32,9 +33,26 @@ pub(super) fn run<T>(future: impl Future<Output = T>) -> T {
 
 /// Runs a future up to where it waits for ever, and drops it.
 pub(super) fn run_to_a_wait(future: impl Future<Output = ()>) {
+    assert!(poll_while_woken(future).is_pending(), "it has come to its end");
+}
+
+/// Polls a future on, as long as it only gives way to others.
+fn poll_while_woken<T>(future: impl Future<Output = T>) -> Poll<T> {
+    struct Woken(AtomicBool);
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
     let mut future = pin!(future);
-    let state = future.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-    assert!(state.is_pending(), "it has come to its end");
+    let woken = Arc::new(Woken(AtomicBool::new(false)));
+    let waker = Waker::from(woken.clone());
+    loop {
+        let polled = future.as_mut().poll(&mut Context::from_waker(&waker));
+        if polled.is_ready() || !woken.0.swap(false, Ordering::Relaxed) {
+            return polled;
+        }
+    }
 }
 
 #[derive(Default)]

@@ -155,6 +155,10 @@ fn decode(payload: Bytes) -> Result<Proposal, DecodeError> {
 /// The same record again, or a run of them, be it in the next file, is the same history. Followers of
 /// Apache 3.8.0 to 3.8.4 write them when a synchronisation fails behind NEWLEADER (ZOOKEEPER-4394).
 pub(super) fn is_repeated(history: &[Rc<Proposal>], proposal: &Proposal) -> bool {
+    // Nearly every record is the next one: no search for it among all of them.
+    if history.last().is_none_or(|last| last.zxid() < proposal.zxid()) {
+        return false;
+    }
     let at = history.binary_search_by_key(&proposal.zxid(), |known| known.zxid());
     at.is_ok_and(|at| history[at].bytes() == proposal.bytes())
 }

@@ -59,7 +59,9 @@ mod queue;
 mod recovery;
 mod request;
 mod snapshot_check;
+pub mod snapshot_decoder;
 pub mod snapshot_format;
+mod snapshot_reader;
 mod snapshot_writer;
 mod truncate;
 

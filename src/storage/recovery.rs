@@ -35,7 +35,7 @@ use super::layout::{
 use super::log_format::RecordFault;
 use super::log_reader::{Head, LogScan, Step, is_repeated};
 use super::log_writer::rewrite;
-use super::snapshot_format::{SnapshotFault, decode_snapshot, unpack};
+use super::snapshot_reader::read_snapshot;
 use super::truncate::remove_logs;
 use super::{Loaded, SnapshotData, StorageOptions};
 use crate::base::Zxid;
@@ -222,24 +222,6 @@ async fn make_durable<L: Lane>(
     file.sync().await.when("syncing", &path)?;
     let dir = &layout.snap_dir;
     lane.sync_dir(dir).await.when("syncing", dir)
-}
-
-async fn read_snapshot<L: Lane>(
-    lane: &L,
-    layout: &Layout,
-    name: &SnapshotName,
-) -> Result<Result<SnapshotData, SnapshotFault>, StorageError> {
-    let path = layout.snap_dir.join(&name.name);
-    let packed = lane.read(&path).await.when("reading", &path)?;
-    let content = unpack(packed, name.compression).and_then(decode_snapshot);
-    Ok(content.map(|content| SnapshotData {
-        zxid: name.zxid,
-        sessions: content.body.sessions,
-        acls: content.body.acls,
-        nodes: content.body.nodes,
-        digest: content.digest,
-        last_zxid: content.last_zxid,
-    }))
 }
 
 /// True unless the logs are empty, as a crash at the first transaction ever leaves them.

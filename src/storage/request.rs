@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::guard::Guard;
 use crate::base::{Epoch, SessionId, Zxid};
 use crate::jute::data::Acl;
-use crate::jute::persist::{SnapshotDigest, SnapshotNode};
+use crate::jute::persist::{PackedNodes, SnapshotDigest};
 use crate::jute::txn::Proposal;
 
 /// Ties a completion to its request. The core numbers them; storage gives them back.
@@ -171,7 +171,7 @@ pub struct SnapshotData {
     /// Session and its timeout in milliseconds.
     pub sessions: Vec<(SessionId, i32)>,
     pub acls: Vec<(i64, Vec<Acl>)>,
-    pub nodes: Vec<SnapshotNode>,
+    pub nodes: PackedNodes,
     pub digest: Option<SnapshotDigest>,
     /// The last zxid whose effects the nodes may hold (since 3.9).
     pub last_zxid: Option<Zxid>,

@@ -7,7 +7,8 @@
 //!     last     zxid long | seal                                     since 3.9
 //!
 //! A seal's Adler-32 covers every byte of the file before it, earlier seals included. So the
-//! last 13 bytes vouch for the whole file, and `SealCheck` needs no decoding.
+//! last 13 bytes vouch for the whole file, and `SealCheck` needs no decoding. `snapshot_decoder.rs` reads
+//! what this writes.
 //! `.gz` is one gzip member; `.snappy` is snappy-java's stream:
 //!
 //!     82 "SNAPPY" 00 | int 1 | int 1 | (int length | raw snappy block)*
@@ -25,17 +26,17 @@ pub use super::layout::Compression;
 use crate::base::{SessionId, Zxid};
 use crate::jute::data::Acl;
 use crate::jute::persist::{
-    BODY_END, FILE_VERSION, FileHeader, SNAPSHOT_MAGIC, SnapshotBody, SnapshotDigest, SnapshotNode,
-    decode_snapshot_body, encode_acls, encode_body_end, encode_sessions,
+    FileHeader, NodeRef, SNAPSHOT_MAGIC, SnapshotBody, SnapshotDigest, SnapshotNode, encode_acls,
+    encode_body_end, encode_sessions,
 };
-use crate::jute::{DecodeError, Jute, Reader};
+use crate::jute::{DecodeError, Jute};
 
 /// Adler-32 and the string "/".
-const SEAL_BYTES: usize = 13;
+pub(super) const SEAL_BYTES: usize = 13;
 /// The string "/": what every complete snapshot ends with.
-const SEAL_END: [u8; 5] = [0, 0, 0, 1, b'/'];
+pub(super) const SEAL_END: [u8; 5] = [0, 0, 0, 1, b'/'];
 const DIGEST_BYTES: usize = 20;
-const LAST_ZXID_BYTES: usize = 8;
+pub(super) const LAST_ZXID_BYTES: usize = 8;
 /// From the tree's seal to the end of a file that has every block.
 pub(super) const TAIL_BYTES: usize = 3 * SEAL_BYTES + DIGEST_BYTES + LAST_ZXID_BYTES;
 const SNAPPY_HEAD: [u8; 16] = *b"\x82SNAPPY\x00\x00\x00\x00\x01\x00\x00\x00\x01";
@@ -97,10 +98,12 @@ impl SnapshotEncoder {
     }
 
     /// Parents come before their children.
+    pub fn node(&mut self, node: &NodeRef<'_>) {
+        node.encode(&mut self.out);
+    }
+
     pub fn nodes<'a>(&mut self, nodes: impl IntoIterator<Item = &'a SnapshotNode>) {
-        for node in nodes {
-            node.encode(&mut self.out);
-        }
+        nodes.into_iter().for_each(|node| self.node(&node.as_node_ref()));
     }
 
     /// The bytes since the last call.
@@ -146,54 +149,6 @@ pub struct SnapshotContent {
     pub body: SnapshotBody,
     pub digest: Option<SnapshotDigest>,
     pub last_zxid: Option<Zxid>,
-}
-
-/// Reads a snapshot (unpacked) and checks every seal.
-pub fn decode_snapshot(plain: Bytes) -> Result<SnapshotContent, SnapshotFault> {
-    let mut from = Reader::new(plain.clone());
-    let header = FileHeader::decode(&mut from)?;
-    if header.magic != SNAPSHOT_MAGIC || header.version != FILE_VERSION {
-        return Err(SnapshotFault::Header { magic: header.magic, version: header.version });
-    }
-    if !plain.ends_with(&SEAL_END) {
-        return Err(SnapshotFault::Unfinished);
-    }
-    let mut content =
-        SnapshotContent { body: decode_snapshot_body(&mut from)?, ..Default::default() };
-    let mut seals = Seals { plain, adler: Adler32::new(), summed: 0 };
-    seals.check(&mut from)?;
-    // Digests may be off: then the last zxid follows at once.
-    if from.remaining() > LAST_ZXID_BYTES + SEAL_BYTES {
-        content.digest = Some(SnapshotDigest::decode(&mut from)?);
-        seals.check(&mut from)?;
-    }
-    if from.remaining() > 0 {
-        content.last_zxid = Some(Zxid::decode(&mut from)?);
-        seals.check(&mut from)?;
-    }
-    // Blocks of a later version may follow; Apache's readers pass over them as well.
-    Ok(content)
-}
-
-struct Seals {
-    plain: Bytes,
-    adler: Adler32,
-    summed: usize,
-}
-
-impl Seals {
-    fn check(&mut self, from: &mut Reader) -> Result<(), SnapshotFault> {
-        let offset = from.position();
-        self.adler.write(&self.plain[self.summed..offset]);
-        self.summed = offset;
-        let computed = self.adler.finish();
-        let stored = from.long()?;
-        let end = String::decode(from)?;
-        if stored != i64::from(computed) || end != BODY_END {
-            return Err(SnapshotFault::Seal { offset, stored, computed });
-        }
-        Ok(())
-    }
 }
 
 /// The plain bytes of a snapshot file.
@@ -327,7 +282,10 @@ pub(super) fn effects_end(tail: &[u8]) -> Option<Zxid> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::jute::Reader;
     use crate::jute::data::StatPersisted;
+    use crate::jute::persist::decode_snapshot_body;
+    use crate::storage::snapshot_decoder::decode_snapshot;
 
     fn node(path: &str) -> SnapshotNode {
         SnapshotNode {

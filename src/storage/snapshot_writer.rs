@@ -4,8 +4,8 @@
 //! content comes before name, and name before the answer. A routine snapshot is not synced: a
 //! power failure may leave a damaged file, whose seals say so, and older snapshots with their
 //! logs are still there, since purging syncs what it keeps before it removes anything.
-//! All the same it is synced every few MiB while it grows: a sync of the log waits for what the kernel
-//! writes at that time, and it is to be little.
+//! All the same it is synced a portion at a time while it grows: a sync of the log waits for what the
+//! kernel writes at that time, and it is to be little.
 //! The first snapshot of an empty directory has nothing behind it and is always synced.
 //!
 //! Not here: what is in it (`snapshot_format.rs`, `database`).
@@ -20,7 +20,7 @@ use crate::base::Zxid;
 use crate::runtime::{File, Lane, OpenMode};
 
 /// So much of a snapshot is on its way to the disk at once.
-const SYNCED_EVERY_BYTES: u64 = 4 * 1024 * 1024;
+const PORTION_BYTES: u64 = 1024 * 1024;
 
 pub(super) struct SnapshotWriter<F> {
     zxid: Zxid,
@@ -46,15 +46,22 @@ impl<F: File> SnapshotWriter<F> {
         Ok(SnapshotWriter { zxid, sync, tmp, file, end: 0, synced_to: 0 })
     }
 
-    pub(super) async fn chunk(&mut self, bytes: Bytes) -> Result<(), StorageError> {
+    /// Whether that was the end of a portion, which has been synced.
+    pub(super) async fn chunk(&mut self, bytes: Bytes) -> Result<bool, StorageError> {
         let len = bytes.len() as u64;
         self.file.write_at(self.end, bytes).await.when("writing", &self.tmp)?;
         self.end += len;
-        if self.end - self.synced_to >= SYNCED_EVERY_BYTES {
+        let is_portion = self.end - self.synced_to >= PORTION_BYTES;
+        if is_portion {
             self.file.sync().await.when("syncing", &self.tmp)?;
             self.synced_to = self.end;
         }
-        Ok(())
+        Ok(is_portion)
+    }
+
+    /// Somebody waits for it: a learner for its start, an empty directory for its first snapshot.
+    pub(super) fn is_urgent(&self) -> bool {
+        self.sync
     }
 
     /// Gives the snapshot its name. Returns the zxid, and whether it is durable.

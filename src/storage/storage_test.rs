@@ -3,7 +3,10 @@
 //! Over 500 lines: one bench, and a case for each crash and each answer.
 
 use std::cell::RefCell;
+use std::future::Future;
+use std::pin::pin;
 use std::rc::Rc;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -18,6 +21,7 @@ use super::{
 use crate::base::{Epoch, SessionId, Stamp, Zxid};
 use crate::jute::persist::SnapshotDigest;
 use crate::jute::txn::{ErrorTxn, Proposal, SetDataTxn, Txn, TxnHeader, kind};
+use crate::runtime::Lane;
 
 pub(super) const DIR: &str = "/data/version-2";
 
@@ -200,6 +204,25 @@ fn all_that_is_queued_shares_one_write_and_one_sync() {
         log_ops,
         ["create log.1", "write log.1 0+163", "zeros log.1 163+8192", "sync log.1"]
     );
+}
+
+#[test]
+fn what_the_pump_gave_out_with_an_append_goes_before_it() {
+    let disk = disk_with(&[0]);
+    let world = FakeWorld { disk: disk.clone(), ..FakeWorld::default() };
+    let (send, receive) = unbounded_channel();
+    let (floor, _floors) = unbounded_channel();
+    let mut driver = pin!(run_log(world, options(), receive, floor, |_, _, _| ()));
+    let mut ops_of = |request| {
+        send.send((Stamp(1), Ticket(1), request)).expect("the receiver is here");
+        [(); 2].map(|()| {
+            let polled = driver.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            assert!(polled.is_pending());
+            !disk.take_ops().is_empty()
+        })
+    };
+    assert_eq!(ops_of(LogRequest::Load), [true, false]);
+    assert_eq!(ops_of(append(1)), [false, true], "others had a turn");
 }
 
 #[test]
@@ -731,9 +754,28 @@ fn files_in_each_others_directories_are_refused() {
 fn a_snapshot_is_synced_while_it_grows() {
     let disk = disk_with(&[0]);
     let mut requests = vec![SnapshotRequest::Begin { zxid: Zxid(5), sync: false }];
-    requests.extend((0..12).map(|_| SnapshotRequest::Chunk(Bytes::from(vec![7; 1 << 20]))));
+    requests.extend((0..6).map(|_| SnapshotRequest::Chunk(Bytes::from(vec![7; 1 << 19]))));
     snapshot_run(&disk, requests);
     let ops = ops_with(&disk.take_ops(), &["write snapshot", "sync snapshot"]);
     let syncs: Vec<usize> = (0..ops.len()).filter(|at| ops[*at].starts_with("sync")).collect();
-    assert_eq!(syncs, [4, 9, 14], "{ops:?}");
+    assert_eq!(syncs, [2, 5, 8], "{ops:?}");
+}
+
+#[test]
+fn a_snapshot_rests_behind_a_portion_unless_somebody_waits_for_it() {
+    // How much later than the disk had it the portion is told.
+    let told_after = |sync, then: Vec<SnapshotRequest>| {
+        let disk = disk_with(&[0]);
+        let portion = SnapshotRequest::Chunk(Bytes::from(vec![7; 1 << 20]));
+        let begin = SnapshotRequest::Begin { zxid: Zxid(5), sync };
+        let requests = [vec![begin.clone(), portion.clone()], then].concat();
+        let whole = disk.copy();
+        snapshot_run(&whole, vec![begin, portion]);
+        let ended = whole.lane().ended();
+        snapshot_run(&disk, requests)[1].0 - ended
+    };
+    // A write and a sync took a nanosecond each; seven times that is the rest.
+    assert_eq!(told_after(false, vec![]), Duration::from_nanos(14));
+    assert_eq!(told_after(false, vec![SnapshotRequest::Abort]), Duration::ZERO);
+    assert_eq!(told_after(true, vec![]), Duration::ZERO);
 }

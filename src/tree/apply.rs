@@ -20,7 +20,10 @@ use bytes::Bytes;
 
 use super::DataTree;
 use super::acl_list::AclList;
-use super::arena::{Node, NodeId, Owner};
+use super::children::NodeId;
+use super::node::Node;
+use super::owner::Owner;
+use super::snapshot::is_named;
 use crate::base::paths;
 use crate::base::{SessionId, Zxid};
 use crate::jute::client::code;
@@ -192,16 +195,16 @@ impl DataTree {
         let path = creation.path;
         let (parent_path, name) = named(path)?;
         let parent = self.find(parent_path).ok_or(code::NO_NODE)?;
-        let existing = self.arena[parent].child(name);
-        self.change(parent, parent_path, |parent| {
+        let existing = self.find(path);
+        self.change_stat(parent, parent_path, |stat| {
             let cversion = match creation.parent_cversion {
                 // Logs of before 3.4 do not tell.
-                -1 => parent.stat.cversion.wrapping_add(1),
+                -1 => stat.cversion.wrapping_add(1),
                 cversion => cversion,
             };
-            if cversion > parent.stat.cversion {
-                parent.stat.cversion = cversion;
-                parent.stat.pzxid = header.zxid;
+            if cversion > stat.cversion {
+                stat.cversion = cversion;
+                stat.pzxid = header.zxid;
             }
         });
         let acl = self.acls.intern(creation.acl.as_deref());
@@ -210,7 +213,7 @@ impl DataTree {
             return Err(code::NODE_EXISTS);
         }
         let stat = created_stat(header.zxid, header.time, creation.owner);
-        let id = self.attach(parent, name, path, Node::new(own(creation.data), acl, stat));
+        let id = self.attach(parent, path, Node::new(name, creation.data.as_deref(), acl, &stat));
         let change = Change::Created(self.event_acls(id, parent));
         let stat = self.arena[id].visible_stat();
         self.charge_created(path, stat.data_length.into());
@@ -218,15 +221,13 @@ impl DataTree {
     }
 
     fn delete_node(&mut self, path: &str, zxid: Zxid) -> Result<Change, i32> {
-        let (parent_path, name) = named(path)?;
+        let (parent_path, _) = named(path)?;
         let parent = self.find(parent_path).ok_or(code::NO_NODE)?;
-        self.change(parent, parent_path, |parent| {
-            parent.stat.pzxid = parent.stat.pzxid.max(zxid);
-        });
-        let id = self.arena[parent].child(name).ok_or(code::NO_NODE)?;
+        self.change_stat(parent, parent_path, |stat| stat.pzxid = stat.pzxid.max(zxid));
+        let id = self.find(path).ok_or(code::NO_NODE)?;
         // Now: the list may go with the node.
         let acls = self.event_acls(id, parent);
-        self.detach(parent, name, path);
+        self.detach(id, path);
         Ok(Change::Deleted(acls))
     }
 
@@ -234,10 +235,12 @@ impl DataTree {
         let id = self.find(&t.path).ok_or(code::NO_NODE)?;
         let bytes = self.data_len(id);
         let stat = self.change(id, &t.path, |node| {
-            node.data = own(&t.data);
-            node.stat.mtime = header.time;
-            node.stat.mzxid = header.zxid;
-            node.stat.version = t.version;
+            node.set_data(t.data.as_deref());
+            node.change_stat(|stat| {
+                stat.mtime = header.time;
+                stat.mzxid = header.zxid;
+                stat.version = t.version;
+            });
             node.visible_stat()
         });
         self.charge_changed(&t.path, i64::from(stat.data_length) - bytes);
@@ -250,9 +253,13 @@ impl DataTree {
         let acl = self.acls.intern(t.acl.as_deref());
         self.set_acl_id(id, &t.path, acl);
         Ok(self.change(id, &t.path, |node| {
-            node.stat.aversion = t.version;
+            node.change_stat(|stat| stat.aversion = t.version);
             node.visible_stat()
         }))
+    }
+
+    fn change_stat(&mut self, id: NodeId, path: &str, change: impl FnOnce(&mut StatPersisted)) {
+        self.change(id, path, |node| node.change_stat(change));
     }
 
     fn event_acls(&self, node: NodeId, parent: NodeId) -> EventAcls {
@@ -300,10 +307,5 @@ pub fn created_stat(zxid: Zxid, time: i64, owner: Owner) -> StatPersisted {
 
 /// Parent and name of a node that can come and go.
 fn named(path: &str) -> Result<(&str, &str), i32> {
-    paths::split(path).filter(|(_, name)| !name.is_empty()).ok_or(code::NO_NODE)
-}
-
-/// Data of its own: a slice would keep the whole frame or log record it came in.
-fn own(data: &Option<Bytes>) -> Option<Bytes> {
-    data.as_ref().map(|data| Bytes::copy_from_slice(data))
+    paths::split(path).filter(|split| is_named(*split)).ok_or(code::NO_NODE)
 }

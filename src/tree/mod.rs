@@ -5,7 +5,10 @@
 //! server adds of its own stands apart: the node /zookeeper/config, the usage of quotas, and the
 //! rules by which it judges ACLs. None of them counts in the state digest.
 //!
-//!     arena.rs     nodes in one slab; a name stands once, in its parent's children map; paths nowhere
+//!     arena.rs     nodes in one slab; a name stands once, in its node; paths nowhere
+//!     node.rs      one node in as few bytes as it needs
+//!     children.rs  a node's children in the order of their names
+//!     index.rs     from a path to a node
 //!     acl.rs       ACL lists interned under ids
 //!     acl_list.rs  whether a list lets somebody pass
 //!     acl_rules.rs which schemes a list may use
@@ -34,7 +37,11 @@ mod acl_list;
 mod acl_rules;
 mod apply;
 mod arena;
+mod children;
 mod digest;
+mod index;
+mod node;
+mod owner;
 mod quota;
 mod read;
 mod snapshot;
@@ -59,9 +66,11 @@ pub use acl::OPEN_ACL_ID;
 pub use acl_list::{AclList, AskedLists};
 pub use acl_rules::{AclRules, Unfit, entry_bytes};
 pub use apply::{Applied, Change, EventAcls, Outcome, created_stat};
-pub use arena::Owner;
-use arena::{Arena, Below, Node, NodeId, ROOT};
+use arena::{Arena, ROOT};
+use children::{Below, NodeId};
 pub use digest::{DIGEST_VERSION, node_digest};
+use node::Node;
+pub use owner::Owner;
 use quota::QuotaPaths;
 pub use quota::StatsTrack;
 pub use read::{ChildNames, Ephemerals, NodeView};
@@ -92,16 +101,14 @@ impl Default for DataTree {
 impl DataTree {
     /// The tree of an ensemble that has done nothing yet.
     pub fn new() -> DataTree {
-        let mut tree =
-            DataTree::with_root(Some(Bytes::new()), OPEN_ACL_ID, StatPersisted::default());
+        let mut tree = DataTree::with_root(Some(b""), OPEN_ACL_ID);
         tree.ensure_reserved();
         tree
     }
 
-    fn with_root(data: Option<Bytes>, acl: i64, stat: StatPersisted) -> DataTree {
+    fn with_root(data: Option<&[u8]>, acl: i64) -> DataTree {
         let mut arena = Arena::default();
-        let root = arena.insert(Node::new(data, acl, stat));
-        assert_eq!(root, ROOT, "the first node is the root");
+        arena.plant(Node::new("", data, acl, &StatPersisted::default()));
         let mut tree = DataTree {
             arena,
             acls: AclCache::default(),
@@ -138,7 +145,7 @@ impl DataTree {
             // Apache gives the config node its list by a setACL that says version -1.
             let aversion = if path == paths::CONFIG { -1 } else { 0 };
             let stat = StatPersisted { aversion, ..StatPersisted::default() };
-            self.attach(parent, name, path, Node::new(Some(Bytes::new()), acl, stat));
+            self.attach(parent, path, Node::new(name, Some(b""), acl, &stat));
         }
     }
 
@@ -151,10 +158,12 @@ impl DataTree {
         // The loader makes a missing one, and no transaction may delete it.
         let Some(id) = self.find(paths::CONFIG) else { return };
         self.change(id, paths::CONFIG, |node| {
-            node.data = Some(text);
-            node.stat.mzxid = version;
-            node.stat.mtime = 0;
-            node.stat.version = -1;
+            node.set_data(Some(&text));
+            node.change_stat(|stat| {
+                stat.mzxid = version;
+                stat.mtime = 0;
+                stat.version = -1;
+            });
         });
     }
 
@@ -176,18 +185,11 @@ impl DataTree {
 
     /// The node of this path; the root is "" or "/".
     fn find(&self, path: &str) -> Option<NodeId> {
-        if path.is_empty() || path == paths::ROOT {
-            return Some(ROOT);
-        }
-        let mut id = ROOT;
-        for name in path.strip_prefix('/')?.split('/') {
-            id = self.arena[id].child(name)?;
-        }
-        Some(id)
+        self.arena.find(path)
     }
 
     fn data_len(&self, id: NodeId) -> i64 {
-        self.arena[id].data.as_ref().map_or(0, Bytes::len) as i64
+        self.arena[id].data_len() as i64
     }
 
     /// Changes one node, and both digests and the data size with it.
@@ -198,24 +200,10 @@ impl DataTree {
         let bytes = self.data_len(id) - before;
         self.data_size += bytes;
         if bytes != 0 {
-            self.add_below(path, Below { nodes: 0, bytes });
+            self.arena.add_below(id, Below { nodes: 0, bytes });
         }
         self.add_digest(id, path);
         result
-    }
-
-    /// There is more below every node above this path, or less (TR-5).
-    fn add_below(&mut self, path: &str, more: Below) {
-        let Some((parent, name)) = paths::split(path) else { return };
-        if name.is_empty() {
-            return; // The root by its other name.
-        }
-        let mut id = ROOT;
-        self.arena[id].add_below(more);
-        for name in parent.split('/').skip(1) {
-            id = self.arena[id].child(name).expect("a node that was found has these above it");
-            self.arena[id].add_below(more);
-        }
     }
 
     fn set_acl_id(&mut self, id: NodeId, path: &str, acl: i64) {
@@ -228,11 +216,10 @@ impl DataTree {
     }
 
     /// Puts a node below its parent. The reference to its ACL is the caller's to have taken.
-    fn attach(&mut self, parent: NodeId, name: &str, path: &str, node: Node) -> NodeId {
-        self.register_owner(path, node.stat.ephemeral_owner);
-        let id = self.arena.insert(node);
-        self.arena[parent].add_child(name, id);
-        self.add_below(path, self.arena[id].with_below());
+    fn attach(&mut self, parent: NodeId, path: &str, node: Node) -> NodeId {
+        self.register_owner(path, node.owner_bits());
+        let id = self.arena.insert(parent, path, node);
+        self.arena.add_below(id, self.arena[id].with_below());
         self.data_size += path_size(path) + self.data_len(id);
         self.add_digest(id, path);
         id
@@ -240,20 +227,19 @@ impl DataTree {
 
     /// Takes a node out, with whatever is below it. Only in a replay over a snapshot that was
     /// written meanwhile can there be anything: nodes whose creation is yet to come.
-    fn detach(&mut self, parent: NodeId, name: &str, path: &str) {
-        let Some(id) = self.arena[parent].child(name) else { return };
-        let Below { nodes, bytes } = self.arena[id].with_below();
-        self.add_below(path, Below { nodes: -nodes, bytes: -bytes });
-        self.arena[parent].remove_child(name);
+    fn detach(&mut self, id: NodeId, path: &str) {
+        self.arena.add_below(id, self.arena[id].with_below().negated());
+        self.arena.unlink(id);
         let mut doomed = vec![(id, path.to_owned())];
         while let Some((id, path)) = doomed.pop() {
             self.subtract_digest(id, &path);
             self.data_size -= path_size(&path) + self.data_len(id);
+            let below = self.arena.children(id).map(|(name, id)| (id, paths::join(&path, name)));
+            doomed.extend(below);
             let node = self.arena.remove(id);
             self.acls.release(node.acl);
-            self.unregister_owner(&path, node.stat.ephemeral_owner);
-            self.charge_deleted(&path, node.data.as_ref().map_or(0, Bytes::len) as i64);
-            doomed.extend(node.children().map(|(name, id)| (id, paths::join(&path, name))));
+            self.unregister_owner(&path, node.owner_bits());
+            self.charge_deleted(&path, node.data_len() as i64);
         }
     }
 
@@ -295,7 +281,7 @@ impl DataTree {
     /// Takes a node's part into both digests, after a change. Computes its CRC anew.
     fn add_digest(&mut self, id: NodeId, path: &str) {
         let node = &mut self.arena[id];
-        node.crc = digest::node_crc(path, node.data.as_deref(), &node.stat);
+        node.crc = digest::node_crc(path, node.data(), &node.stat());
         let (tree, state) = self.contribution(id, path);
         self.digest = self.digest.wrapping_add(tree);
         self.state_digest = self.state_digest.wrapping_add(state);
@@ -314,7 +300,7 @@ impl DataTree {
         let state = if digest::is_servers_own(path) {
             0
         } else {
-            digest::state_hash(node.crc, node.data.is_some(), self.acls.hash_of(node.acl))
+            digest::state_hash(node.crc, node.data().is_some(), self.acls.hash_of(node.acl))
         };
         (tree, state)
     }

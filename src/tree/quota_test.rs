@@ -65,7 +65,7 @@ impl World {
         }
         while !cursor.is_done() {
             for node in self.tree.snapshot_slice(&mut cursor, 3) {
-                loader.add_node(node).expect("the tree's own");
+                loader.add_node(&node.as_node_ref()).expect("the tree's own");
             }
         }
         self.tree = loader.finish(Zxid(self.zxid)).expect("the tree's own");

@@ -9,9 +9,9 @@ use bytes::Bytes;
 
 use super::acl_list::AclList;
 use super::acl_rules::AclRules;
-#[cfg(test)]
-use super::arena::Below;
-use super::arena::{Node, ROOT};
+use super::arena::{Arena, ROOT};
+use super::children::NodeId;
+use super::node::Node;
 use super::{DataTree, digest};
 use crate::base::SessionId;
 use crate::base::paths;
@@ -21,42 +21,57 @@ use crate::jute::data::{Id, Stat, StatPersisted};
 /// A node as it is stored.
 #[derive(Clone, Debug)]
 pub struct NodeView<'a> {
-    pub data: Option<&'a Bytes>,
-    pub stat: &'a StatPersisted,
+    pub data: Option<&'a [u8]>,
+    pub stat: StatPersisted,
     pub child_count: usize,
     pub acl: AclList,
     /// Its part in Apache's tree digest.
     pub digest: u64,
-    node: &'a Node,
+    arena: &'a Arena,
+    id: NodeId,
 }
 
 impl<'a> NodeView<'a> {
     /// What a client sees.
     pub fn visible_stat(&self) -> Stat {
-        self.node.visible_stat()
+        self.arena[self.id].visible_stat()
+    }
+
+    /// For whoever keeps it: a copy, if it is short.
+    pub fn data_to_keep(&self) -> Option<Bytes> {
+        self.arena[self.id].data_to_keep()
     }
 
     pub fn child_names(&self) -> ChildNames<'a> {
-        ChildNames(self.node)
+        ChildNames { arena: self.arena, parent: self.id }
     }
 }
 
 /// The names of a node's children, in their order as strings, not copied.
 #[derive(Clone, Copy, Debug)]
-pub struct ChildNames<'a>(&'a Node);
+pub struct ChildNames<'a> {
+    arena: &'a Arena,
+    parent: NodeId,
+}
 
 impl<'a> ChildNames<'a> {
     pub fn count(&self) -> usize {
-        self.0.child_count()
+        self.arena[self.parent].child_count()
     }
 
     /// Bytes of all of them as jute writes them, without the length of each. Looks at none.
     pub fn text_bytes(&self) -> usize {
-        self.0.name_bytes()
+        self.arena[self.parent].names_text_bytes()
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &'a str> + use<'a> {
-        self.0.children().map(|(name, _)| name)
+        self.arena.children(self.parent).map(|(name, _)| name)
+    }
+
+    /// Each as UTF-8, which is not checked again.
+    pub fn iter_utf8(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let arena = self.arena;
+        arena[self.parent].child_ids().map(|id| arena[id].name_bytes())
     }
 }
 
@@ -82,14 +97,16 @@ impl DataTree {
     }
 
     pub fn view(&self, path: &str) -> Option<NodeView<'_>> {
-        let node = self.node(path).ok()?;
+        let id = self.find(path)?;
+        let node = &self.arena[id];
         Some(NodeView {
-            data: node.data.as_ref(),
-            stat: &node.stat,
+            data: node.data(),
+            stat: node.stat(),
             child_count: node.child_count(),
             acl: self.acls.list_or_closed(node.acl).clone(),
             digest: if digest::is_excluded(path) { 0 } else { node.crc.into() },
-            node,
+            arena: &self.arena,
+            id,
         })
     }
 
@@ -99,13 +116,14 @@ impl DataTree {
 
     pub fn get_data(&self, path: &str) -> Result<(Option<Bytes>, Stat), i32> {
         let node = self.node(path)?;
-        Ok((node.data.clone(), node.visible_stat()))
+        Ok((node.data_to_keep(), node.visible_stat()))
     }
 
     /// The names in their order as strings.
     pub fn get_children(&self, path: &str) -> Result<(Vec<String>, Stat), i32> {
-        let node = self.node(path)?;
-        Ok((node.children().map(|(name, _)| name.to_owned()).collect(), node.visible_stat()))
+        let id = self.find(path).ok_or(code::NO_NODE)?;
+        let names = self.arena.children(id).map(|(name, _)| name.to_owned()).collect();
+        Ok((names, self.arena[id].visible_stat()))
     }
 
     /// The list as it is stored, nothing masked.
@@ -184,12 +202,13 @@ impl DataTree {
         let mut open = vec![ROOT];
         while let Some(id) = open.pop() {
             let node = &self.arena[id];
-            let children = || node.children().map(|(_, id)| &self.arena[id]);
-            let below = children().fold(Below::default(), |sum, node| sum.plus(node.with_below()));
+            let children = || node.child_ids().map(|id| &self.arena[id]);
+            let nothing = super::children::Below::default();
+            let below = children().fold(nothing, |sum, node| sum.plus(node.with_below()));
             assert_eq!(node.below(), below, "TR-5");
-            let names = node.children().map(|(name, _)| crate::jute::text_bytes(name));
-            assert_eq!(node.name_bytes(), names.sum::<usize>(), "TR-5");
-            open.extend(node.children().map(|(_, id)| id));
+            let names = children().map(|child| crate::jute::text_bytes(child.name()));
+            assert_eq!(node.names_text_bytes(), names.sum::<usize>(), "TR-5");
+            open.extend(node.child_ids());
         }
     }
 
@@ -200,16 +219,16 @@ impl DataTree {
         let mut open = vec![(ROOT, String::new())];
         while let Some((id, path)) = open.pop() {
             let node = &self.arena[id];
-            let crc = digest::node_crc(&path, node.data.as_deref(), &node.stat);
+            let crc = digest::node_crc(&path, node.data(), &node.stat());
             if !digest::is_excluded(&path) {
                 sums.0 = sums.0.wrapping_add(crc.into());
             }
             if !digest::is_servers_own(&path) {
                 let acl_hash = self.acls.hash_of(node.acl);
-                let hash = digest::state_hash(crc, node.data.is_some(), acl_hash);
+                let hash = digest::state_hash(crc, node.data().is_some(), acl_hash);
                 sums.1 = sums.1.wrapping_add(hash);
             }
-            open.extend(node.children().map(|(name, id)| (id, paths::join(&path, name))));
+            open.extend(self.arena.children(id).map(|(name, id)| (id, paths::join(&path, name))));
         }
         sums
     }

@@ -11,17 +11,18 @@
 //!
 //! Not here: the file around it (storage, jute/persist.rs), sessions.
 
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::arena::{Node, NodeId, ROOT};
+use super::arena::ROOT;
+use super::children::NodeId;
+use super::node::Node;
 use super::{DataTree, OPEN_ACL_ID};
 use crate::base::Zxid;
 use crate::base::limits::SNAPSHOT_SLICE_BYTES;
 use crate::base::paths;
-use crate::jute::data::{Acl, StatPersisted};
-use crate::jute::persist::SnapshotNode;
+use crate::jute::data::Acl;
+use crate::jute::persist::{NodeRef, SnapshotNode};
 
 /// Why a list of nodes is not a tree.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -94,19 +95,19 @@ impl DataTree {
         self.acls.table().map(|(id, list)| (id, list.to_vec())).collect()
     }
 
-    /// The next nodes, looking at no more than `max_nodes`, and none more once they have
+    /// Writes the next nodes, looking at no more than `max_nodes`, and none more once they have
     /// the bytes of a slice. Fewer, even none, is not the end: `cursor.is_done()` is.
-    pub fn snapshot_slice(
+    pub fn write_slice(
         &self,
         cursor: &mut SnapshotCursor,
         max_nodes: usize,
-    ) -> Vec<SnapshotNode> {
-        let mut slice = Vec::new();
+        write: &mut impl FnMut(NodeRef<'_>),
+    ) {
         let mut budget = max_nodes.max(1);
         if !cursor.started {
             cursor.started = true;
             budget -= 1;
-            self.write_node(ROOT, cursor, &mut slice);
+            self.write_node(ROOT, cursor, write);
         }
         cursor.bytes = 0;
         while let Some(frame) = cursor.frames.last() {
@@ -115,10 +116,20 @@ impl DataTree {
             }
             cursor.path.truncate(frame.path_len);
             match self.find(&cursor.path) {
-                Some(parent) => self.write_children(parent, cursor, &mut budget, &mut slice),
+                Some(parent) => self.write_children(parent, cursor, &mut budget, write),
                 None => drop(cursor.frames.pop()),
             }
         }
+    }
+
+    /// [`DataTree::write_slice`], into a list.
+    pub fn snapshot_slice(
+        &self,
+        cursor: &mut SnapshotCursor,
+        max_nodes: usize,
+    ) -> Vec<SnapshotNode> {
+        let mut slice = Vec::new();
+        self.write_slice(cursor, max_nodes, &mut |node| slice.push(node.to_node()));
         slice
     }
 
@@ -129,13 +140,14 @@ impl DataTree {
         parent: NodeId,
         cursor: &mut SnapshotCursor,
         budget: &mut usize,
-        slice: &mut Vec<SnapshotNode>,
+        write: &mut impl FnMut(NodeRef<'_>),
     ) {
-        let Some(frame) = cursor.frames.last().cloned() else { return };
         let depth = cursor.frames.len();
-        let mut last = frame.last.as_deref();
+        let Some(frame) = cursor.frames.last_mut() else { return };
+        let (path_len, zxid, after) = (frame.path_len, frame.zxid, frame.last.take());
+        let mut last = None;
         let mut ended = true;
-        for (name, id) in self.arena[parent].children_after(frame.last.as_deref()) {
+        for (name, id) in self.arena.children_after(parent, after.as_deref()) {
             let is_full = *budget == 0 || cursor.bytes >= cursor.slice_bytes;
             if is_full || cursor.frames.len() > depth {
                 ended = false;
@@ -143,39 +155,41 @@ impl DataTree {
             }
             *budget -= 1;
             last = Some(name);
-            if self.arena[id].stat.czxid <= frame.zxid {
-                cursor.path.truncate(frame.path_len);
+            if self.arena[id].czxid() <= zxid {
+                cursor.path.truncate(path_len);
                 cursor.path.push('/');
                 cursor.path.push_str(name);
-                self.write_node(id, cursor, slice);
+                self.write_node(id, cursor, write);
             }
         }
         if ended && cursor.frames.len() == depth {
             cursor.frames.pop();
         } else {
-            cursor.frames[depth - 1].last = last.map(Box::from);
+            cursor.frames[depth - 1].last = last.map(Box::from).or(after);
         }
     }
 
-    fn write_node(&self, id: NodeId, cursor: &mut SnapshotCursor, slice: &mut Vec<SnapshotNode>) {
+    fn write_node(
+        &self,
+        id: NodeId,
+        cursor: &mut SnapshotCursor,
+        write: &mut impl FnMut(NodeRef<'_>),
+    ) {
         let node = &self.arena[id];
         if node.child_count() > 0 {
             let path_len = cursor.path.len();
             cursor.frames.push(Frame { path_len, zxid: self.last_processed, last: None });
         }
-        cursor.bytes += cursor.path.len() + node.data.as_ref().map_or(0, Bytes::len);
-        slice.push(SnapshotNode {
-            path: cursor.path.clone(),
-            data: node.data.clone(),
-            acl: node.acl,
-            stat: node.stat.clone(),
-        });
+        cursor.bytes += cursor.path.len() + node.data_len();
+        let (data, stat) = (node.data(), node.stat());
+        write(NodeRef { path: &cursor.path, data, acl: node.acl, stat });
     }
 }
 
 /// Builds a tree: first the ACL table, then the nodes, parents before children.
 #[derive(Debug, Default)]
 pub struct TreeLoader {
+    nodes: usize,
     acls: Vec<(i64, Vec<Acl>)>,
     tree: Option<DataTree>,
     /// Nodes of one parent come one after another.
@@ -187,40 +201,43 @@ impl TreeLoader {
         TreeLoader::default()
     }
 
+    /// Of a tree of so many nodes, which saves time.
+    pub fn of_nodes(nodes: usize) -> TreeLoader {
+        TreeLoader { nodes, ..TreeLoader::default() }
+    }
+
     pub fn add_acl(&mut self, id: i64, list: Vec<Acl>) -> Result<(), LoadError> {
         check_acl_id(id)?;
         self.acls.push((id, list));
         Ok(())
     }
 
-    pub fn add_node(&mut self, node: SnapshotNode) -> Result<(), LoadError> {
+    pub fn add_node(&mut self, node: &NodeRef<'_>) -> Result<(), LoadError> {
         check_acl_id(node.acl)?;
-        let data = node.data.as_ref().map(|data| Bytes::copy_from_slice(data));
-        if node.path.is_empty() {
+        let path = node.path;
+        if path.is_empty() {
             if self.tree.is_some() {
-                return Err(LoadError::Twice(node.path));
+                return Err(LoadError::Twice(path.to_owned()));
             }
-            self.tree = Some(self.plant(data, node.acl, node.stat));
+            self.tree = Some(self.plant(node));
             return Ok(());
         }
         let tree = self.tree.as_mut().ok_or(LoadError::NoRoot)?;
-        let Some((parent_path, name)) =
-            paths::split(&node.path).filter(|(_, name)| !name.is_empty())
-        else {
-            return Err(LoadError::Path(node.path));
+        let Some((parent_path, name)) = paths::split(path).filter(|split| is_named(*split)) else {
+            return Err(LoadError::Path(path.to_owned()));
         };
         let parent = match &self.parent {
             Some((path, id)) if path == parent_path => *id,
             _ => match tree.find(parent_path) {
                 Some(id) => self.parent.insert((parent_path.to_owned(), id)).1,
-                None => return Err(LoadError::Orphan(node.path)),
+                None => return Err(LoadError::Orphan(path.to_owned())),
             },
         };
-        if tree.arena[parent].child(name).is_some() {
-            return Err(LoadError::Twice(node.path));
+        if tree.find(path).is_some() {
+            return Err(LoadError::Twice(path.to_owned()));
         }
         tree.acls.refer(node.acl);
-        tree.attach(parent, name, &node.path, Node::new(data, node.acl, node.stat));
+        tree.attach(parent, path, Node::new(name, node.data, node.acl, &node.stat));
         Ok(())
     }
 
@@ -234,20 +251,26 @@ impl TreeLoader {
         Ok(tree)
     }
 
-    fn plant(&mut self, data: Option<Bytes>, acl: i64, stat: StatPersisted) -> DataTree {
+    fn plant(&mut self, node: &NodeRef<'_>) -> DataTree {
         // The lists first: the state digest of a node needs them.
-        let mut tree = DataTree::with_root(None, OPEN_ACL_ID, StatPersisted::default());
+        let mut tree = DataTree::with_root(None, OPEN_ACL_ID);
+        tree.arena.reserve(self.nodes);
         for (id, list) in self.acls.drain(..) {
             tree.acls.load(id, list);
         }
-        tree.acls.refer(acl);
+        tree.acls.refer(node.acl);
         tree.change(ROOT, "", |root| {
-            root.data = data;
-            root.acl = acl;
-            root.stat = stat;
+            root.set_data(node.data);
+            root.acl = node.acl;
+            root.change_stat(|stat| *stat = node.stat.clone());
         });
         tree
     }
+}
+
+/// "//a" is no name of what "/a" names.
+pub(super) fn is_named((parent, name): (&str, &str)) -> bool {
+    parent != paths::ROOT && !name.is_empty()
 }
 
 /// There must be room for another one above it.
@@ -257,17 +280,20 @@ fn check_acl_id(id: i64) -> Result<(), LoadError> {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
+    use crate::jute::data::StatPersisted;
     use crate::jute::txn::{CreateTxn, DeleteTxn, Txn, TxnHeader};
 
-    fn node(path: &str, acl: i64) -> SnapshotNode {
-        SnapshotNode { path: path.into(), data: None, acl, stat: StatPersisted::default() }
+    fn node(path: &str, acl: i64) -> NodeRef<'_> {
+        NodeRef { path, data: None, acl, stat: StatPersisted::default() }
     }
 
     fn load(nodes: &[(&str, i64)]) -> Result<DataTree, LoadError> {
         let mut loader = TreeLoader::new();
         for (path, acl) in nodes {
-            loader.add_node(node(path, *acl))?;
+            loader.add_node(&node(path, *acl))?;
         }
         loader.finish(Zxid(5))
     }
@@ -363,6 +389,7 @@ mod tests {
         assert_eq!(failure(&[("", -1), ("/a/b", -1)]), LoadError::Orphan("/a/b".into()));
         assert_eq!(failure(&[("", -1), ("a", -1)]), LoadError::Path("a".into()));
         assert_eq!(failure(&[("", -1), ("/", -1)]), LoadError::Path("/".into()));
+        assert_eq!(failure(&[("", -1), ("//a", -1)]), LoadError::Path("//a".into()));
         assert_eq!(failure(&[("", i64::MAX)]), LoadError::AclId(i64::MAX));
         assert_eq!(failure(&[("", -2)]), LoadError::AclId(-2));
     }

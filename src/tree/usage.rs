@@ -5,7 +5,7 @@
 use bytes::Bytes;
 
 use super::DataTree;
-use super::arena::{Below, NodeId};
+use super::children::{Below, NodeId};
 use super::quota::{LIMITS_SUFFIX, STATS_SUFFIX, StatsTrack, counted_by, limited_by};
 use crate::base::paths;
 
@@ -27,7 +27,7 @@ impl DataTree {
 
     fn quota_data(&self, path: &str, suffix: &str) -> Option<Bytes> {
         let id = self.find(&format!("{}{path}{suffix}", paths::QUOTA))?;
-        Some(self.arena[id].data.clone().unwrap_or_default())
+        Some(self.arena[id].data_to_keep().unwrap_or_default())
     }
 
     /// A node was made, by a transaction.
@@ -76,8 +76,8 @@ impl DataTree {
     fn write_usage(&mut self, quota: &str, usage: &StatsTrack) {
         let path = format!("{}{quota}{STATS_SUFFIX}", paths::QUOTA);
         let Some(id) = self.find(&path) else { return };
-        let data = Bytes::from(usage.to_string());
-        self.change(id, &path, |node| node.data = Some(data));
+        let data = usage.to_string();
+        self.change(id, &path, |node| node.set_data(Some(data.as_bytes())));
     }
 
     /// Finds all quotas of a tree just loaded, and counts what is in them. (DataTree.setupQuota)
@@ -86,11 +86,12 @@ impl DataTree {
         let mut open: Vec<(NodeId, String)> = Vec::new();
         open.extend(self.find(paths::QUOTA).map(|id| (id, String::new())));
         while let Some((id, path)) = open.pop() {
-            let node = &self.arena[id];
-            if node.child(LIMITS_SUFFIX.trim_start_matches('/')).is_some() && !path.is_empty() {
-                limited.push(path.clone());
+            for (name, id) in self.arena.children(id) {
+                if name == LIMITS_SUFFIX.trim_start_matches('/') && !path.is_empty() {
+                    limited.push(path.clone());
+                }
+                open.push((id, paths::join(&path, name)));
             }
-            open.extend(node.children().map(|(name, id)| (id, paths::join(&path, name))));
         }
         for path in limited {
             self.count_usage(&path);

@@ -158,7 +158,7 @@ fn replies_keep_their_order_through_a_client_that_reads_late() {
     run(async |machine| {
         let port = port(&machine);
         let mut client = port.connect(1).await;
-        let mut wanted = Vec::new();
+        let mut wanted: Vec<u8> = Vec::new();
         // Far more than sockets hold, in frames of every size class of a write.
         for n in 0..3000u32 {
             let reply = vec![n as u8; 1 + (n as usize * 37) % 9000];

@@ -209,7 +209,7 @@ fn a_dial_that_fails_or_is_closed_tells_so_once() {
         let nobody = free_address();
         driver.dial(machine.stamp(), LinkId(2), nobody, Bytes::new(), PATIENCE);
         let failed = events.next().await;
-        let ElectionEvent::DialFailed { link: LinkId(2), why } = failed else {
+        let ElectionEvent::DialFailed { link: LinkId(2), why, refused: true } = failed else {
             panic!("{failed:?}");
         };
         assert_eq!(why, "Connection refused");

@@ -72,8 +72,13 @@ fn a_captured_sync_is_packets_and_one_snapshot_whatever_the_pieces() {
                         packet.encode(&mut again);
                         kinds.push(packet.kind);
                     }
+                    QuorumEvent::Packets { packets, .. } => {
+                        packets.iter().for_each(|packet| packet.encode(&mut again));
+                        kinds.extend(packets.iter().map(|packet| packet.kind));
+                    }
                     QuorumEvent::Snapshot { body, .. } => {
                         assert_eq!(kinds.last(), Some(&kind::SNAP));
+                        let body = body.0.concat();
                         assert_eq!(body, LEADER_TO_LEARNER[SNAPSHOT]);
                         again.extend(&body);
                     }
@@ -105,8 +110,8 @@ fn only_a_leader_sends_snapshots() {
         let peer = learner.local_addr().expect("bound").to_string();
         let link = LinkId(1);
         assert_eq!(events.next().await, QuorumEvent::Accepted { link, peer });
-        assert_eq!(events.next().await, QuorumEvent::Packet { link, packet: snap });
-        assert_eq!(events.next().await, QuorumEvent::Packet { link, packet: ping });
+        let packets = vec![snap, ping];
+        assert_eq!(events.next().await, QuorumEvent::Packets { link, packets });
     });
 }
 

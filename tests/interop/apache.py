@@ -1,7 +1,7 @@
 """How a server of Apache ZooKeeper is started: 3.8 (Debian's package) or 3.9 (jars in target/interop/zk39); ZK says
 which. For directories of older servers there may be 3.4 and 3.6 too (run.sh with OLD=1).
 
-The log goes to standard output, from INFO on: who was synchronised how, and what did not match.
+The log goes to standard output, from INFO on (APACHE_LOG): who was synchronised how, and what did not match.
 """
 
 import os
@@ -10,11 +10,14 @@ import pathlib
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 VERSION = os.environ.get("ZK") or "3.8"
 HEAP = os.environ.get("APACHE_HEAP", "2500m")
+# What starts soonest, and says most; `make bench` wants what runs fastest.
+JVM = os.environ.get("APACHE_JVM", "-XX:+UseSerialGC -XX:TieredStopAtLevel=1").split()
+LEVEL = os.environ.get("APACHE_LOG", "info")
 DEBIAN = "/usr/share/java"
 JARS = ROOT / "target" / "interop"
 
 LOG4J1 = """\
-log4j.rootLogger=INFO, OUT
+log4j.rootLogger={level}, OUT
 log4j.appender.OUT=org.apache.log4j.ConsoleAppender
 log4j.appender.OUT.layout=org.apache.log4j.PatternLayout
 log4j.appender.OUT.layout.ConversionPattern=%d %-5p [%t] %c{1} %m%n
@@ -22,7 +25,7 @@ log4j.appender.OUT.layout.ConversionPattern=%d %-5p [%t] %c{1} %m%n
 
 LOG4J2 = """\
 status=error
-rootLogger.level=info
+rootLogger.level={level}
 rootLogger.appenderRefs=console
 rootLogger.appenderRef.console.ref=console
 appender.console.type=Console
@@ -46,10 +49,10 @@ def command(home, flags=(), version=""):
     if version == "3.8":
         classes = ":".join(f"{DEBIAN}/{jar}.jar" for jar in ("zookeeper", "slf4j-log4j12", "log4j-1.2"))
     if version in ("3.4", "3.8"):
-        (home / "log4j.properties").write_text(LOG4J1)
+        (home / "log4j.properties").write_text(LOG4J1.replace("{level}", LEVEL.upper()))
         log = f"-Dlog4j.configuration=file:{home}/log4j.properties"
     else:
-        (home / "log4j2.properties").write_text(LOG4J2)
+        (home / "log4j2.properties").write_text(LOG4J2.replace("{level}", LEVEL))
         log = f"-Dlog4j2.configurationFile={home}/log4j2.properties"
     main = "org.apache.zookeeper.server.quorum.QuorumPeerMain"
-    return ["java", f"-Xmx{HEAP}", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", log, *flags, "-cp", classes, main]
+    return ["java", f"-Xmx{HEAP}", *JVM, log, *flags, "-cp", classes, main]

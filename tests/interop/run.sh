@@ -144,6 +144,8 @@ for name in "${tests[@]}"; do
     observer) run observer ./observer_same_host.sh ;;
     tours) need_tours && run tours "$venv/bin/python" tours.py ;;
     differential) need_apache && run differential ./differential.sh ;;
+    # No test: what `make bench` needs.
+    apache) need_apache ;;
     mixed) need_apache "${ZK:-3.8}" && need_old && ZK=${ZK:-3.8} run mixed "$venv/bin/python" mixed.py ;;
     scale) run scale "$venv/bin/python" scale.py ;;
     torture) run torture "$venv/bin/python" torture.py ;;

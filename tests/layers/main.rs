@@ -18,7 +18,7 @@ const SERVER: Layers = Layers {
     root: "src/",
     rooms: &[
         "base", "jute", "runtime", "config", "quorum", "storage", "tree", "session", "database",
-        "election", "zab", "prepare", "server", "admin", "peer", "cli",
+        "election", "zab", "prepare", "server", "admin", "peer", "bench", "cli",
     ],
 };
 
@@ -110,6 +110,29 @@ fn imports(line: &str) -> Vec<&str> {
 #[test]
 fn a_room_imports_only_from_those_before_it_in_the_list() {
     let wrong = [SERVER, LABORATORY].map(|layers| layers.upward_imports()).concat();
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+/// The load client stands beside the server: what it knows of it is the protocol.
+const BENCH_IMPORTS: [&str; 3] = ["base", "jute", "bench"];
+
+#[test]
+fn the_load_client_knows_the_protocol_alone_and_only_the_cli_knows_it() {
+    let mut wrong = Vec::new();
+    for (path, text) in SERVER.files() {
+        let room = SERVER.room_of(&path);
+        for (number, line) in text.lines().enumerate() {
+            for import in imports(line) {
+                let good = match room {
+                    "bench" => BENCH_IMPORTS.contains(&import),
+                    room => import != "bench" || room == "cli",
+                };
+                if !good {
+                    wrong.push(format!("{path}:{}: {room} imports {import}", number + 1));
+                }
+            }
+        }
+    }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 

@@ -114,7 +114,7 @@ fn empty_snapshot() -> Vec<u8> {
 mod tests {
     use super::*;
     use quorate::storage::log_format::read_records;
-    use quorate::storage::snapshot_format::decode_snapshot;
+    use quorate::storage::snapshot_decoder::decode_snapshot;
 
     #[test]
     fn the_files_read_back() {

@@ -41,6 +41,8 @@ pub type Room = Rc<dyn Fn(&mut Context<'_>) -> bool>;
 /// Smaller frames are copied, many at once: out of the read buffer, so that what keeps a frame alive
 /// does not keep the whole buffer alive with it; and behind each other to be written.
 const COPIED_FRAME_BYTES_MAX: usize = 4096;
+/// Bytes of frames that are taken at once.
+const ROW_BYTES_MAX: usize = 16 * 1024;
 /// Room for the first frames behind each other.
 const TAIL_BYTES_MIN: usize = 4096;
 /// Buffers for frames behind each other that are kept for the next link that writes, and how large.
@@ -80,6 +82,15 @@ pub struct Ended {
     pub why: String,
 }
 
+/// When and why a dial came to nothing.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DialFailed {
+    pub at: Stamp,
+    pub why: String,
+    /// The machine answered that nobody listens there.
+    pub refused: bool,
+}
+
 /// The first `len` bytes of `buf` as one frame.
 pub fn take_frame(buf: &mut BytesMut, len: usize) -> Bytes {
     let mut row = FrameRow::default();
@@ -98,7 +109,8 @@ impl FrameRow {
     /// One more frame, if the row may have it: a long one stands alone.
     pub fn add(&mut self, len: usize) -> bool {
         let is_long = len > COPIED_FRAME_BYTES_MAX;
-        if self.bytes > 0 && (is_long || self.is_long) {
+        let is_full = is_long || self.is_long || self.bytes + len > ROW_BYTES_MAX;
+        if self.bytes > 0 && is_full {
             return false;
         }
         self.bytes += len;

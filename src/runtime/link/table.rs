@@ -2,12 +2,13 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::task::run;
-use super::{Ended, Inbound, LinkWriter, Spares};
+use super::{DialFailed, Ended, Inbound, LinkWriter, Spares};
 use crate::base::limits::LINK_QUEUE_BYTES_MAX;
 use crate::base::{LinkId, Stamp};
 use crate::runtime::{HostPort, Label, Runtime};
@@ -69,11 +70,14 @@ impl LinkTable {
         at: Stamp,
         to: &HostPort,
         timeout: Duration,
-    ) -> Result<(Stamp, R::Stream), Ended> {
+    ) -> Result<(Stamp, R::Stream), DialFailed> {
         let connected = match writer.unless_closed(rt.connect(at, to, timeout)).await {
             Ok((at, Ok(stream))) => Ok((at, stream)),
-            Ok((at, Err(error))) => Err(Ended { at, why: error.to_string() }),
-            Err(ended) => Err(ended),
+            Ok((at, Err(error))) => {
+                let refused = error.kind() == io::ErrorKind::ConnectionRefused;
+                Err(DialFailed { at, why: error.to_string(), refused })
+            }
+            Err(Ended { at, why }) => Err(DialFailed { at, why, refused: false }),
         };
         connected.inspect_err(|_| self.forget(link.0))
     }

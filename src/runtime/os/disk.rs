@@ -1,11 +1,10 @@
 //! Files of the machine.
 //!
-//! What may wait for the disk (open, read, sync, zeros, names) runs on a thread of its lane, so that
-//! the server's thread goes on, and that nothing else can take the threads away: names that resolve
-//! slowly wait in tokio's pool. A write to the log goes to the page cache on the server's own
-//! thread: it costs less than the way to another thread and back. That holds beside a snapshot too,
-//! which is synced as it grows (storage), so that the kernel never has much to write. Each lane
-//! has a gate, which makes its operations run one after another however many handles it has.
+//! What may wait for the disk runs on a thread of its lane, so that the server's thread goes on, and
+//! that nothing else can take the threads away: names that resolve slowly wait in tokio's pool. A batch
+//! of the log is written and synced on one way there and back: one wake-up each way, which is what such a
+//! thread costs, and on a machine with little to do as much as a good part of the sync itself. Each
+//! lane has a gate, which makes its operations run one after another however many handles it has.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -25,8 +24,6 @@ use super::clock::Clock;
 use crate::base::Stamp;
 use crate::runtime::{DirEntry, File, FilePermissions, Lane, LaneId, OpenMode};
 
-/// Larger writes take the lane's thread: copying them would hold up the server's thread.
-const INLINE_WRITE_BYTES_MAX: usize = 256 * 1024;
 /// Zeros are written in blocks of this size.
 const ZEROS_BLOCK_BYTES: usize = 256 * 1024;
 
@@ -254,12 +251,7 @@ impl File for MachineFile {
     }
 
     async fn write_at(&mut self, offset: u64, data: Bytes) -> io::Result<()> {
-        // A snapshot is large as a whole: the kernel may make its writer wait for the disk.
-        if self.queue.lane == LaneId::Log && data.len() <= INLINE_WRITE_BYTES_MAX {
-            self.queue.here(|| self.file.write_all_at(&data, offset)).await
-        } else {
-            self.on_thread(move |file| file.write_all_at(&data, offset)).await
-        }
+        self.on_thread(move |file| file.write_all_at(&data, offset)).await
     }
 
     async fn write_zeros_at(&mut self, offset: u64, len: u64) -> io::Result<()> {
@@ -282,5 +274,13 @@ impl File for MachineFile {
 
     async fn sync(&mut self) -> io::Result<()> {
         self.on_thread(|file| file.sync_data()).await
+    }
+
+    async fn write_and_sync(&mut self, offset: u64, data: Bytes) -> io::Result<()> {
+        self.on_thread(move |file| {
+            file.write_all_at(&data, offset)?;
+            file.sync_data()
+        })
+        .await
     }
 }

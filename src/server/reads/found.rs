@@ -9,7 +9,7 @@ use crate::base::{ConnId, Zxid};
 use crate::database::Database;
 use crate::jute::client::{MultiHeader, ReplyHeader, SetWatches2, code};
 use crate::jute::data::{Id, Stat};
-use crate::jute::{Jute, encode_text, text_bytes};
+use crate::jute::{Jute, encode_buffer, encode_text, encode_utf8, text_bytes};
 use crate::server::watches::{Fired, WatchKind, WatcherType, Watches};
 use crate::tree::{AclList, ChildNames, Ephemerals};
 
@@ -34,7 +34,7 @@ pub(super) enum Body<'a> {
     Number(i32),
     Text(Option<String>),
     Stat(Stat),
-    Data(Option<Bytes>, Stat),
+    Data(Option<&'a [u8]>, Stat),
     Children(ChildNames<'a>),
     Children2(ChildNames<'a>, Stat),
     /// With the hashes of digests hidden, or not.
@@ -128,7 +128,7 @@ impl Body<'_> {
             Body::Number(_) => 4,
             Body::Text(said) => 4 + said.as_deref().map_or(0, text_bytes),
             Body::Stat(_) => STAT_BYTES,
-            Body::Data(data, _) => 4 + data.as_ref().map_or(0, Bytes::len) + STAT_BYTES,
+            Body::Data(data, _) => 4 + data.map_or(0, <[u8]>::len) + STAT_BYTES,
             Body::Children(names) => names_bytes(*names),
             Body::Children2(names, _) => names_bytes(*names) + STAT_BYTES,
             Body::Acl(list, hides, _) => {
@@ -152,7 +152,7 @@ impl Body<'_> {
             Body::Text(text) => text.encode(out),
             Body::Stat(stat) => stat.encode(out),
             Body::Data(data, stat) => {
-                data.encode(out);
+                encode_buffer(*data, out);
                 stat.encode(out);
             }
             Body::Children(names) => encode_names(*names, out),
@@ -188,7 +188,7 @@ fn names_bytes(names: ChildNames<'_>) -> usize {
 
 fn encode_names(names: ChildNames<'_>, out: &mut Vec<u8>) {
     (names.count() as i32).encode(out);
-    names.iter().for_each(|name| encode_text(name, out));
+    names.iter_utf8().for_each(|name| encode_utf8(name, out));
 }
 
 /// A digest without a colon has nothing to hide.

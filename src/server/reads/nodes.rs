@@ -47,7 +47,7 @@ pub(super) fn get_data<'a>(
     db: &'a Database,
 ) -> Result<'a> {
     let node = readable(path, asker, asked, db)?;
-    Ok(Body::Data(node.data.cloned(), node.visible_stat()))
+    Ok(Body::Data(node.data, node.visible_stat()))
 }
 
 pub(super) fn get_children<'a>(

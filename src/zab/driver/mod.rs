@@ -15,22 +15,29 @@ pub use scan::{PacketScanner, SnapshotScanner};
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::mem;
 use std::rc::Rc;
+use std::task::Context;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use tracing::{debug, info};
 
 use crate::base::limits::{JUTE_FIELD_BYTES_MAX, SNAPSHOT_PROGRESS_BYTES};
 use crate::base::{LinkId, Stamp};
 use crate::config::SyncLimits;
 use crate::jute::Reader;
+use crate::jute::persist::Pieces;
 use crate::jute::quorum::{KnownIds, QuorumPacket, kind};
 use crate::runtime::accept::Listening;
 use crate::runtime::link::{
-    Ended, FrameRow, Inbound, LinkTable, LinkWriter, Places, Post, Reading,
+    DialFailed, FrameRow, Inbound, LinkTable, LinkWriter, Places, Post, Reading, Room,
 };
 use crate::runtime::{HostPort, Label, Runtime, Stream};
+
+/// A snapshot is taken from its link in pieces of so many bytes, so that its nodes can be let go one
+/// piece after another.
+const SNAPSHOT_PIECE_BYTES: usize = 1024 * 1024;
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum QuorumEvent {
@@ -50,6 +57,11 @@ pub enum QuorumEvent {
         link: LinkId,
         packet: QuorumPacket,
     },
+    /// Several that arrived at one moment, in their order.
+    Packets {
+        link: LinkId,
+        packets: Vec<QuorumPacket>,
+    },
     /// So much more of a snapshot has arrived (`SyncLimits::progress_bytes`).
     Progress {
         link: LinkId,
@@ -57,7 +69,7 @@ pub enum QuorumEvent {
     /// The stream behind a SNAP packet: sessions, ACL map, nodes, "/", `BenWasHere`.
     Snapshot {
         link: LinkId,
-        body: Bytes,
+        body: Pieces,
     },
     Lost {
         link: LinkId,
@@ -87,6 +99,7 @@ struct Inner<R> {
     field_bytes_max: Cell<usize>,
     progress_bytes: Cell<usize>,
     listening: RefCell<Option<Listening>>,
+    room: RefCell<Room>,
 }
 
 impl<R: Runtime> fmt::Debug for QuorumDriver<R> {
@@ -106,6 +119,7 @@ impl<R: Runtime> QuorumDriver<R> {
                 field_bytes_max: Cell::new(JUTE_FIELD_BYTES_MAX),
                 progress_bytes: Cell::new(SNAPSHOT_PROGRESS_BYTES),
                 listening: RefCell::new(None),
+                room: RefCell::new(Rc::new(|_| true)),
             }),
         }
     }
@@ -113,6 +127,11 @@ impl<R: Runtime> QuorumDriver<R> {
     /// Links that begin from now on end at a longer string or buffer.
     pub fn set_field_bytes_max(&self, max: usize) {
         self.inner.field_bytes_max.set(max);
+    }
+
+    /// Links that begin from now on are read while there is room.
+    pub fn set_room(&self, room: Room) {
+        self.inner.room.replace(room);
     }
 
     /// Links that begin from now on have these limits.
@@ -154,7 +173,7 @@ impl<R: Runtime> QuorumDriver<R> {
                     inner.post(at, link, QuorumEvent::Connected { link });
                     inner.serve(at, link, stream, writer, true).await;
                 }
-                Err(Ended { at, why }) => {
+                Err(DialFailed { at, why, .. }) => {
                     inner.post(at, link, QuorumEvent::DialFailed { link, why });
                 }
             }
@@ -229,9 +248,11 @@ impl<R: Runtime> Inner<R> {
             packet: PacketScanner::new(field_bytes_max),
             known_ids: KnownIds::default(),
             snapshot: None,
+            cut_bytes: 0,
             told_bytes: 0,
             progress_bytes: self.progress_bytes.get(),
             post: Rc::clone(&self.post),
+            room: self.room.borrow().clone(),
         };
         stream.end_when_silent();
         let ended = self.links.serve(&self.rt, (link.0, writer), at, stream, inbound).await;
@@ -247,37 +268,26 @@ struct QuorumInbound {
     packet: PacketScanner,
     known_ids: KnownIds,
     /// Set while a snapshot stream arrives.
-    snapshot: Option<SnapshotScanner>,
+    snapshot: Option<(SnapshotScanner, Pieces)>,
+    /// So many bytes of it are in pieces.
+    cut_bytes: usize,
     /// So many bytes of it were told of.
     told_bytes: usize,
     /// After so many more it is told again.
     progress_bytes: usize,
     post: Post<QuorumEvent>,
+    room: Room,
 }
 
 impl Inbound for QuorumInbound {
     fn on_bytes(&mut self, at: Stamp, buf: &mut BytesMut) -> Result<Reading, String> {
         loop {
-            let goes_on = match &mut self.snapshot {
-                Some(scanner) => match scanner.scan(buf)? {
-                    Some(len) => {
-                        self.snapshot = None;
-                        let body = buf.split_to(len).freeze();
-                        // Or frames behind it would keep the whole snapshot in memory.
-                        *buf = BytesMut::from(&buf[..]);
-                        (self.post)(
-                            at,
-                            self.link.0,
-                            QuorumEvent::Snapshot { link: self.link, body },
-                        );
-                        true
-                    }
-                    None => false,
-                },
-                None => self.take_packets(at, buf)?,
+            let goes_on = match self.snapshot.is_some() {
+                true => self.take_snapshot(at, buf)?,
+                false => self.take_packets(at, buf)?,
             };
             if !goes_on {
-                self.tell_progress(at, buf.len());
+                self.tell_progress(at, self.cut_bytes + buf.len());
                 return Ok(Reading::On);
             }
         }
@@ -285,6 +295,10 @@ impl Inbound for QuorumInbound {
 
     fn on_drained(&mut self, at: Stamp) {
         (self.post)(at, self.link.0, QuorumEvent::Drained { link: self.link });
+    }
+
+    fn has_room(&mut self, cx: &mut Context<'_>) -> bool {
+        (self.room)(cx)
     }
 }
 
@@ -295,6 +309,30 @@ impl QuorumInbound {
         } else if arrived >= self.told_bytes + self.progress_bytes {
             self.told_bytes = arrived;
             (self.post)(at, self.link.0, QuorumEvent::Progress { link: self.link });
+        }
+    }
+
+    /// Takes what there is of a snapshot off the front. False: more must come.
+    fn take_snapshot(&mut self, at: Stamp, buf: &mut BytesMut) -> Result<bool, String> {
+        let Some((scanner, body)) = &mut self.snapshot else { return Ok(true) };
+        match scanner.scan(buf)? {
+            Some(len) => {
+                let mut body = mem::take(body);
+                self.snapshot = None;
+                body.0.push(buf.split_to(len).freeze());
+                // Or frames behind it would keep a part of the snapshot in memory.
+                *buf = BytesMut::from(&buf[..]);
+                (self.post)(at, self.link.0, QuorumEvent::Snapshot { link: self.link, body });
+                Ok(true)
+            }
+            None => {
+                if let Some(len) = scanner.cut(SNAPSHOT_PIECE_BYTES) {
+                    body.0.push(Bytes::copy_from_slice(&buf[..len]));
+                    buf.advance(len);
+                    self.cut_bytes += len;
+                }
+                Ok(false)
+            }
         }
     }
 
@@ -312,17 +350,35 @@ impl QuorumInbound {
             }
             self.packet = PacketScanner::new(self.field_bytes_max);
             if self.dialled && rest.starts_with(&kind::SNAP.to_be_bytes()) {
-                self.snapshot = Some(SnapshotScanner::new(self.field_bytes_max));
+                let scanner = SnapshotScanner::new(self.field_bytes_max);
+                self.snapshot = Some((scanner, Pieces::default()));
+                self.cut_bytes = 0;
                 break;
             }
         }
-        let mut packets = Reader::new(row.take(buf));
+        let mut from = Reader::new(row.take(buf));
+        let mut packets = Vec::with_capacity(count);
         for _ in 0..count {
-            let packet = QuorumPacket::decode_next(&mut packets, &mut self.known_ids)
-                .map_err(|error| format!("quorum packet: {error}"))?;
-            (self.post)(at, self.link.0, QuorumEvent::Packet { link: self.link, packet });
+            match QuorumPacket::decode_next(&mut from, &mut self.known_ids) {
+                Ok(packet) => packets.push(packet),
+                Err(error) => {
+                    wrong = Some(format!("quorum packet: {error}"));
+                    break;
+                }
+            }
         }
+        self.post_packets(at, packets);
         wrong.map_or(Ok(count > 0), Err)
+    }
+
+    fn post_packets(&self, at: Stamp, mut packets: Vec<QuorumPacket>) {
+        let link = self.link;
+        let event = match packets.len() {
+            0 => return,
+            1 => QuorumEvent::Packet { link, packet: packets.remove(0) },
+            _ => QuorumEvent::Packets { link, packets },
+        };
+        (self.post)(at, link.0, event);
     }
 }
 
@@ -344,10 +400,12 @@ mod tests {
             field_bytes_max,
             packet: PacketScanner::new(field_bytes_max),
             known_ids: KnownIds::default(),
-            snapshot: Some(SnapshotScanner::new(field_bytes_max)),
+            snapshot: Some((SnapshotScanner::new(field_bytes_max), Pieces::default())),
+            cut_bytes: 0,
             told_bytes: 0,
             progress_bytes: SNAPSHOT_PROGRESS_BYTES,
             post,
+            room: Rc::new(|_| true),
         };
         // No session, no list; the root, with more data than is there.
         let mut buf = BytesMut::new();

@@ -117,6 +117,8 @@ impl PacketScanner {
 pub struct SnapshotScanner {
     field_bytes_max: usize,
     cursor: Cursor,
+    /// Where the last node that was met begins.
+    node: usize,
     state: SnapshotState,
 }
 
@@ -135,7 +137,18 @@ enum SnapshotState {
 impl SnapshotScanner {
     pub fn new(field_bytes_max: usize) -> SnapshotScanner {
         let (cursor, state) = (Cursor::default(), SnapshotState::Sessions);
-        SnapshotScanner { field_bytes_max, cursor, state }
+        SnapshotScanner { field_bytes_max, cursor, node: 0, state }
+    }
+
+    /// Whether the whole nodes at the front of the buffer, with all that stands before the first, have
+    /// so many bytes. If so, their length: the next `scan` is given the buffer without them.
+    pub fn cut(&mut self, bytes_min: usize) -> Option<usize> {
+        let whole = self.node;
+        (whole >= bytes_min.max(1)).then(|| {
+            self.node = 0;
+            self.cursor.pos -= whole;
+            whole
+        })
     }
 
     /// The length of the stream at the front of `buf`, `None` as long as it is not whole.
@@ -199,6 +212,7 @@ impl SnapshotScanner {
     fn path(&mut self, buf: &[u8]) -> Result<Option<SnapshotState>, String> {
         let mut at = self.cursor;
         let Some(text) = at.int(buf) else { return Ok(None) };
+        self.node = self.cursor.pos;
         if text == 1 {
             let Some([byte]) = at.array(buf) else { return Ok(None) };
             if byte != b'/' {

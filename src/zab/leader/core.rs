@@ -263,6 +263,7 @@ impl Leader {
             Input::Packet(link, packet) => self.on_packet(now, link, packet, db, out),
             Input::Lost(link) => {
                 self.forget(link);
+                self.check_quorum_of_links(now, out);
             }
             Input::Drained(link) => self.on_drained(now, link, db, out),
             Input::Durable(zxid) => self.on_own_log_durable(now, zxid, db, out),

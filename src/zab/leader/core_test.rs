@@ -390,7 +390,7 @@ fn a_leader_without_a_quorum_steps_down_although_an_observer_is_there() {
     bench.connect(OBSERVER, 9, 0);
     bench.packet(OBSERVER, ack_epoch(0, Some(0)));
     bench.packet(OBSERVER, Packet::Ack { zxid: Zxid::new(Epoch(1), 0) });
-    bench.step(Input::Lost(A));
+    bench.leader.handlers.get_mut(&A).expect("it follows").deadline = Mono(0); // it is silent
     let mut down = false;
     for _ in 0..2 {
         let at = bench.leader.next_ping.0;
@@ -398,6 +398,27 @@ fn a_leader_without_a_quorum_steps_down_although_an_observer_is_there() {
         down |= gave_up(&bench.step(Input::Timer));
     }
     assert!(down, "one voter of three is no quorum");
+}
+
+#[test]
+fn a_leader_whose_last_quorum_hangs_up_steps_down_at_once() {
+    let mut bench = Bench::established();
+    assert!(gave_up(&bench.step(Input::Lost(A))));
+
+    // The other follower is there, or the one that is lost has come back already.
+    let mut bench = Bench::established();
+    bench.connect(B, 2, 1);
+    assert!(!gave_up(&bench.step(Input::Lost(A))));
+    let mut bench = Bench::established();
+    bench.connect(B, 1, 1);
+    assert!(!gave_up(&bench.step(Input::Lost(A))));
+    assert!(gave_up(&bench.step(Input::Lost(B))));
+
+    // Strangers and observers are no voters.
+    let mut bench = Bench::established();
+    bench.connect(OBSERVER, 9, 1);
+    bench.connect(B, 8, 1);
+    assert!(gave_up(&bench.step(Input::Lost(A))));
 }
 
 #[test]
@@ -427,8 +448,8 @@ fn an_ack_counts_no_more_when_its_server_is_synchronised_anew() {
     let zxid = Zxid::new(Epoch(1), 1);
     bench.propose(zxid);
     bench.packet(A, Packet::Ack { zxid });
-    bench.step(Input::Lost(A));
     bench.connect(B, 1, 1);
+    bench.step(Input::Lost(A));
     let out = bench.packet(B, ack_epoch(zxid.0, Some(1)));
     assert!(sent(&out, B)[0].starts_with("TRUNC"), "{out:?}");
     assert!(committed(&bench.step(Input::Durable(zxid))).is_empty(), "server 1 cuts it just now");

@@ -92,6 +92,23 @@ impl Leader {
         }
     }
 
+    /// A link has ended. Where a quorum has no link any more, none will come back to this leader: who
+    /// has lost it finds no quorum that follows. Clients need not wait for the next check.
+    pub(super) fn check_quorum_of_links(&mut self, now: Now, out: &mut Vec<Output>) {
+        if self.stage != Stage::Broadcast || self.standalone {
+            return;
+        }
+        let mut linked = self.alive(now);
+        for handler in self.handlers.values().filter(|h| h.phase > Phase::Greeting) {
+            if !handler.observer {
+                linked.add(handler.sid, &self.verifier); // It has come back already.
+            }
+        }
+        if !linked.has_quorum(&self.verifier) {
+            self.give_up(GaveUp::NoQuorum { alive: linked.to_vec() }, out);
+        }
+    }
+
     fn alive(&self, now: Now) -> AckSet {
         // ZOOKEEPER-1294 took synced observers for supporters.
         let mut alive = AckSet::new(self.museum).fooled_by(Exhibit::ObserversKeepLeader);

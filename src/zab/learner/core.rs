@@ -15,6 +15,7 @@ use crate::config::ServerConfig;
 use crate::database::Database;
 use crate::jute::client::op;
 use crate::jute::data::Ids;
+use crate::jute::persist::Pieces;
 use crate::jute::quorum::{LearnerInfo, PROTOCOL_VERSION};
 use crate::jute::txn::Proposal;
 use crate::quorum::QuorumVerifier;
@@ -68,7 +69,7 @@ pub enum Input {
     /// More of the snapshot behind SNAP is there.
     Progress(LinkId),
     /// The inline snapshot behind SNAP.
-    Snapshot(LinkId, Bytes),
+    Snapshot(LinkId, Pieces),
     Lost(LinkId, String),
     /// The own log is durable up to here.
     Durable(Zxid),
@@ -125,7 +126,7 @@ pub enum Output {
     /// Replace the database by this snapshot, make it durable and begin a new log.
     InstallSnapshot {
         zxid: Zxid,
-        body: Bytes,
+        body: Pieces,
     },
     /// UPTODATE: serve clients from now on.
     Serve,
@@ -187,10 +188,16 @@ pub struct Learner {
     pub(super) gave_up: bool,
 }
 
-/// Attempts to reach a leader that may not listen yet, and the pause between them
-/// (Learner.connectToLeader; `leaderConnectDelayDuringRetryMs`).
-pub(super) const DIALS_MAX: u32 = 5;
-pub(super) const DIAL_PAUSE: Duration = Duration::from_millis(100);
+/// Attempts to reach a leader that may not listen yet (Learner.connectToLeader). Apache makes five,
+/// 100 ms apart (`leaderConnectDelayDuringRetryMs`); these take as long, and begin sooner.
+pub(super) const DIALS_MAX: u32 = 11;
+const DIAL_PAUSE_MIN: Duration = Duration::from_millis(10);
+const DIAL_PAUSE_MAX: Duration = Duration::from_millis(50);
+
+/// The pause behind so many attempts.
+pub(super) fn dial_pause(dials: u32) -> Duration {
+    (DIAL_PAUSE_MIN * (1 << (dials - 1).min(3))).min(DIAL_PAUSE_MAX)
+}
 
 impl Learner {
     /// Follows `leader`, or observes it without a vote. `link` is the number of the first connection.

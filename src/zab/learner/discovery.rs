@@ -1,6 +1,6 @@
 //! Reach the leader, promise its epoch.           (Learner.connectToLeader, registerWithLeader)
 
-use super::core::{DIAL_PAUSE, DIALS_MAX, Learner, Output, Phase};
+use super::core::{DIALS_MAX, Learner, Output, Phase, dial_pause};
 use crate::base::limits::{EPOCH_OF_NOBODY, EPOCH_REACH};
 use crate::base::{AckKind, Epoch, Exhibit, GaveUp, Note, Now, PeerMisbehaved, Zxid};
 use crate::database::Database;
@@ -19,7 +19,7 @@ impl Learner {
             let leader = self.leader;
             return self.give_up(GaveUp::LeaderUnreachable { leader, error }, out);
         }
-        self.dial_at = now.mono + DIAL_PAUSE;
+        self.dial_at = now.mono + dial_pause(self.dials);
     }
 
     pub(super) fn on_leader_info(&mut self, packet: Packet, db: &Database, out: &mut Vec<Output>) {

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use super::core::{Learner, Output, Phase};
 use crate::base::{AckKind, Difference, Exhibit, Note, Now, PeerMisbehaved, ToldIn, Zxid};
 use crate::database::Database;
+use crate::jute::persist::Pieces;
 use crate::jute::txn::Proposal;
 use crate::storage::EpochKind;
 use crate::zab::packet::Packet;
@@ -43,7 +44,7 @@ impl Learner {
         }
     }
 
-    pub(super) fn on_snapshot(&mut self, body: Bytes, out: &mut Vec<Output>) {
+    pub(super) fn on_snapshot(&mut self, body: Pieces, out: &mut Vec<Output>) {
         if let Some(zxid) = self.snapshot {
             out.push(Output::InstallSnapshot { zxid, body });
         }
