@@ -332,6 +332,15 @@ fn sid_at(at: &HostPort) -> ServerId {
     ServerId(at.host[1..].parse().expect("a name of config()"))
 }
 
+/// As the driver of the quorum port tells it.
+fn of_one_read(link: LinkId, mut packets: Vec<QuorumPacket>) -> Option<QuorumEvent> {
+    match packets.len() {
+        0 => None,
+        1 => Some(QuorumEvent::Packet { link, packet: packets.remove(0) }),
+        _ => Some(QuorumEvent::Packets { link, packets }),
+    }
+}
+
 impl Server {
     fn new(now: Now, config: ServerConfig) -> Server {
         Server {
@@ -364,8 +373,7 @@ impl Server {
             } else {
                 packets(row, known, &mut decoded);
             }
-            let input = |packet| Input::Quorum(QuorumEvent::Packet { link, packet });
-            inputs.extend(decoded.into_iter().map(input));
+            inputs.extend(of_one_read(link, decoded).map(Input::Quorum));
         }
         inputs
     }

@@ -37,9 +37,7 @@ const LEADER: i64 = 3;
 
 fn main() -> ExitCode {
     if COSTLY_CHECKS {
-        eprintln!(
-            "costly checks are on: build with --release -p quorate, and without the simulator"
-        );
+        eprintln!("costly checks are on: build with --release -p quorate alone");
         return ExitCode::from(2);
     }
     let operation = std::env::args().nth(1).unwrap_or_default();
