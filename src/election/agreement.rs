@@ -17,7 +17,7 @@
 //! wait is what lets the better of them win. An election that follows one that came to nothing waits.
 //!
 //! Not here: what a quorum is, and whether the winner can lead: Zab does not rest on the wait
-//! (decision 0022).
+//! (decision 0015).
 
 use std::collections::{BTreeMap, BTreeSet};
 
