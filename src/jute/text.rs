@@ -11,9 +11,6 @@ use std::borrow::Cow;
 
 /// Any bytes as text.
 pub(super) fn text_of(mut bytes: &[u8]) -> String {
-    if let Ok(text) = std::str::from_utf8(bytes) {
-        return text.to_owned();
-    }
     let mut text = String::with_capacity(bytes.len());
     loop {
         match std::str::from_utf8(bytes) {

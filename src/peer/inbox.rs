@@ -89,34 +89,43 @@ impl<I> Row<I> {
     }
 }
 
+/// What servers and disks post, or what clients post.
+struct Side<I> {
+    row: Row<I>,
+    /// While so many wait, no more are read.
+    inputs_max: usize,
+    /// Who is woken when there is room for more.
+    readers: Vec<Waker>,
+}
+
+impl<I> Side<I> {
+    fn new(is_sorted: bool, inputs_max: usize) -> Side<I> {
+        Side { row: Row::new(is_sorted), inputs_max, readers: Vec::new() }
+    }
+
+    fn pop(&mut self) -> Option<(Stamp, Source, I)> {
+        let popped = self.row.pop();
+        if self.row.len() <= self.inputs_max / 2 {
+            self.readers.drain(..).for_each(Waker::wake);
+        }
+        popped
+    }
+
+    fn has_room(&mut self, cx: &mut Context<'_>) -> bool {
+        let has_room = self.row.len() < self.inputs_max;
+        if !has_room {
+            self.readers.push(cx.waker().clone());
+        }
+        has_room
+    }
+}
+
 struct State<I> {
-    /// What servers and disks post, and what clients post.
-    peers: Row<I>,
-    clients: Row<I>,
+    peers: Side<I>,
+    clients: Side<I>,
     /// Where inputs are sorted, how many each source has posted. Sources end; their counters are
     /// dropped with `forget`.
     posted: BTreeMap<Source, u64>,
-    /// Who is woken when there is room for more inputs of servers, and of clients.
-    peer_readers: Vec<Waker>,
-    client_readers: Vec<Waker>,
-}
-
-impl<I> State<I> {
-    fn pop_of_clients(&mut self) -> Option<(Stamp, Source, I)> {
-        let popped = self.clients.pop();
-        if self.clients.len() <= CLIENT_INPUTS_MAX / 2 {
-            self.client_readers.drain(..).for_each(Waker::wake);
-        }
-        popped
-    }
-
-    fn pop_of_peers(&mut self) -> Option<(Stamp, Source, I)> {
-        let popped = self.peers.pop();
-        if self.peers.len() <= PEER_INPUTS_MAX / 2 {
-            self.peer_readers.drain(..).for_each(Waker::wake);
-        }
-        popped
-    }
 }
 
 /// Shared by the pump and everything that posts. One thread.
@@ -141,22 +150,19 @@ impl<I> Inbox<I> {
     /// without one they are taken as they are posted. Sources of `client_class` and above are clients.
     pub(super) fn new(delay: Duration, client_class: u8) -> Inbox<I> {
         let is_sorted = !delay.is_zero();
-        let (peers, clients) = (Row::new(is_sorted), Row::new(is_sorted));
         let state = Rc::new(RefCell::new(State {
-            peers,
-            clients,
+            peers: Side::new(is_sorted, PEER_INPUTS_MAX),
+            clients: Side::new(is_sorted, CLIENT_INPUTS_MAX),
             posted: BTreeMap::new(),
-            peer_readers: Vec::new(),
-            client_readers: Vec::new(),
         }));
         Inbox { state, wake: Rc::new(Notify::new()), delay, client_class }
     }
 
     pub(super) fn post(&self, at: Stamp, source: Source, input: I) {
         let mut state = self.state.borrow_mut();
-        let State { peers, clients, posted, .. } = &mut *state;
-        let row = if source.0 >= self.client_class { clients } else { peers };
-        match row {
+        let State { peers, clients, posted } = &mut *state;
+        let side = if source.0 >= self.client_class { clients } else { peers };
+        match &mut side.row {
             Row::Posted(row) => row.push_back((at, source, input)),
             Row::Sorted(heap) => {
                 let n = posted.entry(source).or_default();
@@ -170,22 +176,12 @@ impl<I> Inbox<I> {
 
     /// Whether more inputs of clients may be posted. If not, the task is woken when they may.
     pub(super) fn has_room_for_clients(&self, cx: &mut Context<'_>) -> bool {
-        let mut state = self.state.borrow_mut();
-        let has_room = state.clients.len() < CLIENT_INPUTS_MAX;
-        if !has_room {
-            state.client_readers.push(cx.waker().clone());
-        }
-        has_room
+        self.state.borrow_mut().clients.has_room(cx)
     }
 
     /// The same of servers and disks; disks do not ask.
     pub(super) fn has_room_for_peers(&self, cx: &mut Context<'_>) -> bool {
-        let mut state = self.state.borrow_mut();
-        let has_room = state.peers.len() < PEER_INPUTS_MAX;
-        if !has_room {
-            state.peer_readers.push(cx.waker().clone());
-        }
-        has_room
+        self.state.borrow_mut().peers.has_room(cx)
     }
 
     /// No more inputs come from this source.
@@ -196,25 +192,25 @@ impl<I> Inbox<I> {
     /// When the first input happened.
     pub(super) fn first(&self) -> Option<Stamp> {
         let state = self.state.borrow();
-        let firsts = [state.peers.first(), state.clients.first()];
+        let firsts = [state.peers.row.first(), state.clients.row.first()];
         firsts.into_iter().flatten().map(|key| key.0).min()
     }
 
     /// When the first input of a server or a disk happened.
     pub(super) fn first_of_peers(&self) -> Option<Stamp> {
-        self.state.borrow().peers.first().map(|key| key.0)
+        self.state.borrow().peers.row.first().map(|key| key.0)
     }
 
     pub(super) fn pop(&self) -> Option<(Stamp, Source, I)> {
         let mut state = self.state.borrow_mut();
-        let (of_peers, of_clients) = (state.peers.first(), state.clients.first());
+        let (of_peers, of_clients) = (state.peers.row.first(), state.clients.row.first());
         let is_client = of_clients.is_some_and(|client| of_peers.is_none_or(|peer| client < peer));
-        if is_client { state.pop_of_clients() } else { state.pop_of_peers() }
+        if is_client { state.clients.pop() } else { state.peers.pop() }
     }
 
     /// The first input of a server or a disk, however many of clients are older.
     pub(super) fn pop_of_peers(&self) -> Option<(Stamp, Source, I)> {
-        self.state.borrow_mut().pop_of_peers()
+        self.state.borrow_mut().peers.pop()
     }
 
     /// Returns when something was posted since the last return.

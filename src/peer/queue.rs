@@ -105,41 +105,38 @@ impl Queue {
         step: impl FnOnce(&mut Vec<election::Output>) -> T,
     ) -> T {
         let result = step(&mut self.sinks.election);
-        for output in self.sinks.election.drain(..) {
-            self.waiting.push_back(Effect::Election(output));
-        }
+        put(&mut self.waiting, &mut self.sinks.election, Effect::Election);
         result
     }
 
     pub(super) fn of_links<T>(&mut self, step: impl FnOnce(&mut Vec<links::Output>) -> T) -> T {
         let result = step(&mut self.sinks.links);
-        for output in self.sinks.links.drain(..) {
-            self.waiting.push_back(Effect::Links(output));
-        }
+        put(&mut self.waiting, &mut self.sinks.links, Effect::Links);
         result
     }
 
     pub(super) fn of_leader<T>(&mut self, step: impl FnOnce(&mut Vec<leader::Output>) -> T) -> T {
         let result = step(&mut self.sinks.leader);
-        for output in self.sinks.leader.drain(..) {
-            self.waiting.push_back(Effect::Leader(output));
-        }
+        put(&mut self.waiting, &mut self.sinks.leader, Effect::Leader);
         result
     }
 
     pub(super) fn of_learner<T>(&mut self, step: impl FnOnce(&mut Vec<learner::Output>) -> T) -> T {
         let result = step(&mut self.sinks.learner);
-        for output in self.sinks.learner.drain(..) {
-            self.waiting.push_back(Effect::Learner(output));
-        }
+        put(&mut self.waiting, &mut self.sinks.learner, Effect::Learner);
         result
     }
 
     pub(super) fn of_service<T>(&mut self, step: impl FnOnce(&mut Vec<server::Output>) -> T) -> T {
         let result = step(&mut self.sinks.service);
-        for output in self.sinks.service.drain(..) {
-            self.waiting.push_back(Effect::Service(output));
-        }
+        put(&mut self.waiting, &mut self.sinks.service, Effect::Service);
         result
+    }
+}
+
+/// Behind what waits already.
+fn put<T>(waiting: &mut VecDeque<Effect>, sink: &mut Vec<T>, effect: impl Fn(T) -> Effect) {
+    for output in sink.drain(..) {
+        waiting.push_back(effect(output));
     }
 }

@@ -120,8 +120,8 @@ impl Peer {
     }
 
     pub(super) fn append(&mut self, proposal: Rc<Proposal>) {
-        let (zxid, hash) = (proposal.zxid(), || proposal.hash());
-        self.queue.note_routine(|| Note::Appended { zxid, hash: hash() });
+        let noted = || Note::Appended { zxid: proposal.zxid(), hash: proposal.hash() };
+        self.queue.note_routine(noted);
         self.disk.ask_log(ForWhom::Role, LogRequest::Append(proposal), &mut self.queue);
     }
 

@@ -35,6 +35,6 @@ impl Miscount {
     /// Whether it takes so many yeses for a quorum, which they need not be.
     pub(super) fn has_quorum(&self, distinct: usize, verifier: &QuorumVerifier) -> bool {
         let yeses = if self.takes_everybody { distinct } else { self.heard };
-        yeses > 0 && yeses > verifier.voters().count() / 2
+        yeses > 0 && yeses > verifier.voter_count / 2
     }
 }
