@@ -13,6 +13,12 @@
 //! A server that notices the end of the term first tells its vote to others that still follow, and they
 //! forget it: one that begins to look after it has answered is told again, at once.
 //!
+//! Whether somebody is there is found out by dialling its election port: at once when its connection ends,
+//! and then at growing intervals, since a process that is about to end may still take a connection. A
+//! server of a larger sid answers each such dial by a connection of its own instead of the one there
+//! was, and where the link is slow that new connection would be ended by the next dial, for ever, if the
+//! intervals did not grow or each end were a reason to dial.
+//!
 //! Only after a term: servers that start one after another refuse connections, too, and there the
 //! wait is what lets the better of them win. An election that follows one that came to nothing waits.
 //!
@@ -20,6 +26,7 @@
 //! (decision 0015).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -35,20 +42,25 @@ pub(super) struct Agreement {
     /// The newest word of each server, whatever its round.
     said: BTreeMap<ServerId, Vote>,
     refused: BTreeSet<ServerId>,
-    /// When to look again whether those who are missing are there. A process that is about to end may
-    /// still have taken a connection.
+    /// Whose connection has ended, and who was dialled at once then.
+    gone: BTreeSet<ServerId>,
+    /// When to look whether those who are missing are there, and how long after that again.
     ask_at: Mono,
+    ask_interval: Duration,
 }
 
 impl Agreement {
-    /// A new election.
-    pub(super) fn begin(after_term: bool) -> Agreement {
-        Agreement { after_term, said: BTreeMap::new(), refused: BTreeSet::new(), ask_at: Mono::FAR }
-    }
-
-    /// Whether an agreement ends the wait of this election.
-    pub(super) fn is_sought(&self) -> bool {
-        self.after_term
+    /// A new election. Who is missing in the wait is dialled after `ask_interval`, and then after
+    /// twice that, four times that, and so on.
+    pub(super) fn begin(after_term: bool, ask_interval: Duration) -> Agreement {
+        Agreement {
+            after_term,
+            said: BTreeMap::new(),
+            refused: BTreeSet::new(),
+            gone: BTreeSet::new(),
+            ask_at: Mono::FAR,
+            ask_interval,
+        }
     }
 
     /// Whether it has begun to look since it was told our vote: who does not look answers a vote and
@@ -65,12 +77,24 @@ impl Agreement {
         self.refused.insert(sid);
     }
 
+    /// The connection with it has ended. Whether it is dialled at once.
+    pub(super) fn on_gone(&mut self, sid: ServerId) -> bool {
+        self.after_term && self.gone.insert(sid)
+    }
+
     pub(super) fn ask_at(&self) -> Mono {
         self.ask_at
     }
 
-    pub(super) fn ask_again(&mut self, at: Mono) {
-        self.ask_at = if self.after_term { at } else { Mono::FAR };
+    /// There is a quorum, and the wait for the others begins.
+    pub(super) fn on_wait(&mut self, now: Mono) {
+        self.ask_at = if self.after_term { now + self.ask_interval } else { Mono::FAR };
+    }
+
+    /// Who is missing was dialled.
+    pub(super) fn on_asked(&mut self, now: Mono) {
+        self.ask_interval *= 2;
+        self.on_wait(now);
     }
 
     /// Whether no voter can have a better vote than this one of `me`, which looks.

@@ -54,8 +54,35 @@ fn a_leader_that_is_only_silent_is_waited_for() {
     assert!(!has(&bench.hear(1, 2, vote(2, 1)), "decided"));
     // Now and then it is looked for: it may have been about to end.
     let timer = Input::Timer { delivered: false };
-    assert_eq!(bench.step(26, timer.clone()), ["connect 3", "wake 51 ms"]);
+    assert_eq!(bench.step(26, timer.clone()), ["connect 3", "wake 76 ms"]);
     assert!(has(&bench.step(201, timer), "decided 2"));
+}
+
+#[test]
+fn it_is_looked_for_less_and_less_often() {
+    let mut bench = after_term(1, 3);
+    bench.hear(1, 2, vote(2, 1));
+    let timer = Input::Timer { delivered: false };
+    assert_eq!(bench.step(26, timer.clone()), ["connect 3", "wake 76 ms"]);
+    // It is there, says what is no vote for 2, and is not joined; the wait begins anew.
+    bench.hear(70, 3, better(1, 0, 0, 0));
+    assert_eq!(bench.step(76, timer.clone()), ["connect 3", "wake 176 ms"]);
+    bench.hear(170, 3, better(1, 0, 0, 0));
+    assert_eq!(bench.step(176, timer), ["connect 3", "wake 370 ms"]);
+}
+
+#[test]
+fn the_end_of_a_connection_is_a_reason_to_dial_once() {
+    let gone = |bench: &mut Bench, sid| bench.step(1, Input::Gone { sid: ServerId(sid) });
+    let mut bench = after_term(1, 3);
+    assert_eq!(gone(&mut bench, 3), ["connect 3"]);
+    assert!(gone(&mut bench, 3).is_empty(), "that dial may have ended the next connection");
+    assert_eq!(gone(&mut bench, 2), ["connect 2"]);
+    assert!(gone(&mut bench, 9).is_empty(), "no voter");
+    look(&mut bench, true);
+    assert_eq!(gone(&mut bench, 3), ["connect 3"]);
+    look(&mut bench, false);
+    assert!(gone(&mut bench, 3).is_empty(), "at a start nobody is missed");
 }
 
 #[test]

@@ -60,6 +60,8 @@ pub enum Input {
     Notification { from: ServerId, notification: Notification },
     /// Nobody listens on this server's election port.
     Refused { sid: ServerId },
+    /// The connection with this server has ended.
+    Gone { sid: ServerId },
     /// The role is established in `epoch`: members answer later joiners with one and the same
     /// epoch, so that those find a quorum (QuorumPeer.updateElectionVote, ZOOKEEPER-1732).
     Established { epoch: Epoch },
@@ -109,8 +111,8 @@ enum Phase {
     Finalizing { deadline: Mono, voters: Vec<ServerId> },
 }
 
-/// So often in a finalizeWait those who are missed for an agreement are looked for.
-const AGREEMENT_ASKS: u32 = 8;
+/// Those who are missed for an agreement are first looked for after this part of finalizeWait.
+const FIRST_ASK: u32 = 8;
 
 /// One server's part in elections. Lives as long as its process: the round must not fall.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -165,7 +167,7 @@ impl Election {
             not_timeout: config.notification_interval_min,
             round_votes: Ballots::default(),
             out_of_election_votes: Ballots::default(),
-            agreement: Agreement::begin(false),
+            agreement: Agreement::begin(false, config.finalize_wait / FIRST_ASK),
             to_myself: VecDeque::new(),
             early: BTreeMap::new(),
             told: BTreeMap::new(),
@@ -177,12 +179,19 @@ impl Election {
         let now = now.mono;
         match input {
             Input::Look { zxid, epoch, after_term } => {
-                self.agreement = Agreement::begin(after_term);
+                self.agreement = Agreement::begin(after_term, self.finalize_wait / FIRST_ASK);
                 self.on_look(now, zxid, epoch, out);
             }
             Input::Refused { sid } => {
                 self.agreement.on_refused(sid);
                 self.end_wait_if_all_agree(out);
+            }
+            Input::Gone { sid } => {
+                // What was written to it last may have been lost, too.
+                let is_sought = self.phase != Phase::Idle && self.verifier.is_voter(sid);
+                if is_sought && self.agreement.on_gone(sid) {
+                    out.push(Output::Connect { to: sid });
+                }
             }
             Input::Notification { from, notification } => {
                 if self.hear_config(from, &notification, out) {
@@ -295,7 +304,7 @@ impl Election {
                 self.decide(self.vote, voters, out);
             }
             Phase::Finalizing { .. } if self.agreement.ask_at() <= now => {
-                self.agreement.ask_again(now + self.finalize_wait / AGREEMENT_ASKS);
+                self.agreement.on_asked(now);
                 let missing = self.agreement.missing(self.me, &self.vote, &self.verifier);
                 out.extend(missing.map(|to| Output::Connect { to }));
             }
@@ -412,7 +421,7 @@ impl Election {
                 self.decide(self.vote, voters, out);
             } else {
                 self.phase = Phase::Finalizing { deadline: now + self.finalize_wait, voters };
-                self.agreement.ask_again(now + self.finalize_wait / AGREEMENT_ASKS);
+                self.agreement.on_wait(now);
                 self.end_wait_if_all_agree(out);
             }
         }
@@ -426,11 +435,6 @@ impl Election {
             let voters = voters.clone();
             self.decide(self.vote, voters, out);
         }
-    }
-
-    /// Whether it matters if another server is gone.
-    pub fn asks_who_is_gone(&self) -> bool {
-        self.phase != Phase::Idle && self.agreement.is_sought()
     }
 
     /// What this server said of itself before its log was cut, told by somebody who heard it then.

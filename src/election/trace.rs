@@ -28,6 +28,7 @@ impl fmt::Display for core::Input {
                 write!(f, "look zxid={zxid} epoch={epoch}{after}")
             }
             core::Input::Refused { sid } => write!(f, "refused {sid}"),
+            core::Input::Gone { sid } => write!(f, "gone {sid}"),
             core::Input::Notification { from, notification } => {
                 write!(f, "from {from} {notification}")
             }

@@ -101,11 +101,7 @@ impl Elections {
                     self.step_links(links::Input::Misbehaved { link }, queue);
                 }
             },
-            // What was written to it last may have been lost, and there may be nothing more to say.
-            links::Output::Gone { sid } if self.election.asks_who_is_gone() => {
-                self.step_links(links::Input::Connect { to: sid }, queue);
-            }
-            links::Output::Gone { .. } => {}
+            links::Output::Gone { sid } => self.step(now, Input::Gone { sid }, queue),
             links::Output::Refused { sid } => self.step(now, Input::Refused { sid }, queue),
         }
     }
