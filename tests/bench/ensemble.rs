@@ -55,6 +55,8 @@ pub(crate) struct Ensemble {
     last_xid: i32,
     /// Of the choice of nodes.
     random: u64,
+    /// Nodes there are.
+    nodes: u64,
 }
 
 struct Server {
@@ -96,6 +98,7 @@ impl Ensemble {
             asked: leader,
             last_xid: 0,
             random: 1,
+            nodes: 0,
         };
         ensemble.run();
         for _ in 0..100 {
@@ -134,14 +137,9 @@ impl Ensemble {
 
     pub(crate) fn create_nodes(&mut self) {
         for node in 0..NODES {
-            let request = CreateRequest {
-                path: path(node),
-                data: Some(Bytes::from_static(&[0; DATA_BYTES])),
-                acl: Some(Acl::open()),
-                flags: 0,
-            };
             let conn = ConnId(1 + node % SESSIONS);
-            self.send(conn, op::CREATE, &[request.to_jute()]);
+            let request = self.request(op::CREATE);
+            self.send(conn, op::CREATE, &[request]);
             self.run();
         }
         assert_eq!(self.server(self.asked).answered, NODES, "nodes that were created");
@@ -162,6 +160,12 @@ impl Ensemble {
     }
 
     fn request(&mut self, op: i32) -> Vec<u8> {
+        if op == op::CREATE {
+            let path = path(self.nodes);
+            self.nodes += 1;
+            let data = Some(Bytes::from_static(&[0; DATA_BYTES]));
+            return CreateRequest { path, data, acl: Some(Acl::open()), flags: 0 }.to_jute();
+        }
         // Knuth's MMIX, whose upper half is random enough.
         self.random =
             self.random.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);

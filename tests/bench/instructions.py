@@ -13,6 +13,7 @@ another one; the toolchain is pinned, and 5 % leave room for the rest.
                    acks counted, committed, applied, answered
     set-follower   the same one at a follower: logged, acknowledged, applied
     set-forwarded  one at the follower that its client asks: forwarded, then as above, answered
+    create-leader  a create of 100 bytes at the leader that its client asks, as set-leader
     get            a getData of 100 bytes
     vote           a notification with a better vote, heard by one of five that are LOOKING: counted,
                    told on to four
@@ -41,7 +42,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 BASELINE = HERE / "instructions.toml"
 CARGO = os.environ.get("CARGO", "cargo")
-OF_SERVERS = ["set-leader", "set-follower", "set-forwarded", "get", "vote"]
+OF_SERVERS = ["set-leader", "set-follower", "set-forwarded", "create-leader", "get", "vote"]
 OPERATIONS = [*OF_SERVERS, "second"]
 TOLERANCE = 0.05
 

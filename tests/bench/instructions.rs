@@ -45,10 +45,11 @@ fn main() -> ExitCode {
         "set-leader" => requests(op::SET_DATA, LEADER, LEADER),
         "set-follower" => requests(op::SET_DATA, LEADER, FOLLOWER),
         "set-forwarded" => requests(op::SET_DATA, FOLLOWER, FOLLOWER),
+        "create-leader" => requests(op::CREATE, LEADER, LEADER),
         "get" => requests(op::GET_DATA, FOLLOWER, FOLLOWER),
         "vote" => votes(),
         _ => {
-            eprintln!("instructions set-leader | set-follower | set-forwarded | get | vote");
+            eprintln!("instructions set-leader | set-follower | set-forwarded | create-leader | get | vote");
             return ExitCode::from(2);
         }
     }
