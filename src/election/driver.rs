@@ -30,7 +30,7 @@ use crate::base::limits::{ELECTION_ADDRESS_BYTES_MAX, ELECTION_FRAME_BYTES_MAX};
 use crate::base::{LinkId, ServerId, Stamp};
 use crate::runtime::accept::Listening;
 use crate::runtime::link::{
-    self, DialFailed, Inbound, LinkTable, LinkWriter, Places, Post, Reading,
+    self, DialFailed, Inbound, Link, LinkTable, LinkWriter, Places, Post, Reading,
 };
 use crate::runtime::{Halt, HostPort, Label, LabelKind, Runtime, Stream};
 
@@ -236,7 +236,9 @@ impl<R: Runtime> Inner<R> {
         };
         let inbound = ElectionInbound { link, peer: peer.clone(), phase, post: self.post.clone() };
         stream.end_when_silent();
-        let ended = self.links.serve(&self.rt, (link.0, writer), at, stream, inbound).await;
+        let mut moving = Link::new(at, stream, writer, inbound);
+        let ended = self.links.serve(&self.rt, link.0, &mut moving).await;
+        drop(moving);
         if known.replace(Some(ServerId::NOBODY)).is_some() {
             self.post(ended.at, link, ElectionEvent::Lost { link, why: ended.why });
         } else {

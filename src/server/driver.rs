@@ -26,7 +26,7 @@ use tracing::{info, warn};
 use crate::base::limits::JUTE_MAXBUFFER_BYTES;
 use crate::base::{ConnId, Stamp};
 use crate::runtime::accept::Listening;
-use crate::runtime::link::{FrameRow, Inbound, LinkTable, Post, Reading, Room};
+use crate::runtime::link::{FrameRow, Inbound, Link, LinkTable, Post, Reading, Room};
 use crate::runtime::tls::{ClientTls, TlsPort};
 use crate::runtime::{HostPort, Label, Runtime, Stream};
 
@@ -222,34 +222,33 @@ impl<R: Runtime> Inner<R> {
         let subject = stream.subject();
         (self.post)(at, conn.0, ClientEvent::Accepted { conn, peer: peer.clone(), subject });
 
+        let inbound = ClientInbound {
+            driver: Rc::clone(self),
+            conn,
+            peer: peer.into(),
+            frame_bytes_max: self.frame_bytes_max.get(),
+            first: true,
+        };
+        let mut link = Link::new(at, stream, writer, inbound);
         let inner = Rc::clone(self);
         self.rt.spawn("client connection", async move {
-            let inbound = ClientInbound {
-                conn,
-                peer,
-                frame_bytes_max: inner.frame_bytes_max.get(),
-                first: true,
-                post: Rc::clone(&inner.post),
-                room: inner.room.borrow().clone(),
-            };
-            let link = (conn.0, writer);
-            let ended = inner.conns.serve(&inner.rt, link, at, stream, inbound).await;
+            let ended = inner.conns.serve(&inner.rt, conn.0, &mut link).await;
+            drop(link); // its place is free before anybody knows
             (inner.post)(ended.at, conn.0, ClientEvent::Lost { conn });
         });
     }
 }
 
-struct ClientInbound {
+struct ClientInbound<R: Runtime> {
+    driver: Rc<Inner<R>>,
     conn: ConnId,
-    peer: String,
+    peer: Box<str>,
     frame_bytes_max: usize,
     /// Nothing has been taken yet: the next four bytes may be a word.
     first: bool,
-    post: Post<ClientEvent>,
-    room: Room,
 }
 
-impl Inbound for ClientInbound {
+impl<R: Runtime> Inbound for ClientInbound<R> {
     fn on_bytes(&mut self, at: Stamp, buf: &mut BytesMut) -> Result<Reading, String> {
         let conn = self.conn;
         if self.first
@@ -257,7 +256,7 @@ impl Inbound for ClientInbound {
         {
             self.first = false;
             if FOUR_LETTER_WORDS.contains(word) {
-                (self.post)(at, conn.0, ClientEvent::Word { conn, word: *word });
+                (self.driver.post)(at, conn.0, ClientEvent::Word { conn, word: *word });
                 buf.clear();
                 return Ok(Reading::Discard);
             }
@@ -279,21 +278,21 @@ impl Inbound for ClientInbound {
             for body in bodies {
                 frames.advance(4);
                 let body = frames.split_to(body);
-                (self.post)(at, conn.0, ClientEvent::Frame { conn, body });
+                (self.driver.post)(at, conn.0, ClientEvent::Frame { conn, body });
             }
         }
     }
 
     fn on_drained(&mut self, at: Stamp) {
-        (self.post)(at, self.conn.0, ClientEvent::Drained { conn: self.conn });
+        (self.driver.post)(at, self.conn.0, ClientEvent::Drained { conn: self.conn });
     }
 
     fn has_room(&mut self, cx: &mut Context<'_>) -> bool {
-        (self.room)(cx)
+        (self.driver.room.borrow())(cx)
     }
 }
 
-impl ClientInbound {
+impl<R: Runtime> ClientInbound<R> {
     /// Bytes of the body of the frame at the front, if it is whole. An error is a length that no
     /// request may have.
     fn next_body(&self, buf: &[u8]) -> Result<Option<usize>, i32> {
@@ -306,7 +305,7 @@ impl ClientInbound {
 
     fn refuse(&self, length: i32) -> String {
         warn!(
-            peer = self.peer,
+            peer = &*self.peer,
             length,
             jute.maxbuffer = self.frame_bytes_max,
             "closing a client: request length out of range"

@@ -49,7 +49,9 @@ fn main() -> ExitCode {
         "get" => requests(op::GET_DATA, FOLLOWER, FOLLOWER),
         "vote" => votes(),
         _ => {
-            eprintln!("instructions set-leader | set-follower | set-forwarded | create-leader | get | vote");
+            eprintln!(
+                "instructions set-leader | set-follower | set-forwarded | create-leader | get | vote"
+            );
             return ExitCode::from(2);
         }
     }

@@ -17,6 +17,7 @@ mod task;
 
 pub use places::{Place, Places};
 pub use table::LinkTable;
+pub use task::Link;
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -174,6 +175,9 @@ impl Shared {
         let is_first = self.queue.is_empty() && self.tail.is_empty();
         if !self.merges || is_first || frame.bytes.len() > COPIED_FRAME_BYTES_MAX {
             self.end_tail();
+            if self.queue.capacity() == 0 {
+                self.queue.reserve_exact(1); // an idle connection has one frame now and then
+            }
             self.queue.push_back(frame);
             return;
         }

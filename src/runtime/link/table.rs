@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::task::run;
-use super::{DialFailed, Ended, Inbound, LinkWriter, Spares};
+use super::{DialFailed, Ended, Inbound, Link, LinkWriter, Spares};
 use crate::base::limits::LINK_QUEUE_BYTES_MAX;
 use crate::base::{LinkId, Stamp};
 use crate::runtime::{HostPort, Label, Runtime};
@@ -86,12 +85,10 @@ impl LinkTable {
     pub async fn serve<R: Runtime>(
         &self,
         rt: &R,
-        (number, writer): (u64, LinkWriter),
-        opened: Stamp,
-        stream: R::Stream,
-        inbound: impl Inbound,
+        number: u64,
+        link: &mut Link<R::Stream, impl Inbound>,
     ) -> Ended {
-        let ended = run(rt, opened, stream, writer, inbound).await;
+        let ended = link.run(rt).await;
         self.forget(number);
         ended
     }

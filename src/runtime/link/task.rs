@@ -4,6 +4,7 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::fmt;
 use std::future::{self, Future};
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
@@ -28,42 +29,11 @@ const READ_BYTES_MAX: usize = 1024 * 1024;
 const WRITE_BYTES_MAX: usize = 64 * 1024;
 const WRITE_FRAMES_MAX: usize = 256;
 
-/// Moves bytes between a stream, opened at `opened`, and its link until one of them ends.
-pub(super) async fn run<R: Runtime>(
-    rt: &R,
-    opened: Stamp,
-    stream: R::Stream,
-    writer: LinkWriter,
-    inbound: impl Inbound,
-) -> Ended {
-    let labels = stream.wants_labels();
-    writer.shared.borrow_mut().merges = !labels;
-    let mut link = Link {
-        rt: rt.clone(),
-        stream,
-        inbound,
-        shared: writer.shared,
-        buf: BytesMut::new(),
-        reading: Reading::On,
-        labels,
-        announced: false,
-        last_at: opened,
-        told: opened,
-        waited: false,
-        flushed: true,
-        deadline: None,
-    };
-    let ended = future::poll_fn(|cx| link.poll(cx)).await;
-    let mut shared = link.shared.borrow_mut();
-    shared.ended = true;
-    shared.clear();
-    // An end that the pump asked for may be older than what was read meanwhile.
-    Ended { at: ended.at.max(link.told), ..ended }
-}
-
-struct Link<R: Runtime, I> {
-    rt: R,
-    stream: R::Stream,
+/// A connected link. Its task owns it and lends it to [`LinkTable::serve`](super::LinkTable::serve): a
+/// future that is handed a link and waits for a second one that is handed it has room for both, and
+/// there are thousands of idle connections.
+pub struct Link<S, I> {
+    stream: S,
     inbound: I,
     shared: Rc<RefCell<Shared>>,
     buf: BytesMut,
@@ -86,8 +56,44 @@ struct Link<R: Runtime, I> {
 /// One direction, as far as it goes now.
 type Progress = Result<(), Ended>;
 
-impl<R: Runtime, I: Inbound> Link<R, I> {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Ended> {
+impl<S, I> fmt::Debug for Link<S, I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Link").field("reading", &self.reading).finish_non_exhaustive()
+    }
+}
+
+impl<S: Stream, I: Inbound> Link<S, I> {
+    /// Of a stream that was opened at `opened`.
+    pub fn new(opened: Stamp, stream: S, writer: LinkWriter, inbound: I) -> Link<S, I> {
+        let labels = stream.wants_labels();
+        writer.shared.borrow_mut().merges = !labels;
+        Link {
+            stream,
+            inbound,
+            shared: writer.shared,
+            buf: BytesMut::new(),
+            reading: Reading::On,
+            labels,
+            announced: false,
+            last_at: opened,
+            told: opened,
+            waited: false,
+            flushed: true,
+            deadline: None,
+        }
+    }
+
+    /// Moves bytes between the stream and the link until one of them ends.
+    pub(super) async fn run<R: Runtime<Stream = S>>(&mut self, rt: &R) -> Ended {
+        let ended = future::poll_fn(|cx| self.poll(rt, cx)).await;
+        let mut shared = self.shared.borrow_mut();
+        shared.ended = true;
+        shared.clear();
+        // An end that the pump asked for may be older than what was read meanwhile.
+        Ended { at: ended.at.max(self.told), ..ended }
+    }
+
+    fn poll(&mut self, rt: &impl Runtime, cx: &mut Context<'_>) -> Poll<Ended> {
         {
             let mut shared = self.shared.borrow_mut();
             match &shared.wish {
@@ -99,7 +105,7 @@ impl<R: Runtime, I: Inbound> Link<R, I> {
         }
         // Reading first: an end of the stream then has the stamp of its arrival, not of the
         // write that stumbled over it.
-        match self.read_all(cx).and_then(|()| self.write_all(cx)) {
+        match self.read_all(cx).and_then(|()| self.write_all(rt, cx)) {
             Ok(()) => Poll::Pending,
             Err(ended) => Poll::Ready(ended),
         }
@@ -153,11 +159,11 @@ impl<R: Runtime, I: Inbound> Link<R, I> {
         Ok(())
     }
 
-    fn write_all(&mut self, cx: &mut Context<'_>) -> Progress {
-        if !self.write_queue(cx)? {
-            return self.give_up_late(cx);
+    fn write_all(&mut self, rt: &impl Runtime, cx: &mut Context<'_>) -> Progress {
+        if !self.write_queue(rt, cx)? {
+            return self.give_up_late(rt, cx);
         }
-        let stamp = self.write_stamp();
+        let stamp = self.write_stamp(rt);
         self.waited = false;
         let (drain_asked, close_asked) = {
             let mut shared = self.shared.borrow_mut();
@@ -168,7 +174,7 @@ impl<R: Runtime, I: Inbound> Link<R, I> {
             (shared.drain_asked.take(), close_asked)
         };
         if let Some(asked) = drain_asked {
-            self.told = self.told.max(self.rt.done_at(stamp.max(asked)));
+            self.told = self.told.max(rt.done_at(stamp.max(asked)));
             self.inbound.on_drained(self.told);
         }
         if let Some(asked) = close_asked {
@@ -176,7 +182,7 @@ impl<R: Runtime, I: Inbound> Link<R, I> {
             self.stream.begin_write(stamp.max(asked), Label::CLIENT);
             // Whether the other side hears of it or is gone: the link ends here.
             if Pin::new(&mut self.stream).poll_shutdown(cx).is_pending() {
-                return self.give_up_late(cx);
+                return self.give_up_late(rt, cx);
             }
             return Err(closed_here(stamp.max(asked)));
         }
@@ -185,7 +191,7 @@ impl<R: Runtime, I: Inbound> Link<R, I> {
 
     /// True if everything is written and flushed. Others have a turn in between, as when much is
     /// read; in the simulator a write takes no time.
-    fn write_queue(&mut self, cx: &mut Context<'_>) -> Result<bool, Ended> {
+    fn write_queue(&mut self, rt: &impl Runtime, cx: &mut Context<'_>) -> Result<bool, Ended> {
         let begun_with = self.shared.borrow().queued_bytes;
         loop {
             let left = self.shared.borrow().queued_bytes;
@@ -203,7 +209,7 @@ impl<R: Runtime, I: Inbound> Link<R, I> {
             match wrote {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(error)) => {
-                    let at = self.write_stamp().max(self.stream.read_at());
+                    let at = self.write_stamp(rt).max(self.stream.read_at());
                     return Err(Ended { at, why: format!("write: {error}") });
                 }
                 Poll::Pending => {
@@ -247,15 +253,15 @@ impl<R: Runtime, I: Inbound> Link<R, I> {
     }
 
     /// When the last write happened, as far as it can be told without a clock of its own.
-    fn write_stamp(&self) -> Stamp {
-        if self.waited { self.rt.stamp() } else { self.last_at }
+    fn write_stamp(&self, rt: &impl Runtime) -> Stamp {
+        if self.waited { rt.stamp() } else { self.last_at }
     }
 
     /// A closed link that cannot write is given a deadline.
-    fn give_up_late(&mut self, cx: &mut Context<'_>) -> Progress {
+    fn give_up_late(&mut self, rt: &impl Runtime, cx: &mut Context<'_>) -> Progress {
         let Wish::Close(at) = self.shared.borrow().wish else { return Ok(()) };
-        let rt = self.rt.clone();
         let deadline = self.deadline.get_or_insert_with(|| {
+            let rt = rt.clone();
             Box::pin(async move { rt.sleep_until(at + FLUSH_TIMEOUT).await })
         });
         match deadline.as_mut().poll(cx) {

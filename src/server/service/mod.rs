@@ -56,7 +56,8 @@ pub use messages::{ConnectionLine, Input, Output, Seeds, ServiceStats};
 /// Every connection, what belongs to all of them, and who is asked about them.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Service {
-    connections: BTreeMap<ConnId, Connection>,
+    /// Each apart: a map of them as they are has room for as many that are not there.
+    connections: BTreeMap<ConnId, Box<Connection>>,
     by_session: BTreeMap<SessionId, ConnId>,
     /// Connections with a sync that waits for the tree to come so far.
     reaching: BTreeSet<ConnId>,
@@ -194,7 +195,7 @@ impl Service {
     ) {
         let Asked { session, header, body, received, is_throttled, .. } = asked;
         let Some(connection) = self.connections.get_mut(&conn) else { return };
-        let Connection { peer, auth, sasl, .. } = connection;
+        let Connection { peer, auth, sasl, .. } = &mut **connection;
         let decision = match is_throttled {
             true => Decision::Pass,
             false => self.authority.screen(peer, auth, sasl, &header, &body, db),
@@ -230,6 +231,9 @@ impl Service {
             (None, _) => Wait::Turn,
         };
         let pending = Pending { header, body, wait, received, admission, reply: None };
+        if connection.pending.capacity() == 0 {
+            connection.pending.reserve_exact(1);
+        }
         connection.pending.push_back(pending);
         connection.counts_idle = true;
         self.answer_ready(now, conn, db, out);
@@ -360,7 +364,7 @@ impl Service {
         if let Some(subject) = subject {
             connection.grant(self.authority.ids_of_subject(subject));
         }
-        self.connections.insert(conn, connection);
+        self.connections.insert(conn, Box::new(connection));
     }
 
     fn on_drained(&mut self, now: Now, conn: ConnId, db: &Database, out: &mut Vec<Output>) {

@@ -63,7 +63,7 @@ impl Rig {
             connection.state = State::Open { session, timeout_ms: 4000 };
             let gate = &mut service.gate;
             gate.accept(Mono(0), conn, "10.0.0.1", &mut connection.flow).expect("within limits");
-            service.connections.insert(conn, connection);
+            service.connections.insert(conn, Box::new(connection));
             service.by_session.insert(session, conn);
         }
         let db = Database::empty(0).with_acl_rules(AclRules::of(&config));

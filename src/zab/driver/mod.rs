@@ -31,7 +31,7 @@ use crate::jute::persist::Pieces;
 use crate::jute::quorum::{KnownIds, QuorumPacket, kind};
 use crate::runtime::accept::Listening;
 use crate::runtime::link::{
-    DialFailed, FrameRow, Inbound, LinkTable, LinkWriter, Places, Post, Reading, Room,
+    DialFailed, FrameRow, Inbound, Link, LinkTable, LinkWriter, Places, Post, Reading, Room,
 };
 use crate::runtime::{HostPort, Label, Runtime, Stream};
 
@@ -255,7 +255,9 @@ impl<R: Runtime> Inner<R> {
             room: self.room.borrow().clone(),
         };
         stream.end_when_silent();
-        let ended = self.links.serve(&self.rt, (link.0, writer), at, stream, inbound).await;
+        let mut moving = Link::new(at, stream, writer, inbound);
+        let ended = self.links.serve(&self.rt, link.0, &mut moving).await;
+        drop(moving);
         self.post(ended.at, link, QuorumEvent::Lost { link, why: ended.why });
     }
 }
