@@ -317,7 +317,8 @@ macro_rules! records {
             const BYTES_MIN: usize = 0 $(+ <$type as $crate::jute::Jute>::BYTES_MIN)*;
 
             fn encode(&self, out: &mut Vec<u8>) {
-                let _ = &out;
+                // Once, instead of field by field.
+                out.reserve(<Self as $crate::jute::Jute>::BYTES_MIN);
                 $($crate::jute::Jute::encode(&self.$field, out);)*
             }
             fn decode(from: &mut $crate::jute::Reader) -> Result<Self, $crate::jute::DecodeError> {

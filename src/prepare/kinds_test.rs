@@ -2,8 +2,10 @@
 
 use bytes::Bytes;
 
+use super::PrepareOptions;
+use super::request::supports;
+use super::testing::decodable;
 use super::testing::{OTHER, SESSION, World, creation, ttl_creation};
-use super::{PrepareOptions, decodable, supports};
 use crate::base::{ServerId, SessionId};
 use crate::config::ServerConfig;
 use crate::jute::Jute;

@@ -22,8 +22,7 @@ fn world() -> World {
 
 fn ask(world: &mut World, session: SessionId, origin: u64, flags: i32) -> Result<(), i32> {
     let body = creation(&format!("/{origin}-{flags}"), flags).to_jute().into();
-    let request =
-        Request { session, cxid: 5, op: op::CREATE, body, auth: Default::default(), origin };
+    let request = Request { session, cxid: 5, op: op::CREATE, body, origin, ..Request::default() };
     match world.send(&request).txn {
         Txn::Error(ErrorTxn { err }) => Err(err),
         _ => Ok(()),
@@ -55,8 +54,8 @@ fn a_multi_of_a_local_session_fails_where_it_wants_an_ephemeral() {
         cxid: 5,
         op: op::MULTI,
         body,
-        auth: Default::default(),
         origin: LINK,
+        ..Request::default()
     };
     let Txn::Multi(parts) = world.send(&request).txn else { panic!("a multi stays one") };
     let errors = parts.iter().map(|(kind, txn)| match txn {

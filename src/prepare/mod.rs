@@ -64,7 +64,7 @@ mod size_test;
 #[cfg(test)]
 mod testing;
 
-pub use request::{Request, creates_ephemeral, decodable, supports};
+pub use request::{Request, Said, creates_ephemeral, read, supports};
 
 use bytes::Bytes;
 
@@ -145,7 +145,7 @@ impl Prepare {
 
     /// Makes the transaction of a request under this zxid, which must be the next one; only
     /// `now.wall_ms` goes into it. A request that may not be carried out becomes an error, also
-    /// one that is not `decodable` or not supported: whoever forwarded it waits for an answer.
+    /// one that cannot be [`read`] or is not supported: whoever forwarded it waits for an answer.
     pub fn prepare(
         &mut self,
         request: &Request,
@@ -266,7 +266,7 @@ impl Step<'_> {
             op::CLOSE_SESSION => self.prepare_close_session(),
             // Alone it would be a record in the log that no server can start on.
             op::CHECK => Err(code::UNIMPLEMENTED),
-            _ => match Write::decode(op, body) {
+            _ => match self.request.said.take().map_or_else(|| Write::decode(op, body), Ok) {
                 Ok(write) => self.prepare_write(write),
                 Err(error) => Err(self.refuse_bytes(&error)),
             },

@@ -2,8 +2,9 @@
 
 use bytes::Bytes;
 
+use super::PrepareOptions;
+use super::testing::decodable;
 use super::testing::{LINK, OTHER, SESSION, World, check, create, creation, delete, multi, set};
-use super::{PrepareOptions, decodable};
 use crate::jute::Jute;
 use crate::jute::client::{
     CreateRequest, CreateSessionRequest, PathWatchRequest, SetAclRequest, code, op,

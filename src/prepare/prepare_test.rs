@@ -23,8 +23,8 @@ fn the_transactions_are_those_of_a_real_zookeeper() {
         cxid,
         op,
         body: body.into(),
-        auth: Default::default(),
         origin: LINK,
+        ..Request::default()
     };
     let at = |wall_ms| Now { mono: Mono(0), wall_ms };
     let World { prepare, tree, sessions, .. } = &mut world;

@@ -97,7 +97,7 @@ fn run(seed: u64, seen: &mut Seen) {
             _ => draw.request(),
         };
         let origin = super::testing::LINK;
-        let request = Request { session, cxid: step, op, body, auth: Default::default(), origin };
+        let request = Request { session, cxid: step, op, body, origin, ..Request::default() };
         let proposal = world.send(&request);
         *seen.kinds.entry(proposal.header.kind).or_default() += 1;
         if let crate::jute::txn::Txn::Multi(parts) = &proposal.txn {

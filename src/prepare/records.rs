@@ -3,11 +3,12 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
-use std::hash::{BuildHasherDefault, DefaultHasher};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::rc::Rc;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize, Serializer};
+use twox_hash::XxHash3_64;
 
 use crate::base::{COSTLY_CHECKS, SessionId, Zxid, paths};
 use crate::jute::data::StatPersisted;
@@ -57,7 +58,7 @@ pub(super) type Live = (ChangeRecord, StatPersisted);
 pub(super) struct Records {
     /// The newest record of each path; the root is "".
     #[serde(serialize_with = "in_order")]
-    newest: HashMap<Rc<str>, ChangeRecord, BuildHasherDefault<DefaultHasher>>,
+    newest: HashMap<Rc<str>, ChangeRecord, BuildHasherDefault<PathHasher>>,
     /// The paths in `newest` of nodes that will be there, by the session that owns them.
     ephemerals: BTreeMap<SessionId, BTreeSet<Rc<str>>>,
     /// Every change in order, to be dropped from the front.
@@ -65,6 +66,23 @@ pub(super) struct Records {
     /// The tree's digest after all of them.
     digest: u64,
     undo: Option<Undo>,
+}
+
+/// XXH3 of a path. What is on the way is bounded, whatever paths a client chooses.
+#[derive(Default)]
+struct PathHasher(u64);
+
+impl Hasher for PathHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = XxHash3_64::oneshot_with_seed(self.0, bytes);
+    }
+
+    /// Of the mark behind a text: it says nothing about a path alone.
+    fn write_u8(&mut self, _: u8) {}
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 /// What a transaction has replaced so far, to be put back if it fails.

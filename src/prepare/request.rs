@@ -9,6 +9,9 @@
 //! A multi reads its operations with less care than they are read alone: a create with the flag
 //! of a container is a createContainer there, and a createTTL without a TTL mode a create.
 
+use std::cell::Cell;
+use std::fmt;
+
 use bytes::Bytes;
 
 use crate::base::SessionId;
@@ -30,10 +33,42 @@ pub struct Request {
     pub op: i32,
     /// The operation's record, undecoded.
     pub body: Bytes,
+    /// What stands in it, where that was read already: at the server that its client asked.
+    pub said: Said,
     /// What the client's connection has proven, its address among it.
     pub auth: Ids,
     /// Which link it came over, as the leader numbers links: the session's owner speaks from here.
     pub origin: u64,
+}
+
+/// What the body of a request says, for whoever prepares it: to be taken once. A copy of a request is read
+/// anew, and two requests are equal if their bytes are.
+#[derive(Default)]
+pub struct Said(Cell<Option<Box<Write>>>);
+
+impl Said {
+    pub(super) fn take(&self) -> Option<Write> {
+        self.0.take().map(|write| *write)
+    }
+}
+
+impl Clone for Said {
+    fn clone(&self) -> Said {
+        Said::default()
+    }
+}
+
+impl PartialEq for Said {
+    fn eq(&self, _: &Said) -> bool {
+        true
+    }
+}
+impl Eq for Said {}
+
+impl fmt::Debug for Said {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Said")
+    }
 }
 
 /// One operation that changes nodes.
@@ -81,28 +116,35 @@ pub fn supports(op: i32) -> bool {
     )
 }
 
-/// Whether the body may go to the leader. If not, the request is answered with MARSHALLINGERROR,
+/// Reads the body of a request for the leader. One that may not go there is answered with MARSHALLINGERROR,
 /// and takes no zxid.
-pub fn decodable(op: i32, body: &Bytes) -> bool {
+pub fn read(op: i32, body: &Bytes) -> Option<Said> {
     match op {
-        op::CREATE_SESSION | op::CLOSE_SESSION => true,
-        op::MULTI => has_its_lists(&mut Reader::new(body.clone())).unwrap_or(true),
-        _ => is_whole(op, body),
+        _ if !supports(op) => None,
+        op::CREATE_SESSION | op::CLOSE_SESSION => Some(Said::default()),
+        op::MULTI => {
+            let may_go = has_its_lists(&mut Reader::new(body.clone())).unwrap_or(true);
+            may_go.then(Said::default)
+        }
+        _ => read_whole(op, body),
     }
 }
 
-/// Whether there is nothing wrong with a record but nulls.
-fn is_whole(op: i32, body: &Bytes) -> bool {
+/// A record with nothing wrong but nulls. Only one without them is kept.
+fn read_whole(op: i32, body: &Bytes) -> Option<Said> {
+    let mut offset = match Write::decode(op, body) {
+        Ok(write) => return Some(Said(Cell::new(Some(Box::new(write))))),
+        Err(DecodeError::Null { offset }) => offset,
+        Err(_) => return None,
+    };
     let mut body = body.clone();
     loop {
+        // Read on as if it were empty.
+        body = with_empty_at(&body, offset)?;
         match Write::decode(op, &body) {
-            Ok(_) => return true,
-            // Read on as if it were empty.
-            Err(DecodeError::Null { offset }) => {
-                let Some(instead) = with_empty_at(&body, offset) else { return false };
-                body = instead;
-            }
-            Err(_) => return false,
+            Ok(_) => return Some(Said::default()),
+            Err(DecodeError::Null { offset: next }) => offset = next,
+            Err(_) => return None,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Prepare, PrepareOptions, decodable};
+use super::{Prepare, PrepareOptions, read};
 use crate::base::{Mono, Now, SessionId, Zxid};
 use crate::jute::Jute;
 use crate::jute::client::{
@@ -78,7 +78,15 @@ impl World {
         body: Bytes,
         auth: Vec<Id>,
     ) -> Result<Txn, i32> {
-        let request = Request { session, cxid: 5, op, body, auth: auth.into(), origin: LINK };
+        let request = Request {
+            session,
+            cxid: 5,
+            op,
+            body,
+            auth: auth.into(),
+            origin: LINK,
+            ..Request::default()
+        };
         let proposal = self.send(&request);
         assert_eq!((proposal.header.client_id, proposal.header.cxid), (session, 5));
         match proposal.txn {
@@ -206,4 +214,9 @@ pub(super) fn set(path: &str, version: i32) -> (i32, Vec<u8>) {
 
 pub(super) fn check(path: &str, version: i32) -> (i32, Vec<u8>) {
     (op::CHECK, CheckVersionRequest { path: path.into(), version }.to_jute())
+}
+
+/// Whether it may go to the leader.
+pub(super) fn decodable(op: i32, body: &Bytes) -> bool {
+    read(op, body).is_some()
 }

@@ -180,11 +180,9 @@ impl Local {
 pub(super) fn create_session(session: SessionId, timeout: i32) -> Request {
     Request {
         session,
-        cxid: 0,
         op: op::CREATE_SESSION,
         body: CreateSessionRequest { timeout }.to_jute().into(),
-        auth: Default::default(),
-        origin: 0,
+        ..Request::default()
     }
 }
 

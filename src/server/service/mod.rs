@@ -217,11 +217,12 @@ impl Service {
             _ if is_throttled => Wait::Throttled,
             (None, op) if has_moved(connection, op) => Wait::Moved,
             (None, op) if self.local.stays_here(session, op) => Wait::Turn,
-            (None, op) if prepare::supports(op) && prepare::decodable(op, &body) => {
+            (None, op) if let Some(said) = prepare::read(op, &body) => {
                 let upgrade = self.local.upgrade(session, op, &body);
                 out.extend(upgrade.map(Output::Submit));
                 let (cxid, auth, body) = (header.xid, connection.auth.clone(), body.clone());
-                out.push(Output::Submit(Request { session, cxid, op, body, auth, origin: 0 }));
+                let request = Request { session, cxid, op, body, said, auth, origin: 0 };
+                out.push(Output::Submit(request));
                 Wait::Commit
             }
             (None, op::SYNC) => {
@@ -309,8 +310,9 @@ impl Service {
         // Nobody waits for the answer any more, but what was asked is done.
         let Asked { session, header: RequestHeader { xid: cxid, op }, body, is_throttled, .. } =
             asked;
-        if prepare::supports(op) && prepare::decodable(op, &body) && !is_throttled {
-            out.push(Output::Submit(Request { session, cxid, op, body, auth, origin: 0 }));
+        if !is_throttled && let Some(said) = prepare::read(op, &body) {
+            let request = Request { session, cxid, op, body, said, auth, origin: 0 };
+            out.push(Output::Submit(request));
         }
     }
 
