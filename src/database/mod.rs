@@ -133,12 +133,14 @@ impl Database {
                 acls: snapshot.acls,
                 nodes: snapshot.nodes,
             };
-            fresh.install(zxid, body)?;
+            let created = loaded.txns.iter().filter(|proposal| proposal.txn.is_create()).count();
+            fresh.install(zxid, body, created)?;
         }
+        // One at a time: what is in the tree need not be held any longer.
         for proposal in loaded.txns {
             fresh.append(proposal);
+            fresh.fast_forward();
         }
-        fresh.fast_forward();
         fresh.drop_orphans();
         fresh.put_config();
         fresh.last_logged = fresh.last_logged.max(loaded.last_logged);

@@ -18,13 +18,15 @@ const SIGNATURE: &str = "BenWasHere";
 
 impl Database {
     /// Replaces tree and sessions. Log, epochs and the right to vote stay as they are, and so does
-    /// what this server says of its configuration (ZOOKEEPER-2819).
+    /// what this server says of its configuration (ZOOKEEPER-2819). `to_come`: how many nodes a log
+    /// creates behind it.
     pub(super) fn install(
         &mut self,
         zxid: Zxid,
         mut body: SnapshotBody,
+        to_come: usize,
     ) -> Result<(), InstallError> {
-        let mut loader = TreeLoader::of_nodes(body.nodes.len());
+        let mut loader = TreeLoader::of_nodes(body.nodes.len() + to_come);
         for (id, list) in body.acls {
             loader.add_acl(id, list)?;
         }
@@ -77,7 +79,7 @@ impl Database {
         if signature != SIGNATURE {
             return Err(InstallError::Signature(signature));
         }
-        self.install(zxid, body)?;
+        self.install(zxid, body, 0)?;
         self.is_unfinished = true;
         Ok(())
     }

@@ -152,6 +152,11 @@ impl Txn {
         }
     }
 
+    /// Of one node.
+    pub fn is_create(&self) -> bool {
+        matches!(self, Txn::Create(_) | Txn::CreateTtl(_) | Txn::CreateContainer(_))
+    }
+
     /// A write that failed: it has a zxid, and changes nothing.
     pub fn is_error(&self) -> bool {
         matches!(self, Txn::Error(_))

@@ -1,6 +1,7 @@
 //! A log file record by record. (FileTxnLog.FileTxnIterator.)
 //!
-//! Files are read in pieces; a proposal keeps its own bytes alone, not the piece they came in.
+//! Files are read in pieces; a proposal's bytes are a part of the piece they came in, which goes with
+//! the last of its proposals.
 //!
 //! Not here: what a bad record means (`recovery.rs`).
 
@@ -116,7 +117,7 @@ impl<F: File> LogScan<F> {
                 Frame::End => return Ok(Step::End { offset, fault: None }),
                 Frame::Bad(fault) => return Ok(Step::End { offset, fault: Some(fault) }),
                 Frame::Record { payload } => {
-                    let proposal = decode(Bytes::copy_from_slice(payload)).map_err(|why| {
+                    let proposal = decode(bytes.slice_ref(payload)).map_err(|why| {
                         StorageError::UnreadableTxn { file: self.path.clone(), offset, why }
                     })?;
                     self.at += (payload.len() + RECORD_OVERHEAD_BYTES) as u64;

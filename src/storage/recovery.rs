@@ -35,7 +35,7 @@ use super::layout::{
 use super::log_format::RecordFault;
 use super::log_reader::{Head, LogScan, Step, is_repeated};
 use super::log_writer::rewrite;
-use super::snapshot_reader::read_snapshot;
+use super::snapshot_reader::{Progress, read_snapshot};
 use super::truncate::remove_logs;
 use super::{Loaded, SnapshotData, StorageOptions};
 use crate::base::Zxid;
@@ -340,9 +340,13 @@ impl<'a, L: Lane> Replay<'a, L> {
             Head::Unwritten if scan.len() == 0 => return Ok(Some(0)),
             head => return Err(not_a_log(path, head)),
         }
+        let mut progress = Progress::begin(self.lane);
         loop {
             match scan.next().await? {
-                Step::Record { offset, proposal } => self.take(&scan, offset, proposal)?,
+                Step::Record { offset, proposal } => {
+                    progress.tell(self.lane, scan.path(), offset, scan.len());
+                    self.take(&scan, offset, proposal)?;
+                }
                 Step::End { offset, fault } => {
                     return self.end(scan, offset, fault, bound, newest).await;
                 }

@@ -57,19 +57,39 @@ impl Arena {
     }
 
     /// Puts a node below its parent, where none has its name. It has no children.
-    pub(super) fn insert(&mut self, parent: NodeId, path: &str, mut node: Node) -> NodeId {
-        let hash = self.index.hash(path);
-        (node.hash, node.parent) = (hash, parent);
+    pub(super) fn insert(&mut self, parent: NodeId, path: &str, node: Node) -> NodeId {
+        let id = self.link(parent, path, node);
+        let Arena { chunks, index, .. } = self;
+        index.insert(node_in(chunks, id).hash, id, |id| node_in(chunks, id).hash);
+        id
+    }
+
+    /// [`Arena::insert`], but for the index: nobody finds the node before `index_from`.
+    pub(super) fn link(&mut self, parent: NodeId, path: &str, mut node: Node) -> NodeId {
+        (node.hash, node.parent) = (self.index.hash(path), parent);
         let text_bytes = text_bytes(node.name());
         let id = self.put(node);
-        let Arena { chunks, index, .. } = self;
-        index.insert(hash, id, |id| node_in(chunks, id).hash);
         self.change_children(parent, |children, arena| {
             let name = arena[id].name_bytes();
             children.insert(id, |other| arena[other].name_bytes() < name);
             children.text_bytes += text_bytes;
         });
         id
+    }
+
+    /// Puts all nodes from this id on into the index, where none of them is yet. Returns the id that
+    /// the next node gets.
+    pub(super) fn index_from(&mut self, first: NodeId) -> NodeId {
+        let Arena { chunks, given, index, .. } = self;
+        let hash_of = |id| node_in(chunks, id).hash;
+        index.insert_all((first.0..*given).map(NodeId), hash_of);
+        NodeId(*given)
+    }
+
+    /// Whether this name comes behind those of all children: then none of them has it.
+    pub(super) fn is_behind_children(&self, parent: NodeId, name: &str) -> bool {
+        let last = self[parent].children().and_then(Children::last);
+        last.is_none_or(|last| self[last].name_bytes() < name.as_bytes())
     }
 
     /// Takes a node out of its parent's children, that is still there itself.
@@ -109,7 +129,7 @@ impl Arena {
         self.index.find(hash, |id| self[id].hash == hash && self.has_path(id, path))
     }
 
-    fn has_path(&self, mut id: NodeId, path: &str) -> bool {
+    pub(super) fn has_path(&self, mut id: NodeId, path: &str) -> bool {
         let mut rest = path.as_bytes();
         while id != ROOT {
             let node = &self[id];

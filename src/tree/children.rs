@@ -29,12 +29,16 @@ impl Below {
 
 /// Ids in one block at most.
 const BLOCK_IDS_MAX: usize = 512;
+/// So far from the newest one the place of the next is looked for first.
+const NEAR_IDS: usize = 16;
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Children {
     /// None is empty.
     blocks: Vec<Vec<NodeId>>,
     count: usize,
+    /// Where the newest child went, unless others went since: the next one often goes behind it.
+    newest: (usize, usize),
     /// Of all names, as jute writes them: how long a list of them is must not cost a look at each.
     pub(super) text_bytes: usize,
     pub(super) below: Below,
@@ -69,10 +73,30 @@ impl Children {
         (block, self.blocks[block].partition_point(|id| is_before(*id)))
     }
 
+    /// Clients that create side by side each have names in order, so that the next one goes behind the
+    /// newest or a few further on: a search among all would look at many nodes.
+    fn place_near_newest(&self, is_before: impl Fn(NodeId) -> bool) -> Option<(usize, usize)> {
+        let (at_block, at) = self.newest;
+        let block = self.blocks.get(at_block)?;
+        let end = block.len().min(at + NEAR_IDS);
+        let next = block.get(end).or_else(|| self.blocks.get(at_block + 1)?.first());
+        if !is_before(*block.get(at)?) || next.is_some_and(|next| is_before(*next)) {
+            return None;
+        }
+        Some((at_block, at + 1 + block[at + 1..end].partition_point(|id| is_before(*id))))
+    }
+
+    /// The last of all.
+    pub(super) fn last(&self) -> Option<NodeId> {
+        self.blocks.last()?.last().copied()
+    }
+
     /// A child whose name is none of theirs.
     pub(super) fn insert(&mut self, id: NodeId, is_before: impl Fn(NodeId) -> bool) {
         self.count += 1;
-        let (at_block, at) = self.place_of(is_before);
+        let (at_block, at) =
+            self.place_near_newest(&is_before).unwrap_or_else(|| self.place_of(is_before));
+        self.newest = (at_block, at);
         let blocks = self.blocks.len();
         let Some(block) = self.blocks.get_mut(at_block) else {
             self.blocks = Vec::with_capacity(1);
@@ -132,11 +156,18 @@ mod tests {
 
     #[test]
     fn ids_stay_in_order_however_they_come_and_go() {
-        let steps = [1_u32, 7919, 9_999];
-        for step in steps {
-            let count = 10_000_u32;
+        let count = 10_000_u32;
+        let by_step = |step: u64| move |n: u32| ((u64::from(n) * step) % u64::from(count)) as u32;
+        // Four clients, each with a few names in order at a time; the last two among each other's.
+        let by_turns = |n: u32| match (n / 10 % 4, n / 40 * 10 + n % 10) {
+            (client @ (0 | 1), own) => client * 2500 + own,
+            (client, own) => 5000 + own * 2 + client % 2,
+        };
+        let (forth, mixed, back) = (by_step(1), by_step(7919), by_step(9_999));
+        let orders: [(&str, &dyn Fn(u32) -> u32); 4] =
+            [("forth", &forth), ("mixed", &mixed), ("back", &back), ("by turns", &by_turns)];
+        for (step, nth) in orders {
             let mut children = Children::default();
-            let nth = |n: u32| ((u64::from(n) * u64::from(step)) % u64::from(count)) as u32;
             for n in 0..count {
                 children.insert(NodeId(nth(n)), before(nth(n)));
             }

@@ -73,6 +73,40 @@ impl Index {
         part.insert_unique(spread(hash), id, |id| spread(hash_of(*id)));
     }
 
+    /// Many nodes that are not in it. One part after another, if there is room for all of them: a part
+    /// fits into the processor's cache, and the whole table does not.
+    pub(super) fn insert_all(
+        &mut self,
+        ids: impl ExactSizeIterator<Item = NodeId> + Clone,
+        hash_of: impl Fn(NodeId) -> u32,
+    ) {
+        let has_room = self.nodes + ids.len() <= self.parts.len() * PART_NODES;
+        if !has_room || ids.len() < self.parts.len() {
+            return ids.for_each(|id| self.insert(hash_of(id), id, &hash_of));
+        }
+        self.nodes += ids.len();
+        let hashed = ids.map(|id| (hash_of(id), id));
+        // How many come before each part's.
+        let mut begins = vec![0; self.parts.len() + 1];
+        hashed.clone().for_each(|(hash, _)| begins[self.part_of(hash) + 1] += 1);
+        (1..begins.len()).for_each(|part| begins[part] += begins[part - 1]);
+        let mut sorted = vec![(0, NodeId::default()); hashed.len()];
+        for (hash, id) in hashed {
+            let next = &mut begins[self.part_of(hash)];
+            sorted[*next] = (hash, id);
+            *next += 1;
+        }
+        // Each part begins by now where the next one did.
+        let mut begin = 0;
+        for (part, end) in self.parts.iter_mut().zip(begins) {
+            let part = Rc::make_mut(part);
+            for (hash, id) in &sorted[begin..end] {
+                part.insert_unique(spread(*hash), *id, |id| spread(hash_of(*id)));
+            }
+            begin = end;
+        }
+    }
+
     /// A node that is in it.
     pub(super) fn remove(&mut self, hash: u32, id: NodeId) {
         let part = self.part_of(hash);
@@ -146,6 +180,23 @@ mod tests {
         }
         assert!(index.parts.iter().all(|part| part.is_empty()));
         assert!((0..count).all(|id| find(&before, id) == Some(NodeId(id))));
+    }
+
+    #[test]
+    fn many_nodes_at_once_are_found_whether_or_not_there_is_room_for_them() {
+        let hash_of = |id: NodeId| splitmix::finish(u64::from(id.0) + 1) as u32;
+        let count = 20 * PART_NODES as u32;
+        for (room, first) in [(count, 0), (count, 7), (count, count - 3), (count / 3, 0), (0, 1)] {
+            let mut index = Index::default();
+            index.reserve(room as usize);
+            (0..first).for_each(|id| index.insert(hash_of(NodeId(id)), NodeId(id), hash_of));
+            index.insert_all((first..count).map(NodeId), hash_of);
+            assert_eq!(index.nodes, count as usize);
+            assert_eq!(index.parts.iter().map(|part| part.len()).sum::<usize>(), index.nodes);
+            let find = |id| index.find(hash_of(NodeId(id)), |other| other.0 == id);
+            assert!((0..count).all(|id| find(id) == Some(NodeId(id))), "{room} {first}");
+            assert_eq!(find(count), None);
+        }
     }
 
     #[test]

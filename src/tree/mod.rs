@@ -217,12 +217,17 @@ impl DataTree {
 
     /// Puts a node below its parent. The reference to its ACL is the caller's to have taken.
     fn attach(&mut self, parent: NodeId, path: &str, node: Node) -> NodeId {
-        self.register_owner(path, node.owner_bits());
         let id = self.arena.insert(parent, path, node);
+        self.count_in(id, path);
+        id
+    }
+
+    /// Counts a node that has just come.
+    fn count_in(&mut self, id: NodeId, path: &str) {
+        self.register_owner(path, self.arena[id].owner_bits());
         self.arena.add_below(id, self.arena[id].with_below());
         self.data_size += path_size(path) + self.data_len(id);
         self.add_digest(id, path);
-        id
     }
 
     /// Takes a node out, with whatever is below it. Only in a replay over a snapshot that was
