@@ -10,8 +10,8 @@ use super::error::ConfigError;
 use super::jaas::read_server_section;
 use super::{DigestAlg, ServerConfig};
 
-/// More threads than any machine has use for.
-const NET_THREADS_MAX: i64 = 64;
+/// More than one thread that decides can keep busy. Each has some descriptors of its own.
+const NET_THREADS_MAX: i64 = 16;
 
 /// Names the file of SASL's users.
 pub(super) const JAAS_KEY: &str = "java.security.auth.login.config";

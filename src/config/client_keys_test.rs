@@ -95,10 +95,10 @@ fn limits_on_replies_are_read() {
 fn threads_for_sockets_are_read() {
     assert_eq!(with("").net_threads, None);
     assert_eq!(with("net.threads=0\n").net_threads, Some(0));
-    assert_eq!(with("zookeeper.net.threads=64\n").net_threads, Some(64));
-    for wrong in ["-1", "65", "two", ""] {
+    assert_eq!(with("zookeeper.net.threads=16\n").net_threads, Some(16));
+    for wrong in ["-1", "17", "two", ""] {
         let said = refused(&format!("net.threads={wrong}\n"));
-        assert!(said.contains("a whole number of threads from 0 to 64"), "{said}");
+        assert!(said.contains("a whole number of threads from 0 to 16"), "{said}");
     }
     let flags = Some("-Dzookeeper.net.threads=3");
     let loaded = parse(BASE, "zoo.cfg", None, flags).expect("a property too");

@@ -25,9 +25,9 @@ use crate::certificates::{Authority, Identity};
 /// A test that waits longer has failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// With connections on this thread, and on two others.
+/// With all on this thread, with handshakes on another, and with all connections on two others.
 pub(crate) fn run(test: impl AsyncFn(Machine)) {
-    for threads in [0, 2] {
+    for threads in [0, 1, 2] {
         let machine = Machine::new().with_client_threads(threads);
         machine.run(test(machine.clone())).expect("the kernel gives an event queue");
     }

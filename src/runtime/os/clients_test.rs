@@ -39,7 +39,7 @@ async fn connect(machine: &Machine) -> (TcpStream, MachineStream) {
     let client = TcpStream::connect(address).await.expect("it listens");
     let (_, stream) = in_time(listener.accept()).await.expect("a connection");
     assert_eq!(stream.peer(), client.local_addr().expect("bound").to_string());
-    // One thread has those with TLS alone.
+    // One thread has handshakes alone.
     assert_eq!(stream.socket().is_none(), machine.client_threads > 1, "where its socket is");
     (client, stream)
 }
@@ -140,7 +140,10 @@ fn workers_begin_with_the_first_port_and_end_with_the_server() {
         let machine = Machine::new().with_client_threads(threads);
         let main = async {
             assert!(machine.workers.borrow().is_none());
-            let (client, stream) = connect(&machine).await;
+            let (mut client, mut stream) = connect(&machine).await;
+            // The worker has heard of it, and sleeps.
+            client.write_all(b"x").await.expect("it is open");
+            in_time(stream.read_exact(&mut [0])).await.expect("a byte");
             assert_eq!(machine.workers.borrow().is_some(), threads > 1);
             machine.spawn("client connection", async move {
                 let _held = stream;

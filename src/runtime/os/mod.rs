@@ -48,16 +48,13 @@ use halt::{end, guarded};
 use net::Door;
 use slots::Slots;
 use tls::{Accepting, Tls};
-use workers::Workers;
+use workers::{CARRIERS_MIN, Workers};
 
 /// Any value of this environment variable turns the pump's trace on (log level `trace`).
 const TRACE_VARIABLE: &str = "QUORATE_TRACE";
 
 /// More threads for the sockets of clients than this are of use to no pump.
 const CLIENT_THREADS_MAX: usize = 4;
-/// With fewer, they have connections with TLS alone: to hand a plain one over costs as much as to read
-/// it, and there is no core to spare for it (decision 0017).
-const PLAIN_FROM_THREADS: usize = 2;
 
 /// The real world, as one process sees it.
 #[derive(Clone, Debug)]
@@ -119,7 +116,9 @@ impl Machine {
     fn workers(&self) -> io::Result<Option<Rc<Workers>>> {
         let mut workers = self.workers.borrow_mut();
         if workers.is_none() && self.client_threads > 0 {
-            *workers = Some(Rc::new(Workers::begin(self.client_threads)?));
+            let begun = Workers::begin(self.client_threads);
+            let begun = begun.map_err(|error| net::said(error, "begin net.threads".into()))?;
+            *workers = Some(Rc::new(begun));
         }
         Ok(workers.clone())
     }
@@ -211,8 +210,8 @@ impl Runtime for Machine {
     }
 
     async fn listen_clients(&self, on: &HostPort) -> io::Result<MachineListener> {
-        let workers =
-            if self.client_threads >= PLAIN_FROM_THREADS { self.workers()? } else { None };
+        let carried = self.client_threads >= CARRIERS_MIN;
+        let workers = if carried { self.workers()? } else { None };
         let door = Door::Plain(self.clients.clone(), workers);
         net::listen(self.clock, on, door).await
     }

@@ -176,6 +176,6 @@ fn in_words(error: io::Error) -> io::Error {
     }
 }
 
-fn said(error: io::Error, doing: String) -> io::Error {
+pub(super) fn said(error: io::Error, doing: String) -> io::Error {
     io::Error::new(error.kind(), format!("{doing}: {error}"))
 }

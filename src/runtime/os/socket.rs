@@ -4,6 +4,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
@@ -20,6 +21,16 @@ impl Socket {
             Socket::Plain(tcp) => tcp,
             Socket::Tls(tls) => tls.get_ref().0,
         }
+    }
+
+    /// It is one of this thread's event loop from now on. For a moment it has two descriptors.
+    pub(super) fn brought_here(mut self) -> io::Result<Socket> {
+        let tcp = match &mut self {
+            Socket::Plain(tcp) => tcp,
+            Socket::Tls(tls) => tls.get_mut().0,
+        };
+        *tcp = TcpStream::from_std(SockRef::from(&*tcp).try_clone()?.into())?;
+        Ok(self)
     }
 }
 

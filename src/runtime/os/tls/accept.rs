@@ -66,8 +66,10 @@ pub(in crate::runtime::os) struct Accepting {
 struct Guest {
     peer: SocketAddr,
     slot: Slot,
-    /// Who carries it out, and the connection afterwards; this thread if it is nobody.
+    /// Who carries it out; this thread if it is nobody.
     worker: Option<Rc<Worker>>,
+    /// The worker has the connection afterwards, too.
+    stays: bool,
     handshake: AbortHandle,
 }
 
@@ -113,7 +115,10 @@ impl Accepting {
                     Ok((place, shaken)) => {
                         let guest = self.crowd.leave(place);
                         if let (Some(shaken), Some(guest)) = (shaken, guest) {
-                            return Ok(guest.stream(shaken, clock));
+                            match guest.stream(shaken, clock) {
+                                Ok(stream) => return Ok(stream),
+                                Err(error) => warn!(%error, "cannot accept a connection"),
+                            }
                         }
                     }
                     Err(error) if error.is_panic() => {
@@ -168,13 +173,20 @@ impl Accepting {
             None => self.under_way.spawn_local(task),
             Some(worker) => self.under_way.spawn_on(task, worker.handle()),
         };
-        self.crowd.enter(place, Guest { peer, slot, worker, handshake });
+        let stays = self.workers.as_ref().is_some_and(|workers| workers.carry_all());
+        self.crowd.enter(place, Guest { peer, slot, worker, stays, handshake });
     }
 }
 
 impl Guest {
-    fn stream(self, Shaken { socket, subject }: Shaken, clock: Clock) -> MachineStream {
-        MachineStream::accepted(socket, (self.peer, subject), clock, self.slot, self.worker)
+    fn stream(self, shaken: Shaken, clock: Clock) -> io::Result<MachineStream> {
+        let who = (self.peer, shaken.subject);
+        let (socket, worker) = match self.worker {
+            Some(worker) if self.stays => (shaken.socket, Some(worker)),
+            Some(_) => (shaken.socket.brought_here()?, None),
+            None => (shaken.socket, None),
+        };
+        Ok(MachineStream::accepted(socket, who, clock, self.slot, worker))
     }
 }
 

@@ -4,12 +4,13 @@
 //! the socket has failed. The slot is free once the socket is closed.
 
 use std::cell::RefCell;
-use std::future;
+use std::future::{self, Future};
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, BytesMut};
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::pipe::{INWARD_BYTES_MAX, Wish, WorkerEnd};
@@ -22,11 +23,11 @@ thread_local! {
 }
 
 /// Carries until the connection ends.
-pub(super) async fn carry(socket: Socket, end: WorkerEnd, slot: Slot) {
-    let mut carrier = Carrier { socket, end, sending: BytesMut::new(), written: 0, reads: true };
-    future::poll_fn(|cx| carrier.poll(cx)).await;
-    drop(carrier);
-    drop(slot);
+pub(super) fn carry(socket: Socket, end: WorkerEnd, slot: Slot) -> impl Future<Output = ()> + Send {
+    let (sending, written, reads) = (BytesMut::new(), 0, true);
+    let mut carrier = Carrier { socket, end, sending, written, reads, _slot: slot };
+    // No async block: there are many of these, and it would hold each part twice.
+    future::poll_fn(move |cx| carrier.poll(cx))
 }
 
 struct Carrier {
@@ -38,6 +39,8 @@ struct Carrier {
     written: usize,
     /// The socket has not ended.
     reads: bool,
+    /// Dropped last: the socket is closed by then.
+    _slot: Slot,
 }
 
 impl Carrier {
@@ -47,15 +50,11 @@ impl Carrier {
         if takes {
             self.sending = work.outward;
         }
-        let sent = self.send(cx);
         if work.wish == Wish::Gone {
-            if matches!(sent, Poll::Ready(Ok(()))) && !takes {
-                self.sending = self.end.look(cx, true).outward;
-                let _ = self.send(cx);
-            }
+            self.send_last(cx);
             return Poll::Ready(());
         }
-        match sent {
+        match self.send(cx) {
             Poll::Ready(Err(error)) => {
                 self.end.fail(error);
                 return Poll::Ready(());
@@ -100,6 +99,16 @@ impl Carrier {
         }
         self.sending = BytesMut::new();
         Poll::Ready(Ok(()))
+    }
+
+    /// What the kernel takes of the rest goes out, as it does when a socket is closed. Its event loop may
+    /// not have heard yet that a new one can be written to: it is tried without asking.
+    fn send_last(&mut self, cx: &mut Context<'_>) {
+        self.sending.unsplit(self.end.look(cx, true).outward);
+        let _ = self.send(cx);
+        if let Socket::Plain(tcp) = &self.socket {
+            let _ = SockRef::from(tcp).send(&self.sending);
+        }
     }
 
     /// Reads what there is, and as much as the pump has room for; ready if the socket has failed.

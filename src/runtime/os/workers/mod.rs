@@ -7,8 +7,9 @@
 //! | `carry.rs` | its bytes, between the pipe and the socket                        |
 //!
 //! Each worker is an event loop of its own. A connection stays with the worker that it was given to, in
-//! turn, and its stream is an end of a pipe: nothing above a stream knows of workers. They begin with
-//! the first port for clients and end with the server. A panic on one is the end of the process.
+//! turn, and its stream is an end of a pipe: nothing above a stream knows of workers. One alone carries
+//! out handshakes of TLS, and the connection comes back to the pump's thread. They begin with the first
+//! port that needs them and end with the server. A panic on one is the end of the process.
 //!
 //! Not here: who is let in (`net.rs`, `tls/accept.rs`), how many workers there are (config).
 
@@ -39,6 +40,10 @@ use carry::carry;
 /// A worker's stack: a handshake needs the most of it.
 const STACK_BYTES: usize = 512 * 1024;
 
+/// Fewer carry out handshakes and no more: to hand bytes over costs as much as to read and write them,
+/// and where there are two cores there is none to spare for it (decision 0017).
+pub(super) const CARRIERS_MIN: usize = 2;
+
 /// The workers of one server.
 #[derive(Debug)]
 pub(super) struct Workers {
@@ -64,6 +69,11 @@ impl Workers {
         tokio::task::spawn_local(guarded("bell of the pump", to_pump.clone().listen()));
         let all = (0..count).map(|n| Worker::begin(n, to_pump.clone()).map(Rc::new));
         Ok(Workers { all: all.collect::<io::Result<_>>()?, next: Cell::new(0) })
+    }
+
+    /// They have the connections of clients, and not only their handshakes.
+    pub(super) fn carry_all(&self) -> bool {
+        self.all.len() >= CARRIERS_MIN
     }
 
     /// Whose turn it is.
