@@ -11,9 +11,16 @@ fn main() {
 /// Runs one server on this machine; it ends by a signal or through `Runtime::halt`.
 fn serve(mut config: ServerConfig) -> i32 {
     let machine = Machine::with_permissions(config.file_permissions);
+    let threads = config.net_threads.unwrap_or_else(Machine::client_threads);
+    let machine = machine.with_client_threads(threads);
     let (descriptors, clients_max) = machine.descriptors();
     config.limits.fit(clients_max);
-    tracing::info!(descriptors, "room for {} clients", config.limits.connections_max);
+    tracing::info!(
+        descriptors,
+        net.threads = threads,
+        "room for {} clients",
+        config.limits.connections_max
+    );
     let exit_code = match machine.run(peer::run(machine.clone(), config)) {
         Ok(()) => 0,
         Err(error) => {

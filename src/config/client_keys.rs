@@ -10,6 +10,9 @@ use super::error::ConfigError;
 use super::jaas::read_server_section;
 use super::{DigestAlg, ServerConfig};
 
+/// More than one thread that decides can keep busy. Each has some descriptors of its own.
+const NET_THREADS_MAX: i64 = 16;
+
 /// Names the file of SASL's users.
 pub(super) const JAAS_KEY: &str = "java.security.auth.login.config";
 
@@ -136,6 +139,8 @@ impl Draft {
         ] {
             *value = self.number(key, 4096, INT_MAX, "bytes")?.map_or(*value, |n| n as usize);
         }
+        let threads = self.number("net.threads", 0, NET_THREADS_MAX, "threads")?;
+        config.net_threads = threads.map(|n| n as usize);
         Ok(())
     }
 

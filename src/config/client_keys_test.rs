@@ -92,6 +92,20 @@ fn limits_on_replies_are_read() {
 }
 
 #[test]
+fn threads_for_sockets_are_read() {
+    assert_eq!(with("").net_threads, None);
+    assert_eq!(with("net.threads=0\n").net_threads, Some(0));
+    assert_eq!(with("zookeeper.net.threads=16\n").net_threads, Some(16));
+    for wrong in ["-1", "17", "two", ""] {
+        let said = refused(&format!("net.threads={wrong}\n"));
+        assert!(said.contains("a whole number of threads from 0 to 16"), "{said}");
+    }
+    let flags = Some("-Dzookeeper.net.threads=3");
+    let loaded = parse(BASE, "zoo.cfg", None, flags).expect("a property too");
+    assert_eq!((loaded.config.net_threads, loaded.warnings.len()), (Some(3), 0));
+}
+
+#[test]
 fn sessions_and_containers_are_read() {
     let config = with(
         "localSessionsEnabled=true\nlocalSessionsUpgradingEnabled=true\n\

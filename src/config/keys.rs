@@ -125,8 +125,12 @@ const BARE_PROPERTIES: &[&str] = &[
 const OURS: &[&str] = &["filePermissions"];
 
 /// The same, as properties too.
-const OUR_PROPERTIES: &[&str] =
-    &["maxClientPendingResponseBytes", "maxPendingResponseBytes", "maxResponseBytes"];
+const OUR_PROPERTIES: &[&str] = &[
+    "maxClientPendingResponseBytes",
+    "maxPendingResponseBytes",
+    "maxResponseBytes",
+    "net.threads",
+];
 
 const OFF: &[&str] = &["false"];
 const ON: &[&str] = &["true"];

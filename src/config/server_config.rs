@@ -109,6 +109,8 @@ pub struct ServerConfig {
     pub access: Access,
     pub limits: ClientLimits,
     pub sync: SyncLimits,
+    /// `net.threads`: threads for the sockets of clients; `None` is what the machine has cores for.
+    pub net_threads: Option<usize>,
     /// TLS for clients; `None` without `secureClientPort` and `client.portUnification`.
     pub client_tls: Option<ClientTls>,
     /// `extendedTypesEnabled`: TTL nodes may be made.
@@ -183,6 +185,7 @@ impl ServerConfig {
             access: Access::default(),
             limits: ClientLimits::default(),
             sync: SyncLimits::default(),
+            net_threads: None,
             client_tls: None,
             extended_types: false,
             enforce_quota: false,

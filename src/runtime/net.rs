@@ -3,6 +3,8 @@
 use std::fmt;
 use std::future::Future;
 use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -84,6 +86,11 @@ pub trait Stream: AsyncRead + AsyncWrite + Unpin + 'static {
     /// When the bytes of the last successful read (or the end of the stream, or the error it
     /// returned) arrived.
     fn read_at(&self) -> Stamp;
+    /// Whether everything written has left. `awaited`: ready once it has, as `poll_flush`. Otherwise
+    /// a stream whose bytes leave by themselves may say at once that they have not.
+    fn poll_left(&mut self, cx: &mut Context<'_>, _awaited: bool) -> Poll<io::Result<bool>> {
+        Pin::new(self).poll_flush(cx).map_ok(|()| true)
+    }
     /// The other end, as text for logs (`ip:port`).
     fn peer(&self) -> String;
     /// The distinguished name (RFC 2253) of the certificate that the other end has proven, with TLS.

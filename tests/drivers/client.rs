@@ -10,7 +10,8 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use crate::{
-    Events, connect, frame, free_address, is_closed, listening, read_exactly, read_to_end, run,
+    Events, connect, frame, free_address, is_closed, listening, read_exactly, read_to_end,
+    run_with_and_without_threads,
 };
 
 struct Port {
@@ -47,7 +48,7 @@ fn lost(conn: u64) -> ClientEvent {
 
 #[test]
 fn requests_from_empty_to_jute_maxbuffer_pass_and_no_larger_one() {
-    run(async |machine| {
+    run_with_and_without_threads(async |machine| {
         let port = port(&machine);
         let mut client = port.connect(1).await;
         let largest = vec![1; JUTE_MAXBUFFER_BYTES];
@@ -72,7 +73,7 @@ fn requests_from_empty_to_jute_maxbuffer_pass_and_no_larger_one() {
 
 #[test]
 fn many_requests_in_one_write_and_one_in_many_writes_come_apart() {
-    run(async |machine| {
+    run_with_and_without_threads(async |machine| {
         let port = port(&machine);
         let mut client = port.connect(1).await;
         let joined: Vec<u8> = (0..500u32).flat_map(|n| frame(&n.to_be_bytes())).collect();
@@ -90,7 +91,7 @@ fn many_requests_in_one_write_and_one_in_many_writes_come_apart() {
 
 #[test]
 fn a_word_is_answered_even_if_the_client_sends_no_more() {
-    run(async |machine| {
+    run_with_and_without_threads(async |machine| {
         let port = port(&machine);
         let mut client = port.connect(1).await;
         for part in [b"ru".as_slice(), b"ok", b"\n", &frame(b"not a request")] {
@@ -110,7 +111,7 @@ fn a_word_is_answered_even_if_the_client_sends_no_more() {
 
 #[test]
 fn text_that_is_no_word_is_an_absurd_length() {
-    run(async |machine| {
+    run_with_and_without_threads(async |machine| {
         let port = port(&machine);
         let mut client = port.connect(1).await;
         client.write_all(b"xxxx").await.expect("write");
@@ -122,7 +123,7 @@ fn text_that_is_no_word_is_an_absurd_length() {
 /// `ruok` as a length is beyond any limit, so a word can only begin a connection.
 #[test]
 fn a_word_behind_a_request_is_a_length() {
-    run(async |machine| {
+    run_with_and_without_threads(async |machine| {
         let port = port(&machine);
         let mut client = port.connect(1).await;
         let mut bytes = frame(b"request");
@@ -135,7 +136,7 @@ fn a_word_behind_a_request_is_a_length() {
 
 #[test]
 fn a_paused_connection_is_not_read_until_it_is_resumed() {
-    run(async |machine| {
+    run_with_and_without_threads(async |machine| {
         let port = port(&machine);
         let mut paused = port.connect(1).await;
         port.driver.pause(ConnId(1));
@@ -155,7 +156,7 @@ fn a_paused_connection_is_not_read_until_it_is_resumed() {
 
 #[test]
 fn replies_keep_their_order_through_a_client_that_reads_late() {
-    run(async |machine| {
+    run_with_and_without_threads(async |machine| {
         let port = port(&machine);
         let mut client = port.connect(1).await;
         let mut wanted: Vec<u8> = Vec::new();
@@ -174,7 +175,7 @@ fn replies_keep_their_order_through_a_client_that_reads_late() {
 
 #[test]
 fn a_port_in_use_is_told() {
-    run(async |machine| {
+    run_with_and_without_threads(async |machine| {
         let (_listener, taken) = listening().await;
         let (events, post) = Events::new();
         ClientDriver::new(machine.clone(), post).listen(taken.clone());
@@ -186,7 +187,7 @@ fn a_port_in_use_is_told() {
 
 #[test]
 fn the_longest_request_is_what_it_was_set_to() {
-    run(async |machine| {
+    run_with_and_without_threads(async |machine| {
         let port = port(&machine);
         port.driver.set_frame_bytes_max(JUTE_MAXBUFFER_BYTES + 1);
         let mut client = port.connect(1).await;
@@ -200,7 +201,7 @@ fn the_longest_request_is_what_it_was_set_to() {
 
 #[test]
 fn a_connection_tells_when_everything_has_left_and_not_before() {
-    run(async |machine| {
+    run_with_and_without_threads(async |machine| {
         let port = port(&machine);
         let mut client = port.connect(1).await;
         // Far more than sockets hold.
@@ -219,7 +220,7 @@ fn a_connection_tells_when_everything_has_left_and_not_before() {
 
 #[test]
 fn a_client_that_sends_without_end_can_be_paused_before_it_is_too_much() {
-    run(async |machine| {
+    run_with_and_without_threads(async |machine| {
         let port = port(&machine);
         let client = port.connect(1).await;
         let mut client = client.into_std().expect("a socket");

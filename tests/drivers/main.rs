@@ -28,6 +28,14 @@ fn run(test: impl AsyncFnOnce(Machine)) {
     machine.run(test(machine.clone())).expect("the kernel gives an event queue");
 }
 
+/// The same, with the sockets of clients on this thread, and on two others.
+fn run_with_and_without_threads(test: impl AsyncFn(Machine)) {
+    for threads in [0, 2] {
+        let machine = Machine::new().with_client_threads(threads);
+        machine.run(test(machine.clone())).expect("the kernel gives an event queue");
+    }
+}
+
 /// What a driver posted, in order.
 struct Events<E> {
     posted: Rc<RefCell<VecDeque<(u64, E)>>>,

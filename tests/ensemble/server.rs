@@ -209,6 +209,17 @@ impl Server {
         kilobytes.expect("a number of kB") * 1024
     }
 
+    /// The names of its threads.
+    pub(crate) fn threads(&self) -> Vec<String> {
+        let pid = self.child.as_ref().expect("it was started").id();
+        let tasks = fs::read_dir(format!("/proc/{pid}/task")).expect("it runs");
+        let name = |task: io::Result<fs::DirEntry>| {
+            // One that ends meanwhile has none.
+            fs::read_to_string(task.ok()?.path().join("comm")).ok()
+        };
+        tasks.filter_map(name).map(|name| name.trim().to_owned()).collect()
+    }
+
     /// Replaces its zoo.cfg.
     pub(crate) fn edit_config(&self, edit: impl FnOnce(String) -> String) {
         let path = self.home.join("zoo.cfg");

@@ -20,6 +20,7 @@ mod recovery;
 mod replication;
 mod sessions;
 mod standalone;
+mod threads;
 mod watches;
 mod words;
 mod writes;

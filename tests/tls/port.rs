@@ -25,9 +25,12 @@ use crate::certificates::{Authority, Identity};
 /// A test that waits longer has failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-pub(crate) fn run(test: impl AsyncFnOnce(Machine)) {
-    let machine = Machine::new();
-    machine.run(test(machine.clone())).expect("the kernel gives an event queue");
+/// With all on this thread, with handshakes on another, and with all connections on two others.
+pub(crate) fn run(test: impl AsyncFn(Machine)) {
+    for threads in [0, 1, 2] {
+        let machine = Machine::new().with_client_threads(threads);
+        machine.run(test(machine.clone())).expect("the kernel gives an event queue");
+    }
 }
 
 pub(crate) async fn in_time<T>(wanted: impl Future<Output = T>) -> T {

@@ -231,6 +231,11 @@ impl Shared {
         }
     }
 
+    /// Whether somebody waits until everything has left.
+    fn awaits_empty(&self) -> bool {
+        self.drain_asked.is_some() || self.wish != Wish::Open
+    }
+
     fn clear(&mut self) {
         self.queue.clear();
         self.tail.clear();

@@ -189,7 +189,7 @@ impl<S: Stream, I: Inbound> Link<S, I> {
         Ok(())
     }
 
-    /// True if everything is written and flushed. Others have a turn in between, as when much is
+    /// True if everything is written, and flushed if somebody waits for that. Others have a turn in between, as when much is
     /// read; in the simulator a write takes no time.
     fn write_queue(&mut self, rt: &impl Runtime, cx: &mut Context<'_>) -> Result<bool, Ended> {
         let begun_with = self.shared.borrow().queued_bytes;
@@ -202,9 +202,17 @@ impl<S: Stream, I: Inbound> Link<S, I> {
             let wrote = match self.write_some(cx) {
                 Some(wrote) => wrote,
                 None if self.flushed => return Ok(true),
-                None => Pin::new(&mut self.stream).poll_flush(cx).map_ok(|()| {
-                    self.flushed = true;
-                }),
+                None => {
+                    let awaited = self.shared.borrow().awaits_empty();
+                    match self.stream.poll_left(cx, awaited) {
+                        Poll::Ready(Ok(left)) => {
+                            self.flushed = left;
+                            return Ok(true);
+                        }
+                        Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+                        Poll::Pending => Poll::Pending,
+                    }
+                }
             };
             match wrote {
                 Poll::Ready(Ok(())) => {}

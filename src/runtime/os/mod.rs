@@ -1,8 +1,10 @@
 //! The machine: tokio sockets, files through threads of their own, the system clocks.
 //!
-//! One thread runs every task of the server. Each lane of the disk has another, and tokio's pool those
-//! that resolve names and look at certificates.
+//! One thread runs every task of the server. Each lane of the disk has another, so have the sockets of
+//! clients (`workers`), and tokio's pool those that resolve names and look at certificates.
 
+#[cfg(test)]
+mod clients_test;
 mod clock;
 mod descriptors;
 mod disk;
@@ -11,10 +13,12 @@ mod log;
 mod net;
 mod notes;
 mod slots;
+mod socket;
 mod stream;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod workers;
 
 pub use disk::{MachineFile, MachineLane};
 pub use log::{finish_log, log_layer};
@@ -26,7 +30,9 @@ use std::cell::RefCell;
 use std::fmt;
 use std::future::Future;
 use std::io;
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
+use std::sync::{Arc, Weak};
+use std::thread;
 use std::time::Duration;
 
 use tokio::runtime::Builder;
@@ -42,9 +48,13 @@ use halt::{end, guarded};
 use net::Door;
 use slots::Slots;
 use tls::{Accepting, Tls};
+use workers::{CARRIERS_MIN, Workers};
 
 /// Any value of this environment variable turns the pump's trace on (log level `trace`).
 const TRACE_VARIABLE: &str = "QUORATE_TRACE";
+
+/// More threads for the sockets of clients than this are of use to no pump.
+const CLIENT_THREADS_MAX: usize = 4;
 
 /// The real world, as one process sees it.
 #[derive(Clone, Debug)]
@@ -61,6 +71,9 @@ pub struct Machine {
     wall: Rc<WallClock>,
     /// Shared by the ports of one server: the files are read and watched once.
     tls: Rc<RefCell<Weak<Tls>>>,
+    /// How many threads carry the connections of clients, and they once they have begun.
+    client_threads: usize,
+    workers: Rc<RefCell<Option<Rc<Workers>>>>,
 }
 
 impl Machine {
@@ -84,7 +97,30 @@ impl Machine {
             clients: Slots::new(shares.clients),
             wall: Rc::default(),
             tls: Rc::default(),
+            client_threads: 0,
+            workers: Rc::default(),
         }
+    }
+
+    /// The sockets of clients have so many threads of their own (`net.threads`).
+    pub fn with_client_threads(self, client_threads: usize) -> Machine {
+        Machine { client_threads, ..self }
+    }
+
+    /// What there are cores for, beside the thread that decides.
+    pub fn client_threads() -> usize {
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        (cores - 1).min(CLIENT_THREADS_MAX)
+    }
+
+    fn workers(&self) -> io::Result<Option<Rc<Workers>>> {
+        let mut workers = self.workers.borrow_mut();
+        if workers.is_none() && self.client_threads > 0 {
+            let begun = Workers::begin(self.client_threads);
+            let begun = begun.map_err(|error| net::said(error, "begin net.threads".into()))?;
+            *workers = Some(Rc::new(begun));
+        }
+        Ok(workers.clone())
     }
 
     /// Descriptors of this process, and how many connections of clients there may be for them.
@@ -97,7 +133,11 @@ impl Machine {
     pub fn run<T>(&self, main: impl Future<Output = T>) -> io::Result<T> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let tasks = LocalSet::new();
-        Ok(tasks.block_on(&runtime, guarded("main", main)))
+        let done = tasks.block_on(&runtime, guarded("main", main));
+        if let Some(workers) = self.workers.take() {
+            workers.end();
+        }
+        Ok(done)
     }
 }
 
@@ -166,11 +206,14 @@ impl Runtime for Machine {
     }
 
     async fn listen(&self, on: &HostPort) -> io::Result<MachineListener> {
-        net::listen(self.clock, on, Door::Plain(Slots::new(self.shares.peers))).await
+        net::listen(self.clock, on, Door::Plain(Slots::new(self.shares.peers), None)).await
     }
 
     async fn listen_clients(&self, on: &HostPort) -> io::Result<MachineListener> {
-        net::listen(self.clock, on, Door::Plain(self.clients.clone())).await
+        let carried = self.client_threads >= CARRIERS_MIN;
+        let workers = if carried { self.workers()? } else { None };
+        let door = Door::Plain(self.clients.clone(), workers);
+        net::listen(self.clock, on, door).await
     }
 
     async fn listen_tls(
@@ -186,8 +229,9 @@ impl Runtime for Machine {
             None => Tls::load(settings)
                 .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?,
         };
-        *self.tls.borrow_mut() = Rc::downgrade(&tls);
-        let accepting = Accepting::new(tls, port, self.clients.clone(), per_address_max);
+        *self.tls.borrow_mut() = Arc::downgrade(&tls);
+        let (clients, workers) = (self.clients.clone(), self.workers()?);
+        let accepting = Accepting::new(tls, port, clients, per_address_max, workers);
         net::listen(self.clock, on, Door::Tls(accepting)).await
     }
 

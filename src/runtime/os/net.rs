@@ -5,17 +5,20 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
 use super::clock::Clock;
 use super::slots::Slots;
-use super::stream::{MachineStream, Wire, plain};
+use super::socket::Socket;
+use super::stream::{MachineStream, plain};
 use super::tls::Accepting;
+use super::workers::Workers;
 use crate::base::Stamp;
 use crate::runtime::{HostPort, Listener};
 
@@ -33,8 +36,8 @@ pub struct MachineListener {
 /// What a connection passes before it is accepted.
 #[derive(Debug)]
 pub(super) enum Door {
-    /// There must be room.
-    Plain(Slots),
+    /// There must be room. Workers carry it, if there are any.
+    Plain(Slots, Option<Rc<Workers>>),
     /// And handshakes come first.
     Tls(Accepting),
 }
@@ -53,14 +56,22 @@ impl Listener for MachineListener {
     async fn accept(&mut self) -> io::Result<(Stamp, MachineStream)> {
         let stream = match &mut self.door {
             Door::Tls(tls) => tls.accept(&self.tcp, self.clock).await?,
-            Door::Plain(slots) => loop {
+            Door::Plain(slots, workers) => loop {
                 let (tcp, peer) = self.tcp.accept().await?;
                 let Some(slot) = slots.take(peer.ip()) else {
                     warn!(peer = %plain(peer), limit = "open files", "Too many connections");
                     continue;
                 };
-                match MachineStream::new(Wire::Plain(tcp), peer, self.clock, None) {
-                    Ok(stream) => break stream.holding(slot),
+                let worker = workers.as_ref().map(|workers| workers.next());
+                let tcp = tcp.set_nodelay(true).and_then(|()| match &worker {
+                    Some(worker) => worker.adopt(tcp),
+                    None => Ok(tcp),
+                });
+                match tcp.map(Socket::Plain) {
+                    Ok(socket) => {
+                        let who = (peer, None);
+                        break MachineStream::accepted(socket, who, self.clock, slot, worker);
+                    }
                     // It is gone again: no reason for others to wait.
                     Err(error) => debug!(peer = %plain(peer), %error, "a connection has ended"),
                 }
@@ -85,7 +96,8 @@ pub(super) async fn connect(
         io::ErrorKind::TimedOut => no_answer(timeout),
         _ => in_words(error),
     })?;
-    MachineStream::new(Wire::Plain(tcp), peer, clock, None)
+    tcp.set_nodelay(true)?;
+    Ok(MachineStream::dialled(tcp, peer, clock))
 }
 
 fn no_answer(timeout: Duration) -> io::Error {
@@ -138,7 +150,8 @@ async fn listen_any(on: &HostPort) -> io::Result<TcpListener> {
 }
 
 fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    let socket =
+        socket2::Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if address.is_ipv6() {
         socket.set_only_v6(!address.ip().is_unspecified())?;
     }
@@ -163,6 +176,6 @@ fn in_words(error: io::Error) -> io::Error {
     }
 }
 
-fn said(error: io::Error, doing: String) -> io::Error {
+pub(super) fn said(error: io::Error, doing: String) -> io::Error {
     io::Error::new(error.kind(), format!("{doing}: {error}"))
 }

@@ -2,17 +2,16 @@
 //!
 //! A connection holds a slot from when it is accepted until its descriptor is free again: longer than
 //! anybody above knows of it, since it is there before its TLS handshake, and as long as the last
-//! bytes to it are not gone.
+//! bytes to it are not gone. Workers give them back on threads of their own.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::rc::Rc;
+use std::sync::{Arc, Mutex, MutexGuard};
 
 /// The connections of one kind.
 #[derive(Clone, Debug)]
 pub(super) struct Slots {
-    table: Rc<RefCell<Table>>,
+    table: Arc<Mutex<Table>>,
 }
 
 #[derive(Debug)]
@@ -32,13 +31,17 @@ pub(super) struct Slot {
 impl Slots {
     pub(super) fn new(max: usize) -> Slots {
         let table = Table { max, taken: 0, by_address: BTreeMap::new() };
-        Slots { table: Rc::new(RefCell::new(table)) }
+        Slots { table: Arc::new(Mutex::new(table)) }
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().expect("nobody panics with it")
     }
 
     /// `None` if there is none left.
     pub(super) fn take(&self, address: IpAddr) -> Option<Slot> {
         let address = address.to_canonical();
-        let mut table = self.table.borrow_mut();
+        let mut table = self.table();
         if table.taken >= table.max {
             return None;
         }
@@ -48,19 +51,19 @@ impl Slots {
     }
 
     pub(super) fn are_taken(&self) -> bool {
-        let table = self.table.borrow();
+        let table = self.table();
         table.taken >= table.max
     }
 
     /// Connections of this address.
     pub(super) fn of(&self, address: IpAddr) -> u32 {
-        self.table.borrow().by_address.get(&address.to_canonical()).copied().unwrap_or(0)
+        self.table().by_address.get(&address.to_canonical()).copied().unwrap_or(0)
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        let mut table = self.slots.table.borrow_mut();
+        let mut table = self.slots.table();
         table.taken -= 1;
         if let Some(count) = table.by_address.get_mut(&self.address) {
             *count -= 1;
@@ -85,7 +88,7 @@ mod tests {
         assert_eq!((taken.len(), slots.of(one), slots.of(other)), (3, 2, 1));
         assert!(slots.take(other).is_none() && slots.are_taken());
         drop(taken);
-        assert_eq!((slots.of(one), slots.table.borrow().by_address.len()), (0, 0));
+        assert_eq!((slots.of(one), slots.table().by_address.len()), (0, 0));
         assert!(slots.take(other).is_some());
     }
 }

@@ -1,20 +1,22 @@
-//! One connection of the machine, plain or TLS. Nagle is off on every one.
+//! One connection of the machine, plain or TLS, on this thread or a worker's. Nagle is off on every one.
 //!
 //! Not here: where connections come from (`net.rs`), the handshake of TLS (`tls/accept.rs`).
 
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio_rustls::server::TlsStream;
 
 use super::clock::Clock;
 use super::slots::Slot;
+use super::socket::Socket;
+use super::workers::{PumpEnd, Worker};
 use crate::base::Stamp;
 use crate::runtime::{Label, Stream};
 
@@ -33,42 +35,43 @@ pub struct MachineStream {
     peer: SocketAddr,
     clock: Clock,
     subject: Option<String>,
-    /// Counts it until its descriptor is free; those that were dialled are not counted.
-    _slot: Option<Slot>,
 }
 
 #[derive(Debug)]
-pub(super) enum Wire {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
-}
-
-impl Wire {
-    fn tcp(&self) -> &TcpStream {
-        match self {
-            Wire::Plain(tcp) => tcp,
-            Wire::Tls(tls) => tls.get_ref().0,
-        }
-    }
+enum Wire {
+    /// The slot counts it until its descriptor is free; those that were dialled are not counted.
+    Here { socket: Socket, _slot: Option<Slot> },
+    /// A worker has the socket and the slot.
+    Piped(PumpEnd),
 }
 
 impl MachineStream {
-    pub(super) fn new(
-        wire: Wire,
-        peer: SocketAddr,
+    pub(super) fn dialled(tcp: TcpStream, peer: SocketAddr, clock: Clock) -> MachineStream {
+        let wire = Wire::Here { socket: Socket::Plain(tcp), _slot: None };
+        MachineStream { wire, peer, clock, subject: None }
+    }
+
+    /// One that was accepted. If there is a worker, the socket is one of its event loop.
+    pub(super) fn accepted(
+        socket: Socket,
+        (peer, subject): (SocketAddr, Option<String>),
         clock: Clock,
-        subject: Option<String>,
-    ) -> io::Result<MachineStream> {
-        wire.tcp().set_nodelay(true)?;
-        Ok(MachineStream { wire, peer, clock, subject, _slot: None })
+        slot: Slot,
+        worker: Option<Rc<Worker>>,
+    ) -> MachineStream {
+        let wire = match worker {
+            None => Wire::Here { socket, _slot: Some(slot) },
+            Some(worker) => Wire::Piped(worker.give(socket, slot)),
+        };
+        MachineStream { wire, peer, clock, subject }
     }
 
-    pub(super) fn holding(self, slot: Slot) -> MachineStream {
-        MachineStream { _slot: Some(slot), ..self }
-    }
-
-    pub(super) fn socket(&self) -> SockRef<'_> {
-        SockRef::from(self.wire.tcp())
+    /// `None` if a worker has it.
+    pub(super) fn socket(&self) -> Option<SockRef<'_>> {
+        match &self.wire {
+            Wire::Here { socket, .. } => Some(socket.tcp().into()),
+            Wire::Piped(_) => None,
+        }
     }
 }
 
@@ -91,12 +94,20 @@ impl Stream for MachineStream {
         self.subject.clone()
     }
 
+    fn poll_left(&mut self, cx: &mut Context<'_>, awaited: bool) -> Poll<io::Result<bool>> {
+        match &mut self.wire {
+            Wire::Here { socket, .. } => Pin::new(socket).poll_flush(cx).map_ok(|()| true),
+            Wire::Piped(pipe) => pipe.poll_left(cx, awaited),
+        }
+    }
+
     fn end_when_silent(&self) {
         let keepalive = TcpKeepalive::new()
             .with_time(KEEPALIVE_IDLE)
             .with_interval(KEEPALIVE_INTERVAL)
             .with_retries(KEEPALIVE_RETRIES);
-        let socket = self.socket();
+        // Workers carry clients alone.
+        let Some(socket) = self.socket() else { return };
         let set = socket
             .set_tcp_keepalive(&keepalive)
             .and_then(|()| socket.set_tcp_user_timeout(Some(SILENCE_MAX)));
@@ -107,12 +118,12 @@ impl Stream for MachineStream {
     }
 }
 
-/// Calls a method of whichever stream there is.
+/// Calls a method of whichever wire there is.
 macro_rules! on_wire {
     ($stream:ident . $method:ident ( $($argument:expr),* )) => {
         match &mut $stream.wire {
-            Wire::Plain(tcp) => Pin::new(tcp).$method($($argument),*),
-            Wire::Tls(tls) => Pin::new(&mut **tls).$method($($argument),*),
+            Wire::Here { socket, .. } => Pin::new(socket).$method($($argument),*),
+            Wire::Piped(pipe) => Pin::new(pipe).$method($($argument),*),
         }
     };
 }
@@ -146,8 +157,8 @@ impl AsyncWrite for MachineStream {
 
     fn is_write_vectored(&self) -> bool {
         match &self.wire {
-            Wire::Plain(tcp) => tcp.is_write_vectored(),
-            Wire::Tls(tls) => tls.is_write_vectored(),
+            Wire::Here { socket, .. } => socket.is_write_vectored(),
+            Wire::Piped(pipe) => pipe.is_write_vectored(),
         }
     }
 

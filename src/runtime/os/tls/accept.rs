@@ -1,5 +1,5 @@
 //! Handshakes: many at a time, each with a deadline, none of which the accepting waits for. They
-//! take turns (pace.rs).
+//! take turns (pace.rs), on the workers if there are any.
 //!
 //! A client begins TLS with a handshake record, whose first byte is 0x16. As the first byte of a
 //! frame that would be a length of 350 MB, and no four-letter word begins with it: one byte tells
@@ -16,6 +16,7 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::pki_types::CertificateDer;
@@ -33,7 +34,9 @@ use super::pace::Pace;
 use crate::runtime::os::clock::Clock;
 use crate::runtime::os::halt::end_broken;
 use crate::runtime::os::slots::{Slot, Slots};
-use crate::runtime::os::stream::{MachineStream, Wire, plain};
+use crate::runtime::os::socket::Socket;
+use crate::runtime::os::stream::{MachineStream, plain};
+use crate::runtime::os::workers::{Worker, Workers};
 use crate::runtime::tls::TlsPort;
 
 /// From the first packet to the last of a handshake.
@@ -47,14 +50,33 @@ const NAMES_MAX: usize = 16;
 
 /// The handshakes of one listening socket.
 pub(in crate::runtime::os) struct Accepting {
-    tls: Rc<Tls>,
+    tls: Arc<Tls>,
     port: TlsPort,
     slots: Slots,
     /// `maxClientCnxns`; 0 is no limit.
     per_address_max: u32,
-    under_way: JoinSet<(Place, Option<MachineStream>)>,
-    crowd: Crowd<(AbortHandle, Slot)>,
+    under_way: JoinSet<(Place, Option<Shaken>)>,
+    crowd: Crowd<Guest>,
+    /// Of the handshakes on this thread.
     pace: Pace,
+    workers: Option<Rc<Workers>>,
+}
+
+/// Whose handshake is under way.
+struct Guest {
+    peer: SocketAddr,
+    slot: Slot,
+    /// Who carries it out; this thread if it is nobody.
+    worker: Option<Rc<Worker>>,
+    /// The worker has the connection afterwards, too.
+    stays: bool,
+    handshake: AbortHandle,
+}
+
+/// A connection whose handshake is done.
+struct Shaken {
+    socket: Socket,
+    subject: Option<String>,
 }
 
 impl fmt::Debug for Accepting {
@@ -69,14 +91,15 @@ impl fmt::Debug for Accepting {
 
 impl Accepting {
     pub(in crate::runtime::os) fn new(
-        tls: Rc<Tls>,
+        tls: Arc<Tls>,
         port: TlsPort,
         slots: Slots,
         per_address_max: u32,
+        workers: Option<Rc<Workers>>,
     ) -> Accepting {
         let crowd = Crowd::new(HANDSHAKES_MAX);
         let (under_way, pace) = (JoinSet::new(), Pace::default());
-        Accepting { tls, port, slots, per_address_max, under_way, crowd, pace }
+        Accepting { tls, port, slots, per_address_max, under_way, crowd, pace, workers }
     }
 
     /// The next connection whose handshake is done.
@@ -89,10 +112,13 @@ impl Accepting {
             tokio::select! {
                 biased;
                 Some(ended) = self.under_way.join_next() => match ended {
-                    Ok((place, stream)) => {
-                        let place = self.crowd.leave(place);
-                        if let (Some(stream), Some((_, slot))) = (stream, place) {
-                            return Ok(stream.holding(slot));
+                    Ok((place, shaken)) => {
+                        let guest = self.crowd.leave(place);
+                        if let (Some(shaken), Some(guest)) = (shaken, guest) {
+                            match guest.stream(shaken, clock) {
+                                Ok(stream) => return Ok(stream),
+                                Err(error) => warn!(%error, "cannot accept a connection"),
+                            }
                         }
                     }
                     Err(error) if error.is_panic() => {
@@ -102,14 +128,14 @@ impl Accepting {
                 },
                 accepted = tcp.accept() => {
                     let (tcp, peer) = accepted?;
-                    self.begin(tcp, peer, clock);
+                    self.begin(tcp, peer);
                 }
             }
         }
     }
 
     /// Begins a handshake, or ends the connection at once.
-    fn begin(&mut self, tcp: TcpStream, peer: SocketAddr, clock: Clock) {
+    fn begin(&mut self, tcp: TcpStream, peer: SocketAddr) {
         let shown = plain(peer);
         if self.per_address_max > 0 && self.slots.of(peer.ip()) >= self.per_address_max {
             warn!(peer = %shown, limit = "maxClientCnxns", "Too many connections");
@@ -117,14 +143,14 @@ impl Accepting {
         }
         match self.crowd.make_room(peer.ip(), self.slots.are_taken()) {
             Entry::Free => {}
-            Entry::Instead((other, slot)) => {
+            Entry::Instead(other) => {
                 warn!(
                     peer = %shown,
                     "too many TLS handshakes are under way: that of another address gives way"
                 );
-                other.abort();
+                other.handshake.abort();
                 // Its descriptor is free in a moment; files have more than one to spare.
-                drop(slot);
+                drop(other.slot);
             }
             Entry::Refused => return warn!(peer = %shown, "too many TLS handshakes are under way"),
         }
@@ -132,11 +158,35 @@ impl Accepting {
             return warn!(peer = %shown, limit = "open files", "Too many connections");
         };
         let place = self.crowd.next_place(peer.ip());
-        let (tls, pace) = (Rc::clone(&self.tls), self.pace.clone());
-        let handshake = Handshake { tls, port: self.port, peer, pace };
-        let task = async move { (place, handshake.run(tcp, clock).await) };
-        let handle = self.under_way.spawn_local(task);
-        self.crowd.enter(place, (handle, slot));
+        let worker = self.workers.as_ref().map(|workers| workers.next());
+        let (tcp, pace) = match &worker {
+            None => (Ok(tcp), self.pace.clone()),
+            Some(worker) => (worker.adopt(tcp), worker.pace()),
+        };
+        let tcp = match tcp {
+            Ok(tcp) => tcp,
+            Err(error) => return debug!(peer = %shown, %error, "a connection has ended"),
+        };
+        let handshake = Handshake { tls: Arc::clone(&self.tls), port: self.port, peer, pace };
+        let task = async move { (place, handshake.run(tcp).await) };
+        let handshake = match &worker {
+            None => self.under_way.spawn_local(task),
+            Some(worker) => self.under_way.spawn_on(task, worker.handle()),
+        };
+        let stays = self.workers.as_ref().is_some_and(|workers| workers.carry_all());
+        self.crowd.enter(place, Guest { peer, slot, worker, stays, handshake });
+    }
+}
+
+impl Guest {
+    fn stream(self, shaken: Shaken, clock: Clock) -> io::Result<MachineStream> {
+        let who = (self.peer, shaken.subject);
+        let (socket, worker) = match self.worker {
+            Some(worker) if self.stays => (shaken.socket, Some(worker)),
+            Some(_) => (shaken.socket.brought_here()?, None),
+            None => (shaken.socket, None),
+        };
+        Ok(MachineStream::accepted(socket, who, clock, self.slot, worker))
     }
 }
 
@@ -148,7 +198,7 @@ enum Failure {
 }
 
 struct Handshake {
-    tls: Rc<Tls>,
+    tls: Arc<Tls>,
     port: TlsPort,
     peer: SocketAddr,
     pace: Pace,
@@ -156,10 +206,10 @@ struct Handshake {
 
 impl Handshake {
     /// Says why if nothing comes of it.
-    async fn run(self, tcp: TcpStream, clock: Clock) -> Option<MachineStream> {
+    async fn run(self, tcp: TcpStream) -> Option<Shaken> {
         let peer = plain(self.peer);
-        let why = match timeout(HANDSHAKE_TIMEOUT, self.begin(tcp, clock)).await {
-            Ok(Ok(stream)) => return Some(stream),
+        let why = match timeout(HANDSHAKE_TIMEOUT, self.begin(tcp)).await {
+            Ok(Ok(shaken)) => return Some(shaken),
             Ok(Err(Failure::Silent)) => {
                 debug!(%peer, "a client left before it said anything");
                 return None;
@@ -171,23 +221,25 @@ impl Handshake {
         None
     }
 
-    async fn begin(&self, tcp: TcpStream, clock: Clock) -> Result<MachineStream, Failure> {
+    async fn begin(&self, tcp: TcpStream) -> Result<Shaken, Failure> {
+        let failed = |error: io::Error| Failure::Because(error.to_string());
         let mut first = [0];
-        let seen = tcp.peek(&mut first).await;
-        let wire = match (seen.map_err(|error| Failure::Because(error.to_string()))?, self.port) {
-            (0, _) => return Err(Failure::Silent),
-            _ if first == [HANDSHAKE_RECORD] => return self.shake_hands(tcp, clock).await,
-            (_, TlsPort::Unified) => Wire::Plain(tcp),
-            (_, TlsPort::Secure) => {
+        let seen = tcp.peek(&mut first).await.map_err(failed)?;
+        if seen == 0 {
+            return Err(Failure::Silent);
+        }
+        tcp.set_nodelay(true).map_err(failed)?;
+        match self.port {
+            _ if first == [HANDSHAKE_RECORD] => self.shake_hands(tcp).await,
+            TlsPort::Unified => Ok(Shaken { socket: Socket::Plain(tcp), subject: None }),
+            TlsPort::Secure => {
                 let why = "the client speaks plain text, and this port takes TLS alone";
-                return Err(Failure::Because(why.into()));
+                Err(Failure::Because(why.into()))
             }
-        };
-        MachineStream::new(wire, self.peer, clock, None)
-            .map_err(|error| Failure::Because(error.to_string()))
+        }
     }
 
-    async fn shake_hands(&self, tcp: TcpStream, clock: Clock) -> Result<MachineStream, Failure> {
+    async fn shake_hands(&self, tcp: TcpStream) -> Result<Shaken, Failure> {
         let acceptor = TlsAcceptor::from(self.tls.config());
         let accepted = self.pace.carry_out(acceptor.accept(tcp)).await;
         let stream = accepted.map_err(|error| Failure::Because(reason(&error)))?;
@@ -195,8 +247,7 @@ impl Handshake {
             Some([own, ..]) => Some(self.check(own).await.map_err(Failure::Because)?),
             _ => None,
         };
-        MachineStream::new(Wire::Tls(Box::new(stream)), self.peer, clock, subject)
-            .map_err(|error| Failure::Because(error.to_string()))
+        Ok(Shaken { socket: Socket::Tls(Box::new(stream)), subject })
     }
 
     /// The subject of a client's certificate, whose chain is good.

@@ -30,11 +30,10 @@ mod trust;
 pub(super) use accept::Accepting;
 pub use error::TlsError;
 pub use names::{Hosts, hosts_of, subject_of};
+pub(super) use pace::Pace;
 
-use std::cell::{Cell, RefCell};
 use std::fmt;
-use std::rc::{Rc, Weak};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
 use rustls::ServerConfig;
@@ -51,31 +50,26 @@ pub fn check_tls(settings: &ClientTls) -> Result<(), TlsError> {
     Content::read(settings)?.build(settings).map(drop)
 }
 
-/// What new handshakes use.
+/// What new handshakes use, on whichever thread.
 pub(super) struct Tls {
     settings: ClientTls,
-    config: RefCell<Arc<ServerConfig>>,
-    reloads: Cell<u64>,
+    config: Mutex<Arc<ServerConfig>>,
 }
 
 impl fmt::Debug for Tls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Tls { settings, reloads, .. } = self;
-        f.debug_struct("Tls").field("settings", settings).field("reloads", reloads).finish()
+        f.debug_struct("Tls").field("settings", &self.settings).finish_non_exhaustive()
     }
 }
 
 impl Tls {
     /// Reads the files; from now on they are watched, if that is wanted.
-    pub(super) fn load(settings: &ClientTls) -> Result<Rc<Tls>, TlsError> {
+    pub(super) fn load(settings: &ClientTls) -> Result<Arc<Tls>, TlsError> {
         let content = Content::read(settings)?;
-        let tls = Rc::new(Tls {
-            settings: settings.clone(),
-            config: RefCell::new(content.build(settings)?),
-            reloads: Cell::new(0),
-        });
+        let config = Mutex::new(content.build(settings)?);
+        let tls = Arc::new(Tls { settings: settings.clone(), config });
         if settings.reload {
-            tokio::task::spawn_local(watch(Rc::downgrade(&tls), settings.clone(), content));
+            tokio::task::spawn_local(watch(Arc::downgrade(&tls), settings.clone(), content));
         }
         Ok(tls)
     }
@@ -85,7 +79,11 @@ impl Tls {
     }
 
     fn config(&self) -> Arc<ServerConfig> {
-        Arc::clone(&self.config.borrow())
+        Arc::clone(&self.locked())
+    }
+
+    fn locked(&self) -> MutexGuard<'_, Arc<ServerConfig>> {
+        self.config.lock().expect("nobody panics with it")
     }
 }
 
@@ -112,8 +110,7 @@ async fn watch(tls: Weak<Tls>, settings: ClientTls, mut seen: Content) {
         match (built, tls.upgrade()) {
             (_, None) => return,
             (Ok(config), Some(tls)) => {
-                *tls.config.borrow_mut() = config;
-                tls.reloads.set(tls.reloads.get() + 1);
+                *tls.locked() = config;
                 complaint = None;
                 info!("TLS: new handshakes use the changed key store and trust store");
             }

@@ -6,17 +6,16 @@
 
 use std::future::Future;
 use std::pin::pin;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
 use tokio::sync::{Mutex, Notify};
 use tokio::task::yield_now;
 
-/// The turn of those who share it.
+/// The turn of those who share it: the handshakes of one thread.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Pace {
-    turn: Rc<Mutex<()>>,
+pub(in crate::runtime::os) struct Pace {
+    turn: Arc<Mutex<()>>,
 }
 
 impl Pace {
@@ -51,6 +50,7 @@ impl Wake for Woken {
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
+    use std::rc::Rc;
 
     use tokio::task::LocalSet;
 
