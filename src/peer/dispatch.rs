@@ -19,7 +19,7 @@ use crate::base::invariant::broken;
 use crate::base::{Epoch, GaveUp, LinkId, Mono, Now, SessionId};
 use crate::election;
 use crate::jute::quorum::QuorumPacket;
-use crate::prepare::{Request, Said};
+use crate::prepare::{DecodedBody, Request};
 use crate::runtime::{Halt, Label, LabelKind};
 use crate::server;
 use crate::storage::{EpochKind, HistoryRequest, LogRequest};
@@ -84,8 +84,8 @@ impl Peer {
             L::Serve => self.on_established(now),
             L::Committed(zxid) => self.on_committed(now, zxid),
             L::Request { link, session, cxid, op, body, auth } => {
-                let said = Said::default();
-                let request = Request { session, cxid, op, body, said, auth, origin: link.0 };
+                let decoded = DecodedBody::default();
+                let request = Request { session, cxid, op, body, decoded, auth, origin: link.0 };
                 let (leading, db, queue) = self.leading();
                 leading.on_request(now, link, &request, db, queue);
             }

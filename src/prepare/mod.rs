@@ -64,7 +64,7 @@ mod size_test;
 #[cfg(test)]
 mod testing;
 
-pub use request::{Request, Said, creates_ephemeral, read, supports};
+pub use request::{DecodedBody, Request, creates_ephemeral, read, supports};
 
 use bytes::Bytes;
 
@@ -266,7 +266,7 @@ impl Step<'_> {
             op::CLOSE_SESSION => self.prepare_close_session(),
             // Alone it would be a record in the log that no server can start on.
             op::CHECK => Err(code::UNIMPLEMENTED),
-            _ => match self.request.said.take().map_or_else(|| Write::decode(op, body), Ok) {
+            _ => match self.request.decoded.take().map_or_else(|| Write::decode(op, body), Ok) {
                 Ok(write) => self.prepare_write(write),
                 Err(error) => Err(self.refuse_bytes(&error)),
             },

@@ -34,7 +34,7 @@ pub struct Request {
     /// The operation's record, undecoded.
     pub body: Bytes,
     /// What stands in it, where that was read already: at the server that its client asked.
-    pub said: Said,
+    pub decoded: DecodedBody,
     /// What the client's connection has proven, its address among it.
     pub auth: Ids,
     /// Which link it came over, as the leader numbers links: the session's owner speaks from here.
@@ -44,30 +44,30 @@ pub struct Request {
 /// What the body of a request says, for whoever prepares it: to be taken once. A copy of a request is read
 /// anew, and two requests are equal if their bytes are.
 #[derive(Default)]
-pub struct Said(Cell<Option<Box<Write>>>);
+pub struct DecodedBody(Cell<Option<Box<Write>>>);
 
-impl Said {
+impl DecodedBody {
     pub(super) fn take(&self) -> Option<Write> {
         self.0.take().map(|write| *write)
     }
 }
 
-impl Clone for Said {
-    fn clone(&self) -> Said {
-        Said::default()
+impl Clone for DecodedBody {
+    fn clone(&self) -> DecodedBody {
+        DecodedBody::default()
     }
 }
 
-impl PartialEq for Said {
-    fn eq(&self, _: &Said) -> bool {
+impl PartialEq for DecodedBody {
+    fn eq(&self, _: &DecodedBody) -> bool {
         true
     }
 }
-impl Eq for Said {}
+impl Eq for DecodedBody {}
 
-impl fmt::Debug for Said {
+impl fmt::Debug for DecodedBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Said")
+        f.write_str("DecodedBody")
     }
 }
 
@@ -118,22 +118,22 @@ pub fn supports(op: i32) -> bool {
 
 /// Reads the body of a request for the leader. One that may not go there is answered with MARSHALLINGERROR,
 /// and takes no zxid.
-pub fn read(op: i32, body: &Bytes) -> Option<Said> {
+pub fn read(op: i32, body: &Bytes) -> Option<DecodedBody> {
     match op {
         _ if !supports(op) => None,
-        op::CREATE_SESSION | op::CLOSE_SESSION => Some(Said::default()),
+        op::CREATE_SESSION | op::CLOSE_SESSION => Some(DecodedBody::default()),
         op::MULTI => {
             let may_go = has_its_lists(&mut Reader::new(body.clone())).unwrap_or(true);
-            may_go.then(Said::default)
+            may_go.then(DecodedBody::default)
         }
         _ => read_whole(op, body),
     }
 }
 
 /// A record with nothing wrong but nulls. Only one without them is kept.
-fn read_whole(op: i32, body: &Bytes) -> Option<Said> {
+fn read_whole(op: i32, body: &Bytes) -> Option<DecodedBody> {
     let mut offset = match Write::decode(op, body) {
-        Ok(write) => return Some(Said(Cell::new(Some(Box::new(write))))),
+        Ok(write) => return Some(DecodedBody(Cell::new(Some(Box::new(write))))),
         Err(DecodeError::Null { offset }) => offset,
         Err(_) => return None,
     };
@@ -142,7 +142,7 @@ fn read_whole(op: i32, body: &Bytes) -> Option<Said> {
         // Read on as if it were empty.
         body = with_empty_at(&body, offset)?;
         match Write::decode(op, &body) {
-            Ok(_) => return Some(Said::default()),
+            Ok(_) => return Some(DecodedBody::default()),
             Err(DecodeError::Null { offset: next }) => offset = next,
             Err(_) => return None,
         }

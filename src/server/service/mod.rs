@@ -217,11 +217,11 @@ impl Service {
             _ if is_throttled => Wait::Throttled,
             (None, op) if has_moved(connection, op) => Wait::Moved,
             (None, op) if self.local.stays_here(session, op) => Wait::Turn,
-            (None, op) if let Some(said) = prepare::read(op, &body) => {
+            (None, op) if let Some(decoded) = prepare::read(op, &body) => {
                 let upgrade = self.local.upgrade(session, op, &body);
                 out.extend(upgrade.map(Output::Submit));
                 let (cxid, auth, body) = (header.xid, connection.auth.clone(), body.clone());
-                let request = Request { session, cxid, op, body, said, auth, origin: 0 };
+                let request = Request { session, cxid, op, body, decoded, auth, origin: 0 };
                 out.push(Output::Submit(request));
                 Wait::Commit
             }
@@ -310,8 +310,8 @@ impl Service {
         // Nobody waits for the answer any more, but what was asked is done.
         let Asked { session, header: RequestHeader { xid: cxid, op }, body, is_throttled, .. } =
             asked;
-        if !is_throttled && let Some(said) = prepare::read(op, &body) {
-            let request = Request { session, cxid, op, body, said, auth, origin: 0 };
+        if !is_throttled && let Some(decoded) = prepare::read(op, &body) {
+            let request = Request { session, cxid, op, body, decoded, auth, origin: 0 };
             out.push(Output::Submit(request));
         }
     }
