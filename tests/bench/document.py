@@ -16,6 +16,9 @@ SLOW_DISK = 2000
 # What is no rate: `values` are by kind, `wanted` says in words what is aimed at.
 Deed = collections.namedtuple("Deed", "name unit values wanted")
 
+# What profiles say of both tables is written by hand, and stays.
+BY_HAND = "Where the rest goes"
+
 HEAD = """\
 # Performance
 
@@ -126,7 +129,7 @@ def write(loads=None, deeds=None, scale=None, rounds=0, seconds=None):
             f"Quorate alone, medians of {rounds} runs of {seconds[0]} s behind {seconds[1]} s of warm-up. Unless a row says otherwise: three "
             f"servers, 60x16, 1,000 nodes, values of 100 bytes.\n\n{scale_table(scale)}"
         )
-    order = ["Beside Apache ZooKeeper", "How it scales"]
+    order = ["Beside Apache ZooKeeper", "How it scales", BY_HAND]
     text = HEAD + "".join(f"\n## {title}\n\n{sections[title]}\n" for title in order if title in sections)
     PAGE.write_text(text)
     print(f"written: {PAGE}")
