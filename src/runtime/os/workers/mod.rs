@@ -41,7 +41,7 @@ use carry::carry;
 const STACK_BYTES: usize = 512 * 1024;
 
 /// Fewer carry out handshakes and no more: to hand bytes over costs as much as to read and write them,
-/// and where there are two cores there is none to spare for it (decision 0017).
+/// and where there are two cores there is none to spare for it (decision 0016).
 pub(super) const CARRIERS_MIN: usize = 2;
 
 /// The workers of one server.
