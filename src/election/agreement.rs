@@ -35,6 +35,9 @@ use super::vote::Vote;
 use crate::base::{Mono, ServerId};
 use crate::quorum::QuorumVerifier;
 
+/// Who is missing is first looked for after this part of finalizeWait.
+const FIRST_ASK: u32 = 8;
+
 /// What each voter has said in this election, and who has gone.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Agreement {
@@ -50,16 +53,16 @@ pub(super) struct Agreement {
 }
 
 impl Agreement {
-    /// A new election. Who is missing in the wait is dialled after `ask_interval`, and then after
-    /// twice that, four times that, and so on.
-    pub(super) fn begin(after_term: bool, ask_interval: Duration) -> Agreement {
+    /// A new election. Who is missing in the wait is dialled after a part of it, and then after twice
+    /// that, four times that, and so on.
+    pub(super) fn begin(after_term: bool, finalize_wait: Duration) -> Agreement {
         Agreement {
             after_term,
             said: BTreeMap::new(),
             refused: BTreeSet::new(),
             gone: BTreeSet::new(),
             ask_at: Mono::FAR,
-            ask_interval,
+            ask_interval: finalize_wait / FIRST_ASK,
         }
     }
 

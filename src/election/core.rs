@@ -111,9 +111,6 @@ enum Phase {
     Finalizing { deadline: Mono, voters: Vec<ServerId> },
 }
 
-/// Those who are missed for an agreement are first looked for after this part of finalizeWait.
-const FIRST_ASK: u32 = 8;
-
 /// One server's part in elections. Lives as long as its process: the round must not fall.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Election {
@@ -167,7 +164,7 @@ impl Election {
             not_timeout: config.notification_interval_min,
             round_votes: Ballots::default(),
             out_of_election_votes: Ballots::default(),
-            agreement: Agreement::begin(false, config.finalize_wait / FIRST_ASK),
+            agreement: Agreement::begin(false, config.finalize_wait),
             to_myself: VecDeque::new(),
             early: BTreeMap::new(),
             told: BTreeMap::new(),
@@ -179,7 +176,7 @@ impl Election {
         let now = now.mono;
         match input {
             Input::Look { zxid, epoch, after_term } => {
-                self.agreement = Agreement::begin(after_term, self.finalize_wait / FIRST_ASK);
+                self.agreement = Agreement::begin(after_term, self.finalize_wait);
                 self.on_look(now, zxid, epoch, out);
             }
             Input::Refused { sid } => {

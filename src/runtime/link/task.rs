@@ -189,8 +189,8 @@ impl<S: Stream, I: Inbound> Link<S, I> {
         Ok(())
     }
 
-    /// True if everything is written, and flushed if somebody waits for that. Others have a turn in between, as when much is
-    /// read; in the simulator a write takes no time.
+    /// True if everything is written, and flushed if somebody waits for that. Others have a turn in
+    /// between, as when much is read; in the simulator a write takes no time.
     fn write_queue(&mut self, rt: &impl Runtime, cx: &mut Context<'_>) -> Result<bool, Ended> {
         let begun_with = self.shared.borrow().queued_bytes;
         loop {
