@@ -24,6 +24,7 @@ use crate::runtime::{Halt, Label, LabelKind};
 use crate::server;
 use crate::storage::{EpochKind, HistoryRequest, LogRequest};
 use crate::zab::driver::QuorumEvent;
+use crate::zab::leader::SessionAt;
 use crate::zab::{Packet, leader, learner};
 
 impl Peer {
@@ -95,6 +96,9 @@ impl Peer {
             }
             L::Revalidate { link, session, timeout_ms } => {
                 self.on_revalidate(now, link, session, timeout_ms);
+            }
+            L::SessionOver { session } => {
+                self.step_service(now, server::Input::Revalidated { session, valid: false });
             }
             L::SyncDone { conn, zxid } => {
                 self.step_service(now, server::Input::SyncDone { conn, zxid });
@@ -282,14 +286,11 @@ impl Peer {
 
     /// A session wants to go on at that learner.
     fn on_revalidate(&mut self, now: Now, link: LinkId, session: SessionId, timeout_ms: i32) {
-        let (leading, _, queue) = self.leading();
-        let Some(valid) = leading.take_over(now, session, timeout_ms, link.0, queue) else {
-            return;
-        };
-        if valid {
+        let (leading, db, queue) = self.leading();
+        if leading.take_over(now, session, timeout_ms, SessionAt::Learner(link), db, queue) {
             self.step_service(now, server::Input::SessionMoved { session });
+            self.step_leader(now, leader::Input::Revalidated { link, session });
         }
-        self.step_leader(now, leader::Input::Revalidated { link, session, valid });
     }
 }
 

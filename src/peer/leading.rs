@@ -20,7 +20,7 @@ use crate::jute::txn::{Proposal, Txn};
 use crate::prepare::{Prepare, PrepareOptions, Request};
 use crate::quorum::QuorumVerifier;
 use crate::session::{LOCAL_OWNER, SessionTracker};
-use crate::zab::leader::{Input, Leader, SyncOrigin};
+use crate::zab::leader::{Input, Leader, SessionAt, SyncOrigin};
 
 /// Expired sessions whose closeSession is on the way, at most.
 const EXPIRING_SESSIONS_MAX: usize = 256;
@@ -162,23 +162,29 @@ impl Leading {
         }
     }
 
-    /// A session wants to go on where `owner` is: whether it lives. If so, it speaks from there. A
-    /// leader without its quorum cannot say that one is over: another may lead, and know it.
+    /// A session wants to go on there: whether it is known to live. If so, it speaks from there from
+    /// now on. If not, the leader asks a quorum whether it may say so.
     pub(super) fn take_over(
         &mut self,
         now: Now,
         session: SessionId,
         timeout_ms: i32,
-        owner: u64,
+        at: SessionAt,
+        db: &mut Database,
         queue: &mut Queue,
-    ) -> Option<bool> {
-        let serving = self.serving.as_mut()?;
+    ) -> bool {
+        let Some(serving) = self.serving.as_mut() else { return false };
         if !serving.sessions.touch(session, timeout_ms, now.mono) {
-            return self.leader.is_followed(now).then_some(false);
+            self.step(now, Input::UnknownSession { session, at }, db, queue);
+            return false;
         }
+        let owner = match at {
+            SessionAt::Here => LOCAL_OWNER,
+            SessionAt::Learner(link) => link.0,
+        };
         serving.sessions.set_owner(session, owner);
         queue.note_routine(|| Note::SessionTouched { session });
-        Some(true)
+        true
     }
 
     /// The tree holds it.

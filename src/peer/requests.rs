@@ -17,10 +17,9 @@ use crate::prepare::Request;
 use crate::runtime::Halt;
 use crate::server;
 use crate::server::driver::ClientEvent;
-use crate::session::LOCAL_OWNER;
 use crate::storage::LogRequest;
 use crate::zab::leader;
-use crate::zab::leader::SyncOrigin;
+use crate::zab::leader::{SessionAt, SyncOrigin};
 use crate::zab::learner;
 
 impl Peer {
@@ -83,12 +82,10 @@ impl Peer {
     pub(super) fn revalidate(&mut self, now: Now, session: SessionId, timeout_ms: i32) {
         match &mut self.role {
             Role::Leading(leading) | Role::Standalone(leading) => {
-                let queue = &mut self.queue;
-                let input = match leading.take_over(now, session, timeout_ms, LOCAL_OWNER, queue) {
-                    Some(valid) => server::Input::Revalidated { session, valid },
-                    None => server::Input::CannotRevalidate { session },
-                };
-                self.step_service(now, input);
+                let (at, db, queue) = (SessionAt::Here, &mut self.db, &mut self.queue);
+                if leading.take_over(now, session, timeout_ms, at, db, queue) {
+                    self.step_service(now, server::Input::Revalidated { session, valid: true });
+                }
             }
             Role::Learning(_) => {
                 self.step_learner(now, learner::Input::Revalidate { session, timeout_ms });

@@ -66,6 +66,7 @@ struct State {
     fail: Option<String>,
     stop_after: Option<usize>,
     ended: u64,
+    bytes_read: usize,
 }
 
 #[derive(Clone, Default)]
@@ -156,6 +157,10 @@ impl FakeDisk {
     /// What was done since the last call, a line an operation.
     pub(super) fn take_ops(&self) -> Vec<String> {
         std::mem::take(&mut self.0.borrow_mut().ops)
+    }
+
+    pub(super) fn bytes_read(&self) -> usize {
+        self.0.borrow().bytes_read
     }
 
     pub(super) fn lane(&self) -> FakeLane {
@@ -319,10 +324,12 @@ impl File for FakeFile {
     }
 
     async fn read_at(&mut self, offset: u64, len: usize) -> io::Result<Bytes> {
-        let state = self.disk.0.borrow();
+        let mut state = self.disk.0.borrow_mut();
         let content = &state.files[&self.id].now;
         let start = (offset as usize).min(content.len());
-        Ok(Bytes::copy_from_slice(&content[start..(start + len).min(content.len())]))
+        let bytes = Bytes::copy_from_slice(&content[start..(start + len).min(content.len())]);
+        state.bytes_read += bytes.len();
+        Ok(bytes)
     }
 
     async fn write_at(&mut self, offset: u64, data: Bytes) -> io::Result<()> {

@@ -106,7 +106,7 @@ async fn read_file<L: Lane>(
 ) -> Result<End, StorageError> {
     let path = layout.log(log.first);
     let mut scan = match LogScan::open(lane, layout, path.clone(), OpenMode::Read).await {
-        Ok(scan) => scan,
+        Ok(scan) => scan.stopping_after(request.portion_bytes),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(End::Gone),
         Err(error) => return Err(error).when("opening", &path),
     };
@@ -204,6 +204,23 @@ mod tests {
             found.extend(zxids);
         }
         assert_eq!(found, [2, 3, 4, 5, 6]);
+    }
+
+    /// A learner gets its history in small portions, and the log lane needs the disk too.
+    #[test]
+    fn a_portion_costs_the_disk_about_as_much_as_it_holds() {
+        let disk = disk_with(&[0]);
+        let all: Vec<i64> = (1..=500).collect();
+        put_log(&disk, &all);
+        let len = disk.get("/data/version-2/log.1").expect("it was put").len();
+        let (mut next, mut from) = (None, 1);
+        while from <= 500 {
+            let portion = HistoryRequest { begin: next, portion_bytes: 1000, ..request(from, 500) };
+            let (zxids, position) = records(read(&disk, portion));
+            (next, from) = (position, zxids.last().expect("there is more") + 1);
+        }
+        let read = disk.bytes_read();
+        assert!((len..3 * len).contains(&read), "{read} bytes of {len}");
     }
 
     /// Apache leaves what it logged before a leader's snapshot where it is.

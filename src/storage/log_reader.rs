@@ -19,7 +19,7 @@ use crate::jute::txn::{Proposal, Txn};
 use crate::jute::{DecodeError, Jute, Reader};
 use crate::runtime::{File, Lane, OpenMode};
 
-/// Bytes read at once: a record that is longer is read whole.
+/// Bytes read at once, at most: a record that is longer is read whole.
 const PIECE_BYTES: usize = 256 * 1024;
 
 /// How a log file begins.
@@ -52,6 +52,7 @@ pub(super) struct LogScan<F> {
     /// The offset of the next record.
     at: u64,
     payload_max: usize,
+    piece_bytes: usize,
     piece: Bytes,
     piece_at: u64,
 }
@@ -65,8 +66,15 @@ impl<F: File> LogScan<F> {
     ) -> io::Result<LogScan<F>> {
         let mut file = lane.open(&path, mode).await?;
         let len = file.len().await?;
-        let payload_max = layout.payload_max;
-        Ok(LogScan { path, file, len, at: 0, payload_max, piece: Bytes::new(), piece_at: 0 })
+        let (payload_max, piece_bytes) = (layout.payload_max, PIECE_BYTES);
+        let piece = Bytes::new();
+        Ok(LogScan { path, file, len, at: 0, payload_max, piece_bytes, piece, piece_at: 0 })
+    }
+
+    /// For whoever stops after so many bytes: the disk reads no more than these at once.
+    pub(super) fn stopping_after(mut self, bytes: u64) -> LogScan<F> {
+        self.piece_bytes = usize::try_from(bytes).map_or(PIECE_BYTES, |b| b.min(PIECE_BYTES));
+        self
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -132,7 +140,7 @@ impl<F: File> LogScan<F> {
         let piece_end = self.piece_at + self.piece.len() as u64;
         let missing = offset < self.piece_at || offset + wanted as u64 > piece_end;
         if missing && (piece_end < self.len || offset < self.piece_at) {
-            let len = wanted.max(PIECE_BYTES);
+            let len = wanted.max(self.piece_bytes);
             self.piece = self.file.read_at(offset, len).await.when("reading", &self.path)?;
             self.piece_at = offset;
         }

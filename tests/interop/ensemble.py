@@ -259,8 +259,10 @@ class Ensemble:
             checks.finish()
 
     def log_tail(self, sid, lines=15):
+        """Without the frames of Java's stacks: what went wrong stands above them."""
         text = (self.home(sid) / "server.log").read_text(errors="replace")
-        return "\n".join(text.splitlines()[-lines:])
+        told = [line for line in text.splitlines() if not line.startswith("\tat ")]
+        return "\n".join(told[-lines:])
 
 
 class Checks:

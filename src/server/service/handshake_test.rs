@@ -186,13 +186,3 @@ fn a_session_that_comes_back_is_not_taken_for_one_that_has_moved() {
     revalidated(&mut bench, session, true);
     assert_eq!(replies(&bench.get(B, "/"), B), [(bench.last_cxid(), 0)]);
 }
-
-#[test]
-fn where_nobody_can_say_whether_a_session_lives_its_client_goes_without_a_word() {
-    let mut bench = Bench::serving(&config());
-    let session = bench.open_global(A);
-    bench.greet(B, &hello(session));
-    let out = bench.step(Input::CannotRevalidate { session });
-    assert!(is_closed(&out, B));
-    assert!(written(&out, B).is_empty(), "{out:?}");
-}

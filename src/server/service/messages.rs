@@ -56,10 +56,6 @@ pub enum Input {
         session: SessionId,
         valid: bool,
     },
-    /// Nobody can say just now whether that session lives.
-    CannotRevalidate {
-        session: SessionId,
-    },
     /// The session goes on at another server, whatever its connection here believes.
     SessionMoved {
         session: SessionId,

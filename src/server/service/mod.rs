@@ -112,11 +112,6 @@ impl Service {
             Input::Revalidated { session, valid } => {
                 self.on_revalidated(now, session, valid, out);
             }
-            Input::CannotRevalidate { session } => {
-                if let Some(conn) = self.by_session.get(&session) {
-                    self.close(*conn, out);
-                }
-            }
             Input::Timer => self.on_timer(now, out),
             // Nothing that was held becomes free by these.
             Input::Word { conn } => return self.count_word(conn),

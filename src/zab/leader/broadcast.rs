@@ -97,12 +97,15 @@ impl Leader {
             }
             Phase::Synced | Phase::Serving => {
                 let is_sent = handler.unacked.remove(zxid);
+                if zxid.counter() == 0 {
+                    handler.pings.on_uptodate_acked();
+                }
                 if handler.shadow {
                     handler.early_acks.retain(|acked| *acked > db.committed());
                     handler.early_acks.extend(is_sent.then_some(zxid));
                     return;
                 }
-                // UPTODATE is acked too, with the epoch's zxid; it decides nothing.
+                // UPTODATE is acked with the epoch's zxid.
                 if zxid.counter() != 0 && !handler.observer {
                     self.tally_acks(sid, zxid, out);
                     self.try_commit(db, out);

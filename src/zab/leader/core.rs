@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::handler::{Awaited, Handler, Phase};
 use super::outstanding::{Broadcast, SyncOrigin};
+use super::proof::{Proofs, SessionAt};
 use crate::base::{
     ConnId, Dialect, Dismissed, Epoch, Exhibit, GaveUp, LinkId, Mono, Museum, Note, Now,
 };
@@ -74,11 +75,15 @@ pub enum Input {
     Propose(Rc<Proposal>),
     /// Somebody wants to be told when all that is proposed by now is committed.
     Sync(SyncOrigin),
-    /// The answer to an [`Output::Revalidate`].
+    /// To an [`Output::Revalidate`]: the session lives.
     Revalidated {
         link: LinkId,
         session: SessionId,
-        valid: bool,
+    },
+    /// A session that is not known wants to go on there.
+    UnknownSession {
+        session: SessionId,
+        at: SessionAt,
     },
     Timer,
     /// The role is over: every learner goes.
@@ -123,6 +128,10 @@ pub enum Output {
         link: LinkId,
         session: SessionId,
         timeout_ms: i32,
+    },
+    /// To an [`Input::UnknownSession`] of this server: it is over.
+    SessionOver {
+        session: SessionId,
     },
     /// A local sync is done once the tree has reached this zxid.
     SyncDone {
@@ -169,6 +178,7 @@ pub struct Leader {
     pub(super) turn: u64,
     pub(super) synchronised: BTreeMap<ServerId, u64>,
     pub(super) broadcast: Broadcast,
+    pub(super) proofs: Proofs,
     /// A link has gone in this step: another may have waited for that.
     pub(super) has_lost_link: bool,
     /// Discovery and synchronisation must be over by then.
@@ -241,6 +251,7 @@ impl Leader {
             turn: 0,
             synchronised: BTreeMap::new(),
             broadcast: Broadcast::new(config.museum),
+            proofs: Proofs::default(),
             has_lost_link: false,
             deadline: Mono::FAR,
             epoch_deadline: Mono::FAR,
@@ -274,9 +285,10 @@ impl Leader {
             Input::ConfigVersion(version) => self.verifier.learn_version(version),
             Input::Propose(proposal) => self.propose(now, proposal, db, out),
             Input::Sync(origin) => self.on_sync(origin, db, out),
-            Input::Revalidated { link, session, valid } => {
-                self.send(link, Packet::RevalidateReply { session, valid }, out);
+            Input::Revalidated { link, session } => {
+                self.send(link, Packet::RevalidateReply { session, valid: true }, out);
             }
+            Input::UnknownSession { session, at } => self.deny(session, at, out),
             Input::Timer => self.on_timer(now, db, out),
             Input::Stop => return self.on_stop(db, out),
         }

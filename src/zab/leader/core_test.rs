@@ -22,6 +22,7 @@ use crate::zab::Packet;
 pub(super) const A: LinkId = LinkId(1);
 pub(super) const B: LinkId = LinkId(3);
 const OBSERVER: LinkId = LinkId(5);
+pub(super) const NEWLEADER: Zxid = Zxid::new(Epoch(1), 0);
 
 pub(super) struct Bench {
     pub(super) leader: Leader,
@@ -111,8 +112,9 @@ impl Bench {
         bench.durable(EpochKind::Accepted, 1);
         bench.packet(A, ack_epoch(0, Some(0)));
         bench.durable(EpochKind::Current, 1);
-        bench.packet(A, Packet::Ack { zxid: Zxid::new(Epoch(1), 0) });
+        bench.packet(A, Packet::Ack { zxid: NEWLEADER });
         assert!(bench.leader.is_established(), "server 1 and the leader are two of three");
+        bench.packet(A, Packet::Ack { zxid: NEWLEADER }); // Of UPTODATE.
         bench
     }
 
@@ -272,6 +274,27 @@ fn a_learner_has_time_as_long_as_its_snapshot_moves_and_then_as_long_again() {
     bench.now.mono = saved;
     bench.step(Input::Timer);
     assert!(!bench.leader.handlers.contains_key(&B), "it has not acked it");
+}
+
+/// Nothing is established before it has saved its snapshot.
+#[test]
+fn a_leadership_that_waits_for_a_snapshot_has_the_time_that_its_learner_has_to_save_it() {
+    let mut bench = Bench::new();
+    bench.leader.snapshot_slice = 1;
+    bench.connect(A, 1, 0);
+    bench.connect(B, 2, 0);
+    bench.durable(EpochKind::Accepted, 1);
+    bench.packet(A, ack_epoch(0, Some(0)));
+    bench.packet(B, ack_epoch(0x5_0000_0000, None));
+    bench.durable(EpochKind::Current, 1);
+    let began = bench.now.mono;
+    while bench.leader.handlers[&B].phase == Phase::SendingSnapshot {
+        bench.pass(bench.leader.init_timeout);
+        bench.step(Input::Drained(B));
+    }
+    assert_eq!(bench.leader.handlers[&B].phase, Phase::Syncing);
+    let sending = bench.now.mono.since(began);
+    assert_eq!(bench.leader.deadline, bench.now.mono + bench.leader.init_timeout + sending);
 }
 
 #[test]

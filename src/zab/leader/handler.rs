@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
+use super::proof::Pings;
 use crate::base::{LinkId, Mono, ServerId, Zxid};
 use crate::storage::LogPosition;
 use crate::tree::SnapshotCursor;
@@ -69,12 +70,11 @@ pub(super) struct Handler {
     pub(super) heard: Mono,
     /// Since when it waits for another link that speaks for its server.
     pub(super) waits_since: Option<Mono>,
-    /// So many more answers of that link prove that it was alive when this one came to wait.
-    pub(super) proof_due: Option<u64>,
+    /// An answer of that link in this round proves that it was alive when this one came to wait.
+    pub(super) waits_for_round: u64,
     /// It follows beside a link that speaks for its server: it is counted nowhere.
     pub(super) shadow: bool,
-    /// PINGs that were not answered.
-    pub(super) pings_out: u64,
+    pub(super) pings: Pings,
     /// How many synchronisations of members had begun when NEWLEADER went out.
     pub(super) asked: u64,
     /// When its synchronisation began.
@@ -149,9 +149,9 @@ impl Handler {
             deadline,
             heard: Mono(0),
             waits_since: None,
-            proof_due: None,
+            waits_for_round: 0,
             shadow: false,
-            pings_out: 0,
+            pings: Pings::default(),
             asked: 0,
             sync_began: Mono::FAR,
             sent_bytes: 0,

@@ -75,13 +75,6 @@ impl Leader {
         }
     }
 
-    /// Whether a quorum was heard within its deadlines. Between two checks of the quorum this may have
-    /// become false: a server that was stopped for a while knows no newer leader yet, nor what that
-    /// one has decided.
-    pub fn is_followed(&self, now: Now) -> bool {
-        self.alive(now).has_quorum(&self.verifier)
-    }
-
     fn check_quorum(&mut self, now: Now, out: &mut Vec<Output>) {
         let alive = self.alive(now);
         let voters = alive.to_vec();
@@ -109,7 +102,7 @@ impl Leader {
         }
     }
 
-    fn alive(&self, now: Now) -> AckSet {
+    pub(super) fn alive(&self, now: Now) -> AckSet {
         // ZOOKEEPER-1294 took synced observers for supporters.
         let mut alive = AckSet::new(self.museum).fooled_by(Exhibit::ObserversKeepLeader);
         alive.add(self.sid, &self.verifier);

@@ -23,6 +23,9 @@ mod broadcast;
 mod core;
 #[cfg(test)]
 mod core_test;
+mod denials;
+#[cfg(test)]
+mod denials_test;
 mod discovery;
 #[cfg(test)]
 mod discovery_test;
@@ -34,6 +37,7 @@ mod invariants;
 mod keepalive;
 mod outstanding;
 mod progress;
+mod proof;
 mod speakers;
 #[cfg(test)]
 mod speakers_test;
@@ -44,3 +48,4 @@ mod sync_test;
 pub use core::{HistoryRead, Input, Leader, Output};
 pub use outstanding::SyncOrigin;
 pub use progress::SyncProgress;
+pub use proof::SessionAt;

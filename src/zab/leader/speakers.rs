@@ -29,7 +29,6 @@ use super::core::{Leader, Output, Stage};
 use super::handler::{Handler, Links, Phase};
 use crate::base::{Dismissed, LinkId, Mono, Now, ServerId};
 use crate::database::Database;
-use crate::zab::packet::Packet;
 
 impl Leader {
     pub(super) fn is_member(&self, sid: ServerId) -> bool {
@@ -55,54 +54,33 @@ impl Leader {
         let Some(speaker) = self.speaker_beside(link) else {
             return self.synchronise(now, link, db, out);
         };
+        let round = self.begin_round();
         if let Some(handler) = self.handlers.get_mut(&link) {
             handler.waits_since = Some(now.mono);
+            handler.waits_for_round = round;
         }
         if self.handlers[&speaker].phase == Phase::Serving {
             self.ping(speaker, out);
         }
     }
 
-    pub(super) fn ping(&mut self, link: LinkId, out: &mut Vec<Output>) {
-        let zxid = self.broadcast.last_proposed();
-        self.send(link, Packet::Ping { zxid }, out);
-        let Some(handler) = self.handlers.get_mut(&link) else { return };
-        handler.pings_out += 1;
-        let (sid, due, asks) = (handler.sid, handler.pings_out, handler.phase == Phase::Serving);
-        for waiting in self.handlers.values_mut().filter(|h| asks && h.waits_for(sid)) {
-            waiting.proof_due.get_or_insert(due);
-        }
-    }
-
-    /// A speaker answered a PING: perhaps the one that it was sent when another link came to wait.
-    pub(super) fn on_ping_reply(
+    /// A speaker has answered a PING: links that waited for that are its shadows.
+    pub(super) fn admit_shadows_of(
         &mut self,
         now: Now,
-        link: LinkId,
+        speaker: LinkId,
         db: &Database,
         out: &mut Vec<Output>,
     ) {
-        let Some(handler) = self.handlers.get_mut(&link) else { return };
-        handler.pings_out = handler.pings_out.saturating_sub(1);
+        let handler = &self.handlers[&speaker];
         let sid = handler.sid;
-        if !handler.speaks() {
-            return;
-        }
-        for waiting in self.waiting_links() {
+        let is_proven =
+            |h: &Handler| h.waits_for(sid) && handler.pings.have_answered(h.waits_for_round);
+        for waiting in self.links_where(is_proven) {
             let Some(waiting_handler) = self.handlers.get_mut(&waiting) else { return };
-            if !waiting_handler.waits_for(sid) {
-                continue;
-            }
-            let due = waiting_handler.proof_due.as_mut();
-            let is_proven = due.is_some_and(|due| {
-                *due = due.saturating_sub(1);
-                *due == 0
-            });
-            if is_proven {
-                waiting_handler.end_waiting();
-                waiting_handler.shadow = true;
-                self.synchronise(now, waiting, db, out);
-            }
+            waiting_handler.waits_since = None;
+            waiting_handler.shadow = true;
+            self.synchronise(now, waiting, db, out);
         }
     }
 
@@ -117,7 +95,7 @@ impl Leader {
             if self.speaker_beside(link).is_none()
                 && let Some(handler) = self.handlers.get_mut(&link)
             {
-                handler.end_waiting();
+                handler.waits_since = None;
                 self.synchronise(now, link, db, out);
             }
         }
@@ -203,9 +181,5 @@ impl Leader {
 impl Handler {
     fn waits_for(&self, sid: ServerId) -> bool {
         self.waits_since.is_some() && self.sid == sid
-    }
-
-    fn end_waiting(&mut self) {
-        (self.waits_since, self.proof_due) = (None, None);
     }
 }

@@ -266,10 +266,10 @@ impl Leader {
     /// As long as its history moves, a learner is not silent. To save the whole of it may take as
     /// long as to send it, and nothing is heard of the learner meanwhile.
     fn allow_time(&mut self, now: Now, link: LinkId, ends: bool) {
-        // So is a leadership that waits for it.
-        self.deadline = self.deadline.max(now.mono + self.init_timeout);
         let Some(handler) = self.handlers.get_mut(&link) else { return };
         let sending = if ends { now.mono.since(handler.sync_began) } else { Duration::ZERO };
+        // So is a leadership that waits for it.
+        self.deadline = self.deadline.max(now.mono + self.init_timeout + sending);
         handler.deadline = now.mono + self.init_timeout + self.sync_timeout + sending;
     }
 

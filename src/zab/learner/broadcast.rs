@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::core::{Learner, Output, Phase};
-use crate::base::{AckKind, Note, Now, PeerMisbehaved, Zxid, routine};
+use crate::base::{AckKind, Note, PeerMisbehaved, Zxid, routine};
 use crate::database::Database;
 use crate::jute::txn::Proposal;
 use crate::zab::packet::Packet;
@@ -64,13 +64,7 @@ impl Learner {
     }
 
     /// The only place where an ACK of a proposal is sent.
-    pub(super) fn on_durable(
-        &mut self,
-        now: Now,
-        zxid: Zxid,
-        db: &mut Database,
-        out: &mut Vec<Output>,
-    ) {
+    pub(super) fn on_durable(&mut self, zxid: Zxid, db: &mut Database, out: &mut Vec<Output>) {
         self.durable = self.durable.max(zxid);
         self.try_take_epoch(out);
         let is_of_broadcast = self.phase > Phase::PersistingEpoch && zxid > self.history_end;
@@ -78,7 +72,7 @@ impl Learner {
             self.send_ack(zxid, out);
         }
         if self.phase == Phase::PersistingProposals && self.durable >= db.last_logged() {
-            self.ack_newleader(now, db, out);
+            self.ack_newleader(db, out);
         }
     }
 

@@ -30,7 +30,9 @@ pub(super) enum Phase {
     /// acceptedEpoch is on its way to the disk.
     AcceptingEpoch,
     AwaitSync,
-    /// The log is being cut, or a snapshot received and made durable: packets wait.
+    /// A snapshot is on its way.
+    AwaitSnapshot,
+    /// The log is being cut, or a snapshot made durable: packets wait.
     Replacing,
     Syncing,
     /// NEWLEADER came: history, then currentEpoch, are on their way to the disk.
@@ -43,12 +45,31 @@ pub(super) enum Phase {
 }
 
 impl Phase {
+    /// Whether the next thing to happen is the work of our own disk.
+    fn is_of_the_disk(self) -> bool {
+        match self {
+            Phase::AcceptingEpoch
+            | Phase::Replacing
+            | Phase::PersistingHistory
+            | Phase::PersistingEpoch
+            | Phase::PersistingProposals => true,
+            Phase::Connecting
+            | Phase::AwaitLeaderInfo
+            | Phase::AwaitSync
+            | Phase::AwaitSnapshot
+            | Phase::Syncing
+            | Phase::AwaitUpToDate
+            | Phase::Broadcast => false,
+        }
+    }
+
     pub(super) fn name(self) -> &'static str {
         match self {
             Phase::Connecting => "Connecting",
             Phase::AwaitLeaderInfo => "AwaitLeaderInfo",
             Phase::AcceptingEpoch => "AcceptingEpoch",
             Phase::AwaitSync => "AwaitSync",
+            Phase::AwaitSnapshot => "AwaitSnapshot",
             Phase::Replacing => "Replacing",
             Phase::Syncing => "Syncing",
             Phase::PersistingHistory => "PersistingHistory",
@@ -256,8 +277,8 @@ impl Learner {
                 self.on_snapshot(body, out);
             }
             Input::Lost(_, error) => self.give_up(GaveUp::LeaderLost { error }, out),
-            Input::Durable(zxid) => self.on_durable(now, zxid, db, out),
-            Input::EpochDurable(kind, epoch) => self.on_epoch_durable(now, kind, epoch, db, out),
+            Input::Durable(zxid) => self.on_durable(zxid, db, out),
+            Input::EpochDurable(kind, epoch) => self.on_epoch_durable(kind, epoch, db, out),
             Input::Replaced => self.on_replaced(db, out),
             Input::Request { session, cxid, op, body, auth } => {
                 out.push(self.packet(Packet::Request { session, cxid, op, body, auth }));
@@ -283,6 +304,7 @@ impl Learner {
             "{:?} follows the end of the role",
             out.last()
         );
+        self.count_no_time_of_the_disk(now);
         self.invariants(db);
     }
 
@@ -331,6 +353,16 @@ impl Learner {
         self.deadline = now.mono + if serves { self.sync_timeout } else { self.init_timeout };
     }
 
+    /// The time that our own disk takes is not the leader's: Apache's learners do not read then. A
+    /// leader that ends meanwhile ends the link.
+    fn count_no_time_of_the_disk(&mut self, now: Now) {
+        if self.phase.is_of_the_disk() {
+            self.deadline = Mono::FAR;
+        } else if self.deadline == Mono::FAR {
+            self.hear(now);
+        }
+    }
+
     pub(super) fn on_packet(&mut self, packet: Packet, db: &mut Database, out: &mut Vec<Output>) {
         let packet = packet.without_activation();
         if self.is_in_snapshot(&packet) {
@@ -349,7 +381,9 @@ impl Learner {
             Phase::AwaitUpToDate | Phase::Broadcast => {
                 self.on_broadcast_packet(packet, db, out);
             }
-            Phase::Connecting | Phase::AcceptingEpoch => self.misbehaved(&packet, out),
+            Phase::Connecting | Phase::AcceptingEpoch | Phase::AwaitSnapshot => {
+                self.misbehaved(&packet, out);
+            }
         }
     }
 

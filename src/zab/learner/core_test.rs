@@ -66,6 +66,12 @@ impl Bench {
         self.step(Input::EpochDurable(kind, Epoch(epoch)))
     }
 
+    /// The disk is at work, for longer than any limit.
+    fn works_for_long(&mut self) {
+        self.now.mono = self.now.mono + self.learner.init_timeout * 10;
+        assert!(!gave_up(&self.step(Input::Timer)), "{:?}", self.learner.phase);
+    }
+
     /// Has promised epoch 1 and waits for the leader's history.
     pub(super) fn awaiting_sync() -> Bench {
         let mut bench = Bench::new();
@@ -253,6 +259,28 @@ fn a_snapshot_may_take_longer_than_init_limit_as_long_as_it_moves() {
     }
     bench.now.mono = bench.learner.next_deadline();
     assert!(gave_up(&bench.step(Input::Timer)), "it stands still");
+}
+
+#[test]
+fn what_our_own_disk_takes_is_not_held_against_the_leader() {
+    let mut bench = Bench::new();
+    bench.step(Input::Connected(LINK));
+    bench.packet(Packet::LeaderInfo { epoch: Epoch(1) });
+    bench.works_for_long();
+    bench.durable(EpochKind::Accepted, 1);
+    bench.packet(Packet::Snap { zxid: Zxid::ZERO });
+    bench.step(Input::Snapshot(LINK, Bytes::new().into()));
+    bench.packet(Packet::Proposal(proposal(z(1))));
+    bench.packet(Packet::Commit { zxid: z(1) });
+    bench.packet(newleader());
+    bench.works_for_long();
+    bench.step(Input::Replaced);
+    bench.works_for_long();
+    bench.step(Input::Durable(z(1)));
+    bench.works_for_long();
+    let out = bench.durable(EpochKind::Current, 1);
+    assert_eq!(acks(&out), [z(0)]);
+    assert_eq!(bench.learner.next_deadline(), bench.now.mono + bench.learner.init_timeout);
 }
 
 #[test]

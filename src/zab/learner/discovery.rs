@@ -49,7 +49,6 @@ impl Learner {
 
     pub(super) fn on_epoch_durable(
         &mut self,
-        now: Now,
         kind: EpochKind,
         epoch: Epoch,
         db: &mut Database,
@@ -62,7 +61,7 @@ impl Learner {
             (EpochKind::Accepted, Phase::AcceptingEpoch) => {
                 self.send_ack_epoch(Some(db.current_epoch()), db, out);
             }
-            (EpochKind::Current, Phase::PersistingEpoch) => self.take_history(now, db, out),
+            (EpochKind::Current, Phase::PersistingEpoch) => self.take_history(db, out),
             _ => {}
         }
     }

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 
 use super::core::{Learner, Output, Phase};
-use crate::base::{AckKind, Difference, Exhibit, Note, Now, PeerMisbehaved, ToldIn, Zxid};
+use crate::base::{AckKind, Difference, Exhibit, Note, PeerMisbehaved, ToldIn, Zxid};
 use crate::database::Database;
 use crate::jute::persist::Pieces;
 use crate::jute::txn::Proposal;
@@ -37,7 +37,7 @@ impl Learner {
                 out.push(Output::Truncate { to: zxid });
             }
             Packet::Snap { zxid } => {
-                self.phase = Phase::Replacing;
+                self.phase = Phase::AwaitSnapshot;
                 self.snapshot = Some(zxid);
             }
             other => self.misbehaved(&other, out),
@@ -45,7 +45,8 @@ impl Learner {
     }
 
     pub(super) fn on_snapshot(&mut self, body: Pieces, out: &mut Vec<Output>) {
-        if let Some(zxid) = self.snapshot {
+        if let (Phase::AwaitSnapshot, Some(zxid)) = (self.phase, self.snapshot) {
+            self.phase = Phase::Replacing;
             out.push(Output::InstallSnapshot { zxid, body });
         }
     }
@@ -158,7 +159,7 @@ impl Learner {
     }
 
     /// Then the tree, so that whoever counts us finds the history applied (I-11, ZOOKEEPER-3023).
-    pub(super) fn take_history(&mut self, now: Now, db: &mut Database, out: &mut Vec<Output>) {
+    pub(super) fn take_history(&mut self, db: &mut Database, out: &mut Vec<Output>) {
         if self.museum.on(Exhibit::HoleInCommittedLog) {
             db.commit_unkept(self.history_end);
         } else {
@@ -170,17 +171,16 @@ impl Learner {
             self.phase = Phase::PersistingProposals;
             self.log_held(db, out);
         } else {
-            self.ack_newleader(now, db, out);
+            self.ack_newleader(db, out);
         }
     }
 
     /// And only then the ack.
-    pub(super) fn ack_newleader(&mut self, now: Now, db: &mut Database, out: &mut Vec<Output>) {
+    pub(super) fn ack_newleader(&mut self, db: &mut Database, out: &mut Vec<Output>) {
         let zxid = Zxid::new(self.epoch, 0);
         out.push(Output::Note(Note::AckSent { kind: AckKind::NewLeader, zxid }));
         out.push(Output::Send(self.link, Packet::Ack { zxid }));
         self.phase = Phase::AwaitUpToDate;
-        self.deadline = now.mono + self.init_timeout;
         if self.log_held(db, out) {
             self.replay_waiting(db, out);
         }
