@@ -48,6 +48,8 @@ struct Inner {
     scripts: RefCell<BTreeMap<String, Rc<Script>>>,
     /// When the scenario ends; later actions are not done any more.
     scenario_end: Cell<Stamp>,
+    /// No more of the ballast is written from then on.
+    ballast_until: Rc<Cell<Stamp>>,
 }
 
 /// How often the disk of one server is inspected, of all in turn.
@@ -83,6 +85,7 @@ impl Driver {
             checkpoints: RefCell::default(),
             scripts: RefCell::default(),
             scenario_end: Cell::new(scenario_end),
+            ballast_until: Rc::new(Cell::new(Stamp::FAR)),
         }))
     }
 
@@ -305,10 +308,16 @@ impl Driver {
         let name = "ballast";
         drop(world.client_runtime(name));
         let ops = ballast(&Draws::new(self.0.seed), total, sizes).into();
-        let source = Source::Listed { from: Stamp(0), ops };
+        let until = Rc::clone(&self.0.ballast_until);
+        let source = Source::Listed { from: Stamp(0), until, ops };
         let client =
             self.new_client(name, BALLAST, servers.to_vec(), Duration::from_secs(10), source);
         world.at(Stamp(0), move |world| spawn_client(world, name, client, Stamp(0)));
+    }
+
+    /// Leaves the rest of the ballast unwritten.
+    pub(super) fn end_ballast(&self, at: Stamp) {
+        self.0.ballast_until.set(at);
     }
 
     /// Which clients of a workload take a server that only reads.

@@ -353,8 +353,12 @@ impl OneRun {
         if !self.run_until(at + SLICE).await {
             return;
         }
-        if self.comes("L-3", healed, deadlines.writes, OneRun::unwritten).await
-            && self.comes("L-3", healed, deadlines.writes, OneRun::unanswered).await
+        if !self.comes("L-3", healed, deadlines.writes, OneRun::unwritten).await {
+            return;
+        }
+        // What was asked is answered, and logs end in one place, only where no load goes on.
+        self.driver.end_ballast(self.checked_upto);
+        if self.comes("L-3", healed, deadlines.writes, OneRun::unanswered).await
             && !self.are_silent_since(served)
         {
             let missing = |run: &OneRun| liveness::missing_equality(&run.checkers.ghost);

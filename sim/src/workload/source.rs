@@ -1,6 +1,6 @@
 //! Where a client's operations come from: drawn at a rate, or told by a timeline.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
@@ -25,8 +25,8 @@ pub enum Source {
         sizes: ValueSizes,
         mix: Option<Rc<Mix>>,
     },
-    /// These, one after another, from a moment on.
-    Listed { from: Stamp, ops: Rc<[Op]> },
+    /// These, one after another, from one moment to another that is set while they run.
+    Listed { from: Stamp, until: Rc<Cell<Stamp>>, ops: Rc<[Op]> },
     /// Told by a scenario's timeline.
     Scripted(Rc<Script>),
 }

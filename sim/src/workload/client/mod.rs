@@ -276,8 +276,9 @@ impl<R: Runtime> Running<R> {
                 let at = (*from + Duration::from_nanos(slot as u64)).max(now);
                 (at < *until).then_some(at)
             }
-            Source::Listed { from, ops } => {
-                ((self.ops as usize) < ops.len()).then_some(now.max(*from))
+            Source::Listed { from, until, ops } => {
+                let at = now.max(*from);
+                ((self.ops as usize) < ops.len() && at < until.get()).then_some(at)
             }
         }
     }
