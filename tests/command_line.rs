@@ -25,7 +25,9 @@ fn stderr(output: &Output) -> String {
 /// A directory with the zoo.cfg of a standalone server at this port.
 fn standalone(port: u16) -> tempfile::TempDir {
     let dir = tempfile::tempdir().expect("a directory for temporary files");
-    let text = format!("dataDir=.\nclientPort={port}\nclientPortAddress=127.0.0.1\n");
+    let text = format!(
+        "dataDir=.\nclientPort={port}\nclientPortAddress=127.0.0.1\nadmin.enableServer=false\n"
+    );
     fs::write(dir.path().join("zoo.cfg"), text).expect("a writable directory");
     dir
 }
@@ -106,7 +108,9 @@ fn a_data_directory_that_cannot_be_used_has_an_exit_code_of_its_own() {
     let dir = standalone(port);
     fs::write(dir.path().join("file"), "").expect("a writable directory");
     let start = |keys: &str| {
-        let text = format!("{keys}clientPort={port}\nclientPortAddress=127.0.0.1\n");
+        let text = format!(
+            "{keys}clientPort={port}\nclientPortAddress=127.0.0.1\nadmin.enableServer=false\n"
+        );
         fs::write(dir.path().join("zoo.cfg"), text).expect("a writable directory");
         let output = quorate(&["server", "start-foreground", "./zoo.cfg"], dir.path());
         (output.status.code(), stderr(&output))

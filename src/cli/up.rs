@@ -18,6 +18,7 @@ use crate::runtime::{FilePermissions, HostPort};
 const LOOPBACK: &str = "127.0.0.1";
 const QUORUM_PORTS: u16 = 1000;
 const ELECTION_PORTS: u16 = 2000;
+const ADMIN_PORTS: u16 = 3000;
 /// A cold ensemble elects in a second or two; a slow machine gets a minute.
 const READY_WAIT: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(100);
@@ -131,10 +132,13 @@ fn lay_out(args: &UpArgs) -> Result<Vec<Member>, String> {
     Ok(members)
 }
 
-/// Client ports, and with more than one server quorum and election ports too.
+/// Client and admin ports, and with more than one server quorum and election ports too.
 fn ports(args: &UpArgs) -> impl Iterator<Item = u16> {
     let (first, count) = (args.port, args.servers);
-    let kinds: &[u16] = if count > 1 { &[0, QUORUM_PORTS, ELECTION_PORTS] } else { &[0] };
+    let kinds: &[u16] = match count {
+        1 => &[0, ADMIN_PORTS],
+        _ => &[0, QUORUM_PORTS, ELECTION_PORTS, ADMIN_PORTS],
+    };
     kinds.iter().flat_map(move |kind| (0..count).map(move |n| first + kind + n))
 }
 
@@ -143,8 +147,10 @@ fn configuration(member: &Member, members: &[Member]) -> String {
     let dir = member.dir.display().to_string().replace('\\', "\\\\");
     let mut text = format!(
         "tickTime=2000\ninitLimit=10\nsyncLimit=5\nmaxClientCnxns=0\n4lw.commands.whitelist=*\n\
-         dataDir={dir}\nclientPort={}\nclientPortAddress={LOOPBACK}\n",
-        member.client
+         dataDir={dir}\nclientPort={}\nclientPortAddress={LOOPBACK}\n\
+         admin.serverPort={}\nadmin.serverAddress={LOOPBACK}\n",
+        member.client,
+        member.client + ADMIN_PORTS
     );
     if members.len() > 1 {
         for Member { number, client, .. } in members {
@@ -256,10 +262,10 @@ mod tests {
     }
 
     #[test]
-    fn each_server_has_a_client_a_quorum_and_an_election_port() {
+    fn each_server_has_a_client_and_an_admin_port_and_in_an_ensemble_two_more() {
         let of = |servers| ports(&args(servers, 2181, Path::new("unused"))).collect::<Vec<_>>();
-        assert_eq!(of(1), [2181]);
-        assert_eq!(of(2), [2181, 2182, 3181, 3182, 4181, 4182]);
+        assert_eq!(of(1), [2181, 5181]);
+        assert_eq!(of(2), [2181, 2182, 3181, 3182, 4181, 4182, 5181, 5182]);
     }
 
     #[test]

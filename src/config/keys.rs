@@ -9,6 +9,7 @@
 //! as a property. Here each of them may stand in zoo.cfg, with or without `zookeeper.`, and those
 //! that are properties in Apache may stand in SERVER_JVMFLAGS too.
 
+use super::admin_keys::{ADMIN_PROPERTIES, METRICS_KEYS};
 use super::tls_keys::TLS_PROPERTIES;
 
 /// What a key is to the parser.
@@ -139,17 +140,10 @@ const NONE: &[&str] = &[];
 
 /// Known, not supported yet, with the values that say what happens anyway.
 const NOT_YET: &[(&str, &[&str])] = &[
-    ("admin.commandURL", NONE),
-    ("admin.enableServer", OFF),
-    ("admin.forceHttps", NONE),
     ("admin.httpVersion", NONE),
-    ("admin.idleTimeout", NONE),
-    ("admin.needClientAuth", NONE),
-    ("admin.portUnification", NONE),
+    ("admin.portUnification", OFF),
     ("admin.rateLimiterIntervalInMS", NONE),
     ("admin.restore.enabled", OFF),
-    ("admin.serverAddress", NONE),
-    ("admin.serverPort", NONE),
     ("admin.snapshot.enabled", OFF),
     ("audit.enable", OFF),
     ("bitHashCacheSize", NONE),
@@ -220,12 +214,15 @@ const NOT_YET_FAMILIES: &[&str] = &[
     "watcherClean",
 ];
 
+const ADMIN_CLEAR: &str = "open the admin port without the TLS it was meant to have";
 const CLEAR: &str = "leave connections without the TLS they were meant to have";
 const PEERS: &str = "let any machine that reaches its ports take part in the ensemble";
 const IDENTITY: &str = "take from clients a way to prove who they are";
 
 /// Known and refused: by name or, where it ends in a dot, by the beginning of the name.
 const REFUSED: &[(&str, &str, &[&str])] = &[
+    ("admin.forceHttps", ADMIN_CLEAR, OFF),
+    ("admin.needClientAuth", ADMIN_CLEAR, OFF),
     ("kerberos.", IDENTITY, OFF),
     ("portUnification", CLEAR, OFF),
     ("quorum.auth.", PEERS, OFF),
@@ -249,7 +246,7 @@ pub(super) fn classify_key(key: &str) -> Option<Class> {
             return Some(class);
         }
     }
-    if let Some(file) = FILE.iter().chain(OURS).find(|k| **k == name) {
+    if let Some(file) = FILE.iter().chain(&METRICS_KEYS).chain(OURS).find(|k| **k == name) {
         return Some(Class::File(file));
     }
     if name.starts_with("authProvider.") {
@@ -261,6 +258,7 @@ pub(super) fn classify_key(key: &str) -> Option<Class> {
     if let Some(property) = PROPERTIES
         .iter()
         .chain(BARE_PROPERTIES)
+        .chain(&ADMIN_PROPERTIES)
         .chain(&TLS_PROPERTIES)
         .chain(OUR_PROPERTIES)
         .find(|k| **k == name)
@@ -305,6 +303,8 @@ pub(super) fn nearest_key(key: &str) -> Option<&'static str> {
         .chain(OURS)
         .chain(PROPERTIES)
         .chain(BARE_PROPERTIES)
+        .chain(&ADMIN_PROPERTIES)
+        .chain(&METRICS_KEYS)
         .chain(&TLS_PROPERTIES)
         .chain(OUR_PROPERTIES)
         .chain(NOT_YET.iter().map(|(k, _)| k))
@@ -345,8 +345,8 @@ mod tests {
         assert_eq!(classify_key("dataDir"), Some(Class::File("dataDir")));
         assert_eq!(classify_key("zookeeper.snapCount"), Some(Class::Property("snapCount")));
         assert_eq!(classify_key("server.12"), Some(Class::Server));
-        assert_eq!(classify_key("admin.serverPort"), Some(Class::NotYet(NONE)));
-        assert_eq!(classify_key("metricsProvider.httpPort"), Some(Class::NotYet(NONE)));
+        assert_eq!(classify_key("admin.httpVersion"), Some(Class::NotYet(NONE)));
+        assert_eq!(classify_key("metricsProvider.exportJvmInfo"), Some(Class::NotYet(NONE)));
         for key in ["ssl.context.supplier.class", "ssl.quorum.trustStore.type", "sslQuorum"] {
             assert!(matches!(classify_key(key), Some(Class::Refused(CLEAR, _))), "{key}");
         }
@@ -375,6 +375,8 @@ mod tests {
             .chain(OURS)
             .chain(PROPERTIES)
             .chain(BARE_PROPERTIES)
+            .chain(&ADMIN_PROPERTIES)
+            .chain(&METRICS_KEYS)
             .chain(&TLS_PROPERTIES)
             .chain(OUR_PROPERTIES)
             .copied()
@@ -399,7 +401,8 @@ mod tests {
                 states.iter().any(|state| TABLE.contains(&format!("| `{shown}` | {state} |")));
             assert!(found, "docs/compatibility.md: no row says that {shown} is {states:?}");
         };
-        let supported = FILE.iter().chain(PROPERTIES).chain(BARE_PROPERTIES).chain(&TLS_PROPERTIES);
+        let files = FILE.iter().chain(&METRICS_KEYS).chain(PROPERTIES).chain(BARE_PROPERTIES);
+        let supported = files.chain(&ADMIN_PROPERTIES).chain(&TLS_PROPERTIES);
         supported.for_each(|key| stands(key, &["same", "better"]));
         OURS.iter().chain(OUR_PROPERTIES).for_each(|key| stands(key, &["ours"]));
         NOT_YET.iter().for_each(|(key, _)| stands(key, &["not yet"]));

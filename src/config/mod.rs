@@ -4,6 +4,8 @@
 //! a scenario. Not here: what the numbers mean for a quorum (`quorum`).
 
 mod access;
+mod admin;
+mod admin_keys;
 mod client_keys;
 #[cfg(test)]
 mod client_keys_test;
@@ -28,6 +30,7 @@ mod tls_keys;
 mod tls_keys_test;
 
 pub use access::{Access, DigestAlg};
+pub use admin::AdminConfig;
 pub use error::{At, ConfigError};
 pub use limits::{ClientLimits, ConnectionThrottle};
 pub use membership::{Members, read_members};

@@ -290,6 +290,7 @@ impl Draft {
             let words = words.value.split(',').map(str::trim).filter(|word| !word.is_empty());
             config.four_letter_words = words.map(String::from).collect();
         }
+        config.admin = self.admin()?;
         Ok(())
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::access::Access;
+use super::admin::AdminConfig;
 use super::limits::ClientLimits;
 use super::sync_limits::SyncLimits;
 use crate::base::{Dialect, Museum, ServerId};
@@ -91,6 +92,7 @@ pub struct ServerConfig {
     pub purge_interval: Option<Duration>,
     /// Words that are answered (`4lw.commands.whitelist`); `*` is all.
     pub four_letter_words: Vec<String>,
+    pub admin: AdminConfig,
     /// `zookeeper.db.autocreate`: an empty directory may vote without an `initialize` file.
     pub db_autocreate: bool,
     /// `zookeeper.snapshot.trust.empty`: logs without a snapshot are a whole history, as 3.4 left them.
@@ -174,6 +176,7 @@ impl ServerConfig {
             snap_retain_count: 3,
             purge_interval: None,
             four_letter_words: vec!["srvr".into()],
+            admin: AdminConfig::default(),
             db_autocreate: true,
             trust_empty_snapshot: false,
             notification_interval_min: Duration::from_millis(200),

@@ -133,6 +133,7 @@ impl Peer {
             Input::Election(event) => self.elections.on_event(now, event, &mut self.queue),
             Input::Quorum(event) => self.on_quorum_event(now, event),
             Input::Client(event) => self.on_client_event(now, event),
+            Input::Admin(event) => self.on_admin_event(now, event),
             Input::Stored(ticket, result) => self.on_stored(now, ticket, result),
             Input::Timer => self.on_timer(now),
             Input::Apply => self.apply_one(now),

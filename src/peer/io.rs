@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::admin::{AdminEvent, Answer};
 use crate::base::{ConnId, LinkId, Note};
 use crate::election::driver::ElectionEvent;
 use crate::runtime::{Halt, HostPort, Label};
@@ -19,6 +20,7 @@ pub enum Input {
     Election(ElectionEvent),
     Quorum(QuorumEvent),
     Client(ClientEvent),
+    Admin(AdminEvent),
     Stored(Ticket, Result<Outcome, StorageError>),
     /// The time of `Peer::wake_at` has come.
     Timer,
@@ -40,6 +42,7 @@ impl Input {
             Input::Election(_) => "an election packet",
             Input::Quorum(_) => "a quorum packet",
             Input::Client(_) => "a client's request",
+            Input::Admin(_) => "a question at the admin port",
             Input::Stored(..) => "what the disk answered",
             Input::Timer => "a timer",
             Input::Apply => "a transaction",
@@ -65,6 +68,7 @@ pub enum Output {
     ClientPause { conn: ConnId },
     ClientResume { conn: ConnId },
     ClientNotifyDrained { conn: ConnId },
+    AdminAnswer { number: u64, answer: Answer },
     Log(Ticket, LogRequest),
     Snapshot(Ticket, SnapshotRequest),
     History(Ticket, HistoryRequest),

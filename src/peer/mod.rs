@@ -47,6 +47,7 @@ mod leader_dials;
 mod leading;
 mod members;
 mod pump;
+mod questions;
 mod queue;
 mod reach;
 mod read_only;

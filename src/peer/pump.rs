@@ -21,6 +21,7 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use super::core::Peer;
 use super::inbox::{Inbox, Source};
 use super::io::{Input, Output};
+use crate::admin::{AdminDriver, Site};
 use crate::base::limits::STRANGER_LINK_TIMEOUT;
 use crate::base::{Now, Stamp, Zxid};
 use crate::config::ServerConfig;
@@ -38,6 +39,7 @@ mod class {
     pub(super) const ELECTION: u8 = 2;
     pub(super) const QUORUM: u8 = 3;
     pub(super) const CLIENT: u8 = 4;
+    pub(super) const ADMIN: u8 = 5;
 }
 
 /// Steps of one turn of the pump.
@@ -98,6 +100,15 @@ pub async fn run_observed<R: Runtime>(
         hands.election.listen(election);
     }
     hands.clients.listen_all(config.client.as_ref(), config.client_tls.as_ref());
+    let command_url = config.admin.command_url.clone();
+    for (on, site) in [
+        (&config.admin.listen, Site::Admin { command_url }),
+        (&config.admin.metrics, Site::Metrics),
+    ] {
+        if let Some(on) = on {
+            hands.admin.listen(on.clone(), site);
+        }
+    }
     let pump = Pump {
         rt,
         inbox,
@@ -312,6 +323,7 @@ struct Hands<R: Runtime> {
     election: ElectionDriver<R>,
     quorum: QuorumDriver<R>,
     clients: ClientDriver<R>,
+    admin: AdminDriver<R>,
     log: UnboundedSender<(Stamp, Ticket, LogRequest)>,
     snapshots: UnboundedSender<(Stamp, Ticket, SnapshotRequest)>,
     history: UnboundedSender<(Stamp, Ticket, HistoryRequest)>,
@@ -348,6 +360,11 @@ impl<R: Runtime> Hands<R> {
             ),
             quorum: QuorumDriver::new(rt.clone(), post(inbox, class::QUORUM, Input::Quorum)),
             clients: ClientDriver::new(rt.clone(), post(inbox, class::CLIENT, Input::Client)),
+            admin: AdminDriver::new(
+                rt.clone(),
+                post(inbox, class::ADMIN, Input::Admin),
+                config.admin.idle_timeout,
+            ),
             log,
             snapshots,
             history,
@@ -403,6 +420,7 @@ impl<R: Runtime> Hands<R> {
             Output::ClientPause { conn } => self.clients.pause(conn),
             Output::ClientResume { conn } => self.clients.resume(conn),
             Output::ClientNotifyDrained { conn } => self.clients.notify_drained(at, conn),
+            Output::AdminAnswer { number, answer } => self.admin.answer(number, answer),
             // The tasks at the other end live as long as the server: a closed queue is its end.
             Output::Log(ticket, request) => drop(self.log.send((at, ticket, request))),
             Output::Snapshot(ticket, request) => drop(self.snapshots.send((at, ticket, request))),

@@ -29,7 +29,7 @@ impl Peer {
         }
     }
 
-    fn server_stats(&self, now: Now) -> ServerStats {
+    pub(super) fn server_stats(&self, now: Now) -> ServerStats {
         let service = self.service.stats();
         let tree = self.db.tree();
         let millis = |since| now.mono.since(since).as_millis() as u64;

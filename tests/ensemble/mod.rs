@@ -127,9 +127,11 @@ impl Plan {
         let mut text = format!(
             "tickTime=250\ninitLimit=40\nsyncLimit=40\nmaxSessionTimeout=60000\n\
              4lw.commands.whitelist=*\npreAllocSize=256\ndataDir={}\n\
-             clientPort={}\nclientPortAddress=127.0.0.1\n",
+             clientPort={}\nclientPortAddress=127.0.0.1\nadmin.enableServer=false\n\
+             admin.serverAddress=127.0.0.1\nadmin.serverPort={}\n",
             home.join("data").display(),
-            ports.client(index).port()
+            ports.client(index).port(),
+            ports.admin(index).port()
         );
         if self.log_dirs {
             let _ = writeln!(text, "dataLogDir={}", home.join("log").display());
@@ -162,6 +164,11 @@ pub(crate) struct Ensemble {
 }
 
 impl Ensemble {
+    /// The admin port of the server at this place.
+    pub(crate) fn admin(&self, index: usize) -> SocketAddr {
+        self.ports.admin(index)
+    }
+
     pub(crate) fn start_all(&mut self) {
         for server in &mut self.servers {
             server.start();

@@ -9,8 +9,8 @@ use std::process;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 const FIRST: u16 = 10_000;
-const BLOCK: u16 = 16;
-const BLOCKS: u16 = 1_400;
+const BLOCK: u16 = 21;
+const BLOCKS: u16 = 1_080;
 const SERVERS_MAX: u16 = 5;
 
 /// The next block to try in this process.
@@ -54,6 +54,10 @@ impl Ports {
 
     pub(crate) fn election(&self, index: usize) -> SocketAddr {
         self.of(2, index)
+    }
+
+    pub(crate) fn admin(&self, index: usize) -> SocketAddr {
+        self.of(3, index)
     }
 }
 

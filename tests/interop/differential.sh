@@ -57,6 +57,7 @@ tickTime=2000
 maxSessionTimeout=40000
 dataDir=$1/data
 clientPort=$2
+admin.enableServer=false
 clientPortAddress=127.0.0.1
 maxClientCnxns=0
 preAllocSize=1024

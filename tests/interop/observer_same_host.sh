@@ -63,6 +63,7 @@ dataDir=$home/data
 dataLogDir=$home/log
 # the port at which the clients will connect
 clientPort=$((port + i))
+admin.enableServer=false
 CFG
             ((id == observer)) && echo "peerType=observer"
             for j in 0 1 2; do

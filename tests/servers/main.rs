@@ -6,6 +6,7 @@
 #[path = "../ensemble/mod.rs"]
 mod ensemble;
 
+mod admin;
 mod beginnings;
 mod descriptors;
 mod histories;

@@ -372,6 +372,17 @@ impl Leader {
         self.epoch
     }
 
+    /// How far it is, in the words of Apache's QuorumPeer.ZabState.
+    pub fn zab_state(&self) -> &'static str {
+        match self.stage {
+            Stage::Discovery | Stage::OfferingEpoch | Stage::EpochAcks | Stage::TakingEpoch => {
+                "discovery"
+            }
+            Stage::Synchronisation => "synchronization",
+            Stage::Broadcast => "broadcast",
+        }
+    }
+
     pub fn is_established(&self) -> bool {
         self.stage == Stage::Broadcast
     }

@@ -5,7 +5,7 @@
 
 use super::core::{Leader, Output, Stage};
 use super::handler::{Handler, Phase};
-use crate::base::{Difference, Exhibit, GaveUp, LinkId, Mono, Note, Now, PeerMisbehaved};
+use crate::base::{Difference, Exhibit, GaveUp, LinkId, Mono, Note, Now, PeerMisbehaved, ServerId};
 use crate::database::Database;
 use crate::quorum::AckSet;
 
@@ -83,6 +83,13 @@ impl Leader {
         } else {
             self.give_up(GaveUp::NoQuorum { alive: voters }, out);
         }
+    }
+
+    /// Whether the voters that are heard are a quorum without this one.
+    pub fn has_quorum_without(&self, now: Now, server: ServerId) -> bool {
+        let mut alive = self.alive(now);
+        alive.remove(server);
+        alive.has_quorum(&self.verifier)
     }
 
     /// A link has ended. Where a quorum has no link any more, none will come back to this leader: who

@@ -419,6 +419,15 @@ impl Learner {
         self.dial_at
     }
 
+    /// How far it is, in the words of Apache's QuorumPeer.ZabState.
+    pub fn zab_state(&self) -> &'static str {
+        match self.phase {
+            phase if phase < Phase::AwaitSync => "discovery",
+            phase if phase < Phase::Broadcast => "synchronization",
+            _ => "broadcast",
+        }
+    }
+
     pub fn leader(&self) -> ServerId {
         self.leader
     }

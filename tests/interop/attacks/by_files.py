@@ -169,7 +169,7 @@ def modes(arena):
 def exit_code(arena):
     config = arena.folder / "zoo.cfg"
     (arena.folder / "file").write_text("none may be made below")
-    config.write_text(f"tickTime=2000\ndataDir={arena.folder}/file/data\nclientPort=0\n")
+    config.write_text(f"tickTime=2000\ndataDir={arena.folder}/file/data\nclientPort=0\nadmin.enableServer=false\n")
     ended = subprocess.run(
         [*SERVER_CMD, str(config)], capture_output=True, timeout=20, cwd=arena.folder, env=os.environ
     )

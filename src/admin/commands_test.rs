@@ -1,0 +1,192 @@
+//! Answers of the admin port, beside what Apache ZooKeeper 3.9.3 answered.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
+
+use super::commands::{Command, Report, answer, index, unknown};
+use super::metrics::metrics;
+use super::{ClientLine, LeaderStats, Mode, ServerStats};
+use crate::base::{ServerId, Zxid};
+use crate::config::{ServerConfig, ServerSpec};
+use crate::runtime::HostPort;
+
+/// Fields of Apache's answers that are not in ours: what they count does not exist here, or is not
+/// counted.
+const LEFT_OUT: [&str; 7] = [
+    "server_stats.auth_failed_count",
+    "server_stats.client_response_stats",
+    "server_stats.data_dir_size",
+    "server_stats.fsync_threshold_exceed_count",
+    "server_stats.log_dir_size",
+    "server_stats.non_mtlslocal_conn_count",
+    "server_stats.non_mtlsremote_conn_count",
+];
+const NOT_IN_STATS: &str = "client_response";
+
+fn golden(role: &str, name: &str) -> Value {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let path = format!("{root}/tests/golden/texts/3.9.3/{role}/admin-{name}.json");
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+    serde_json::from_str(&text).expect("Apache's answer is JSON")
+}
+
+/// Server 3 of the golden ensemble: it leads 1 and 2.
+fn config() -> ServerConfig {
+    let mut config = ServerConfig::defaults(ServerId(3));
+    for sid in 1..=3_u16 {
+        let on = |port| HostPort::new("127.0.0.1", port + sid);
+        let spec = ServerSpec::participant(on(2220), on(2230));
+        config.servers.insert(ServerId(i64::from(sid)), spec);
+    }
+    config
+}
+
+fn stats(role: &str) -> ServerStats {
+    let leader = LeaderStats { learners: 3, synced_followers: 2, ..LeaderStats::default() };
+    ServerStats {
+        serving: role != "looking",
+        mode: match role {
+            "leader" => Mode::Leader,
+            "follower" => Mode::Follower,
+            "observer" => Mode::Observer,
+            _ => Mode::Standalone,
+        },
+        leader: (role == "leader").then_some(leader),
+        clients: vec![ClientLine::default()],
+        file_descriptors: Some((74, 20_000)),
+        zxid: Zxid(0x1_0000_000a),
+        ..ServerStats::default()
+    }
+}
+
+fn ask(role: &str, name: &str) -> Value {
+    let mut config = config();
+    match role {
+        "standalone" => config.servers.clear(),
+        "follower" => config.my_id = ServerId(1),
+        _ => {}
+    }
+    let report = Report {
+        stats: &stats(role),
+        config: &config,
+        leader: (role == "leader" || role == "follower").then_some(ServerId(3)),
+        last_zxid: Zxid(0x1_0000_000a),
+        zab_state: "broadcast",
+    };
+    let command = Command::named(name).unwrap_or_else(|| panic!("no command {name}"));
+    let answer = answer(command, &report);
+    assert_eq!((answer.status, answer.content_type), (200, "application/json"));
+    serde_json::from_slice(&answer.body).expect("JSON")
+}
+
+/// The paths of all fields.
+fn fields(value: &Value, at: &str, found: &mut BTreeSet<String>) {
+    let object = match value {
+        Value::Object(object) => object,
+        Value::Array(items) if items.first().is_some_and(Value::is_object) => {
+            return fields(&items[0], at, found);
+        }
+        _ => return,
+    };
+    for (name, value) in object {
+        let path = if at.is_empty() { name.clone() } else { format!("{at}.{name}") };
+        fields(value, &path, found);
+        found.insert(path);
+    }
+}
+
+fn all_fields(value: &Value) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    fields(value, "", &mut found);
+    let is_left_out = |field: &String| {
+        field.starts_with(NOT_IN_STATS) || LEFT_OUT.iter().any(|out| field.starts_with(out))
+    };
+    found.into_iter().filter(|field| !is_left_out(field)).collect()
+}
+
+#[test]
+fn every_answer_has_the_fields_of_apaches() {
+    for role in ["leader", "follower", "standalone", "looking"] {
+        for name in [
+            "configuration",
+            "initial_configuration",
+            "is_read_only",
+            "leader",
+            "ruok",
+            "server_stats",
+            "stats",
+            "voting_view",
+            "zabstate",
+        ] {
+            if role == "looking" && !["leader", "ruok", "voting_view", "zabstate"].contains(&name) {
+                continue; // Not captured; the same refusal.
+            }
+            let (ours, theirs) = (ask(role, name), golden(role, name));
+            assert_eq!(all_fields(&ours), all_fields(&theirs), "{name} of a {role}: {ours:#}");
+            assert_eq!(ours["error"], theirs["error"], "{name} of a {role}");
+            assert_eq!(ours["command"], theirs["command"], "{name} of a {role}");
+        }
+    }
+}
+
+#[test]
+fn what_says_who_is_who_is_apaches_to_the_value() {
+    for (role, name) in [
+        ("leader", "leader"),
+        ("follower", "leader"),
+        ("leader", "voting_view"),
+        ("leader", "zabstate"),
+        ("follower", "zabstate"),
+        ("standalone", "zabstate"),
+        ("leader", "nosuch"),
+    ] {
+        let ours = match name {
+            "nosuch" => serde_json::from_slice(&unknown(name).body).expect("JSON"),
+            _ => ask(role, name),
+        };
+        assert_eq!(ours, golden(role, name), "{name} of a {role}");
+    }
+}
+
+/// The names of `monitor` that are gauges of every server, and of a leader.
+#[test]
+fn what_is_counted_has_apaches_names() {
+    const OURS: [&str; 5] = [
+        "max_slow_step",
+        "slow_steps",
+        "syncing_bytes_sent",
+        "syncing_learners",
+        "syncing_percent",
+    ];
+    let (ours, theirs) = (ask("leader", "monitor"), golden("leader", "monitor"));
+    let names = |value: &Value| value.as_object().map(Map::len).unwrap_or_default();
+    assert!(names(&ours) > 30, "{ours:#}");
+    for name in ours.as_object().expect("an object").keys() {
+        let is_known = !theirs[name].is_null() || name == "error";
+        assert_ne!(is_known, OURS.contains(&name.as_str()), "{name}");
+    }
+}
+
+#[test]
+fn prometheus_reads_each_gauge_with_its_type() {
+    let answer = metrics(&stats("leader"));
+    assert_eq!(answer.content_type, "text/plain; version=0.0.4; charset=utf-8");
+    let text = String::from_utf8(answer.body.to_vec()).expect("text");
+    let found = "# HELP learners learners\n# TYPE learners gauge\nlearners 3.0\n";
+    assert!(text.contains(found), "{text}");
+    assert!(text.contains("\navg_latency 0.0\n"), "{text}");
+    let standalone = metrics(&stats("standalone"));
+    let text = String::from_utf8(standalone.body.to_vec()).expect("text");
+    assert!(!text.contains("quorum_size") && !text.contains("learners"), "{text}");
+}
+
+#[test]
+fn the_index_names_each_command_once_and_every_name_finds_its_command() {
+    let page = String::from_utf8(index("/commands").body.to_vec()).expect("text");
+    assert!(page.contains("<a href=\"/commands/zabstate\">zabstate</a>"), "{page}");
+    for (name, other) in [("mntr", "monitor"), ("conf", "configuration"), ("stat", "stats")] {
+        assert_eq!(Command::named(name), Command::named(other));
+        assert!(Command::named(name).is_some() && !page.contains(&format!(">{name}<")));
+    }
+}

@@ -1,0 +1,246 @@
+//! The admin port and the metrics port: HTTP/1.1, and no decisions.   (JettyAdminServer, PrometheusMetricsProvider)
+//!
+//!     a path --> Question --> posted to the server --> Answer --> a response
+//!
+//! A connection is closed when it has been silent for `admin.idleTimeout`, and one that comes while
+//! [`CONNECTIONS_MAX`] are open is closed at once: what strangers hold here is bounded.
+//!
+//! Not here: what is answered (commands.rs, metrics.rs).
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::fmt;
+use std::pin::pin;
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::header::{ALLOW, CONTENT_TYPE};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio::sync::oneshot;
+use tracing::{info, warn};
+
+use super::answer::Answer;
+use super::commands::{Command, index, unknown};
+use crate::base::{ServerId, Stamp};
+use crate::runtime::accept::Listening;
+use crate::runtime::link::Post;
+use crate::runtime::{HostPort, Runtime};
+
+/// Open connections of one port.
+const CONNECTIONS_MAX: usize = 64;
+/// Bytes of the head of a request.
+const HEAD_BYTES_MAX: usize = 16 * 1024;
+
+/// What somebody wants to know of a server.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Question {
+    Command(Command),
+    /// `/live`: whether it answers at all.
+    Live,
+    /// `/ready`: whether it serves clients, as a member of a quorum that is up to date.
+    Ready,
+    /// `/safe-to-stop?server=N`: whether a quorum stays without that server, or without this one.
+    SafeToStop {
+        server: Option<ServerId>,
+    },
+    /// `/metrics`: everything that is counted, as Prometheus reads it.
+    Metrics,
+}
+
+#[derive(Clone, Debug)]
+pub enum AdminEvent {
+    /// Answered by [`AdminDriver::answer`], with this number.
+    Asked { number: u64, question: Question },
+}
+
+/// What is to be found at a port.
+#[derive(Clone, Debug)]
+pub enum Site {
+    /// Commands below this path, and what probes ask for.
+    Admin { command_url: String },
+    /// `/metrics` alone.
+    Metrics,
+}
+
+/// The pump's handle on both ports.
+pub struct AdminDriver<R: Runtime> {
+    inner: Rc<Inner<R>>,
+}
+
+struct Inner<R> {
+    rt: R,
+    post: Post<AdminEvent>,
+    idle_timeout: Duration,
+    asked: Cell<u64>,
+    waiting: RefCell<BTreeMap<u64, oneshot::Sender<Answer>>>,
+}
+
+impl<R: Runtime> fmt::Debug for AdminDriver<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AdminDriver").field("asked", &self.inner.asked).finish()
+    }
+}
+
+/// One port, and how many of its connections are open.
+struct Port {
+    site: Site,
+    open: Cell<usize>,
+}
+
+impl<R: Runtime> AdminDriver<R> {
+    pub fn new(rt: R, post: Post<AdminEvent>, idle_timeout: Duration) -> AdminDriver<R> {
+        let (asked, waiting) = (Cell::new(0), RefCell::default());
+        AdminDriver { inner: Rc::new(Inner { rt, post, idle_timeout, asked, waiting }) }
+    }
+
+    /// Answers there from now on. A port that cannot be opened is told of, and the server goes on
+    /// without it.
+    pub fn listen(&self, on: HostPort, site: Site) {
+        let inner = Rc::clone(&self.inner);
+        self.inner.rt.spawn("admin listen", async move {
+            let rt = inner.rt.clone();
+            match rt.listen(&on).await {
+                Ok(listener) => {
+                    info!(%on, "{} port open", site.name());
+                    let port = Rc::new(Port { site, open: Cell::new(0) });
+                    let accept = |at, stream| inner.on_accept(at, stream, &port);
+                    Listening::default().accept(&rt, listener, accept).await;
+                }
+                Err(error) => warn!(%on, %error, "no {} port: it cannot be opened", site.name()),
+            }
+        });
+    }
+
+    pub fn answer(&self, number: u64, answer: Answer) {
+        if let Some(asker) = self.inner.waiting.borrow_mut().remove(&number) {
+            let _gone = asker.send(answer);
+        }
+    }
+}
+
+impl Site {
+    fn name(&self) -> &'static str {
+        match self {
+            Site::Admin { .. } => "admin",
+            Site::Metrics => "metrics",
+        }
+    }
+
+    /// What is asked for at this path; or the answer, where it needs no server.
+    fn find(&self, path: &str, query: &str) -> Result<Question, Answer> {
+        let Site::Admin { command_url } = self else {
+            return match path {
+                "/metrics" => Ok(Question::Metrics),
+                _ => Err(Answer::text(404, "metrics are at /metrics\n")),
+            };
+        };
+        match path {
+            "/live" => return Ok(Question::Live),
+            "/ready" => return Ok(Question::Ready),
+            "/safe-to-stop" => return safe_to_stop(query),
+            "/metrics" => return Ok(Question::Metrics),
+            _ => {}
+        }
+        match path.strip_prefix(command_url.as_str()) {
+            Some("" | "/") => Err(index(command_url)),
+            Some(rest) if rest.starts_with('/') => {
+                Command::named(&rest[1..]).map(Question::Command).ok_or_else(|| unknown(&rest[1..]))
+            }
+            _ => Err(Answer::text(404, format!("commands are at {command_url}\n"))),
+        }
+    }
+}
+
+fn safe_to_stop(query: &str) -> Result<Question, Answer> {
+    let number = query.split('&').find_map(|pair| pair.strip_prefix("server="));
+    match number.map(str::parse) {
+        None => Ok(Question::SafeToStop { server: None }),
+        Some(Ok(sid)) => Ok(Question::SafeToStop { server: Some(ServerId(sid)) }),
+        Some(Err(_)) => Err(Answer::text(400, "server= wants the number of a server\n")),
+    }
+}
+
+impl<R: Runtime> Inner<R> {
+    fn on_accept(self: &Rc<Self>, at: Stamp, stream: R::Stream, port: &Rc<Port>) {
+        if port.open.get() >= CONNECTIONS_MAX {
+            return;
+        }
+        port.open.set(port.open.get() + 1);
+        let (inner, port) = (Rc::clone(self), Rc::clone(port));
+        self.rt.spawn("admin connection", async move {
+            let heard = Cell::new(at);
+            let service = service_fn(|request| {
+                heard.set(inner.rt.stamp());
+                let (inner, port, heard) = (&inner, &port, &heard);
+                async move {
+                    let response = inner.respond(&port.site, &request).await;
+                    heard.set(inner.rt.stamp());
+                    Ok::<_, Infallible>(response)
+                }
+            });
+            let mut connection = http1::Builder::new();
+            connection.max_buf_size(HEAD_BYTES_MAX).half_close(true);
+            let connection = pin!(connection.serve_connection(TokioIo::new(stream), service));
+            tokio::select! {
+                biased;
+                _ended = connection => {}
+                () = inner.silence(&heard) => {}
+            }
+            port.open.set(port.open.get() - 1);
+        });
+    }
+
+    /// Returns when nothing was heard for the idle timeout.
+    async fn silence(&self, heard: &Cell<Stamp>) {
+        loop {
+            let ends = heard.get() + self.idle_timeout;
+            if self.rt.stamp() >= ends {
+                return;
+            }
+            self.rt.sleep_until(ends).await;
+        }
+    }
+
+    async fn respond(&self, site: &Site, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+        let mut response = match *request.method() {
+            Method::GET | Method::HEAD | Method::POST => {
+                let answer = match site
+                    .find(request.uri().path(), request.uri().query().unwrap_or_default())
+                {
+                    Ok(question) => self.ask(question).await,
+                    Err(answer) => answer,
+                };
+                return response(answer);
+            }
+            _ => response(Answer::text(405, "GET or POST\n")),
+        };
+        let allowed = hyper::header::HeaderValue::from_static("GET, HEAD, POST");
+        response.headers_mut().insert(ALLOW, allowed);
+        response
+    }
+
+    async fn ask(&self, question: Question) -> Answer {
+        let number = self.asked.get() + 1;
+        self.asked.set(number);
+        let (asker, answer) = oneshot::channel();
+        self.waiting.borrow_mut().insert(number, asker);
+        (self.post)(self.rt.stamp(), 0, AdminEvent::Asked { number, question });
+        answer.await.unwrap_or_else(|_| Answer::text(503, "the server has ended\n"))
+    }
+}
+
+fn response(answer: Answer) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(answer.body));
+    *response.status_mut() =
+        StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let content_type = hyper::header::HeaderValue::from_static(answer.content_type);
+    response.headers_mut().insert(CONTENT_TYPE, content_type);
+    response
+}

@@ -1,0 +1,32 @@
+//! Where a server is asked from outside: the admin port and the metrics port.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::runtime::HostPort;
+
+/// Where the server answers in HTTP.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct AdminConfig {
+    /// `admin.serverAddress` and `admin.serverPort`; `None` where `admin.enableServer` is false.
+    pub listen: Option<HostPort>,
+    /// `admin.commandURL`: what stands before the name of a command.
+    pub command_url: String,
+    /// `admin.idleTimeout`: a connection that is silent for so long ends.
+    pub idle_timeout: Duration,
+    /// `metricsProvider.httpHost` and `.httpPort`; `None` where no provider answers.
+    pub metrics: Option<HostPort>,
+}
+
+impl Default for AdminConfig {
+    /// No port at all.
+    fn default() -> AdminConfig {
+        AdminConfig {
+            listen: None,
+            command_url: "/commands".into(),
+            idle_timeout: Duration::from_secs(30),
+            metrics: None,
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! The admin port of servers that run.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::ensemble::{Ensemble, Plan, wait_for};
+
+/// Status and body of the response to a request that ends its connection.
+fn request(address: SocketAddr, head: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(address).expect("the admin port is open");
+    stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a socket");
+    write!(stream, "{head}\r\nhost: x\r\nconnection: close\r\n\r\n").expect("a request");
+    let mut response = String::new();
+    stream.read_to_string(&mut response).expect("a response");
+    let (head, body) = response.split_once("\r\n\r\n").expect("a head and a body");
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+    (status.expect("a status"), body.into())
+}
+
+fn get(address: SocketAddr, path: &str) -> (u16, String) {
+    request(address, &format!("GET {path} HTTP/1.1"))
+}
+
+fn command(address: SocketAddr, name: &str) -> Value {
+    let (status, body) = get(address, &format!("/commands/{name}"));
+    assert_eq!(status, 200, "{body}");
+    serde_json::from_str(&body).expect("JSON")
+}
+
+/// The places of the leader and of another server.
+fn leader_and_follower(ensemble: &Ensemble) -> (usize, usize) {
+    let leads = |n: &usize| ensemble.servers[*n].mode().as_deref() == Some("leader");
+    let leader = (0..ensemble.servers.len()).find(leads).expect("one leads");
+    (leader, usize::from(leader == 0))
+}
+
+#[test]
+fn an_ensemble_says_who_leads_who_is_ready_and_who_may_be_stopped() {
+    let mut ensemble = Plan::voters(&[1, 2, 3]).setting("admin.enableServer=true").start();
+    let (leader, follower) = leader_and_follower(&ensemble);
+    let (leading, following) = (ensemble.admin(leader), ensemble.admin(follower));
+    let leader_id = ensemble.servers[leader].id;
+    for n in 0..3 {
+        let said = command(ensemble.admin(n), "leader");
+        assert_eq!(
+            (&said["leader_id"], &said["is_leader"]),
+            (&leader_id.into(), &(n == leader).into())
+        );
+        assert_eq!(get(ensemble.admin(n), "/ready"), (200, "serves\n".into()));
+        assert_eq!(get(ensemble.admin(n), "/live").0, 200);
+    }
+    assert_eq!(command(leading, "mntr")["quorum_size"], 3);
+    assert!(get(following, "/metrics").1.contains("\nznode_count "));
+    assert_eq!(command(leading, "zabstate")["zabstate"], "broadcast");
+    wait_for("both followers to follow", || {
+        (command(leading, "monitor")["synced_followers"] == 2).then_some(())
+    });
+    assert_eq!(get(leading, "/safe-to-stop").0, 200);
+    let (status, words) = get(following, "/safe-to-stop");
+    assert_eq!(status, 503);
+    assert!(words.contains(&format!("ask server {leader_id}")), "{words}");
+    let other = ensemble.servers[follower].id;
+    assert_eq!(get(leading, &format!("/safe-to-stop?server={other}")).0, 200);
+
+    ensemble.servers[follower].kill();
+    wait_for("the leader to miss it", || {
+        (command(leading, "monitor")["synced_followers"] == 1).then_some(())
+    });
+    let third = ensemble.servers.iter().find(|s| s.id != leader_id && s.id != other);
+    let third = third.expect("there are three").id;
+    assert_eq!(get(leading, &format!("/safe-to-stop?server={third}")).0, 503);
+    assert_eq!(get(leading, &format!("/safe-to-stop?server={other}")).0, 200);
+}
+
+#[test]
+fn what_is_no_question_gets_a_clear_answer_and_the_server_goes_on() {
+    let plan = Plan::standalone().setting("admin.enableServer=true");
+    let ensemble = plan.setting("admin.idleTimeout=300").start();
+    let admin = ensemble.admin(0);
+    assert_eq!(get(admin, "/").0, 404);
+    assert!(get(admin, "/commands").1.contains("href=\"/commands/monitor\""));
+    assert_eq!(command(admin, "nosuch")["error"], "Unknown command: nosuch");
+    assert_eq!(command(admin, "leader")["error"], "server is not initialized");
+    assert_eq!(get(admin, "/safe-to-stop").0, 503);
+    assert_eq!(get(admin, "/safe-to-stop?server=x").0, 400);
+    assert_eq!(request(admin, "TRACE / HTTP/1.1").0, 405);
+    let long = "x".repeat(100_000);
+    assert!((400..500).contains(&get(admin, &format!("/{long}")).0));
+    let mut strangers: Vec<TcpStream> =
+        (0..200).map(|_| TcpStream::connect(admin).expect("the backlog has room")).collect();
+    for stranger in &mut strangers {
+        stranger.set_read_timeout(Some(Duration::from_secs(60))).expect("a socket");
+        assert!(matches!(stranger.read(&mut [0]), Ok(0) | Err(_)), "it is ended");
+    }
+    assert_eq!(command(admin, "ruok")["error"], Value::Null);
+}
