@@ -290,6 +290,11 @@ impl Draft {
             let words = words.value.split(',').map(str::trim).filter(|word| !word.is_empty());
             config.four_letter_words = words.map(String::from).collect();
         }
+        // zkServer.sh depends on it. (FourLetterCommands)
+        let words = &mut config.four_letter_words;
+        if !words.iter().any(|word| word == "srvr" || word == "*") {
+            words.push("srvr".into());
+        }
         Ok(())
     }
 

@@ -25,7 +25,8 @@
 //! | snapshotter.rs | snapshots in slices, between two steps                               |
 //! | reaper.rs      | chooses containers and TTL nodes that nobody uses                    |
 //! | read_only.rs   | reads for clients while no leader is in sight; local sessions' ends  |
-//! | words.rs       | the numbers behind the four-letter words                             |
+//! | words.rs       | the four-letter words: what they change, which of them wait          |
+//! | shown.rs       | what this server shows to them                                       |
 //! | fingerprint.rs | which servers are in the same state, whatever happened before        |
 //! | inbox.rs       | one order of inputs                                                  |
 //! | pump.rs        | waits for the next input, hands outputs out                          |
@@ -54,6 +55,7 @@ mod reaper;
 mod requests;
 mod role;
 mod roles;
+mod shown;
 mod snapshotter;
 mod stored;
 mod words;
