@@ -1,6 +1,8 @@
 //! Answers against what Apache ZooKeeper 3.8.0 and 3.9.3 said in the same situation.
 //!
 //! A golden text is compared as it is, but for our version in the place of theirs.
+//!
+//! Over 500 lines: each word has its text, and what a server shows for it is written out.
 
 use super::stats::VERSION;
 use super::{

@@ -13,7 +13,7 @@ use super::io::{Input, Output};
 use super::leader_dials::LeaderDials;
 use super::queue::Queue;
 use super::role::{AfterLoad, Course, Role};
-use super::words::Words;
+use super::word_state::Words;
 use crate::base::{Mono, Note, Now, Zxid};
 use crate::config::ServerConfig;
 use crate::database::Database;

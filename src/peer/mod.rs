@@ -26,6 +26,7 @@
 //! | reaper.rs      | chooses containers and TTL nodes that nobody uses                    |
 //! | read_only.rs   | reads for clients while no leader is in sight; local sessions' ends  |
 //! | words.rs       | the four-letter words: what they change, which of them wait          |
+//! | word_state.rs  | what they need from one step to another                              |
 //! | shown.rs       | what this server shows to them                                       |
 //! | fingerprint.rs | which servers are in the same state, whatever happened before        |
 //! | inbox.rs       | one order of inputs                                                  |
@@ -58,6 +59,7 @@ mod roles;
 mod shown;
 mod snapshotter;
 mod stored;
+mod word_state;
 mod words;
 
 pub use core::Peer;

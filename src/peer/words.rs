@@ -4,76 +4,24 @@
 //!     srst, crst, stmk   change something before they are answered
 //!     long answers       are refused while too many of others are on their way
 //!
-//! Not here: the texts (admin).
-
-use std::collections::BTreeMap;
+//! Not here: the texts (admin), what is kept from one step to another (word_state.rs).
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
 
 use super::core::Peer;
 use super::io::Output;
 use super::role::Role;
 use super::shown::ShownPeer;
-use crate::admin::{TRACE_MASK, Word, admit, answer, is_too_much};
-use crate::base::limits::WORD_ANSWERS_BYTES_MAX;
+use crate::admin::{Word, admit, answer, is_too_much};
 use crate::base::{ConnId, Now};
 use crate::runtime::Environment;
 use crate::server;
 use crate::storage::DirSizes;
 
-/// What the words need from one step to another.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Words {
-    /// Apache logs by it; here it is a number that is kept.
-    trace_mask: i64,
-    /// What the world said at the start.
-    #[serde(skip)]
-    environment: Environment,
-    /// Who waits for the sizes of the directories.
-    wait_for_sizes: BTreeMap<ConnId, Word>,
-    /// Long answers that were written to connections which have not ended, in bytes.
-    long_answers: BTreeMap<ConnId, usize>,
-    long_bytes: usize,
-}
-
-impl Words {
-    pub(super) fn new() -> Words {
-        Words {
-            trace_mask: TRACE_MASK,
-            environment: Environment::default(),
-            wait_for_sizes: BTreeMap::new(),
-            long_answers: BTreeMap::new(),
-            long_bytes: 0,
-        }
-    }
-
-    pub(super) fn trace_mask(&self) -> i64 {
-        self.trace_mask
-    }
-
-    pub(super) fn environment(&self) -> &Environment {
-        &self.environment
-    }
-
-    /// The connection has ended.
-    pub(super) fn forget(&mut self, conn: ConnId) {
-        self.wait_for_sizes.remove(&conn);
-        self.long_bytes -= self.long_answers.remove(&conn).unwrap_or(0);
-    }
-
-    fn note_answer(&mut self, conn: ConnId, word: Word, bytes: usize) {
-        if word.may_be_long() {
-            self.long_bytes += bytes;
-            self.long_bytes -= self.long_answers.insert(conn, bytes).unwrap_or(0);
-        }
-    }
-}
-
 impl Peer {
     /// Where this server runs, for `envi`.
     pub fn set_environment(&mut self, environment: Environment) {
-        self.words.environment = environment;
+        self.words.set_environment(environment);
     }
 
     /// `mask`: what follows the word `stmk`.
@@ -85,11 +33,11 @@ impl Peer {
         };
         let is_serving = self.service.is_serving() || self.service.is_read_only();
         match admitted {
-            Word::Stmk => self.words.trace_mask = mask.unwrap_or(self.words.trace_mask),
+            Word::Stmk => self.words.set_trace_mask(mask),
             Word::Srst if is_serving => self.reset_stats(),
             Word::Crst if is_serving => self.service.reset_connection_stats(),
             _ if is_serving && admitted.tells_sizes() => {
-                self.words.wait_for_sizes.insert(conn, admitted);
+                self.words.wait_for_sizes(conn, admitted);
                 return self.disk.ask_sizes(&mut self.queue);
             }
             _ => {}
@@ -99,14 +47,13 @@ impl Peer {
 
     /// The disk has said how much lies in the directories.
     pub(super) fn on_measured(&mut self, now: Now, sizes: DirSizes) {
-        for (conn, word) in std::mem::take(&mut self.words.wait_for_sizes) {
+        for (conn, word) in self.words.take_waiting() {
             self.answer_now(now, conn, word, sizes);
         }
     }
 
     fn answer_now(&mut self, now: Now, conn: ConnId, word: Word, sizes: DirSizes) {
-        let is_full = self.words.long_bytes >= WORD_ANSWERS_BYTES_MAX;
-        let text = match word.may_be_long() && is_full {
+        let text = match word.may_be_long() && self.words.are_too_much() {
             true => is_too_much(word),
             false => answer(word, &ShownPeer { peer: self, now, sizes }),
         };
@@ -128,3 +75,7 @@ impl Peer {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "words_test.rs"]
+mod tests;
