@@ -110,3 +110,35 @@ impl ConnectionStats {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idle_connection_pays_for_no_more_than_64_bytes() {
+        assert!(size_of::<ConnectionStats>() <= 64, "{} bytes", size_of::<ConnectionStats>());
+    }
+
+    #[test]
+    fn the_least_latency_is_that_of_an_answer_also_after_a_reset() {
+        let now = Now { mono: Mono::from_millis(7), wall_ms: 1000 };
+        let mut stats = ConnectionStats::new(now);
+        let note = |stats: &mut ConnectionStats, latency_ms| {
+            stats.note_answer(now.mono, LastOp::Op(1), 1, Zxid(5), latency_ms);
+        };
+        let latencies = |stats: &ConnectionStats| {
+            let line = stats.line(SessionId(1), 4000);
+            [line.latency_min_ms, line.latency_avg_ms, line.latency_max_ms, line.last_latency_ms]
+        };
+        for latency_ms in [4, 9, 2] {
+            note(&mut stats, latency_ms);
+        }
+        assert_eq!(latencies(&stats), [2, 5, 9, 2]);
+        stats.reset();
+        assert_eq!(latencies(&stats), [0; 4]);
+        note(&mut stats, 3);
+        assert_eq!(latencies(&stats), [3; 4]);
+        assert_eq!(stats.line(SessionId(1), 4000).established_ms, 1000, "that stays");
+    }
+}
