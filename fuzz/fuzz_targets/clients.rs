@@ -82,7 +82,7 @@ impl Server {
             60 => self.frame(client, body.to_vec()),
             59 => {
                 let word = body.first_chunk().copied().unwrap_or(*b"mntr");
-                self.step(Input::Client(ClientEvent::Word { conn: ConnId(client), word }));
+                self.step(Input::Client(ClientEvent::Word { conn: ConnId(client), word, mask: None }));
             }
             op => {
                 self.xid += 1;

@@ -4,43 +4,72 @@
 //! and `error`, null if there is none. The status is 200 even then, as in Apache.
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::answer::Answer;
+use super::conf::Conf;
+use super::dumps::{Dump, SessionsDump, WatchSummary};
 use super::metrics;
-use super::stats::{Mode, ServerStats, VERSION};
+use super::stats::{ClientLine, Mode, ServerStats, VERSION};
+use super::words::Shown;
 use crate::base::{ServerId, Zxid};
 use crate::config::{LearnerType, ServerConfig, ServerSpec};
+use crate::runtime::Environment;
 
+/// Of the sum that a tree's digest is. (DigestCalculator)
+const DIGEST_VERSION: i32 = 2;
 const NOT_SERVING: &str = "This ZooKeeper instance is not currently serving requests";
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub enum Command {
     Configuration,
+    ConnectionStatReset,
+    Connections,
+    Dirs,
+    Dump,
+    Environment,
+    GetTraceMask,
+    Hash,
     InitialConfiguration,
     IsReadOnly,
     Leader,
     Monitor,
     Ruok,
     ServerStats,
+    StatReset,
     Stats,
     SystemProperties,
     VotingView,
+    WatchSummary,
+    Watches,
+    WatchesByPath,
     ZabState,
 }
 
 /// Each with its names: the first is what the answer calls it, and what the index lists.
-const COMMANDS: [(Command, &[&str]); 11] = [
+const COMMANDS: [(Command, &[&str]); 22] = [
     (Command::Configuration, &["configuration", "conf", "config"]),
+    (Command::ConnectionStatReset, &["connection_stat_reset", "crst"]),
+    (Command::Connections, &["connections", "cons"]),
+    (Command::Dirs, &["dirs"]),
+    (Command::Dump, &["dump"]),
+    (Command::Environment, &["environment", "env", "envi"]),
+    (Command::GetTraceMask, &["get_trace_mask", "gtmk"]),
+    (Command::Hash, &["hash"]),
     (Command::InitialConfiguration, &["initial_configuration", "icfg"]),
     (Command::IsReadOnly, &["is_read_only", "isro"]),
     (Command::Leader, &["leader", "lead"]),
     (Command::Monitor, &["monitor", "mntr"]),
     (Command::Ruok, &["ruok"]),
     (Command::ServerStats, &["server_stats", "srvr"]),
+    (Command::StatReset, &["stat_reset", "srst"]),
     (Command::Stats, &["stats", "stat"]),
     (Command::SystemProperties, &["system_properties", "sysp"]),
     (Command::VotingView, &["voting_view"]),
+    (Command::WatchSummary, &["watch_summary", "wchs"]),
+    (Command::Watches, &["watches", "wchc"]),
+    (Command::WatchesByPath, &["watches_by_path", "wchp"]),
     (Command::ZabState, &["zabstate"]),
 ];
 
@@ -56,14 +85,24 @@ impl Command {
 
     /// Whether only a server that serves can say.
     fn needs_service(self) -> bool {
-        !matches!(self, Command::SystemProperties | Command::ZabState)
+        !matches!(
+            self,
+            Command::Environment
+                | Command::GetTraceMask
+                | Command::SystemProperties
+                | Command::ZabState
+        )
+    }
+
+    /// It tells the sizes of directories, which the disk has to be asked for.
+    pub fn tells_sizes(self) -> bool {
+        matches!(self, Command::Dirs | Command::ServerStats | Command::Stats)
     }
 }
 
-/// What a server knows of itself at one moment.
+/// A server among the others.
 #[derive(Debug)]
-pub struct Report<'a> {
-    pub stats: &'a ServerStats,
+pub struct Membership<'a> {
     pub config: &'a ServerConfig,
     /// Who leads this server, itself included.
     pub leader: Option<ServerId>,
@@ -88,28 +127,57 @@ pub(super) fn unknown(name: &str) -> Answer {
     finish(Map::new(), name, Some(&error))
 }
 
-/// What the server answers.
-pub fn answer(command: Command, report: &Report<'_>) -> Answer {
-    if command.needs_service() && !report.stats.serving {
+/// What the server answers. What the command changes was changed before.
+pub fn answer(command: Command, server: &impl Shown, membership: &Membership<'_>) -> Answer {
+    if command.needs_service() && !server.is_serving() {
         return finish(Map::new(), command.name(), Some(NOT_SERVING));
     }
-    let (fields, error) = match command {
-        Command::Configuration => (configuration(report.config), None),
-        Command::InitialConfiguration => (json!({ "initial_configuration": null }), None),
-        Command::IsReadOnly => (json!({ "read_only": report.stats.read_only }), None),
-        Command::Leader => match leader(report) {
-            Some(fields) => (fields, None),
-            None => (json!({}), Some("server is not initialized")),
+    let config = membership.config;
+    let fields = match command {
+        Command::Configuration => configuration(&server.conf()),
+        Command::Connections => connections(&server.stats()),
+        Command::Dirs => {
+            let conf = server.conf();
+            json!({ "datadir_size": conf.data_dir_bytes, "logdir_size": conf.data_log_bytes })
+        }
+        Command::Dump => dump(&server.dump()),
+        Command::Environment => environment(server.environment()),
+        Command::GetTraceMask => json!({ "tracemask": server.trace_mask() }),
+        Command::Hash => hash(&server.digests()),
+        Command::InitialConfiguration => json!({ "initial_configuration": null }),
+        Command::IsReadOnly => json!({ "read_only": server.is_read_only() }),
+        Command::Leader => match leader(membership) {
+            Some(fields) => fields,
+            None => return finish(Map::new(), command.name(), Some("server is not initialized")),
         },
-        Command::Monitor => (monitor(report.stats), None),
-        Command::Ruok | Command::SystemProperties => (json!({}), None),
-        Command::ServerStats => (server_stats(report.stats), None),
-        Command::Stats => (stats(report.stats), None),
-        Command::VotingView => (voting_view(report.config), None),
-        Command::ZabState => (zab_state(report), None),
+        Command::Monitor => monitor(&server.stats()),
+        Command::ConnectionStatReset
+        | Command::Ruok
+        | Command::StatReset
+        | Command::SystemProperties => json!({}),
+        Command::ServerStats => server_stats(&server.stats(), &server.conf()),
+        Command::Stats => stats(&server.stats(), &server.conf()),
+        Command::VotingView => voting_view(config),
+        Command::WatchSummary => {
+            let WatchSummary { connections, paths, watches } = server.watch_summary();
+            json!({ "num_connections": connections, "num_paths": paths, "num_total_watches": watches })
+        }
+        Command::Watches => {
+            let watches = server.watches_by_session().into_iter();
+            let by_session = watches.map(|(session, paths)| (session.0.to_string(), json!(paths)));
+            json!({ "session_id_to_watched_paths": by_session.collect::<Map<String, Value>>() })
+        }
+        Command::WatchesByPath => {
+            let watches = server.watches_by_path().into_iter();
+            let by_path = watches.map(|(path, sessions)| {
+                (path.to_owned(), sessions.iter().map(|session| session.0).collect::<Value>())
+            });
+            json!({ "path_to_session_ids": by_path.collect::<Map<String, Value>>() })
+        }
+        Command::ZabState => zab_state(membership, server.is_serving()),
     };
     let Value::Object(fields) = fields else { unreachable!("every answer is an object") };
-    finish(fields, command.name(), error)
+    finish(fields, command.name(), None)
 }
 
 fn finish(mut fields: Map<String, Value>, command: &str, error: Option<&str>) -> Answer {
@@ -119,28 +187,119 @@ fn finish(mut fields: Map<String, Value>, command: &str, error: Option<&str>) ->
     Answer { status: 200, content_type: Answer::JSON, body: Bytes::from(text) }
 }
 
-fn configuration(config: &ServerConfig) -> Value {
-    let version_2 = |dir: &std::path::Path| dir.join("version-2").display().to_string();
-    json!({
-        "client_port": config.client.as_ref().map_or(-1, |client| i64::from(client.port)),
-        "data_dir": version_2(&config.data_dir),
-        "data_log_dir": version_2(&config.data_log_dir),
-        "tick_time": config.tick_time.as_millis() as u64,
-        "max_client_cnxns": config.max_client_cnxns,
-        "min_session_timeout": config.session_timeout_min.as_millis() as u64,
-        "max_session_timeout": config.session_timeout_max.as_millis() as u64,
-        "server_id": config.my_id.0,
+fn configuration(conf: &Conf) -> Value {
+    let port = |port: Option<u16>| port.map_or(-1, i32::from);
+    let mut fields = json!({
+        "client_port": port(conf.client_port),
+        "data_dir": conf.data_dir,
+        "data_log_dir": conf.data_log_dir,
+        "tick_time": conf.tick_time_ms,
+        "max_client_cnxns": conf.max_client_cnxns,
+        "min_session_timeout": conf.session_timeout_min_ms,
+        "max_session_timeout": conf.session_timeout_max_ms,
+        "server_id": conf.server_id,
         "client_port_listen_backlog": -1,
+    });
+    if let Some(secure) = conf.secure_client_port {
+        fields["secure_client_port"] = secure.into();
+    }
+    fields
+}
+
+fn leader(membership: &Membership<'_>) -> Option<Value> {
+    let config = membership.config;
+    let leader = membership.leader.filter(|_| !config.is_standalone())?;
+    Some(json!({
+        "is_leader": leader == config.my_id,
+        "leader_id": leader.0,
+        "leader_ip": config.servers.get(&leader).map(|spec| &spec.quorum.host),
+    }))
+}
+
+/// Sessions by the time when they expire, and the paths of their ephemerals. A follower knows no such
+/// times, and shows none, as in Apache.
+fn dump(dump: &Dump<'_>) -> Value {
+    let buckets = match &dump.sessions {
+        SessionsDump::Tracked { global: (_, buckets), .. } => buckets.as_slice(),
+        SessionsDump::Known { .. } => &[],
+    };
+    let sessions = buckets.iter().map(|bucket| {
+        let members: Value = bucket.members.iter().map(|session| session.0).collect();
+        (bucket.at_ms.to_string(), members)
+    });
+    let ephemerals = dump.ephemerals.iter().map(|(id, paths)| (id.0.to_string(), json!(paths)));
+    json!({
+        "expiry_time_to_session_ids": sessions.collect::<Map<String, Value>>(),
+        "session_id_to_ephemeral_paths": ephemerals.collect::<Map<String, Value>>(),
     })
 }
 
-fn leader(report: &Report<'_>) -> Option<Value> {
-    let leader = report.leader.filter(|_| !report.config.is_standalone())?;
-    Some(json!({
-        "is_leader": leader == report.config.my_id,
-        "leader_id": leader.0,
-        "leader_ip": report.config.servers.get(&leader).map(|spec| &spec.quorum.host),
-    }))
+/// The keys of `envi`. What is of Java's machine alone has no value here.
+fn environment(environment: &Environment) -> Value {
+    let memory = environment.memory_bytes.map(|bytes| format!("{}MB", bytes >> 20));
+    let mut fields = json!({
+        "zookeeper.version": VERSION,
+        "host.name": environment.host_name,
+        "java.io.tmpdir": environment.tmp_dir,
+        "os.name": environment.os_name,
+        "os.arch": environment.os_arch,
+        "os.version": environment.os_version,
+        "user.name": environment.user_name,
+        "user.home": environment.user_home,
+        "user.dir": environment.user_dir,
+        "os.memory.free": null,
+        "os.memory.max": memory,
+        "os.memory.total": memory,
+    });
+    for name in ["version", "vendor", "home", "class.path", "library.path", "compiler"] {
+        fields[format!("java.{name}")] = Value::Null;
+    }
+    fields
+}
+
+fn hash(digests: &[(Zxid, i64)]) -> Value {
+    let digests = digests.iter().map(|(zxid, digest)| json!({ "zxid": zxid.0, "digest_version": DIGEST_VERSION, "digest": digest }));
+    json!({ "digests": digests.collect::<Value>() })
+}
+
+fn connections(stats: &ServerStats) -> Value {
+    json!({
+        "connections": stats.clients.iter().map(connection).collect::<Value>(),
+        "secure_connections": [],
+    })
+}
+
+fn connection(client: &ClientLine) -> Value {
+    let mut fields = brief(client);
+    let Some(session) = &client.session else { return fields };
+    let more = json!({
+        "session_id": session.id.0,
+        "last_operation": session.last_op.to_string(),
+        "established": session.established_ms,
+        "session_timeout": session.timeout_ms,
+        "last_cxid": session.last_cxid.unwrap_or(-1),
+        "last_zxid": session.last_zxid.0,
+        "last_response_time": session.last_response_ms,
+        "last_latency": session.last_latency_ms,
+        "min_latency": session.latency_min_ms,
+        "avg_latency": session.latency_avg_ms,
+        "max_latency": session.latency_max_ms,
+    });
+    if let (Value::Object(fields), Value::Object(more)) = (&mut fields, more) {
+        fields.extend(more);
+    }
+    fields
+}
+
+/// A connection without its session.
+fn brief(client: &ClientLine) -> Value {
+    json!({
+        "remote_socket_address": client.address,
+        "interest_ops": u8::from(client.session.is_some()),
+        "outstanding_requests": client.queued,
+        "packets_received": client.received,
+        "packets_sent": client.sent,
+    })
 }
 
 /// `server_state` as the words and this port name it.
@@ -170,13 +329,15 @@ fn buffer_sizes(sizes: Option<(u64, u64, u64)>) -> Value {
     json!({ "last_buffer_size": last, "min_buffer_size": min, "max_buffer_size": max })
 }
 
-fn server_stats(stats: &ServerStats) -> Value {
+fn server_stats(stats: &ServerStats, conf: &Conf) -> Value {
     let mut fields = json!({
         "version": VERSION,
         "read_only": stats.read_only,
         "server_stats": {
             "packets_sent": stats.sent,
             "packets_received": stats.received,
+            "data_dir_size": conf.data_dir_bytes,
+            "log_dir_size": conf.data_log_bytes,
             "provider_null": false,
             "server_state": state(stats),
             "outstanding_requests": stats.outstanding,
@@ -195,18 +356,9 @@ fn server_stats(stats: &ServerStats) -> Value {
     fields
 }
 
-fn stats(stats: &ServerStats) -> Value {
-    let mut fields = server_stats(stats);
-    let connections = stats.clients.iter().map(|client| {
-        json!({
-            "remote_socket_address": client.address,
-            "interest_ops": u8::from(client.has_session),
-            "outstanding_requests": client.queued,
-            "packets_received": client.received,
-            "packets_sent": client.sent,
-        })
-    });
-    fields["connections"] = connections.collect();
+fn stats(stats: &ServerStats, conf: &Conf) -> Value {
+    let mut fields = server_stats(stats, conf);
+    fields["connections"] = stats.clients.iter().map(brief).collect();
     fields["secure_connections"] = json!([]);
     fields
 }
@@ -244,20 +396,20 @@ fn multiple_addresses(on: &crate::runtime::HostPort) -> Value {
     })
 }
 
-fn zab_state(report: &Report<'_>) -> Value {
-    let config = report.config;
-    let own = config.servers.get(&config.my_id).filter(|_| report.stats.serving);
+fn zab_state(membership: &Membership<'_>, is_serving: bool) -> Value {
+    let config = membership.config;
+    let own = config.servers.get(&config.my_id).filter(|_| is_serving);
     let Some(spec) = own else { return json!({ "voting": false, "zabstate": "" }) };
     json!({
         "myid": config.my_id.0,
-        "is_leader": report.leader == Some(config.my_id),
+        "is_leader": membership.leader == Some(config.my_id),
         "quorum_address": multiple_addresses(&spec.quorum),
         "election_address": multiple_addresses(&spec.election),
         "client_address": spec.client.as_ref().map(ToString::to_string),
         "voting": spec.learner_type == LearnerType::Participant,
-        "last_zxid": report.last_zxid.to_string(),
-        "zab_epoch": report.last_zxid.epoch().0,
-        "zab_counter": report.last_zxid.counter(),
-        "zabstate": report.zab_state,
+        "last_zxid": membership.last_zxid.to_string(),
+        "zab_epoch": membership.last_zxid.epoch().0,
+        "zab_counter": membership.last_zxid.counter(),
+        "zabstate": membership.zab_state,
     })
 }

@@ -4,21 +4,20 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use super::commands::{Command, Report, answer, index, unknown};
+use super::commands::{Command, Membership, answer, index, unknown};
 use super::metrics::metrics;
-use super::{ClientLine, LeaderStats, Mode, ServerStats};
-use crate::base::{ServerId, Zxid};
+use super::words_test::Sample;
+use super::{ClientLine, LastOp, LeaderStats, Mode, ServerStats, SessionLine};
+use crate::base::{ServerId, SessionId, Zxid};
 use crate::config::{ServerConfig, ServerSpec};
 use crate::runtime::HostPort;
 
 /// Fields of Apache's answers that are not in ours: what they count does not exist here, or is not
 /// counted.
-const LEFT_OUT: [&str; 7] = [
+const LEFT_OUT: [&str; 5] = [
     "server_stats.auth_failed_count",
     "server_stats.client_response_stats",
-    "server_stats.data_dir_size",
     "server_stats.fsync_threshold_exceed_count",
-    "server_stats.log_dir_size",
     "server_stats.non_mtlslocal_conn_count",
     "server_stats.non_mtlsremote_conn_count",
 ];
@@ -45,7 +44,6 @@ fn config() -> ServerConfig {
 fn stats(role: &str) -> ServerStats {
     let leader = LeaderStats { learners: 3, synced_followers: 2, ..LeaderStats::default() };
     ServerStats {
-        serving: role != "looking",
         mode: match role {
             "leader" => Mode::Leader,
             "follower" => Mode::Follower,
@@ -53,10 +51,26 @@ fn stats(role: &str) -> ServerStats {
             _ => Mode::Standalone,
         },
         leader: (role == "leader").then_some(leader),
-        clients: vec![ClientLine::default()],
+        clients: vec![ClientLine { session: Some(session_line()), ..ClientLine::default() }],
         file_descriptors: Some((74, 20_000)),
         zxid: Zxid(0x1_0000_000a),
         ..ServerStats::default()
+    }
+}
+
+fn session_line() -> SessionLine {
+    SessionLine {
+        id: SessionId(5),
+        timeout_ms: 20_000,
+        established_ms: 1,
+        last_op: LastOp::NotAvailable,
+        last_cxid: None,
+        last_zxid: Zxid(-1),
+        last_response_ms: 0,
+        last_latency_ms: 0,
+        latency_min_ms: 0,
+        latency_avg_ms: 0,
+        latency_max_ms: 0,
     }
 }
 
@@ -67,15 +81,17 @@ fn ask(role: &str, name: &str) -> Value {
         "follower" => config.my_id = ServerId(1),
         _ => {}
     }
-    let report = Report {
-        stats: &stats(role),
+    let mut server = Sample::of(stats(role));
+    server.is_serving = role != "looking";
+    server.watches = vec![(SessionId(0x0300_0000_0000_0000), vec!["/p", "/n"])];
+    let membership = Membership {
         config: &config,
         leader: (role == "leader" || role == "follower").then_some(ServerId(3)),
         last_zxid: Zxid(0x1_0000_000a),
         zab_state: "broadcast",
     };
     let command = Command::named(name).unwrap_or_else(|| panic!("no command {name}"));
-    let answer = answer(command, &report);
+    let answer = answer(command, &server, &membership);
     assert_eq!((answer.status, answer.content_type), (200, "application/json"));
     serde_json::from_slice(&answer.body).expect("JSON")
 }
@@ -110,13 +126,21 @@ fn every_answer_has_the_fields_of_apaches() {
     for role in ["leader", "follower", "standalone", "looking"] {
         for name in [
             "configuration",
+            "connection_stat_reset",
+            "connections",
+            "dirs",
+            "environment",
+            "get_trace_mask",
+            "hash",
             "initial_configuration",
             "is_read_only",
             "leader",
             "ruok",
             "server_stats",
+            "stat_reset",
             "stats",
             "voting_view",
+            "watch_summary",
             "zabstate",
         ] {
             if role == "looking" && !["leader", "ruok", "voting_view", "zabstate"].contains(&name) {
@@ -146,6 +170,19 @@ fn what_says_who_is_who_is_apaches_to_the_value() {
             _ => ask(role, name),
         };
         assert_eq!(ours, golden(role, name), "{name} of a {role}");
+    }
+}
+
+#[test]
+fn what_is_named_by_sessions_and_paths_is_in_apaches_maps() {
+    let session = (0x0300_0000_0000_0000_i64).to_string();
+    let watches = &ask("leader", "watches")["session_id_to_watched_paths"];
+    assert_eq!(watches[&session], serde_json::json!(["/p", "/n"]));
+    let by_path = &ask("leader", "watches_by_path")["path_to_session_ids"];
+    assert_eq!(by_path["/p"], serde_json::json!([0x0300_0000_0000_0000_i64]));
+    let (ours, theirs) = (ask("leader", "dump"), golden("leader", "dump"));
+    for name in ["expiry_time_to_session_ids", "session_id_to_ephemeral_paths"] {
+        assert!(ours[name].is_object() && theirs[name].is_object(), "{ours:#}");
     }
 }
 

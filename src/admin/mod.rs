@@ -1,26 +1,51 @@
 //! What an operator may ask a running server.
 //!
-//! The four-letter words of the client port and the answers of the admin port are pure text made from
-//! a [`ServerStats`], a copy of the server's numbers at one moment (ServerStats, Z/server/command,
-//! Z/server/admin). Not here: recognising a word on a connection and closing it afterwards (`server`),
-//! counting (`peer`).
+//! The four-letter words of the client port and the answers of the admin port are pure text made of
+//! what a server shows of itself ([`Shown`]) at one moment (Z/server/command, Z/server/admin). Each
+//! word and command asks for its own part, and no more of a server is gathered.
+//!
+//!     word.rs         which words there are, and which are answered
+//!     words.rs        what a server shows, and which answer belongs to which word
+//!     srvr.rs         `srvr`, and what `stat` has in common with it
+//!     mntr.rs         the numbers of `mntr`
+//!     connections.rs  the connections of `stat` and `cons`
+//!     dumps.rs        what grows with the server: `dump`, `wchc`, `wchp`, `wchs`, `hash`
+//!     conf.rs         `conf`, `dirs`, `envi`
+//!     java_date.rs    dates as Java prints them
+//!     http.rs         the admin port and the metrics port
+//!     commands.rs     the commands of the admin port, in JSON
+//!     health.rs       what probes ask
+//!     metrics.rs      what is counted, for Prometheus
+//!
+//! Not here: recognising a word on a connection and closing it afterwards (`server`), counting, and
+//! what `srst`, `crst` and `stmk` change (`peer`).
 
 mod answer;
 mod commands;
 #[cfg(test)]
 mod commands_test;
+mod conf;
+mod connections;
+mod dumps;
 mod health;
 mod http;
+mod java_date;
 mod metrics;
+mod mntr;
+mod srvr;
 mod stats;
+mod word;
 mod words;
 #[cfg(test)]
 mod words_test;
 
 pub use answer::Answer;
-pub use commands::{Command, Report, answer as answer_command};
+pub use commands::{Command, Membership, answer as answer_command};
+pub use conf::{Conf, QuorumConf};
+pub use dumps::{Dump, ExpiryBucket, SessionsDump, WatchSummary};
 pub use health::{Health, Stopping, live, ready, safe_to_stop};
 pub use http::{AdminDriver, AdminEvent, Question, Site};
 pub use metrics::metrics;
-pub use stats::{ClientLine, LeaderStats, Mode, ServerStats, VERSION};
-pub use words::answer;
+pub use stats::{ClientLine, LastOp, LeaderStats, Mode, ServerStats, SessionLine, VERSION};
+pub use word::{Word, admit, is_too_much};
+pub use words::{Shown, TRACE_MASK, answer};

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::base::{ServerId, Zxid};
+use crate::base::{ServerId, SessionId, Zxid};
 
 /// What stands behind `Zookeeper version: ` and in `zk_version`. Probes read the number in front
 /// to decide what a server can do, so it is that of the Apache release whose surfaces these are;
@@ -36,13 +36,43 @@ impl fmt::Display for Mode {
 pub struct ClientLine {
     /// `ip:port` of the client.
     pub address: String,
-    /// True once it has a session (Apache prints the selection key's interest set: 1, and 0 for
-    /// the connection that is being answered).
-    pub has_session: bool,
     /// Requests received and not yet answered.
     pub queued: u64,
     pub received: u64,
     pub sent: u64,
+    /// Once it has a session.
+    pub session: Option<SessionLine>,
+}
+
+/// A connection that has a session, and what it was answered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SessionLine {
+    pub id: SessionId,
+    pub timeout_ms: i32,
+    /// When the connection was accepted, by the wall clock.
+    pub established_ms: i64,
+    pub last_op: LastOp,
+    /// The xid of the last answer that has one of its own: pings have none.
+    pub last_cxid: Option<i32>,
+    /// What the tree had applied at the last answer.
+    pub last_zxid: Zxid,
+    /// When that was, by the monotonic clock.
+    pub last_response_ms: u64,
+    pub last_latency_ms: u64,
+    pub latency_min_ms: u64,
+    pub latency_avg_ms: u64,
+    pub latency_max_ms: u64,
+}
+
+/// What was answered last.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LastOp {
+    /// Nothing yet: the session came from elsewhere.
+    Nothing,
+    /// A refusal, or nothing since `crst`.
+    NotAvailable,
+    /// This operation (a number of `jute::client::op`).
+    Op(i32),
 }
 
 /// What only a leader knows. Sizes in bytes.
@@ -65,11 +95,9 @@ pub struct LeaderStats {
     pub uptime_ms: u64,
 }
 
-/// A copy of the server's numbers. `ServerStats::default()` is a server that serves nobody.
+/// A copy of the server's numbers.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct ServerStats {
-    /// False while LOOKING, and until a learner is up to date or a leader established.
-    pub serving: bool,
     pub read_only: bool,
     pub mode: Mode,
     /// From a request's arrival to its answer, in milliseconds.

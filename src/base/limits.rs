@@ -54,5 +54,7 @@ pub const RESPONSE_BYTES_MAX: usize = 64 * 1024 * 1024;
 pub const CLIENT_UNSENT_BYTES_HOLD: usize = 1024 * 1024;
 /// `maxPendingResponseBytes`: bytes sent to all clients and not taken by them, before requests wait.
 pub const UNSENT_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// Bytes of long answers to four-letter words on their way, before no other is given.
+pub const WORD_ANSWERS_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Beyond so many of them no watch event is added: the connection is given up.
 pub const CLIENT_UNSENT_BYTES_MAX: usize = 64 * 1024 * 1024;

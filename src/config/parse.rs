@@ -291,6 +291,11 @@ impl Draft {
             config.four_letter_words = words.map(String::from).collect();
         }
         config.admin = self.admin()?;
+        // zkServer.sh depends on it. (FourLetterCommands)
+        let words = &mut config.four_letter_words;
+        if !words.iter().any(|word| word == "srvr" || word == "*") {
+            words.push("srvr".into());
+        }
         Ok(())
     }
 

@@ -12,6 +12,7 @@
 //!
 //! Not here: files (`storage`), who decides (`zab`).
 
+mod digest_log;
 mod error;
 mod museum;
 mod snapshot;
@@ -32,6 +33,7 @@ use crate::session::Sessions;
 use crate::storage::{EpochKind, Loaded};
 use crate::tree::{AclRules, Applied, DataTree};
 
+use digest_log::DigestLog;
 pub use error::InstallError;
 
 /// What /zookeeper/config holds on this server.
@@ -70,6 +72,8 @@ pub struct Database {
     /// The tree comes from a leader's snapshot, and not all is in the log that was committed while it
     /// was written: the tree may be as none ever was. Storage keeps the mark over a restart.
     is_unfinished: bool,
+    /// The tree's digest behind some of its last transactions, for an operator to compare.
+    digests: DigestLog,
     /// Museum only: a zxid that was announced and never came (ZOOKEEPER-2355).
     pretended: Zxid,
     /// Museum only: DB-1 and DB-2 do not hold (ZOOKEEPER-4925).
@@ -96,6 +100,7 @@ impl Database {
             initialised: false,
             needs_snapshot: false,
             is_unfinished: false,
+            digests: DigestLog::default(),
             pretended: Zxid::ZERO,
             unkept: false,
         }
@@ -128,6 +133,7 @@ impl Database {
         if let Some(snapshot) = loaded.snapshot {
             let zxid = snapshot.zxid;
             fresh.is_unfinished = loaded.unfinished;
+            let fuzzy_up_to = snapshot.digest.as_ref().map_or(Zxid::ZERO, |digest| digest.zxid);
             let body = SnapshotBody {
                 sessions: snapshot.sessions,
                 acls: snapshot.acls,
@@ -135,6 +141,7 @@ impl Database {
             };
             let created = loaded.txns.iter().filter(|proposal| proposal.txn.is_create()).count();
             fresh.install(zxid, body, created)?;
+            fresh.digests = DigestLog::fuzzy_up_to(fuzzy_up_to);
         }
         // One at a time: what is in the tree need not be held any longer.
         for proposal in loaded.txns {
@@ -165,6 +172,11 @@ impl Database {
     /// Every live session of the ensemble and its timeout in milliseconds.
     pub fn sessions(&self) -> &Sessions {
         &self.sessions
+    }
+
+    /// The tree's digest behind some of its last transactions, the oldest first.
+    pub fn digests(&self) -> impl Iterator<Item = (Zxid, i64)> {
+        self.digests.iter()
     }
 
     pub fn last_logged(&self) -> Zxid {
@@ -304,6 +316,7 @@ impl Database {
         self.unapplied_committed = self.unapplied_committed.saturating_sub(1);
         let applied = self.tree.apply(&proposal.header, &proposal.txn);
         self.sessions.apply(&proposal.header, &proposal.txn);
+        self.digests.note(proposal.zxid(), &self.tree);
         self.trim_committed_log();
         self.invariants();
         Some((proposal, applied))

@@ -6,6 +6,7 @@
 use bytes::Bytes;
 
 use super::Database;
+use super::digest_log::DigestLog;
 use super::error::InstallError;
 use crate::base::Zxid;
 use crate::jute::persist::{Pieces, SnapshotBody, decode_snapshot_head};
@@ -35,6 +36,7 @@ impl Database {
         self.tree = loader.finish(zxid)?;
         self.tree.set_acl_rules(rules);
         self.put_config();
+        self.digests = DigestLog::default();
         self.sessions = Default::default();
         for (session, timeout_ms) in body.sessions {
             self.sessions.insert(session, timeout_ms);

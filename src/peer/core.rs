@@ -13,6 +13,7 @@ use super::io::{Input, Output};
 use super::leader_dials::LeaderDials;
 use super::queue::Queue;
 use super::role::{AfterLoad, Course, Role};
+use super::word_state::Words;
 use crate::base::{Mono, Note, Now, Zxid};
 use crate::config::ServerConfig;
 use crate::database::Database;
@@ -38,6 +39,7 @@ pub struct Peer {
     #[serde(skip)]
     pub(super) queue: Queue,
     pub(super) slow_steps: SlowSteps,
+    pub(super) words: Words,
 }
 
 /// Steps that lasted longer than a quarter of a tick while clients were served.
@@ -111,6 +113,7 @@ impl Peer {
             disk: Disk::new(&config),
             queue: Queue::new(),
             slow_steps: SlowSteps::default(),
+            words: Words::new(),
             verifier,
             config: Rc::new(config),
         }

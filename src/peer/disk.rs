@@ -22,7 +22,7 @@ use crate::base::{Epoch, Exhibit, LinkId, Mono, Museum, Note, Now, Zxid};
 use crate::config::ServerConfig;
 use crate::database::Database;
 use crate::storage::Ticket;
-use crate::storage::{EpochKind, HistoryRequest, Loaded, LogIndex, LogRequest, Outcome};
+use crate::storage::{DirSizes, EpochKind, HistoryRequest, Loaded, LogIndex, LogRequest, Outcome};
 use crate::storage::{SnapshotRequest, StorageError};
 use crate::zab::leader::HistoryRead;
 
@@ -43,6 +43,7 @@ pub(super) struct Disk {
     purge_interval: Option<Duration>,
     next_purge: Mono,
     is_purging: bool,
+    is_measuring: bool,
     /// Requests that wait for the end of a purge (PE-11).
     behind_purge: Vec<(ForWhom, LogRequest)>,
     reads_behind_purge: Vec<(LinkId, HistoryRequest)>,
@@ -83,6 +84,8 @@ pub(super) enum Stored {
     LogReset,
     /// snapshot.0 of an empty directory.
     FirstSnapshot,
+    /// For the words that tell how much lies in the directories.
+    Measured(DirSizes),
     /// It is of use here alone.
     Nothing,
     /// The log cannot be cut there. Nothing was changed.
@@ -102,6 +105,7 @@ impl Disk {
             purge_interval: config.purge_interval,
             next_purge: Mono::FAR,
             is_purging: false,
+            is_measuring: false,
             behind_purge: Vec::new(),
             reads_behind_purge: Vec::new(),
             asked: Vec::new(),
@@ -193,6 +197,14 @@ impl Disk {
         }
     }
 
+    /// How much lies in the directories. One answer is for all who ask before it comes.
+    pub(super) fn ask_sizes(&mut self, queue: &mut Queue) {
+        if !self.is_measuring {
+            self.is_measuring = true;
+            self.ask_snapshot(SnapshotRequest::Measure, queue);
+        }
+    }
+
     fn on_purged(&mut self, queue: &mut Queue) {
         self.is_purging = false;
         for (whom, request) in std::mem::take(&mut self.behind_purge) {
@@ -221,6 +233,10 @@ impl Disk {
             (None, Ok(Outcome::Purged { .. })) if self.is_purging => {
                 self.on_purged(queue);
                 Stored::Nothing
+            }
+            (None, Ok(Outcome::Measured(sizes))) if self.is_measuring => {
+                self.is_measuring = false;
+                Stored::Measured(sizes)
             }
             (None, Ok(outcome)) => {
                 let done = self.of_snapshotter(queue, |s, out| s.on_stored(&outcome, db, out));

@@ -81,6 +81,16 @@ impl Leading {
         self.sizes
     }
 
+    /// `None` before the leader serves.
+    pub(super) fn sessions(&self) -> Option<&SessionTracker> {
+        self.serving.as_ref().map(|serving| &serving.sessions)
+    }
+
+    /// `srst` begins the sizes anew.
+    pub(super) fn reset_sizes(&mut self) {
+        self.sizes = ProposalSizes::default();
+    }
+
     pub(super) fn step(&mut self, now: Now, input: Input, db: &mut Database, queue: &mut Queue) {
         queue.of_leader(|out| self.leader.step(now, input, db, out));
     }

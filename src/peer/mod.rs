@@ -25,7 +25,9 @@
 //! | snapshotter.rs | snapshots in slices, between two steps                               |
 //! | reaper.rs      | chooses containers and TTL nodes that nobody uses                    |
 //! | read_only.rs   | reads for clients while no leader is in sight; local sessions' ends  |
-//! | words.rs       | the numbers behind the four-letter words                             |
+//! | words.rs       | the four-letter words: what they change, which of them wait          |
+//! | word_state.rs  | what they need from one step to another                              |
+//! | shown.rs       | what this server shows to them                                       |
 //! | fingerprint.rs | which servers are in the same state, whatever happened before        |
 //! | inbox.rs       | one order of inputs                                                  |
 //! | pump.rs        | waits for the next input, hands outputs out                          |
@@ -55,8 +57,10 @@ mod reaper;
 mod requests;
 mod role;
 mod roles;
+mod shown;
 mod snapshotter;
 mod stored;
+mod word_state;
 mod words;
 
 pub use core::Peer;

@@ -86,6 +86,7 @@ pub async fn run_observed<R: Runtime>(
         nonces: [0, 1].map(|n| rt.random_u64(Purpose::SaslNonce, n)),
     };
     let mut peer = Peer::new(now, config.clone(), seeds);
+    peer.set_environment(rt.environment());
     observer.started(now, &config, seeds);
     observer.input(now, &Input::Begin);
     let mut outputs = peer.step(now, Input::Begin);
@@ -375,6 +376,8 @@ impl<R: Runtime> Hands<R> {
         hands.quorum.set_sync_limits(&config.sync);
         hands.clients.set_frame_bytes_max(config.limits.jute_max_buffer);
         hands.clients.set_per_address_max(config.max_client_cnxns);
+        let is_listed = |word: &String| word == "stmk" || word == "*";
+        hands.clients.set_takes_trace_mask(config.four_letter_words.iter().any(is_listed));
         let room = inbox.clone();
         hands.clients.set_room(Rc::new(move |cx| room.has_room_for_clients(cx)));
         let room = inbox.clone();

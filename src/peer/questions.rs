@@ -1,20 +1,46 @@
 //! What is asked at the admin port and the metrics port.
+//!
+//! Not here: the answers (admin), and what a server shows for them (shown.rs).
 
 use super::core::Peer;
 use super::io::Output;
 use super::role::Role;
-use crate::admin::{AdminEvent, Answer, Health, Question, Report, Stopping};
+use super::shown::ShownPeer;
+use crate::admin::{AdminEvent, Answer, Command, Health, Membership, Question, Shown, Stopping};
 use crate::admin::{answer_command, live, metrics, ready, safe_to_stop};
 use crate::base::{Now, ServerId};
+use crate::storage::DirSizes;
 
 impl Peer {
     pub(super) fn on_admin_event(&mut self, now: Now, event: AdminEvent) {
         let AdminEvent::Asked { number, question } = event;
-        let answer = self.answer_question(now, question);
+        match question {
+            Question::Command(Command::ConnectionStatReset) => {
+                self.service.reset_connection_stats();
+            }
+            Question::Command(Command::StatReset) => self.reset_stats(),
+            Question::Command(command) if command.tells_sizes() && self.service.is_serving() => {
+                self.words.let_command_wait(number, command);
+                return self.disk.ask_sizes(&mut self.queue);
+            }
+            _ => {}
+        }
+        self.answer_question(now, number, question, DirSizes::default());
+    }
+
+    pub(super) fn answer_question(
+        &mut self,
+        now: Now,
+        number: u64,
+        question: Question,
+        sizes: DirSizes,
+    ) {
+        let answer = self.answer_to(now, question, sizes);
         self.queue.push(Output::AdminAnswer { number, answer });
     }
 
-    fn answer_question(&self, now: Now, question: Question) -> Answer {
+    fn answer_to(&self, now: Now, question: Question, sizes: DirSizes) -> Answer {
+        let shown = ShownPeer { peer: self, now, sizes };
         match question {
             Question::Live => live(),
             Question::Ready => ready(&self.health()),
@@ -22,16 +48,15 @@ impl Peer {
                 let server = server.unwrap_or(self.config.my_id);
                 safe_to_stop(&self.health(), self.stopping(now, server))
             }
-            Question::Metrics => metrics(&self.server_stats(now)),
+            Question::Metrics => metrics(&shown.stats()),
             Question::Command(command) => {
-                let report = Report {
-                    stats: &self.server_stats(now),
+                let membership = Membership {
                     config: &self.config,
                     leader: self.whose_epoch(),
                     last_zxid: self.db.last_logged(),
                     zab_state: self.zab_state(),
                 };
-                answer_command(command, &report)
+                answer_command(command, &shown, &membership)
             }
         }
     }

@@ -28,9 +28,14 @@ impl Peer {
         let input = match event {
             ClientEvent::Accepted { conn, peer, subject } => S::Accepted { conn, peer, subject },
             ClientEvent::Frame { conn, body } => S::Frame { conn, body },
-            ClientEvent::Lost { conn } => S::Lost { conn },
+            ClientEvent::Lost { conn } => {
+                self.words.forget(conn);
+                S::Lost { conn }
+            }
             ClientEvent::Drained { conn } => S::Drained { conn },
-            ClientEvent::Word { conn, word } => return self.answer_word(now, conn, word),
+            ClientEvent::Word { conn, word, mask } => {
+                return self.answer_word(now, conn, word, mask);
+            }
             ClientEvent::BindFailed { why } => {
                 let why = format!("cannot open the client port: {why}");
                 return self.become_halted(Halt::unexpected(why));

@@ -46,6 +46,7 @@ impl Peer {
             }
             Stored::LogReset => self.step_learner(now, learner::Input::Replaced),
             Stored::FirstSnapshot => self.on_restored(now, AfterLoad::Begin),
+            Stored::Measured(sizes) => self.on_measured(now, sizes),
             Stored::Nothing => {}
             Stored::Refused(error) | Stored::Failed(error) => return self.on_failed(now, error),
         }

@@ -1,116 +1,84 @@
-//! The numbers behind the four-letter words.
+//! The four-letter words: what this server shows, what they change, and which of them have to wait.
+//!
+//!     conf, dirs         wait for the disk, which is asked how much lies there
+//!     srst, crst, stmk   change something before they are answered
+//!     long answers       are refused while too many of others are on their way
+//!
+//! Not here: the texts (admin), what is kept from one step to another (word_state.rs).
 
 use bytes::Bytes;
 
 use super::core::Peer;
 use super::io::Output;
 use super::role::Role;
-use crate::admin::{ClientLine, LeaderStats, Mode, ServerStats, answer};
-use crate::base::{ConnId, Now, RoleName};
-use crate::server::{self, ConnectionLine};
+use super::shown::ShownPeer;
+use crate::admin::{Question, Word, admit, answer, is_too_much};
+use crate::base::{ConnId, Now};
+use crate::runtime::Environment;
+use crate::server;
+use crate::storage::DirSizes;
 
 impl Peer {
-    pub(super) fn answer_word(&mut self, now: Now, conn: ConnId, word: [u8; 4]) {
+    /// Where this server runs, for `envi`.
+    pub fn set_environment(&mut self, environment: Environment) {
+        self.words.set_environment(environment);
+    }
+
+    /// `mask`: what follows the word `stmk`.
+    pub(super) fn answer_word(&mut self, now: Now, conn: ConnId, word: [u8; 4], mask: Option<i64>) {
         self.step_service(now, server::Input::Word { conn });
-        let stats = self.server_stats(now);
-        let text = answer(word, &stats, &self.config.four_letter_words);
+        let admitted = match admit(word, &self.config.four_letter_words) {
+            Ok(admitted) => admitted,
+            Err(text) => return self.write_answer(conn, text),
+        };
+        let is_serving = self.service.is_serving() || self.service.is_read_only();
+        match admitted {
+            Word::Stmk => self.words.set_trace_mask(mask),
+            Word::Srst if is_serving => self.reset_stats(),
+            Word::Crst if is_serving => self.service.reset_connection_stats(),
+            _ if is_serving && admitted.tells_sizes() => {
+                self.words.wait_for_sizes(conn, admitted);
+                return self.disk.ask_sizes(&mut self.queue);
+            }
+            _ => {}
+        }
+        self.answer_now(now, conn, admitted, DirSizes::default());
+    }
+
+    /// The disk has said how much lies in the directories.
+    pub(super) fn on_measured(&mut self, now: Now, sizes: DirSizes) {
+        for (conn, word) in self.words.take_waiting() {
+            self.answer_now(now, conn, word, sizes);
+        }
+        for (number, command) in self.words.take_waiting_commands() {
+            self.answer_question(now, number, Question::Command(command), sizes);
+        }
+    }
+
+    fn answer_now(&mut self, now: Now, conn: ConnId, word: Word, sizes: DirSizes) {
+        let text = match word.may_be_long() && self.words.are_too_much() {
+            true => is_too_much(word),
+            false => answer(word, &ShownPeer { peer: self, now, sizes }),
+        };
+        self.words.note_answer(conn, word, text.len());
+        self.write_answer(conn, text);
+    }
+
+    fn write_answer(&mut self, conn: ConnId, text: String) {
         self.queue.push(Output::ClientWrite { conn, bytes: Bytes::from(text) });
         self.queue.push(Output::ClientClose { conn });
     }
 
-    fn mode(&self) -> Mode {
-        match self.role_name() {
-            RoleName::Standalone => Mode::Standalone,
-            // No member of a quorum for now: it shows neither its size nor a peer state.
-            _ if self.service.is_read_only() => Mode::Standalone,
-            RoleName::Leading => Mode::Leader,
-            RoleName::Observing => Mode::Observer,
-            RoleName::Following | RoleName::Looking => Mode::Follower,
+    /// What Apache counts anew: packets, latencies, sizes of proposals, and all metrics.
+    pub(super) fn reset_stats(&mut self) {
+        self.service.reset_stats();
+        self.slow_steps = Default::default();
+        if let Role::Leading(leading) | Role::Standalone(leading) = &mut self.role {
+            leading.reset_sizes();
         }
-    }
-
-    pub(super) fn server_stats(&self, now: Now) -> ServerStats {
-        let service = self.service.stats();
-        let tree = self.db.tree();
-        let millis = |since| now.mono.since(since).as_millis() as u64;
-        ServerStats {
-            serving: self.service.is_serving() || self.service.is_read_only(),
-            read_only: self.service.is_read_only(),
-            mode: self.mode(),
-            latency_min_ms: service.latency_min_ms,
-            latency_avg_ms: service.latency_sum_ms as f64 / service.latency_count.max(1) as f64,
-            latency_max_ms: service.latency_max_ms,
-            received: service.received,
-            sent: service.sent,
-            outstanding: self.service.outstanding_count() as u64,
-            zxid: self.shown_zxid(),
-            node_count: tree.node_count() as u64,
-            watch_count: self.service.watch_count() as u64,
-            ephemerals_count: tree.ephemerals_count() as u64,
-            approximate_data_size: tree.approximate_data_size().max(0) as u64,
-            global_sessions: self.db.sessions().len() as u64,
-            local_sessions: self.service.local_session_count() as u64,
-            uptime_ms: millis(self.course.since),
-            election_ms: (!self.config.is_standalone())
-                .then_some(self.course.last_election.as_millis() as u64),
-            slow_steps: self.slow_steps.count,
-            slow_step_max_ms: self.slow_steps.longest.as_millis() as u64,
-            file_descriptors: None,
-            quorum_size: if self.mode() == Mode::Standalone {
-                0
-            } else {
-                self.verifier.voters().count() as u64
-            },
-            leader: self.leader_stats(now),
-            observer_master: match &self.role {
-                Role::Learning(learner) if self.mode() == Mode::Observer => Some(learner.leader()),
-                _ => None,
-            },
-            clients: self.client_lines(),
-        }
-    }
-
-    /// A leader that has proposed nothing yet shows the beginning of its epoch, as Apache does.
-    fn shown_zxid(&self) -> crate::base::Zxid {
-        let applied = self.db.last_applied();
-        match &self.role {
-            Role::Leading(leading) if leading.leader().is_established() => {
-                applied.max(crate::base::Zxid::new(leading.leader().epoch(), 0))
-            }
-            _ => applied,
-        }
-    }
-
-    fn leader_stats(&self, now: Now) -> Option<LeaderStats> {
-        let Role::Leading(leading) = &self.role else { return None };
-        let (learners, followers, observers) = leading.leader().learner_counts();
-        let syncs: Vec<_> = leading.leader().syncs(&self.db).collect();
-        let sizes = leading.sizes();
-        Some(LeaderStats {
-            proposal_sizes: (sizes.max > 0).then_some((
-                sizes.last as u64,
-                sizes.min as u64,
-                sizes.max as u64,
-            )),
-            learners: learners as u64,
-            synced_followers: followers as u64,
-            synced_observers: observers as u64,
-            syncing_learners: syncs.len() as u64,
-            syncing_bytes: syncs.iter().map(|sync| sync.sent_bytes).sum(),
-            syncing_percent: syncs.iter().map(|sync| sync.percent).min(),
-            pending_syncs: 0,
-            uptime_ms: now.mono.since(self.course.since).as_millis() as u64,
-        })
-    }
-
-    fn client_lines(&self) -> Vec<ClientLine> {
-        let line = |line: ConnectionLine| ClientLine {
-            address: line.peer,
-            has_session: line.has_session,
-            queued: line.queued as u64,
-            received: line.received,
-            sent: line.sent,
-        };
-        self.service.connection_lines().map(line).collect()
     }
 }
+
+#[cfg(test)]
+#[path = "words_test.rs"]
+mod tests;

@@ -13,12 +13,14 @@
 
 pub mod accept;
 mod disk;
+mod environment;
 pub mod link;
 mod net;
 pub mod os;
 pub mod tls;
 
 pub use disk::{DirEntry, File, FilePermissions, Lane, OpenMode};
+pub use environment::Environment;
 pub use net::{HostPort, Label, LabelKind, Listener, Stream, ip_of};
 
 use std::fmt;
@@ -181,6 +183,11 @@ pub trait Runtime: Clone + 'static {
     }
     /// A handle on one queue of this server's disk.
     fn disk(&self, lane: LaneId) -> Self::Lane;
+
+    /// Where this server runs. Nothing is known of the simulator's world.
+    fn environment(&self) -> Environment {
+        Environment::default()
+    }
 
     /// Tells whoever watches. `at` is the stamp of the step that emitted the note.
     fn observe(&self, at: Stamp, note: Note);

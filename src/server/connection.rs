@@ -7,9 +7,10 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::auth::{self, DigestMd5};
+use super::connection_stats::{ConnectionStats, LastOp, SessionLine};
 use super::gate::{Admission, Flow, Standing};
-use crate::base::{Mono, SessionId, Zxid};
-use crate::jute::client::RequestHeader;
+use crate::base::{Mono, Now, SessionId, Zxid};
+use crate::jute::client::{RequestHeader, op};
 use crate::jute::data::{Id, Ids};
 use crate::runtime::ip_of;
 
@@ -23,6 +24,8 @@ pub(super) enum State {
         session: SessionId,
         timeout_ms: i32,
         read_only: Option<bool>,
+        /// When the client asked for it.
+        asked: Mono,
     },
     /// The leader is asked whether the session lives.
     Revalidating {
@@ -77,6 +80,23 @@ pub(super) struct Pending {
     pub(super) reply: Option<Bytes>,
 }
 
+impl Pending {
+    /// What Apache calls the operation when it is answered: a write that failed has no name there,
+    /// but for a multi.
+    pub(super) fn last_op(&self) -> LastOp {
+        /// Where a reply's error stands: behind length, xid and zxid.
+        const ERROR: std::ops::Range<usize> = 16..20;
+        let op = self.header.op;
+        let is_named = matches!(op, op::MULTI | op::CREATE_SESSION);
+        let error = self.reply.as_ref().and_then(|reply| reply.get(ERROR));
+        match self.wait {
+            Wait::Refused(_) | Wait::Throttled => LastOp::NotAvailable,
+            _ if !is_named && error.is_some_and(|error| *error != [0; 4]) => LastOp::NotAvailable,
+            _ => LastOp::Op(op),
+        }
+    }
+}
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Connection {
     /// `ip:port` of the other end.
@@ -93,10 +113,11 @@ pub(super) struct Connection {
     pub(super) counts_idle: bool,
     pub(super) received: u64,
     pub(super) sent: u64,
+    pub(super) stats: ConnectionStats,
 }
 
 impl Connection {
-    pub(super) fn new(peer: String) -> Connection {
+    pub(super) fn new(now: Now, peer: String) -> Connection {
         let ip = ip_of(&peer).to_string();
         Connection {
             peer,
@@ -109,6 +130,7 @@ impl Connection {
             counts_idle: false,
             received: 0,
             sent: 0,
+            stats: ConnectionStats::new(now),
         }
     }
 
@@ -146,6 +168,11 @@ impl Connection {
             | State::Revalidating { timeout_ms, .. }
             | State::Open { timeout_ms, .. } => Some(timeout_ms),
         }
+    }
+
+    /// Its session and what it was answered; `None` while it has none.
+    pub(super) fn session_line(&self) -> Option<SessionLine> {
+        Some(self.stats.line(self.session()?, self.timeout_ms()?))
     }
 
     /// The session this connection has or is about to have.

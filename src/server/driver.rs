@@ -46,10 +46,12 @@ pub enum ClientEvent {
         subject: Option<String>,
     },
     /// The connection asks a four-letter word; what it sends after that is forgotten. It stays
-    /// open, whatever the client does, until it is closed here or a write fails.
+    /// open, whatever the client does, until it is closed here or a write fails. `mask` follows the
+    /// word `stmk` where that is answered.
     Word {
         conn: ConnId,
         word: [u8; 4],
+        mask: Option<i64>,
     },
     /// 0 to `jute.maxbuffer` bytes.
     Frame {
@@ -83,6 +85,7 @@ struct Inner<R> {
     accepted: Cell<u64>,
     frame_bytes_max: Cell<usize>,
     per_address_max: Cell<u32>,
+    takes_trace_mask: Cell<bool>,
     room: RefCell<Room>,
 }
 
@@ -102,6 +105,7 @@ impl<R: Runtime> ClientDriver<R> {
                 accepted: Cell::new(0),
                 frame_bytes_max: Cell::new(JUTE_MAXBUFFER_BYTES),
                 per_address_max: Cell::new(0),
+                takes_trace_mask: Cell::new(false),
                 room: RefCell::new(Rc::new(|_| true)),
             }),
         }
@@ -110,6 +114,11 @@ impl<R: Runtime> ClientDriver<R> {
     /// Connections that begin from now on end at a longer request (`jute.maxbuffer`).
     pub fn set_frame_bytes_max(&self, max: usize) {
         self.inner.frame_bytes_max.set(max);
+    }
+
+    /// `stmk` is answered: a mask follows it.
+    pub fn set_takes_trace_mask(&self, takes: bool) {
+        self.inner.takes_trace_mask.set(takes);
     }
 
     /// Connections that begin from now on are read while there is room.
@@ -252,11 +261,17 @@ impl<R: Runtime> Inbound for ClientInbound<R> {
     fn on_bytes(&mut self, at: Stamp, buf: &mut BytesMut) -> Result<Reading, String> {
         let conn = self.conn;
         if self.first
-            && let Some(word) = buf.first_chunk::<4>()
+            && let Some((word, rest)) = buf.split_first_chunk::<4>()
         {
+            let takes_mask = word == b"stmk" && self.driver.takes_trace_mask.get();
+            let mask = rest.first_chunk().map(|mask| i64::from_be_bytes(*mask));
+            if takes_mask && mask.is_none() {
+                return Ok(Reading::On);
+            }
             self.first = false;
             if FOUR_LETTER_WORDS.contains(word) {
-                (self.driver.post)(at, conn.0, ClientEvent::Word { conn, word: *word });
+                let (word, mask) = (*word, mask.filter(|_| takes_mask));
+                (self.driver.post)(at, conn.0, ClientEvent::Word { conn, word, mask });
                 buf.clear();
                 return Ok(Reading::Discard);
             }

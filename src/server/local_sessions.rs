@@ -25,7 +25,7 @@ use crate::config::ServerConfig;
 use crate::jute::Jute;
 use crate::jute::client::{CreateSessionRequest, code, op};
 use crate::prepare::{Request, creates_ephemeral};
-use crate::session::LocalSessions;
+use crate::session::{LocalSessions, SessionTracker};
 
 /// How a request ends that no other server hears of.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -74,6 +74,11 @@ impl Local {
 
     pub(super) fn len(&self) -> usize {
         self.sessions.len()
+    }
+
+    /// All of them, where there may be some.
+    pub(super) fn tracker(&self) -> Option<&SessionTracker> {
+        self.opens_local().then(|| self.sessions.tracker())
     }
 
     /// When the next local session dies, at the earliest.

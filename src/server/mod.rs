@@ -8,6 +8,7 @@
 //!     reads/              what is answered from the tree
 //!     watches/            who watches what
 //!     connection.rs       the state of one connection
+//!     connection_stats.rs what it was answered, for an operator
 //!     replies.rs          frames for clients
 //!     driver.rs           moves bytes
 //!
@@ -21,6 +22,7 @@
 
 mod auth;
 mod connection;
+mod connection_stats;
 pub mod driver;
 mod gate;
 mod handshake;
@@ -30,4 +32,6 @@ mod replies;
 mod service;
 mod watches;
 
+pub use connection_stats::{LastOp, SessionLine};
 pub use service::{ConnectionLine, Input, Output, Seeds, Service, ServiceStats};
+pub use watches::Watching;

@@ -76,6 +76,11 @@ impl LocalSessions {
         *self = LocalSessions::new(self.tick);
     }
 
+    /// When each of them dies.
+    pub fn tracker(&self) -> &SessionTracker {
+        &self.tracker
+    }
+
     pub fn len(&self) -> usize {
         self.opened_with.len()
     }

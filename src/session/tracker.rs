@@ -232,6 +232,20 @@ impl SessionTracker {
         self.buckets.first_key_value().map(|(deadline, _)| *deadline)
     }
 
+    /// Sessions by the time when they die, the earliest first. Closing ones are in none of these.
+    pub fn buckets(&self) -> impl Iterator<Item = (Mono, &BTreeSet<SessionId>)> {
+        self.buckets.iter().map(|(deadline, sessions)| (*deadline, sessions))
+    }
+
+    /// Tracked sessions, closing ones too.
+    pub fn len(&self) -> usize {
+        self.sessions.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.sessions.is_empty()
+    }
+
     /// The timeout of its last touch, in milliseconds.
     pub fn timeout_ms(&self, session: SessionId) -> Option<i32> {
         self.sessions.get(&session).map(|tracked| tracked.timeout_ms)

@@ -9,6 +9,7 @@
 //!
 //! Not here: what a request does to the files (the other files of this folder).
 
+use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -26,7 +27,7 @@ use super::recovery::recover;
 use super::request::LogPosition;
 use super::snapshot_writer::SnapshotWriter;
 use super::truncate::{begin_anew, truncate};
-use super::{EpochKind, HistoryRequest, Loaded, LogRequest, Outcome};
+use super::{DirSizes, EpochKind, HistoryRequest, Loaded, LogRequest, Outcome};
 use super::{SnapshotRequest, StorageOptions, Ticket};
 use crate::base::{Exhibit, Stamp};
 use crate::jute::txn::Proposal;
@@ -331,7 +332,18 @@ impl<L: Lane> SnapshotDriver<L> {
                 let removed = purge(&self.lane, &self.layout, keep).await?;
                 Ok(Outcome::Purged { removed })
             }
+            SnapshotRequest::Measure => {
+                let (data, log) = (&self.layout.snap_dir, &self.layout.log_dir);
+                let (data, log) = (self.bytes_in(data).await, self.bytes_in(log).await);
+                Ok(Outcome::Measured(DirSizes { data, log }))
+            }
         }
+    }
+
+    /// A directory that cannot be read counts as empty: nothing depends on the number.
+    async fn bytes_in(&self, dir: &Path) -> u64 {
+        let files = self.lane.list(dir).await.unwrap_or_default();
+        files.iter().map(|file| file.len).sum()
     }
 
     async fn abort(&mut self) -> Result<(), StorageError> {

@@ -84,7 +84,7 @@ pub use log_index::LogIndex;
 pub use options::StorageOptions;
 pub use recovery::load;
 pub use request::{
-    EpochKind, HistoryRequest, Loaded, LogPosition, LogRequest, Outcome, SnapshotData,
+    DirSizes, EpochKind, HistoryRequest, Loaded, LogPosition, LogRequest, Outcome, SnapshotData,
     SnapshotRequest, Ticket,
 };
 pub use snapshot_format::SnapshotEncoder;

@@ -93,6 +93,8 @@ pub enum SnapshotRequest {
     Abort,
     /// Removes snapshots and logs that no recovery needs.
     Purge,
+    /// How much lies in the directories?
+    Measure,
 }
 
 /// What became of a request.
@@ -137,6 +139,14 @@ pub enum Outcome {
         /// Files.
         removed: usize,
     },
+    Measured(DirSizes),
+}
+
+/// Bytes of the files in `version-2` of `dataDir` and of `dataLogDir`, which may be one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct DirSizes {
+    pub data: u64,
+    pub log: u64,
 }
 
 /// What a start found.

@@ -99,13 +99,37 @@ fn a_word_is_answered_even_if_the_client_sends_no_more() {
             tokio::task::yield_now().await;
         }
         client.shutdown().await.expect("shutdown");
-        let word = ClientEvent::Word { conn: ConnId(1), word: *b"ruok" };
+        let word = ClientEvent::Word { conn: ConnId(1), word: *b"ruok", mask: None };
         assert_eq!(port.events.next().await, word);
         port.events.assert_none().await;
         port.driver.write(machine.stamp(), ConnId(1), Bytes::from_static(b"imok"));
         port.driver.close(machine.stamp(), ConnId(1));
         assert_eq!(read_to_end(&mut client).await, b"imok");
         assert_eq!(port.events.next().await, lost(1));
+    });
+}
+
+/// A mask of eight bytes follows `stmk`, where that is answered.
+#[test]
+fn the_word_that_sets_the_trace_mask_waits_for_the_mask() {
+    run_with_and_without_threads(async |machine| {
+        let port = port(&machine);
+        port.driver.set_takes_trace_mask(true);
+        let mut client = port.connect(1).await;
+        for part in [b"stmk".as_slice(), &[0xff; 7]] {
+            client.write_all(part).await.expect("write");
+            tokio::task::yield_now().await;
+        }
+        port.events.assert_none().await;
+        client.write_all(&[0xfe, b'x']).await.expect("write");
+        let word = ClientEvent::Word { conn: ConnId(1), word: *b"stmk", mask: Some(-2) };
+        assert_eq!(port.events.next().await, word);
+
+        port.driver.set_takes_trace_mask(false);
+        let mut client = port.connect(2).await;
+        client.write_all(b"stmk").await.expect("write");
+        let word = ClientEvent::Word { conn: ConnId(2), word: *b"stmk", mask: None };
+        assert_eq!(port.events.next().await, word);
     });
 }
 

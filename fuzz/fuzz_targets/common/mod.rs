@@ -9,7 +9,7 @@ use quorate::jute::txn::Proposal;
 use quorate::peer::{Input, Output};
 use quorate::storage::log_format::{encode_log_header, encode_record, read_records};
 use quorate::storage::{
-    EpochKind, HistoryRequest, Loaded, LogPosition, LogRequest, Outcome, SnapshotRequest,
+    DirSizes, EpochKind, HistoryRequest, Loaded, LogPosition, LogRequest, Outcome, SnapshotRequest,
 };
 
 #[derive(Default)]
@@ -101,6 +101,7 @@ impl Disk {
             }
             SnapshotRequest::Abort => Outcome::Aborted,
             SnapshotRequest::Purge => Outcome::Purged { removed: 0 },
+            SnapshotRequest::Measure => Outcome::Measured(DirSizes::default()),
         }
     }
 }

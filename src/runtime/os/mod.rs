@@ -8,6 +8,7 @@ mod clients_test;
 mod clock;
 mod descriptors;
 mod disk;
+mod environment;
 mod halt;
 mod log;
 mod net;
@@ -40,7 +41,8 @@ use tokio::task::LocalSet;
 
 use crate::base::{Mono, Note, Now, Stamp};
 use crate::runtime::tls::{ClientTls, TlsPort};
-use crate::runtime::{FilePermissions, Halt, HostPort, LaneId, Purpose, Runtime};
+use crate::runtime::{Environment, FilePermissions, Halt, HostPort};
+use crate::runtime::{LaneId, Purpose, Runtime};
 
 use clock::{Clock, WallClock};
 use descriptors::Shares;
@@ -242,6 +244,10 @@ impl Runtime for Machine {
             LaneId::History => self.history.clone(),
             LaneId::Floor => self.floor.clone(),
         }
+    }
+
+    fn environment(&self) -> Environment {
+        environment::environment()
     }
 
     fn observe(&self, _: Stamp, note: Note) {

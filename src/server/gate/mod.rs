@@ -268,6 +268,11 @@ impl Gate {
         }
     }
 
+    /// When each connection expires, the earliest first.
+    pub(super) fn expiry(&self) -> impl Iterator<Item = (Mono, ConnId)> {
+        self.expiry.iter().copied()
+    }
+
     /// A connection that was not heard for too long.
     pub(super) fn next_expired(&self, now: Mono) -> Option<ConnId> {
         self.expiry.first().filter(|(at, _)| *at <= now).map(|(_, conn)| *conn)

@@ -79,6 +79,7 @@ impl Service {
         let oldest = connection.oldest_write().map(|(at, pending)| (at, pending.header.op));
         match connection.state {
             State::Creating { timeout_ms, read_only, .. } => {
+                self.note_session_created(now, conn, db);
                 self.open(now, conn, session, timeout_ms, read_only, out);
                 // What it asked meanwhile goes on before the syncs of others are answered.
                 self.end_step(now, db, out);
@@ -217,8 +218,7 @@ impl Service {
                 self.gate.await_sending(conn, Some(found.bytes()), &mut connection.flow);
                 return self.set_idle(conn);
             }
-            let Some(pending) = self.take_oldest(conn) else { return };
-            self.note_latency(now, &pending);
+            let Some(pending) = self.take_oldest(now, conn, reached) else { return };
             self.send(conn, pending.header.xid, reply, db, out);
         }
     }
@@ -318,10 +318,14 @@ impl Service {
         }
     }
 
-    /// The oldest request of a connection is answered.
-    fn take_oldest(&mut self, conn: ConnId) -> Option<Pending> {
+    /// The oldest request of a connection is answered, of a tree that has come to `reached`.
+    fn take_oldest(&mut self, now: Now, conn: ConnId, reached: Zxid) -> Option<Pending> {
         let connection = self.connections.get_mut(&conn)?;
         let pending = connection.pending.pop_front()?;
+        let millis = now.mono.since(pending.received).as_millis() as u64;
+        self.stats.note_latency(millis);
+        let (op, xid) = (pending.last_op(), pending.header.xid);
+        connection.stats.note_answer(now.mono, op, xid, reached, millis);
         if pending.header.op == op::PING && connection.pending.is_empty() {
             connection.pending = VecDeque::new(); // who only pings may do so for days
         }
@@ -330,16 +334,6 @@ impl Service {
         }
         self.gate.give_back(conn, pending.admission, &mut connection.flow);
         Some(pending)
-    }
-
-    fn note_latency(&mut self, now: Now, pending: &Pending) {
-        let millis = now.mono.since(pending.received).as_millis() as u64;
-        let stats = &mut self.stats;
-        stats.latency_min_ms =
-            if stats.latency_count == 0 { millis } else { stats.latency_min_ms.min(millis) };
-        stats.latency_max_ms = stats.latency_max_ms.max(millis);
-        stats.latency_sum_ms += millis;
-        stats.latency_count += 1;
     }
 
     pub(super) fn write(&mut self, conn: ConnId, bytes: Bytes, out: &mut Vec<Output>) {

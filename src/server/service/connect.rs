@@ -7,9 +7,10 @@ use bytes::Bytes;
 use super::{Output, Service};
 use crate::base::{ConnId, Now, SessionId};
 use crate::database::Database;
-use crate::jute::client::ConnectRequest;
+use crate::jute::client::{ConnectRequest, op};
 use crate::jute::{Jute, Reader};
 use crate::server::connection::State;
+use crate::server::connection_stats::LastOp;
 use crate::server::handshake::{Decision, Serving};
 use crate::server::local_sessions::create_session;
 use crate::server::replies;
@@ -37,9 +38,11 @@ impl Service {
             Decision::Create { timeout_ms, read_only } => {
                 let session = self.next_session_id(now);
                 let Some(connection) = self.connections.get_mut(&conn) else { return };
-                connection.state = State::Creating { session, timeout_ms, read_only };
+                let asked = now.mono;
+                connection.state = State::Creating { session, timeout_ms, read_only, asked };
                 self.by_session.insert(session, conn);
                 if self.local.open(session, timeout_ms, now.mono) {
+                    self.note_session_created(now, conn, db);
                     return self.open(now, conn, session, timeout_ms, read_only, out);
                 }
                 out.push(Output::Submit(create_session(session, timeout_ms)));
@@ -101,6 +104,16 @@ impl Service {
         if let Some(connection) = conn.and_then(|conn| self.connections.get_mut(conn)) {
             connection.moved = true;
         }
+    }
+
+    /// A session is about to be open. Its client has waited for it as for any answer.
+    pub(super) fn note_session_created(&mut self, now: Now, conn: ConnId, db: &Database) {
+        let Some(connection) = self.connections.get_mut(&conn) else { return };
+        let State::Creating { asked, .. } = connection.state else { return };
+        let millis = now.mono.since(asked).as_millis() as u64;
+        let (op, cxid) = (LastOp::Op(op::CREATE_SESSION), 0);
+        self.stats.note_latency(millis);
+        connection.stats.note_answer(now.mono, op, cxid, db.last_applied(), millis);
     }
 
     pub(super) fn open(

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::{ConnId, SessionId, Zxid};
 use crate::jute::txn::Proposal;
 use crate::prepare::Request;
+use crate::server::connection_stats::SessionLine;
 use crate::tree::Applied;
 
 #[derive(Debug)]
@@ -119,12 +120,22 @@ pub struct ServiceStats {
     pub latency_count: u64,
 }
 
-/// One connection, for `stat`.
+impl ServiceStats {
+    pub(super) fn note_latency(&mut self, millis: u64) {
+        self.latency_min_ms =
+            if self.latency_count == 0 { millis } else { self.latency_min_ms.min(millis) };
+        self.latency_max_ms = self.latency_max_ms.max(millis);
+        self.latency_sum_ms += millis;
+        self.latency_count += 1;
+    }
+}
+
+/// One connection, for `stat` and `cons`.
 #[derive(Clone, Debug)]
 pub struct ConnectionLine {
     /// `ip:port` of the other end.
     pub peer: String,
-    pub has_session: bool,
+    pub session: Option<SessionLine>,
     /// Requests that are not answered yet.
     pub queued: usize,
     pub received: u64,

@@ -11,12 +11,13 @@
 //!     begin       who answers: the leader by a transaction or a sync, or this server in its turn
 //!
 //! Those who are asked answer with values: they neither write, close nor submit. What goes back to
-//! clients is answer.rs.
+//! clients is answer.rs; what an operator is shown, figures.rs.
 
 mod answer;
 #[cfg(test)]
 mod bench;
 mod connect;
+mod figures;
 #[cfg(test)]
 mod handshake_test;
 mod invariants;
@@ -352,7 +353,7 @@ impl Service {
         subject: Option<String>,
         out: &mut Vec<Output>,
     ) {
-        let mut connection = Connection::new(peer);
+        let mut connection = Connection::new(now, peer);
         let ip = ip_of(&connection.peer);
         if let Err(limit) = self.gate.accept(now.mono, conn, ip, &mut connection.flow) {
             tracing::warn!(peer = connection.peer, limit, "Too many connections");
@@ -437,13 +438,6 @@ impl Service {
         self.gate.forget(conn, ip_of(&connection.peer), &connection.flow);
     }
 
-    fn count_word(&mut self, conn: ConnId) {
-        self.stats.received += 1;
-        if let Some(connection) = self.connections.get_mut(&conn) {
-            connection.received += 1;
-        }
-    }
-
     /// When [`Input::Timer`] has something to do, `Mono::FAR` if never.
     pub fn next_deadline(&self) -> Mono {
         self.gate.next_deadline().min(self.local.next_expiry().unwrap_or(Mono::FAR))
@@ -455,33 +449,6 @@ impl Service {
 
     pub fn is_read_only(&self) -> bool {
         self.local.is_read_only()
-    }
-
-    pub fn local_session_count(&self) -> usize {
-        self.local.len()
-    }
-
-    pub fn stats(&self) -> &ServiceStats {
-        &self.stats
-    }
-
-    pub fn watch_count(&self) -> usize {
-        self.watches.len()
-    }
-
-    pub fn outstanding_count(&self) -> usize {
-        self.connections.values().map(|c| c.pending.len()).sum()
-    }
-
-    /// Every connection, those that ask a word included, for `stat`.
-    pub fn connection_lines(&self) -> impl Iterator<Item = ConnectionLine> {
-        self.connections.values().map(|connection| ConnectionLine {
-            peer: connection.peer.clone(),
-            has_session: connection.session().is_some(),
-            queued: connection.pending.len(),
-            received: connection.received,
-            sent: connection.sent,
-        })
     }
 }
 

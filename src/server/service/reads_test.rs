@@ -59,7 +59,7 @@ impl Rig {
         let mut service = Service::new(&config, Seeds::default());
         for conn in [ME, OTHER] {
             let session = session_of(conn);
-            let mut connection = Connection::new("10.0.0.1:5000".into());
+            let mut connection = Connection::new(Now::default(), "10.0.0.1:5000".into());
             connection.state = State::Open { session, timeout_ms: 4000 };
             let gate = &mut service.gate;
             gate.accept(Mono(0), conn, "10.0.0.1", &mut connection.flow).expect("within limits");

@@ -101,6 +101,14 @@ pub(super) struct Fired {
     pub(super) acl: Option<AclList>,
 }
 
+/// Connections with data watches, their paths, and pairs of the two. (WatchesSummary)
+#[derive(Clone, Copy, Debug)]
+pub struct Watching {
+    pub connections: usize,
+    pub paths: usize,
+    pub watches: usize,
+}
+
 /// All watches of the connections of one server.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Watches {
@@ -147,6 +155,24 @@ impl Watches {
 
     pub(super) fn len(&self) -> usize {
         self.data.len() + self.child.len()
+    }
+
+    /// How many there are in the data table.
+    pub(super) fn watching(&self) -> Watching {
+        let (connections, paths) = (self.data.by_conn().len(), self.data.by_path().len());
+        Watching { connections, paths, watches: self.data.len() }
+    }
+
+    /// The data table by connection.
+    pub(super) fn by_conn(&self) -> impl Iterator<Item = (ConnId, Vec<&str>)> {
+        let conns = self.data.by_conn().iter();
+        conns.map(|(conn, paths)| (*conn, paths.iter().map(|path| &**path).collect()))
+    }
+
+    /// The data table by path.
+    pub(super) fn by_path(&self) -> impl Iterator<Item = (&str, Vec<ConnId>)> {
+        let paths = self.data.by_path().iter();
+        paths.map(|(path, watchers)| (&**path, watchers.keys().copied().collect()))
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -154,6 +154,14 @@ impl WatchTable {
         watchers.and_then(|watchers| watchers.get(&conn)).is_some_and(|held| held.meets(modes))
     }
 
+    pub(super) fn by_path(&self) -> &BTreeMap<Arc<str>, BTreeMap<ConnId, Modes>> {
+        &self.by_path
+    }
+
+    pub(super) fn by_conn(&self) -> &BTreeMap<ConnId, BTreeSet<Arc<str>>> {
+        &self.by_conn
+    }
+
     /// Pairs of a path and a connection.
     pub(super) fn len(&self) -> usize {
         self.len

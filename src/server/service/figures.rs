@@ -1,0 +1,94 @@
+//! What an operator is shown of the connections, and may reset: the matter of the four-letter words.
+//! (ServerStats, NIOServerCnxnFactory)
+//!
+//! Apart from mod.rs because no client's request comes here.
+
+use super::{ConnectionLine, Service, ServiceStats};
+use crate::base::{ConnId, Mono, SessionId};
+use crate::server::watches::Watching;
+use crate::session::SessionTracker;
+
+impl Service {
+    pub(super) fn count_word(&mut self, conn: ConnId) {
+        self.stats.received += 1;
+        if let Some(connection) = self.connections.get_mut(&conn) {
+            connection.received += 1;
+        }
+    }
+
+    /// `srst`: counts and latencies of the server begin anew.
+    pub fn reset_stats(&mut self) {
+        self.stats = ServiceStats::default();
+    }
+
+    /// `crst`: those of every connection do.
+    pub fn reset_connection_stats(&mut self) {
+        for connection in self.connections.values_mut() {
+            (connection.received, connection.sent) = (0, 0);
+            connection.stats.reset();
+        }
+    }
+
+    pub fn local_session_count(&self) -> usize {
+        self.local.len()
+    }
+
+    /// The local sessions, where there may be some.
+    pub fn local_sessions(&self) -> Option<&SessionTracker> {
+        self.local.tracker()
+    }
+
+    pub fn stats(&self) -> &ServiceStats {
+        &self.stats
+    }
+
+    pub fn outstanding_count(&self) -> usize {
+        self.connections.values().map(|c| c.pending.len()).sum()
+    }
+
+    /// Every connection, those that ask a word included, for `stat` and `cons`.
+    pub fn connection_lines(&self) -> impl Iterator<Item = ConnectionLine> {
+        self.connections.values().map(|connection| ConnectionLine {
+            peer: connection.peer.clone(),
+            session: connection.session_line(),
+            queued: connection.pending.len(),
+            received: connection.received,
+            sent: connection.sent,
+        })
+    }
+
+    /// When each connection expires, the earliest first: its address and its session, 0 if it has none.
+    pub fn connection_expiry(&self) -> impl Iterator<Item = (Mono, &str, SessionId)> {
+        self.gate.expiry().filter_map(|(at, conn)| {
+            let connection = self.connections.get(&conn)?;
+            Some((at, &*connection.peer, connection.session().unwrap_or_default()))
+        })
+    }
+
+    pub fn watch_count(&self) -> usize {
+        self.watches.len()
+    }
+
+    pub fn watching(&self) -> Watching {
+        self.watches.watching()
+    }
+
+    /// The data watches by their sessions. (DataTree.dumpWatches)
+    pub fn watches_by_session(&self) -> impl Iterator<Item = (SessionId, Vec<&str>)> {
+        self.watches.by_conn().map(|(conn, paths)| (self.session_of(conn), paths))
+    }
+
+    /// And by their paths.
+    pub fn watches_by_path(&self) -> impl Iterator<Item = (&str, Vec<SessionId>)> {
+        let sessions_of = |conns: Vec<ConnId>| -> Vec<SessionId> {
+            conns.into_iter().map(|conn| self.session_of(conn)).collect()
+        };
+        self.watches.by_path().map(move |(path, conns)| (path, sessions_of(conns)))
+    }
+
+    /// 0 if it has none.
+    fn session_of(&self, conn: ConnId) -> SessionId {
+        let connection = self.connections.get(&conn);
+        connection.and_then(|connection| connection.session()).unwrap_or_default()
+    }
+}
