@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::{Output, Service};
 use crate::base::{ConnId, Now, SessionId};
 use crate::database::Database;
-use crate::jute::client::ConnectRequest;
+use crate::jute::client::{ConnectRequest, op};
 use crate::jute::{Jute, Reader};
 use crate::server::connection::State;
 use crate::server::handshake::{Decision, Serving};
@@ -116,7 +116,7 @@ impl Service {
         connection.state = State::Open { session, timeout_ms };
         let read_only = self.read_only_byte(read_only);
         self.write(conn, replies::connected(session, timeout_ms, read_only), out);
-        self.hear(now, session, timeout_ms, out);
+        self.hear(now, session, timeout_ms, op::CREATE_SESSION, out);
         self.gate.recheck(conn);
     }
 
