@@ -157,7 +157,7 @@ fn sasl_users_come_from_the_file_of_the_login_configuration() {
     let users = |lines: &str, jaas| {
         let beside = Beside { jaas, ..Beside::default() };
         let loaded = parse_beside(&format!("{BASE}{lines}"), "zoo.cfg", beside)?;
-        Ok::<_, super::ConfigError>(loaded.config.access.sasl_users)
+        Ok::<_, super::Mistakes>(loaded.config.access.sasl_users)
     };
     let key = "java.security.auth.login.config=/jaas\n";
     let found = users(key, Some(("/jaas", jaas))).expect("read").expect("there is a section");

@@ -8,6 +8,7 @@ mod client_keys;
 #[cfg(test)]
 mod client_keys_test;
 mod draft;
+mod environment;
 mod error;
 mod jaas;
 mod keys;
@@ -16,21 +17,25 @@ mod load;
 mod membership;
 #[cfg(test)]
 mod membership_test;
+mod mistakes;
 mod parse;
 #[cfg(test)]
 mod parse_test;
 mod properties;
 mod server_config;
 mod server_line;
+mod shell;
 mod sync_limits;
 mod tls_keys;
 #[cfg(test)]
 mod tls_keys_test;
 
 pub use access::{Access, DigestAlg};
+pub use environment::Environment;
 pub use error::{At, ConfigError};
 pub use limits::{ClientLimits, ConnectionThrottle};
 pub use membership::{Members, read_members};
+pub use mistakes::Mistakes;
 pub use parse::{Loaded, parse};
 pub use server_config::{ContainerReaping, LearnerType, ServerConfig, ServerSpec};
 pub use sync_limits::SyncLimits;

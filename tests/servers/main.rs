@@ -6,8 +6,10 @@
 #[path = "../ensemble/mod.rs"]
 mod ensemble;
 
+mod addresses;
 mod beginnings;
 mod descriptors;
+mod environment;
 mod histories;
 mod leader_kills;
 mod limits;
