@@ -150,7 +150,8 @@ fn ttl_nodes_need_a_server_number_below_255() {
 
 #[test]
 fn sasl_users_come_from_the_file_of_the_login_configuration() {
-    use super::parse::{Beside, parse_beside};
+    use super::loaded::Beside;
+    use super::parse::parse_beside;
 
     let jaas = "Server { org.apache.zookeeper.server.auth.DigestLoginModule required \
                 user_bob=\"pw\"; };\nOther { some.Module required; };";

@@ -8,8 +8,9 @@ use super::ServerConfig;
 use super::client_keys::JAAS_KEY;
 use super::environment::Environment;
 use super::error::ConfigError;
+use super::loaded::{Beside, Loaded};
 use super::mistakes::Mistakes;
-use super::parse::{Beside, Loaded, parse_beside};
+use super::parse::parse_beside;
 use super::properties::{latin1, read_properties};
 use super::tls_keys::KEY_PASSWORD_PATH;
 

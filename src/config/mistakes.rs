@@ -9,7 +9,7 @@ use std::fmt;
 
 use super::error::{At, ConfigError};
 use super::keys::{classify_key, is_foreign_property, nearest_key};
-use super::parse::{Beside, Loaded};
+use super::loaded::{Beside, Loaded};
 use super::properties::{Entry, read_properties};
 
 /// What is wrong with a configuration. Prints as one line each.
@@ -49,7 +49,10 @@ pub(super) struct Sources {
     /// Name and entries of the file that `dynamicConfigFile` names.
     pub(super) dynamic: Option<(String, Vec<Entry>)>,
     errors: Vec<ConfigError>,
+    /// Keys of entries that were taken away.
     blamed: BTreeSet<String>,
+    /// Keys that were missing and got a value that may not fit. Once each: it has an end.
+    supplied: BTreeSet<&'static str>,
 }
 
 impl Sources {
@@ -138,7 +141,7 @@ impl Sources {
         match error {
             ConfigError::MissingKey { key, .. } => {
                 let nowhere = At { file: self.file.clone(), line: 0, column: 0 };
-                if self.entries.iter().any(|entry| entry.key_at == nowhere && entry.key == *key) {
+                if !self.supplied.insert(*key) {
                     return false;
                 }
                 self.entries.push(Entry {

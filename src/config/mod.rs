@@ -14,6 +14,7 @@ mod jaas;
 mod keys;
 mod limits;
 mod load;
+mod loaded;
 mod membership;
 #[cfg(test)]
 mod membership_test;
@@ -34,9 +35,10 @@ pub use access::{Access, DigestAlg};
 pub use environment::Environment;
 pub use error::{At, ConfigError};
 pub use limits::{ClientLimits, ConnectionThrottle};
+pub use loaded::Loaded;
 pub use membership::{Members, read_members};
 pub use mistakes::Mistakes;
-pub use parse::{Loaded, parse};
+pub use parse::parse;
 pub use server_config::{ContainerReaping, LearnerType, ServerConfig, ServerSpec};
 pub use sync_limits::SyncLimits;
 

@@ -11,6 +11,7 @@ use super::draft::{Draft, INT_MAX};
 use super::environment::Environment;
 use super::error::ConfigError;
 use super::keys::{Class, classify_key, is_bare_property, is_foreign_property};
+use super::loaded::{Beside, Loaded};
 use super::membership::{Place, read_membership, version_in_name};
 use super::mistakes::{Mistakes, Sources};
 use super::properties::Entry;
@@ -22,31 +23,6 @@ use crate::runtime::FilePermissions;
 
 /// What some editors put in front of a text in UTF-8, as Latin-1 characters.
 const BYTE_ORDER_MARK: &str = "\u{ef}\u{bb}\u{bf}";
-
-/// A configuration that can be started, and what its author should hear.
-#[derive(Clone, Debug)]
-pub struct Loaded {
-    pub config: ServerConfig,
-    /// One sentence each, with file, line and column where there is one.
-    pub warnings: Vec<String>,
-    /// Keys that nobody knows: Apache ZooKeeper starts with them, but they are hardly meant.
-    pub unknown_keys: Vec<ConfigError>,
-}
-
-/// What stands beside zoo.cfg.
-#[derive(Clone, Copy, Default, Debug)]
-pub(super) struct Beside<'a> {
-    /// The text of `<dataDir>/myid`.
-    pub(super) myid: Option<&'a str>,
-    /// Name and text of the file that `java.security.auth.login.config` names.
-    pub(super) jaas: Option<(&'a str, &'a str)>,
-    /// The `-D` flags of the JVM.
-    pub(super) flags: &'a [Entry],
-    /// Name and text of the file that `dynamicConfigFile` names.
-    pub(super) dynamic: Option<(&'a str, &'a str)>,
-    /// The text of the file that `ssl.keyStore.passwordPath` names.
-    pub(super) key_password: Option<&'a str>,
-}
 
 /// Reads the text of a zoo.cfg that keeps its servers in itself (no `dynamicConfigFile`).
 /// `file` is its name for error texts, `myid` the text of `<dataDir>/myid` if there is that file,

@@ -36,8 +36,8 @@ fn without_an_address_clients_are_heard_by_both_kinds_of_ip() {
             assert_eq!(answer, "imok", "{host:?} {ip}");
         }
         // They count by the address that they have, however they came in.
-        let cons = ask((Ipv4Addr::LOCALHOST, port).into(), "cons").expect("it listens there");
-        assert!(cons.contains("/127.0.0.1:") && !cons.contains("ffff"), "{cons}");
+        let stat = ask((Ipv4Addr::LOCALHOST, port).into(), "stat").expect("it listens there");
+        assert!(stat.contains("/127.0.0.1:") && !stat.contains("ffff"), "{stat}");
         server.kill();
     }
 }

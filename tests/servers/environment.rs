@@ -41,15 +41,12 @@ fn a_demand_for_sasl_in_the_flags_of_the_jvm_is_obeyed_whichever_variable_has_it
 #[test]
 fn a_demand_for_sasl_in_the_files_of_shell_is_obeyed() {
     for (file, text) in [
-        ("java.env", "export JVMFLAGS=\"FLAGS\"\n"),
-        (
-            "zookeeper-env.sh",
-            "#!/bin/sh\nMORE='FLAGS'\nSERVER_JVMFLAGS=\"-Xmx${HEAP:-512}m $MORE\"\n",
-        ),
+        ("java.env", "export JVMFLAGS=\"@\"\n"),
+        ("zookeeper-env.sh", "#!/bin/sh\nMORE='@'\nSERVER_JVMFLAGS=\"-Xmx${HEAP:-512}m $MORE\"\n"),
     ] {
         let (mut ensemble, flags) = lay_out(Plan::standalone());
         let path = ensemble.server(1).home.join(file);
-        fs::write(path, text.replace("FLAGS", &flags)).expect("a writable directory");
+        fs::write(path, text.replace('@', &flags)).expect("a writable directory");
         ensemble.server_mut(1).start();
         assert_sasl_is_demanded(&mut ensemble);
     }
