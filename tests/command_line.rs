@@ -8,7 +8,18 @@ use std::process::{Command, Output};
 
 fn quorate(args: &[&str], dir: &Path) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_quorate"));
-    for name in ["ZOOCFGDIR", "ZOOCFG", "ZOO_LOG_DIR", "ZOOPIDFILE", "SERVER_JVMFLAGS"] {
+    for name in [
+        "ZOOCFGDIR",
+        "ZOOCFG",
+        "ZOO_LOG_DIR",
+        "ZOO_LOG_FILE",
+        "ZOOPIDFILE",
+        "SERVER_JVMFLAGS",
+        "JVMFLAGS",
+        "JDK_JAVA_OPTIONS",
+        "JAVA_TOOL_OPTIONS",
+        "ZOO_DATADIR_AUTOCREATE_DISABLE",
+    ] {
         command.env_remove(name);
     }
     command.args(args).current_dir(dir).output().expect("the binary was built for this test")
@@ -54,6 +65,165 @@ fn check_says_good_or_what_is_wrong_and_where() {
     let bad = quorate(&["check", "bad.cfg"], dir.path());
     assert_eq!(bad.status.code(), Some(2));
     assert!(stderr(&bad).contains("bad.cfg:2:1: unknown key"), "{}", stderr(&bad));
+}
+
+/// Exit code, standard output and standard error of `check`, with this text as zoo.cfg and 1 in myid.
+fn check(text: &str) -> (Option<i32>, String, String) {
+    let dir = tempfile::tempdir().expect("a directory for temporary files");
+    fs::write(dir.path().join("myid"), "1\r\n").expect("a writable directory");
+    fs::write(dir.path().join("zoo.cfg"), text).expect("a writable directory");
+    let output = quorate(&["check", "zoo.cfg"], dir.path());
+    (output.status.code(), stdout(&output), stderr(&output))
+}
+
+const HEAD: &str = "tickTime=2000\ninitLimit=5\nsyncLimit=2\ndataDir=.\nclientPort=2181\n";
+
+#[test]
+fn check_lists_every_mistake() {
+    let (code, _, said) = check(
+        "tickTime=2s\ninitLimit=ten\nsyncLimit=2\ndataDir=. # here\nclientport=2181\nsslQuorum=true\n\
+         skipACL=maybe\nbad=\\uXY\nserver.1=127.0.0.1:x:3888\nserver.2=127.0.0.1:2889:3889\n\
+         jaasLoginRenew=1\n",
+    );
+    assert_eq!(code, Some(2));
+    let lines: Vec<&str> = said.lines().collect();
+    let wanted = [
+        "1:10: tickTime",
+        "2:11: initLimit",
+        "4:11: \"# here\"",
+        "5:1: unknown key",
+        "6:1: sslQuorum",
+        "7:9: skipACL",
+        "8:5: \\u needs",
+        "9:20: server.1",
+    ];
+    assert_eq!(lines.len(), wanted.len(), "{said}");
+    for (line, wanted) in lines.iter().zip(wanted) {
+        assert!(line.starts_with(&format!("error: zoo.cfg:{wanted}")), "{line} is not {wanted}");
+    }
+}
+
+#[test]
+fn check_takes_what_is_harmless_with_a_warning() {
+    for (line, words) in [
+        ("jaasLoginRenew=3600000", "jaasLoginRenew has no effect"),
+        ("autopurge.purgeInteval=12", "autopurge.purgeInterval is the key"),
+        ("myid=1", "myid in dataDir"),
+        ("requestThrottleLimit=5", "request_throttle_max_requests"),
+    ] {
+        let servers = "server.1=127.0.0.1:2888:3888\nserver.2=127.0.0.1:2889:3889\n";
+        let (code, out, said) = check(&format!("{HEAD}{line}\n{servers}"));
+        assert_eq!(code, Some(0), "{said}");
+        assert!(
+            out.contains(&format!(
+                "warning: zoo.cfg:6:1: {}",
+                line.split('=').next().unwrap_or(line)
+            )),
+            "{out}"
+        );
+        assert!(out.contains(words), "{out}");
+    }
+}
+
+#[test]
+fn check_takes_escapes_and_line_ends_of_other_systems() {
+    let servers = "server.1=127.0.0.1\\:2888\\:3888\nserver.2=127.0.0.1\\:2889\\:3889\n";
+    let text = format!("#Auto-generated\n{HEAD}{servers}");
+    for text in [text.clone(), text.replace('\n', "\r\n")] {
+        let (code, out, said) = check(&text);
+        assert_eq!(code, Some(0), "{said}");
+        assert!(out.contains("good: server 1 of an ensemble of 2"), "{out}");
+    }
+}
+
+#[test]
+fn check_passes_over_a_byte_order_mark_and_says_so() {
+    let (code, out, said) = check(&format!("\u{feff}{HEAD}"));
+    assert_eq!(code, Some(0), "{said}");
+    assert!(out.starts_with("warning: zoo.cfg:1:1: a byte order mark"), "{out}");
+}
+
+#[test]
+fn check_finds_what_a_start_could_not_open() {
+    for (lines, code, words) in [
+        ("clientPortAddress=[::1]\n", Some(0), "clients at [::1]:2181"),
+        ("clientPortAddress=[::1\n", Some(2), "zoo.cfg:6:19: clientPortAddress"),
+        ("clientPortAddress=192.0.2.1\n", Some(2), "192.0.2.1:2181"),
+        ("clientPortAddress=no-such-host.invalid\n", Some(2), "no-such-host.invalid:2181"),
+        ("dataLogDir=zoo.cfg/log\n", Some(2), "zoo.cfg is no directory"),
+        ("server.1=127.0.0.1:2888:3888;2182\n", Some(2), "keep one of the two"),
+        ("server.1=127.0.0.1:2888:2888\nserver.2=127.0.0.1:2889:3889\n", Some(2), "127.0.0.1:2888"),
+        ("server.1=\n", Some(2), "host:quorumPort:electionPort"),
+    ] {
+        if lines.contains("[::1]") && TcpListener::bind("[::1]:0").is_err() {
+            continue;
+        }
+        let (found, out, said) = check(&format!("{HEAD}{lines}"));
+        assert_eq!(found, code, "{lines}{said}");
+        assert!(out.contains(words) || said.contains(words), "{lines}{out}{said}");
+    }
+}
+
+#[test]
+fn check_reads_the_flags_of_the_jvm_where_a_start_would() {
+    let dir = standalone(2181);
+    let flags =
+        "export JVMFLAGS=\"$JVMFLAGS -Dzookeeper.snapCount=many -Dzookeeper.sslQuorum=true\"\n";
+    fs::write(dir.path().join("java.env"), flags).expect("a writable directory");
+    let output = quorate(&["check", "zoo.cfg"], dir.path());
+    assert_eq!(output.status.code(), Some(2));
+    let said = stderr(&output);
+    assert_eq!(said.lines().count(), 2, "{said}");
+    assert!(
+        said.contains("./java.env:1:") && said.contains("zookeeper.snapCount is \"many\""),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_start_takes_unknown_keys_with_a_warning_unless_it_is_to_be_strict() {
+    let dir = standalone(2181);
+    // A file in the place of the log's directory ends it early.
+    let text = "dataDir=.\ndataLogDir=zoo.cfg\nclientport=2181\n";
+    let start = |text: &str| {
+        fs::write(dir.path().join("zoo.cfg"), text).expect("a writable directory");
+        let output = quorate(&["server", "start-foreground", "./zoo.cfg"], dir.path());
+        (output.status.code(), stderr(&output))
+    };
+    let (code, said) = start(text);
+    assert_eq!(code, Some(3), "{said}");
+    assert!(
+        said.contains("zoo.cfg:3:1: unknown key \"clientport\", did you mean clientPort?"),
+        "{said}"
+    );
+    let (code, said) = start(&format!("{text}config.strict=true\n"));
+    assert_eq!(code, Some(2), "{said}");
+    assert!(
+        said.contains("Invalid config, exiting abnormally: ./zoo.cfg:3:1: unknown key"),
+        "{said}"
+    );
+}
+
+#[test]
+fn start_on_a_bad_file_fails_as_the_script_does_and_stop_needs_only_the_directory() {
+    let dir = standalone(2181);
+    fs::write(dir.path().join("zoo.cfg"), "dataDir=.\ntickTime=soon\n").expect("writable");
+    let start = quorate(&["server", "start", "./zoo.cfg"], dir.path());
+    assert_eq!(start.status.code(), Some(1));
+    assert_eq!(stdout(&start), "Starting zookeeper ... FAILED TO START\n");
+    assert!(stderr(&start).contains("zoo.cfg:2:10: tickTime"), "{}", stderr(&start));
+    let stop = quorate(&["server", "stop", "./zoo.cfg"], dir.path());
+    assert_eq!(stop.status.code(), Some(0), "{}", stderr(&stop));
+}
+
+#[test]
+fn the_files_of_shell_say_where_things_are() {
+    let dir = standalone(2181);
+    let text = "export ZOOPIDFILE=$PWD/run/zk.pid\n";
+    fs::write(dir.path().join("zookeeper-env.sh"), text).expect("a writable directory");
+    let output = quorate(&["server", "--config", ".", "stop"], dir.path());
+    assert_eq!(output.status.code(), Some(0));
+    assert!(stdout(&output).contains("/run/zk.pid)"), "{}", stdout(&output));
 }
 
 #[test]

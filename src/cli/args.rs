@@ -77,3 +77,10 @@ pub(super) enum ServerVerb {
     PrintCmd,
     Version,
 }
+
+impl ServerVerb {
+    /// Whether a server runs, or should run, because of it.
+    pub(super) fn starts(self) -> bool {
+        matches!(self, ServerVerb::Start | ServerVerb::StartForeground | ServerVerb::Restart)
+    }
+}

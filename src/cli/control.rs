@@ -11,8 +11,9 @@ use std::thread;
 use std::time::Duration;
 
 use super::args::{FAILED, INVALID, NO_ACCESS, Serve, ServerArgs, ServerVerb};
+use super::places::Places;
 use super::{files, logging, probe};
-use crate::config::{ConfigError, ServerConfig};
+use crate::config::{ConfigError, Mistakes, ServerConfig};
 use crate::runtime::FilePermissions;
 use crate::runtime::os::check_tls;
 
@@ -28,55 +29,75 @@ pub(super) fn run_server_verb(args: &ServerArgs, serve: Serve) -> i32 {
         println!("Quorate, version {} (as Apache ZooKeeper 3.9.3)", env!("CARGO_PKG_VERSION"));
         return 0;
     }
-    let path = config_path(args);
-    eprintln!("Using config: {}", path.display());
-    let loaded = match ServerConfig::load(&path) {
+    let places = match Places::find(args) {
+        Ok(places) => places,
+        Err(mistakes) => return refuse(args.verb, &mistakes),
+    };
+    eprintln!("Using config: {}", places.config.display());
+    if args.verb == ServerVerb::PrintCmd {
+        return print_command(&places);
+    }
+    let loaded = ServerConfig::load(&places.config, &places.environment);
+    if let Err(Mistakes { rest: Some(rest), .. }) = &loaded {
+        // These need to know where things are, and no more: a bad line is no reason to fail.
+        match args.verb {
+            ServerVerb::Stop => return stop(&places, &rest.config),
+            ServerVerb::Status => return status(&rest.config),
+            _ => {}
+        }
+    }
+    let loaded = match loaded {
         Ok(loaded) => loaded,
-        Err(error @ ConfigError::NoAccess { .. }) => {
-            eprintln!("Unable to access datadir, exiting abnormally: {error}");
-            return NO_ACCESS;
-        }
-        Err(error) => {
-            eprintln!("Invalid config, exiting abnormally: {error}");
-            return INVALID;
-        }
+        Err(mistakes) => return refuse(args.verb, &mistakes),
     };
     let config = loaded.config;
-    let starts = [ServerVerb::StartForeground, ServerVerb::Start, ServerVerb::Restart];
-    if starts.contains(&args.verb)
+    if args.verb.starts()
         && let Some(tls) = &config.client_tls
         && let Err(error) = check_tls(tls)
     {
-        eprintln!("Invalid config, exiting abnormally: {error}");
-        return INVALID;
+        return refused(args.verb, INVALID, &[error.to_string()]);
     }
     match args.verb {
-        ServerVerb::StartForeground => run_foreground(args, config, &loaded.warnings, serve),
-        ServerVerb::Start => start(&path, &config),
-        ServerVerb::Stop => stop(&config),
-        ServerVerb::Restart => match stop(&config) {
-            0 => start(&path, &config),
+        ServerVerb::StartForeground => {
+            let unknown = loaded.unknown_keys.iter().map(|unknown| {
+                format!("{unknown}. It has no effect (config.strict=true makes it an error)")
+            });
+            let warnings: Vec<String> = loaded.warnings.iter().cloned().chain(unknown).collect();
+            run_foreground(args, config, &warnings, serve)
+        }
+        ServerVerb::Start => start(&places, &config),
+        ServerVerb::Stop => stop(&places, &config),
+        ServerVerb::Restart => match stop(&places, &config) {
+            0 => start(&places, &config),
             failed => failed,
         },
         ServerVerb::Status => status(&config),
-        ServerVerb::PrintCmd => print_command(&path),
-        ServerVerb::Version => 0,
+        ServerVerb::PrintCmd | ServerVerb::Version => 0,
     }
 }
 
-/// zkServer.sh's search: a bare name lies in the configuration directory (`--config`, ZOOCFGDIR,
-/// `conf`, or /etc/zookeeper), a path is taken as it is.
-fn config_path(args: &ServerArgs) -> PathBuf {
-    let variable = |name| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
-    let dir = args.config_dir.clone().or_else(|| variable("ZOOCFGDIR")).unwrap_or_else(|| {
-        let beside = PathBuf::from("conf");
-        if beside.is_dir() { beside } else { PathBuf::from("/etc/zookeeper") }
-    });
-    let given = args.config.clone().or_else(|| variable("ZOOCFG"));
-    let name = given.unwrap_or_else(|| "zoo.cfg".into());
-    let in_dir = dir.join(&name);
-    let is_bare = name.components().count() == 1 && name.is_relative();
-    if is_bare && (in_dir.exists() || !name.exists()) { in_dir } else { name }
+/// Says everything that is wrong with a configuration.
+fn refuse(verb: ServerVerb, mistakes: &Mistakes) -> i32 {
+    let no_access = |error: &ConfigError| matches!(error, ConfigError::NoAccess { .. });
+    let lines: Vec<String> = mistakes.errors.iter().map(ToString::to_string).collect();
+    let only_access = mistakes.errors.iter().all(no_access);
+    refused(verb, if only_access { NO_ACCESS } else { INVALID }, &lines)
+}
+
+/// `start` and `restart` fail as they do in zkServer.sh, where the process that they begin has ended.
+fn refused(verb: ServerVerb, exit_code: i32, lines: &[String]) -> i32 {
+    let begins_another = matches!(verb, ServerVerb::Start | ServerVerb::Restart);
+    if begins_another {
+        println!("Starting zookeeper ... FAILED TO START");
+    }
+    let what = match exit_code {
+        NO_ACCESS => "Unable to access datadir",
+        _ => "Invalid config",
+    };
+    for line in lines {
+        eprintln!("{what}, exiting abnormally: {line}");
+    }
+    if begins_another { FAILED } else { exit_code }
 }
 
 fn run_foreground(
@@ -113,14 +134,14 @@ fn end_with_parent() {
     });
 }
 
-fn start(path: &Path, config: &ServerConfig) -> i32 {
-    let pid_file = pid_file(config);
+fn start(places: &Places, config: &ServerConfig) -> i32 {
+    let pid_file = places.pid_file(config);
     print_now("Starting zookeeper ... ");
     if let Some(pid) = read_pid(&pid_file).filter(|pid| is_server(*pid)) {
         println!("already running as process {pid}.");
         return FAILED;
     }
-    let mut child = match spawn_detached(path, config) {
+    let mut child = match spawn_detached(places, config) {
         Ok(child) => child,
         Err(error) => {
             println!("SERVER DID NOT START");
@@ -140,7 +161,7 @@ fn start(path: &Path, config: &ServerConfig) -> i32 {
     while watched < START_WATCH {
         if let Ok(Some(status)) = child.try_wait() {
             println!("FAILED TO START");
-            eprintln!("it ended at once, {status}: see {}", log_file(config).display());
+            eprintln!("it ended at once, {status}: see {}", places.log_file(config).display());
             let _ = fs::remove_file(&pid_file);
             return FAILED;
         }
@@ -151,24 +172,19 @@ fn start(path: &Path, config: &ServerConfig) -> i32 {
     0
 }
 
-fn spawn_detached(path: &Path, config: &ServerConfig) -> io::Result<std::process::Child> {
-    let log_path = log_file(config);
+fn spawn_detached(places: &Places, config: &ServerConfig) -> io::Result<std::process::Child> {
+    let log_path = places.log_file(config);
     if let Some(dir) = log_path.parent() {
         files::create_dirs(dir, config.file_permissions)?;
     }
     let log = files::append_to(&log_path, config.file_permissions)?;
     Command::new(std::env::current_exe()?)
         .args(["server", "start-foreground", "--detached"])
-        .arg(as_path(path))
+        .args(places.arguments())
         .stdin(Stdio::null())
         .stdout(log.try_clone()?)
         .stderr(log)
         .spawn()
-}
-
-/// A bare name would be searched in the configuration directory again.
-fn as_path(path: &Path) -> PathBuf {
-    fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
 }
 
 fn write_pid(file: &Path, pid: u32, permissions: FilePermissions) -> io::Result<()> {
@@ -178,8 +194,8 @@ fn write_pid(file: &Path, pid: u32, permissions: FilePermissions) -> io::Result<
     files::create(file, permissions)?.write_all(pid.to_string().as_bytes())
 }
 
-fn stop(config: &ServerConfig) -> i32 {
-    let pid_file = pid_file(config);
+fn stop(places: &Places, config: &ServerConfig) -> i32 {
+    let pid_file = places.pid_file(config);
     print_now("Stopping zookeeper ... ");
     let Some(pid) = read_pid(&pid_file) else {
         println!("no zookeeper to stop (could not find file {})", pid_file.display());
@@ -219,7 +235,7 @@ fn status(config: &ServerConfig) -> i32 {
         }
         return FAILED;
     };
-    if matches!(address.host.as_str(), "0.0.0.0" | "::") {
+    if address.is_any() {
         address.host = "localhost".into();
     }
     println!(
@@ -243,10 +259,13 @@ fn status(config: &ServerConfig) -> i32 {
     }
 }
 
-fn print_command(path: &Path) -> i32 {
+fn print_command(places: &Places) -> i32 {
     match std::env::current_exe() {
         Ok(program) => {
-            println!("{} server start-foreground {}", program.display(), as_path(path).display());
+            let arguments = places.arguments();
+            let arguments: Vec<String> =
+                arguments.iter().map(|argument| argument.display().to_string()).collect();
+            println!("{} server start-foreground {}", program.display(), arguments.join(" "));
             0
         }
         Err(error) => {
@@ -254,21 +273,6 @@ fn print_command(path: &Path) -> i32 {
             FAILED
         }
     }
-}
-
-fn pid_file(config: &ServerConfig) -> PathBuf {
-    match std::env::var_os("ZOOPIDFILE").filter(|file| !file.is_empty()) {
-        Some(file) => file.into(),
-        None => config.data_dir.join("zookeeper_server.pid"),
-    }
-}
-
-fn log_file(config: &ServerConfig) -> PathBuf {
-    let dir = match std::env::var_os("ZOO_LOG_DIR").filter(|dir| !dir.is_empty()) {
-        Some(dir) => dir.into(),
-        None => config.data_dir.join("logs"),
-    };
-    dir.join("zookeeper.log")
 }
 
 fn read_pid(file: &Path) -> Option<i32> {

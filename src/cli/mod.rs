@@ -5,9 +5,11 @@
 //! (ExitCode.java). Not here: the server, which the caller passes in as a function.
 
 mod args;
+mod check;
 mod control;
 mod files;
 mod logging;
+mod places;
 mod probe;
 mod up;
 
@@ -18,8 +20,6 @@ use clap::Parser;
 pub use args::Serve;
 
 use crate::bench;
-use crate::config::ServerConfig;
-use crate::runtime::os::check_tls;
 use args::{Command, INVALID, Verb};
 
 /// Parses the command line of this process and does what it says. The answer is the exit code.
@@ -41,47 +41,6 @@ pub fn run(serve: Serve) -> i32 {
         Verb::Up(args) => up::run_ensemble(&args),
         Verb::Server(args) => control::run_server_verb(&args, serve),
         Verb::Bench(args) => bench::run(&args),
-        Verb::Check { config } => check(&config),
+        Verb::Check { config } => check::check(&config),
     }
-}
-
-fn check(path: &Path) -> i32 {
-    let error = match ServerConfig::load(path) {
-        Ok(loaded) => {
-            for warning in &loaded.warnings {
-                println!("warning: {warning}");
-            }
-            match loaded.config.client_tls.as_ref().map_or(Ok(()), check_tls) {
-                Ok(()) => {
-                    println!("{}: good: {}", path.display(), describe(&loaded.config));
-                    return 0;
-                }
-                Err(error) => error.to_string(),
-            }
-        }
-        Err(error) => error.to_string(),
-    };
-    eprintln!("error: {error}");
-    INVALID
-}
-
-/// One line that lets an operator see whether the file says what was meant.
-fn describe(config: &ServerConfig) -> String {
-    let mut clients = match &config.client {
-        Some(address) => format!("clients at {address}"),
-        None => "no client port".into(),
-    };
-    if let Some(tls) = &config.client_tls {
-        if tls.port_unification {
-            clients.push_str(" (TLS too)");
-        }
-        if let Some(address) = &tls.listen {
-            clients.push_str(&format!(", TLS at {address}"));
-        }
-    }
-    if config.is_standalone() {
-        return format!("a standalone server, {clients}");
-    }
-    let servers = config.servers.len();
-    format!("server {} of an ensemble of {servers}, {clients}", config.my_id)
 }

@@ -150,14 +150,15 @@ fn ttl_nodes_need_a_server_number_below_255() {
 
 #[test]
 fn sasl_users_come_from_the_file_of_the_login_configuration() {
-    use super::parse::{Beside, parse_beside};
+    use super::loaded::Beside;
+    use super::parse::parse_beside;
 
     let jaas = "Server { org.apache.zookeeper.server.auth.DigestLoginModule required \
                 user_bob=\"pw\"; };\nOther { some.Module required; };";
     let users = |lines: &str, jaas| {
         let beside = Beside { jaas, ..Beside::default() };
         let loaded = parse_beside(&format!("{BASE}{lines}"), "zoo.cfg", beside)?;
-        Ok::<_, super::ConfigError>(loaded.config.access.sasl_users)
+        Ok::<_, super::Mistakes>(loaded.config.access.sasl_users)
     };
     let key = "java.security.auth.login.config=/jaas\n";
     let found = users(key, Some(("/jaas", jaas))).expect("read").expect("there is a section");

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::error::{At, ConfigError};
 use super::properties::Entry;
-use super::server_line::ServerLine;
+use super::server_line::{ANY_ADDRESS, ServerLine, bare_host};
+use crate::runtime::HostPort;
 
 /// Java's Integer.MAX_VALUE.
 pub(super) const INT_MAX: i64 = i32::MAX as i64;
@@ -65,6 +66,32 @@ impl Draft {
 
     pub(super) fn text(&self, key: &str) -> Option<&str> {
         self.setting(key).map(|entry| entry.value.as_str()).filter(|value| !value.is_empty())
+    }
+
+    /// Where clients connect, by these two keys; port 0 is "not set".
+    pub(super) fn address(
+        &self,
+        port_key: &'static str,
+        host_key: &'static str,
+        why: &'static str,
+    ) -> Result<Option<HostPort>, ConfigError> {
+        let port = self.number(port_key, 0, 65_535, "a port")?.filter(|port| *port > 0);
+        match (port, self.setting(host_key).filter(|entry| !entry.value.is_empty())) {
+            (Some(port), None) => Ok(Some(HostPort::new(ANY_ADDRESS, port as u16))),
+            (Some(port), Some(entry)) => {
+                let host = bare_host(&entry.value);
+                if host.is_empty() || host.contains(|c: char| "[]/ ".contains(c)) {
+                    return Err(
+                        entry.mistyped(0, "a host name, or an address such as 10.0.0.1 or [::1]")
+                    );
+                }
+                Ok(Some(HostPort::new(host, port as u16)))
+            }
+            (None, Some(_)) => {
+                Err(ConfigError::MissingKey { file: self.file.clone(), key: port_key, why })
+            }
+            (None, None) => Ok(None),
+        }
     }
 
     /// Apache raises these instead of refusing them.

@@ -7,7 +7,7 @@ use std::fmt;
 
 use thiserror::Error;
 
-/// A place in a file, or in the text of SERVER_JVMFLAGS. Lines and columns count from 1.
+/// A place in a file, or in an environment variable. Lines and columns count from 1.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct At {
     pub file: String,
@@ -100,6 +100,60 @@ pub enum ConfigError {
     },
     #[error("{at}: {key} does not belong into {file}, which names the servers itself")]
     SplitMembership { at: At, key: String, file: String },
+}
+
+impl ConfigError {
+    /// Where the mistake is; `None` if no place is to blame.
+    pub fn at(&self) -> Option<&At> {
+        match self {
+            ConfigError::Unreadable { .. }
+            | ConfigError::NoAccess { .. }
+            | ConfigError::MissingKey { .. }
+            | ConfigError::MissingMyid { .. }
+            | ConfigError::MyidNotANumber { .. }
+            | ConfigError::MyidNotListed { .. } => None,
+            ConfigError::Syntax { at, .. }
+            | ConfigError::UnknownKey { at, .. }
+            | ConfigError::Refused { at, .. }
+            | ConfigError::CommentBehindValue { at, .. }
+            | ConfigError::Mistyped { at, .. }
+            | ConfigError::DuplicateServer { at, .. }
+            | ConfigError::DuplicateAddress { at, .. }
+            | ConfigError::GroupsOverlap { at, .. }
+            | ConfigError::GroupMemberUnknown { at, .. }
+            | ConfigError::ServerWithoutGroup { at, .. }
+            | ConfigError::WeightWithoutGroups { at, .. }
+            | ConfigError::NoWeight { at }
+            | ConfigError::TooFewVoters { at, .. }
+            | ConfigError::ClientAddressConflict { at, .. }
+            | ConfigError::SessionTimeouts { at, .. }
+            | ConfigError::KeyStoreFormat { at, .. }
+            | ConfigError::SplitMembership { at, .. } => Some(at),
+        }
+    }
+
+    /// Whether it is about all lines of servers, groups and weights together, and no single one.
+    pub(super) fn is_of_all_servers(&self) -> bool {
+        matches!(
+            self,
+            ConfigError::ServerWithoutGroup { .. }
+                | ConfigError::NoWeight { .. }
+                | ConfigError::TooFewVoters { .. }
+        )
+    }
+
+    /// Whether a line of a server, group or weight that is missing may be the reason.
+    pub(super) fn is_of_membership(&self) -> bool {
+        self.is_of_all_servers()
+            || matches!(
+                self,
+                ConfigError::MissingKey { key: "server.N", .. }
+                    | ConfigError::MissingMyid { .. }
+                    | ConfigError::MyidNotListed { .. }
+                    | ConfigError::GroupMemberUnknown { .. }
+                    | ConfigError::WeightWithoutGroups { .. }
+            )
+    }
 }
 
 fn suggestion(nearest: Option<&str>) -> String {

@@ -20,6 +20,10 @@ const DIGEST_MODULE: &str = "org.apache.zookeeper.server.auth.DigestLoginModule"
 /// An option of this beginning names a user; its value is the password.
 const USER: &str = "user_";
 
+/// Java knows no others, and refuses these.
+const SINGLE_QUOTE: &str = "a text with blanks or marks stands in double quotes in this format, and a \
+    single quote is allowed only inside them";
+
 /// Users and passwords of this section; `None` if the file has no such section, which turns SASL
 /// off, as in Apache. The text is that of `file`.
 pub(super) fn read_server_section(
@@ -161,8 +165,10 @@ impl Tokens<'_> {
                 Kind::Mark(first)
             }
             '"' => Kind::Word(self.quoted()?),
+            '\'' => return Err(self.wrong(at, SINGLE_QUOTE)),
             _ => {
-                let ends = |c: char| c.is_whitespace() || matches!(c, '{' | '}' | ';' | '=' | '"');
+                let ends =
+                    |c: char| c.is_whitespace() || matches!(c, '{' | '}' | ';' | '=' | '"' | '\'');
                 let end = rest.find(ends).unwrap_or(rest.len());
                 self.at += end;
                 Kind::Word(rest[..end].to_owned())
@@ -272,6 +278,19 @@ mod tests {
     }
 
     #[test]
+    fn lines_may_end_as_on_other_systems_and_sections_of_others_are_read_over() {
+        let module = "org.apache.zookeeper.server.auth.DigestLoginModule";
+        let text = format!(
+            "Client {{\n  {module} required\n  username=\"o'neil\"\n  password=\"x\";\n}};\n\
+             Server {{\n  {module} required // ours\n  user_bob=\"it's\";\n}};\n\
+             QuorumServer {{\n  {module} required user_q=\"z\";\n}};\n"
+        );
+        for text in [text.clone(), text.replace('\n', "\r\n")] {
+            assert_eq!(users(&text), pairs(&[("bob", "it's")]));
+        }
+    }
+
+    #[test]
     fn several_modules_of_a_section_add_up() {
         let module = "org.apache.zookeeper.server.auth.DigestLoginModule";
         let text = format!(
@@ -324,6 +343,11 @@ mod tests {
             ),
             (format!("Server {{ {module} required; }}"), "expected ; behind the }"),
             (format!("Server {{ {module} required;"), "expected a login module"),
+            (
+                format!("Server {{\r\n {module} required\r\n  user_a='x';\r\n}};\r\n"),
+                "jaas.conf:3:10: a text with blanks or marks stands in double quotes",
+            ),
+            (format!("Server {{ {module} required user_a=it's; }};"), "in double quotes"),
             ("\n\n /* x".to_owned(), "jaas.conf:3:2: this comment has no end"),
             (format!("Server {{ {module} required user_a=\"${{pw}}\"; }};"), "system properties"),
             (

@@ -1,13 +1,14 @@
 //! Every key that Apache ZooKeeper 3.9 reads, and what Quorate does about it; and those of its own.
 //!
-//! Three classes: supported (`parse.rs` reads the value), known but not supported yet (the server
+//! Four classes: supported (`parse.rs` reads the value), known but not supported yet (the server
 //! starts with one warning), and known but refused, because a server that ignores the key is less
 //! safe or more open than its operator believes. A value that says what Apache does by default
-//! (`sslQuorum=false`) changes nothing and is passed over in silence. All other keys are unknown.
+//! (`sslQuorum=false`) changes nothing and is passed over in silence. And some that no server reads, but
+//! that guides and generators write. All other keys are unknown.
 //!
 //! Apache takes unknown keys of zoo.cfg as the JVM property `zookeeper.KEY`, and some settings only
 //! as a property. Here each of them may stand in zoo.cfg, with or without `zookeeper.`, and those
-//! that are properties in Apache may stand in SERVER_JVMFLAGS too.
+//! that are properties in Apache may be `-D` flags of the JVM too.
 
 use super::admin_keys::{ADMIN_PROPERTIES, METRICS_KEYS};
 use super::tls_keys::TLS_PROPERTIES;
@@ -23,7 +24,7 @@ pub(super) enum Class {
     Weight,
     /// Read from zoo.cfg alone, as in Apache.
     File(&'static str),
-    /// Read from zoo.cfg and from SERVER_JVMFLAGS.
+    /// Read from zoo.cfg and from the flags of the JVM.
     Property(&'static str),
     /// `authProvider.N`: a Java class.
     AuthProvider,
@@ -31,6 +32,8 @@ pub(super) enum Class {
     SuperUser,
     /// Not supported yet; without effect if the value is one of these.
     NotYet(&'static [&'static str]),
+    /// No server reads it, and files in the field have it: why it is there, or what was meant.
+    Harmless(&'static str),
     /// Refused, since ignoring it would do this; unless the value is one of these.
     Refused(&'static str, &'static [&'static str]),
 }
@@ -81,7 +84,9 @@ const PROPERTIES: &[&str] = &[
     "connection_throttle_renew_session_weight",
     "connection_throttle_tokens",
     "connection_throttle_weight_enabled",
+    "datadir.autocreate",
     "db.autocreate",
+    "electionPortBindRetry",
     "enableEagerACLCheck",
     "enforce.auth.enabled",
     "enforce.auth.schemes",
@@ -127,6 +132,7 @@ const OURS: &[&str] = &["filePermissions"];
 
 /// The same, as properties too.
 const OUR_PROPERTIES: &[&str] = &[
+    "config.strict",
     "maxClientPendingResponseBytes",
     "maxPendingResponseBytes",
     "maxResponseBytes",
@@ -155,9 +161,7 @@ const NOT_YET: &[(&str, &[&str])] = &[
     ("commitProcessor.numWorkerThreads", NONE),
     ("commitProcessor.shutdownTimeout", NONE),
     ("connectToLearnerMasterLimit", &["0"]),
-    ("datadir.autocreate", ON),
     ("digest.enabled", NONE),
-    ("electionPortBindRetry", NONE),
     ("emulate353TTLNodes", OFF),
     ("fips-mode", NONE),
     ("flushDelay", &["0"]),
@@ -215,6 +219,18 @@ const NOT_YET_FAMILIES: &[&str] = &[
 ];
 
 const ADMIN_CLEAR: &str = "open the admin port without the TLS it was meant to have";
+/// Without effect in Apache ZooKeeper too.
+const HARMLESS: &[(&str, &str)] = &[
+    ("autopurge.purgeInteval", "autopurge.purgeInterval is the key that switches purging on"),
+    ("connectionMaxTokens", "connection_throttle_tokens is the key that servers read"),
+    ("jaasLoginRenew", "no server reads it"),
+    ("myid", "a server's number stands in the file myid in dataDir"),
+    ("requestThrottleLimit", "request_throttle_max_requests is the key that servers read"),
+    ("requestThrottleStallTime", "request_throttle_stall_time is the key that servers read"),
+    ("throttledOpWaitTime", "throttled_op_wait_time is the key that servers read"),
+    ("traceFile", "no server has read it for long"),
+];
+
 const CLEAR: &str = "leave connections without the TLS they were meant to have";
 const PEERS: &str = "let any machine that reaches its ports take part in the ensemble";
 const IDENTITY: &str = "take from clients a way to prove who they are";
@@ -270,6 +286,9 @@ pub(super) fn classify_key(key: &str) -> Option<Class> {
     if let Some((_, danger, harmless)) = REFUSED.iter().find(|(pattern, ..)| named(pattern)) {
         return Some(Class::Refused(danger, harmless));
     }
+    if let Some((_, why)) = HARMLESS.iter().find(|(k, _)| *k == name) {
+        return Some(Class::Harmless(why));
+    }
     if let Some((_, harmless)) = NOT_YET.iter().find(|(k, _)| *k == name) {
         return Some(Class::NotYet(harmless));
     }
@@ -281,7 +300,7 @@ pub(super) fn is_bare_property(key: &str) -> bool {
     BARE_PROPERTIES.contains(&key)
 }
 
-/// Whether a property of SERVER_JVMFLAGS concerns neither server.
+/// Whether a property of the JVM concerns neither server.
 pub(super) fn is_foreign_property(key: &str) -> bool {
     match key.strip_prefix("zookeeper.") {
         Some(name) => IGNORED_PROPERTIES.iter().any(|family| name.starts_with(family)),
@@ -383,6 +402,7 @@ mod tests {
             .collect();
         all.extend(NOT_YET.iter().map(|(k, _)| k));
         all.extend(REFUSED.iter().map(|(k, ..)| k));
+        all.extend(HARMLESS.iter().map(|(k, _)| k));
         let count = all.len();
         all.sort_unstable();
         all.dedup();
@@ -408,5 +428,6 @@ mod tests {
         NOT_YET.iter().for_each(|(key, _)| stands(key, &["not yet"]));
         NOT_YET_FAMILIES.iter().for_each(|key| stands(key, &["not yet"]));
         REFUSED.iter().for_each(|(key, ..)| stands(key, &["refused"]));
+        HARMLESS.iter().for_each(|(key, _)| stands(key, &["no effect"]));
     }
 }

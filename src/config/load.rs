@@ -6,63 +6,89 @@ use std::path::Path;
 
 use super::ServerConfig;
 use super::client_keys::JAAS_KEY;
+use super::environment::Environment;
 use super::error::ConfigError;
-use super::parse::{Beside, Loaded, parse_beside};
-use super::properties::{Entry, latin1, read_jvm_flags, read_properties};
+use super::loaded::{Beside, Loaded};
+use super::mistakes::Mistakes;
+use super::parse::parse_beside;
+use super::properties::{latin1, read_properties};
 use super::tls_keys::KEY_PASSWORD_PATH;
 
 impl ServerConfig {
-    /// Reads a zoo.cfg, the `myid` in its `dataDir`, the file that `dynamicConfigFile` names, and
-    /// SERVER_JVMFLAGS. Nothing is written; relative paths are relative to the working directory.
-    pub fn load(path: &Path) -> Result<Loaded, ConfigError> {
+    /// Reads a zoo.cfg, the `myid` in its `dataDir`, the files that it names, and the flags of the JVM
+    /// in the environment. Nothing is written; relative paths are relative to the working directory.
+    pub fn load(path: &Path, environment: &Environment) -> Result<Loaded, Mistakes> {
         let file = path.display().to_string();
         let text = read(path)?.ok_or_else(|| ConfigError::Unreadable {
             file: file.clone(),
             why: "there is no such file".into(),
         })?;
-        let entries = read_properties(&text, &file)?;
-        let last = |key| entries.iter().rev().find(|e| e.key == key).map(|e| e.value.as_str());
-        let myid = match last("dataDir") {
-            Some(data_dir) => read_myid(&Path::new(data_dir).join("myid"))?,
-            None => None,
+        // What cannot be read now is told later, with all that is wrong.
+        let entries = read_properties(&text, &file).unwrap_or_default();
+        let flags = environment.jvm_flags();
+        let last =
+            |key: &str| entries.iter().rev().find(|e| e.name() == key).map(|e| e.value.as_str());
+        let last_or_flag = |key: &str| {
+            let flagged = || flags.iter().find(|e| e.name() == key).map(|e| e.value.as_str());
+            last(key).or_else(flagged).filter(|value| !value.is_empty())
         };
-        let dynamic = match last("dynamicConfigFile") {
-            Some(name) => read(Path::new(name))?.map(|text| (name, text)),
-            None => None,
+        let mut no_access = Vec::new();
+        let myid = last("dataDir").and_then(|data_dir| {
+            read_myid(&Path::new(data_dir).join("myid")).unwrap_or_else(|error| {
+                no_access.push(error);
+                None
+            })
+        });
+        let beside_file = |name: Option<&'_ str>| -> Result<Option<(String, String)>, ConfigError> {
+            let Some(name) = name else { return Ok(None) };
+            Ok(read(Path::new(name))?.map(|text| (name.to_owned(), text)))
         };
-        let jvm_flags = std::env::var("SERVER_JVMFLAGS").ok();
-        let flags = read_jvm_flags(jvm_flags.as_deref().unwrap_or_default());
-        let names_jaas = |key: &str| key.strip_prefix("zookeeper.").unwrap_or(key) == JAAS_KEY;
-        let jaas = entries.iter().rev().chain(flags.iter()).find(|e| names_jaas(&e.key));
-        let jaas = match jaas.map(|entry| entry.value.as_str()) {
-            Some(name) => read(Path::new(name))?.map(|text| (name, text)),
-            None => None,
-        };
-        let key_password = match password_path(&entries).or_else(|| password_path(&flags)) {
-            Some(name) => read(Path::new(name))?,
-            None => None,
-        };
+        let dynamic = beside_file(last("dynamicConfigFile"))?;
+        let jaas = beside_file(last_or_flag(JAAS_KEY))?;
+        let key_password = beside_file(last_or_flag(KEY_PASSWORD_PATH))?;
         let beside = Beside {
             myid: myid.as_deref(),
-            jaas: jaas.as_ref().map(|(name, text)| (*name, text.as_str())),
-            jvm_flags: jvm_flags.as_deref(),
-            dynamic: dynamic.as_ref().map(|(name, text)| (*name, text.as_str())),
-            key_password: key_password.as_deref(),
+            jaas: jaas.as_ref().map(|(name, text)| (name.as_str(), text.as_str())),
+            flags: &flags,
+            dynamic: dynamic.as_ref().map(|(name, text)| (name.as_str(), text.as_str())),
+            key_password: key_password.as_ref().map(|(_, text)| text.as_str()),
         };
-        parse_beside(&text, &file, beside)
+        let mut loaded = parse_beside(&text, &file, beside);
+        if !no_access.is_empty() {
+            let (rest, errors) = match loaded {
+                Ok(loaded) => (Some(Box::new(loaded)), Vec::new()),
+                Err(Mistakes { errors, rest }) => (rest, errors),
+            };
+            let missing = |error: &ConfigError| matches!(error, ConfigError::MissingMyid { .. });
+            no_access.extend(errors.into_iter().filter(|error| !missing(error)));
+            return Err(Mistakes { errors: no_access, rest });
+        }
+        if let Ok(loaded) = &mut loaded {
+            loaded.warnings.splice(0..0, environment.warnings().iter().cloned());
+        }
+        loaded
     }
 }
 
-/// The file with the password of the TLS key.
-fn password_path(entries: &[Entry]) -> Option<&str> {
-    let named = |entry: &&Entry| {
-        entry.key.strip_prefix("zookeeper.").unwrap_or(&entry.key) == KEY_PASSWORD_PATH
-    };
-    let entry = entries.iter().rev().find(named)?;
-    Some(entry.value.as_str()).filter(|name| !name.is_empty())
+impl Environment {
+    /// That of this process, changed by the files of shell that zkServer.sh runs: `zookeeper-env.sh` and
+    /// `java.env` in this directory, or in the one that the former puts into ZOOCFGDIR.
+    pub fn of_process(config_dir: &Path) -> Result<Environment, Mistakes> {
+        let text = |value: std::ffi::OsString| value.to_string_lossy().into_owned();
+        let variables = std::env::vars_os().map(|(name, value)| (text(name), text(value)));
+        let mut environment = Environment::new(variables);
+        environment.set("ZOOCFGDIR", config_dir.display().to_string());
+        for name in ["zookeeper-env.sh", "java.env"] {
+            let dir = environment.get("ZOOCFGDIR").unwrap_or_default();
+            let path = Path::new(dir).join(name);
+            if let Some(text) = read(&path)? {
+                environment.assign_all(&path.display().to_string(), &text);
+            }
+        }
+        Ok(environment)
+    }
 }
 
-/// `None` if there is no such file.
 fn read_myid(path: &Path) -> Result<Option<String>, ConfigError> {
     read(path).map_err(|error| match error {
         ConfigError::Unreadable { file, why } => ConfigError::NoAccess { file, why },

@@ -10,8 +10,8 @@ use std::path::Path;
 
 use super::draft::Draft;
 use super::error::{At, ConfigError};
-use super::properties::Entry;
-use super::server_line::{ANY_ADDRESS, parse_role};
+use super::properties::{Entry, read_properties};
+use super::server_line::parse_role;
 use super::{LearnerType, ServerSpec};
 use crate::base::ServerId;
 use crate::runtime::HostPort;
@@ -41,7 +41,7 @@ pub struct Members {
 pub fn read_members(text: &str) -> Result<Members, ConfigError> {
     let file = "a configuration";
     let mut draft = Draft { file: file.into(), ..Draft::default() };
-    draft.add_dynamic(file, text)?;
+    draft.add_dynamic(file, read_properties(text, file)?)?;
     let groups = read_groups(&draft)?;
     let weights = read_weights(&mut draft)?;
     let servers = server_specs(&draft, &groups, &weights);
@@ -84,13 +84,22 @@ pub(super) fn read_membership(
     check_voters(draft, &specs, standalone_enabled)?;
     let voters = specs.values().filter(|s| s.learner_type == LearnerType::Participant).count();
     if voters == 1 && standalone_enabled {
-        let ids = ids(draft);
+        let (id, spec) = specs.into_iter().next().expect("one voter");
         draft.warnings.push(format!(
-            "server.{ids} is the only server: it runs standalone, without an ensemble \
+            "server.{id} is the only server: it runs standalone, without an ensemble \
              (standaloneEnabled=false makes it an ensemble of one)"
         ));
-        let own = specs.into_values().next().and_then(|spec| spec.client);
-        return Ok(Place::Standalone { client: client.or(own) });
+        // Apache looks into the line only if myid says that it is this server's.
+        let is_own = myid.is_some_and(|text| text.trim().parse() == Ok(id.0));
+        if is_own || client.is_none() {
+            let client = client_address(draft, id, spec.client, client)?;
+            return Ok(Place::Standalone { client });
+        }
+        if spec.client.is_some_and(|listed| Some(listed.port) != client.as_ref().map(|c| c.port)) {
+            let at = draft.servers[&id.0].0.value_at.clone();
+            draft.warn_at(&at, "without a myid that names this server, clientPort counts");
+        }
+        return Ok(Place::Standalone { client });
     }
     let my_id = own_id(draft, myid)?;
     let spec = &specs[&my_id];
@@ -277,7 +286,7 @@ fn client_address(
     let (Some(listed), Some(given)) = (&in_list, &in_file) else {
         return Ok(in_list.or(in_file));
     };
-    let open = matches!(given.host.as_str(), ANY_ADDRESS | "::");
+    let open = given.is_any();
     if given.port != listed.port || (!open && given.host != listed.host) {
         return Err(ConfigError::ClientAddressConflict {
             at: draft.servers[&my_id.0].0.value_at.clone(),

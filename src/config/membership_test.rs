@@ -1,7 +1,7 @@
 //! The version of a membership, and the files that a reconfiguration leaves behind.
 
-use super::ServerConfig;
 use super::membership::version_in_name;
+use super::{Environment, ServerConfig};
 
 #[test]
 fn the_name_of_a_dynamic_file_ends_with_its_version() {
@@ -41,10 +41,13 @@ fn the_files_of_a_reconfigured_ensemble_start_its_members_and_refuse_who_was_rem
          server.2=zk2:2888:3888:participant;0.0.0.0:2181",
     );
     write("myid", "2\n");
-    let loaded = ServerConfig::load(&at("zoo.cfg")).unwrap_or_else(|error| panic!("{error}"));
+    let loaded = ServerConfig::load(&at("zoo.cfg"), &Environment::default())
+        .unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(loaded.config.config_version, 0x1_0000_0002);
     assert_eq!(loaded.config.servers.len(), 2);
     write("myid", "3\n");
-    let refused = ServerConfig::load(&at("zoo.cfg")).expect_err("it was removed").to_string();
+    let refused = ServerConfig::load(&at("zoo.cfg"), &Environment::default())
+        .expect_err("it was removed")
+        .to_string();
     assert!(refused.contains("there is no server.3 in the ensemble"), "{refused}");
 }

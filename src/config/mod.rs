@@ -10,20 +10,24 @@ mod client_keys;
 #[cfg(test)]
 mod client_keys_test;
 mod draft;
+mod environment;
 mod error;
 mod jaas;
 mod keys;
 mod limits;
 mod load;
+mod loaded;
 mod membership;
 #[cfg(test)]
 mod membership_test;
+mod mistakes;
 mod parse;
 #[cfg(test)]
 mod parse_test;
 mod properties;
 mod server_config;
 mod server_line;
+mod shell;
 mod sync_limits;
 mod tls_keys;
 #[cfg(test)]
@@ -31,10 +35,13 @@ mod tls_keys_test;
 
 pub use access::{Access, DigestAlg};
 pub use admin::AdminConfig;
+pub use environment::Environment;
 pub use error::{At, ConfigError};
 pub use limits::{ClientLimits, ConnectionThrottle};
+pub use loaded::Loaded;
 pub use membership::{Members, read_members};
-pub use parse::{Loaded, parse};
+pub use mistakes::Mistakes;
+pub use parse::parse;
 pub use server_config::{ContainerReaping, LearnerType, ServerConfig, ServerSpec};
 pub use sync_limits::SyncLimits;
 

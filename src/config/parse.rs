@@ -1,45 +1,28 @@
 //! zoo.cfg to [`ServerConfig`]: which keys stand there, and what their values are.
 //!
-//! Pure: text in, values or the first error out. Files are read in `load.rs`, the syntax is in
-//! `properties.rs`, the list of keys in `keys.rs`, servers and groups in `membership.rs`.
+//! Pure: text in, values or the errors out (`mistakes.rs`). Files are read in `load.rs`, the syntax is
+//! in `properties.rs`, the list of keys in `keys.rs`, servers and groups in `membership.rs`.
 //! (QuorumPeerConfig.parseProperties, and the system properties of the classes that own them)
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::draft::{Draft, INT_MAX};
+use super::environment::Environment;
 use super::error::ConfigError;
-use super::keys::{Class, classify_key, is_bare_property, is_foreign_property, nearest_key};
+use super::keys::{Class, classify_key, is_bare_property, is_foreign_property};
+use super::loaded::{Beside, Loaded};
 use super::membership::{Place, read_membership, version_in_name};
-use super::properties::{Entry, read_jvm_flags, read_properties};
+use super::mistakes::{Mistakes, Sources};
+use super::properties::Entry;
 use super::server_config::ServerConfig;
-use super::server_line::{ANY_ADDRESS, parse_server_line};
+use super::server_line::parse_server_line;
 use crate::base::ServerId;
 use crate::base::limits::COMMITTED_LOG_COUNT;
-use crate::runtime::{FilePermissions, HostPort};
+use crate::runtime::FilePermissions;
 
-/// A configuration that can be started, and what its author should hear.
-#[derive(Clone, Debug)]
-pub struct Loaded {
-    pub config: ServerConfig,
-    /// One sentence each, with file, line and column where there is one.
-    pub warnings: Vec<String>,
-}
-
-/// What stands beside zoo.cfg.
-#[derive(Clone, Copy, Default, Debug)]
-pub(super) struct Beside<'a> {
-    /// The text of `<dataDir>/myid`.
-    pub(super) myid: Option<&'a str>,
-    /// Name and text of the file that `java.security.auth.login.config` names.
-    pub(super) jaas: Option<(&'a str, &'a str)>,
-    /// The environment variable SERVER_JVMFLAGS.
-    pub(super) jvm_flags: Option<&'a str>,
-    /// Name and text of the file that `dynamicConfigFile` names.
-    pub(super) dynamic: Option<(&'a str, &'a str)>,
-    /// The text of the file that `ssl.keyStore.passwordPath` names.
-    pub(super) key_password: Option<&'a str>,
-}
+/// What some editors put in front of a text in UTF-8, as Latin-1 characters.
+const BYTE_ORDER_MARK: &str = "\u{ef}\u{bb}\u{bf}";
 
 /// Reads the text of a zoo.cfg that keeps its servers in itself (no `dynamicConfigFile`).
 /// `file` is its name for error texts, `myid` the text of `<dataDir>/myid` if there is that file,
@@ -49,30 +32,43 @@ pub fn parse(
     file: &str,
     myid: Option<&str>,
     jvm_flags: Option<&str>,
-) -> Result<Loaded, ConfigError> {
-    parse_beside(text, file, Beside { myid, jvm_flags, ..Beside::default() })
+) -> Result<Loaded, Mistakes> {
+    let flags = jvm_flags.map(|flags| ("SERVER_JVMFLAGS".to_owned(), flags.to_owned()));
+    let flags = Environment::new(flags).jvm_flags();
+    parse_beside(text, file, Beside { myid, flags: &flags, ..Beside::default() })
 }
 
-pub(super) fn parse_beside(
-    text: &str,
-    file: &str,
-    beside: Beside<'_>,
-) -> Result<Loaded, ConfigError> {
-    let mut draft = Draft { file: file.into(), ..Draft::default() };
-    for entry in read_properties(text, file)? {
+pub(super) fn parse_beside(text: &str, file: &str, beside: Beside<'_>) -> Result<Loaded, Mistakes> {
+    let has_mark = text.starts_with(BYTE_ORDER_MARK);
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+    let mut loaded =
+        Sources::new(text, file, beside).read_to_the_end(|sources| attempt(sources, beside))?;
+    if has_mark {
+        loaded.warnings.insert(0, format!(
+            "{file}:1:1: a byte order mark is passed over; Apache ZooKeeper takes it as the beginning \
+             of the first key"
+        ));
+    }
+    Ok(loaded)
+}
+
+fn attempt(sources: &Sources, beside: Beside<'_>) -> Result<Loaded, ConfigError> {
+    let mut draft = Draft { file: sources.file.clone(), ..Draft::default() };
+    for entry in sources.entries.iter().cloned() {
         draft.add(entry)?;
     }
-    for flag in read_jvm_flags(beside.jvm_flags.unwrap_or_default()) {
+    for flag in sources.flags.iter().cloned() {
         draft.add_flag(flag)?;
     }
-    if let Some((name, text)) = beside.dynamic {
-        draft.add_dynamic(name, text)?;
+    if let Some((name, entries)) = &sources.dynamic {
+        draft.add_dynamic(name, entries.clone())?;
     } else if let Some(entry) = draft.settings.get("dynamicConfigFile") {
         return Err(ConfigError::Unreadable {
             file: entry.value.clone(),
             why: format!("named by dynamicConfigFile in {}", entry.value_at),
         });
     }
+    draft.boolean("config.strict")?;
     draft.key_password_text = beside.key_password.map(String::from);
     let sasl_users = draft.sasl_users(beside.jaas)?;
     let mut loaded = draft.into_config(beside.myid)?;
@@ -85,11 +81,11 @@ impl Draft {
     fn add(&mut self, entry: Entry) -> Result<(), ConfigError> {
         no_comment_behind(&entry)?;
         match classify_key(&entry.key) {
-            None => Err(ConfigError::UnknownKey {
-                nearest: nearest_key(&entry.key),
-                at: entry.key_at,
-                key: entry.key,
-            }),
+            None => Ok(()), // `Sources::unknown_keys` tells of it.
+            Some(Class::Harmless(why)) => {
+                self.warn_at(&entry.key_at, &format!("{} has no effect: {why}", entry.key));
+                Ok(())
+            }
             Some(Class::File(name) | Class::Property(name)) => {
                 if let Some(first) = self.settings.insert(name, entry) {
                     self.warn_at(
@@ -151,7 +147,7 @@ impl Draft {
         Ok(())
     }
 
-    /// A `-D` flag of SERVER_JVMFLAGS: zoo.cfg wins over it.
+    /// A `-D` flag of the JVM: zoo.cfg wins over it.
     fn add_flag(&mut self, flag: Entry) -> Result<(), ConfigError> {
         if is_foreign_property(&flag.key) {
             return Ok(());
@@ -166,6 +162,7 @@ impl Draft {
             Some(Class::SuperUser) => self.super_users.push(flag),
             Some(Class::NotYet(harmless)) => self.warn_not_yet(&flag, harmless),
             Some(Class::Refused(danger, harmless)) => return refuse(flag, danger, harmless),
+            None => {}
             _ => {
                 let text =
                     format!("{} has no effect as a JVM flag: write it into zoo.cfg", flag.key);
@@ -176,7 +173,11 @@ impl Draft {
     }
 
     /// The file of `dynamicConfigFile`: servers, groups and weights, which zoo.cfg then may not have.
-    pub(super) fn add_dynamic(&mut self, name: &str, text: &str) -> Result<(), ConfigError> {
+    pub(super) fn add_dynamic(
+        &mut self,
+        name: &str,
+        entries: Vec<Entry>,
+    ) -> Result<(), ConfigError> {
         let servers = self.servers.values().map(|(entry, _)| entry);
         if let Some(entry) = servers.chain(self.groups.values()).chain(self.weights.values()).next()
         {
@@ -186,7 +187,7 @@ impl Draft {
                 file: format!("a file whose dynamicConfigFile is {name}"),
             });
         }
-        for entry in read_properties(text, name)? {
+        for entry in entries {
             no_comment_behind(&entry)?;
             match classify_key(&entry.key) {
                 Some(class @ (Class::Server | Class::Group | Class::Weight)) => {
@@ -224,7 +225,8 @@ impl Draft {
         self.read_storage(&mut config)?;
         self.read_election(&mut config)?;
         config.client_tls = self.client_tls()?;
-        let client = self.static_client_address()?;
+        let why = ", although clientPortAddress is given";
+        let client = self.address("clientPort", "clientPortAddress", why)?;
         match read_membership(&mut self, client, myid)? {
             Place::Standalone { client } => config.client = client,
             Place::Member { my_id, servers, hierarchical, client } => {
@@ -247,7 +249,7 @@ impl Draft {
         if config.client.is_none() && !secure {
             self.warnings.push("no clientPort is given: no client can connect".into());
         }
-        Ok(Loaded { config, warnings: self.warnings })
+        Ok(Loaded { config, warnings: self.warnings, unknown_keys: Vec::new() })
     }
 
     /// The highest byte of a TTL node's owner is 0xFF, and that of a session id its server.
@@ -327,6 +329,9 @@ impl Draft {
             config.sync.snapshot_size_factor = factor
                 .ok_or_else(|| entry.mistyped(0, "a number such as 0.33, below 0 for never"))?;
         }
+        if let Some(autocreate) = self.boolean("datadir.autocreate")? {
+            config.datadir_autocreate = autocreate;
+        }
         if let Some(autocreate) = self.boolean("db.autocreate")? {
             config.db_autocreate = autocreate;
         }
@@ -357,25 +362,14 @@ impl Draft {
                 |entry| entry.mistyped(0, "a minimum that is not above the maximum"),
             ));
         }
+        if let Some(n) = self.number("electionPortBindRetry", 0, INT_MAX, "tries")? {
+            config.election_bind_tries = Some(n as u32).filter(|n| *n > 0);
+        }
         config.epoch_wait_max = self.millis("leader.maxTimeToWaitForEpoch", -1)?;
         if let Some(all) = self.boolean("quorumListenOnAllIPs")? {
             config.quorum_listen_on_all_ips = all;
         }
         Ok(())
-    }
-
-    /// `clientPort` and `clientPortAddress`; port 0 is "not set".
-    fn static_client_address(&self) -> Result<Option<HostPort>, ConfigError> {
-        let port = self.number("clientPort", 0, 65_535, "a port")?.filter(|port| *port > 0);
-        match (port, self.text("clientPortAddress")) {
-            (Some(port), host) => Ok(Some(HostPort::new(host.unwrap_or(ANY_ADDRESS), port as u16))),
-            (None, Some(_)) => Err(ConfigError::MissingKey {
-                file: self.file.clone(),
-                key: "clientPort",
-                why: ", although clientPortAddress is given",
-            }),
-            (None, None) => Ok(None),
-        }
     }
 }
 

@@ -27,6 +27,11 @@ impl fmt::Debug for Entry {
 }
 
 impl Entry {
+    /// The key without `zookeeper.`, which zoo.cfg may have and leave out.
+    pub(super) fn name(&self) -> &str {
+        self.key.strip_prefix("zookeeper.").unwrap_or(&self.key)
+    }
+
     /// The value, unless it is a secret.
     fn shown_value(&self) -> &str {
         let is_secret = ["password", "superDigest"].iter().any(|end| self.key.ends_with(end));
@@ -158,26 +163,24 @@ fn split_entry(spots: &[Spot], file: &str) -> Option<Entry> {
     })
 }
 
-/// The `-Dkey=value` flags of SERVER_JVMFLAGS, in order; other flags are the JVM's own.
-pub(super) fn read_jvm_flags(flags: &str) -> Vec<Entry> {
+/// The `-Dkey=value` flags in an environment variable, whose value begins at `begin`, in order; other
+/// flags are the JVM's own. Blanks part them, and quotes mean nothing: zkServer.sh has the shell
+/// split the value and do no more.
+pub(super) fn read_jvm_flags(flags: &str, begin: &At) -> Vec<Entry> {
     let mut entries = Vec::new();
-    let mut rest = flags;
-    let at = |column| At { file: "SERVER_JVMFLAGS".into(), line: 1, column: column + 1 };
-    while !rest.is_empty() {
-        let word_start = rest.len() - rest.trim_start().len();
-        rest = &rest[word_start..];
-        let start = flags.len() - rest.len();
-        let len = rest.find(char::is_whitespace).unwrap_or(rest.len());
-        if let Some(flag) = rest[..len].strip_prefix("-D") {
-            let (key, value) = flag.split_once('=').unwrap_or((flag, ""));
-            entries.push(Entry {
-                key: key.into(),
-                value: value.into(),
-                key_at: at(start + 2),
-                value_at: at(start + 2 + key.len() + 1),
-            });
-        }
-        rest = &rest[len..];
+    let at = |column| At { column: begin.column + column, ..begin.clone() };
+    let mut column = 0;
+    for word in flags.split_inclusive(char::is_whitespace) {
+        let start = column + 2;
+        column += word.chars().count();
+        let Some(flag) = word.trim_end().strip_prefix("-D") else { continue };
+        let (key, value) = flag.split_once('=').unwrap_or((flag, ""));
+        entries.push(Entry {
+            key: key.into(),
+            value: value.into(),
+            key_at: at(start),
+            value_at: at(start + key.chars().count() + 1),
+        });
     }
     entries
 }
@@ -242,7 +245,8 @@ mod tests {
 
     #[test]
     fn jvm_flags_are_read_with_their_columns() {
-        let flags = read_jvm_flags("-Xmx1g  -Dzookeeper.snapCount=10 -Dflag");
+        let begin = At { file: "JVMFLAGS".into(), line: 1, column: 1 };
+        let flags = read_jvm_flags("-Xmx1g  -Dzookeeper.snapCount=10 -Dflag", &begin);
         assert_eq!(flags.len(), 2);
         assert_eq!((flags[0].key.as_str(), flags[0].value.as_str()), ("zookeeper.snapCount", "10"));
         assert_eq!((flags[0].key_at.column, flags[0].value_at.column), (11, 31));

@@ -93,6 +93,8 @@ pub struct ServerConfig {
     /// Words that are answered (`4lw.commands.whitelist`); `*` is all.
     pub four_letter_words: Vec<String>,
     pub admin: AdminConfig,
+    /// `zookeeper.datadir.autocreate`: directories that are missing are made.
+    pub datadir_autocreate: bool,
     /// `zookeeper.db.autocreate`: an empty directory may vote without an `initialize` file.
     pub db_autocreate: bool,
     /// `zookeeper.snapshot.trust.empty`: logs without a snapshot are a whole history, as 3.4 left them.
@@ -105,6 +107,8 @@ pub struct ServerConfig {
     pub finalize_wait: Duration,
     /// `cnxTimeout`: connecting to an election port.
     pub election_connect_timeout: Duration,
+    /// `electionPortBindRetry`: how often opening the election port is tried; `None` (0) is for ever.
+    pub election_bind_tries: Option<u32>,
     /// `leader.maxTimeToWaitForEpoch`; `None` is initLimit alone.
     pub epoch_wait_max: Option<Duration>,
     pub quorum_listen_on_all_ips: bool,
@@ -177,12 +181,14 @@ impl ServerConfig {
             purge_interval: None,
             four_letter_words: vec!["srvr".into()],
             admin: AdminConfig::default(),
+            datadir_autocreate: true,
             db_autocreate: true,
             trust_empty_snapshot: false,
             notification_interval_min: Duration::from_millis(200),
             notification_interval_max: Duration::from_secs(60),
             finalize_wait: Duration::from_millis(200),
             election_connect_timeout: Duration::from_secs(5),
+            election_bind_tries: Some(3),
             epoch_wait_max: None,
             quorum_listen_on_all_ips: false,
             access: Access::default(),

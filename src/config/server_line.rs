@@ -79,6 +79,12 @@ pub(super) fn parse_role(text: &str) -> Option<LearnerType> {
     }
 }
 
+/// A host in a key of its own: an IPv6 address may stand in brackets, as in a server line.
+/// (InetAddress.getByName)
+pub(super) fn bare_host(text: &str) -> &str {
+    text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text)
+}
+
 /// The host without brackets, and what stands behind its colon.
 fn split_host(text: &str) -> Option<(&str, &str)> {
     let (host, rest) = match text.trim_start().strip_prefix('[') {

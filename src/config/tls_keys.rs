@@ -13,8 +13,6 @@ use std::path::{Path, PathBuf};
 use super::draft::Draft;
 use super::error::ConfigError;
 use super::properties::Entry;
-use super::server_line::ANY_ADDRESS;
-use crate::runtime::HostPort;
 use crate::runtime::tls::{CIPHER_SUITES, ClientAuth, ClientTls, Store, StoreFormat, TlsVersion};
 
 /// `zookeeper.NAME` properties in Apache; `secureClientPort` and its address stand in the file alone.
@@ -53,7 +51,8 @@ impl Draft {
     /// `None` where nothing asks for a TLS port.
     pub(super) fn client_tls(&mut self) -> Result<Option<ClientTls>, ConfigError> {
         self.check_factory()?;
-        let listen = self.secure_client_address()?;
+        let why = ", although secureClientPortAddress is given";
+        let listen = self.address("secureClientPort", "secureClientPortAddress", why)?;
         let port_unification = self.boolean("client.portUnification")?.unwrap_or(false);
         // Whatever they say, they say it well-formed.
         let reload = self.boolean("client.certReload")?.unwrap_or(false);
@@ -106,20 +105,6 @@ impl Draft {
         let expected = "NIOServerCnxnFactory or NettyServerCnxnFactory of Apache ZooKeeper, \
                         both the same here";
         Err(entry.mistyped(0, expected))
-    }
-
-    fn secure_client_address(&self) -> Result<Option<HostPort>, ConfigError> {
-        let port = self.number("secureClientPort", 0, 65_535, "a port")?.filter(|port| *port > 0);
-        let host = self.text("secureClientPortAddress");
-        match (port, host) {
-            (Some(port), host) => Ok(Some(HostPort::new(host.unwrap_or(ANY_ADDRESS), port as u16))),
-            (None, Some(_)) => Err(ConfigError::MissingKey {
-                file: self.file.clone(),
-                key: "secureClientPort",
-                why: ", although secureClientPortAddress is given",
-            }),
-            (None, None) => Ok(None),
-        }
     }
 
     fn warn_without_port(&mut self) {

@@ -34,8 +34,7 @@ use crate::runtime::link::{
 };
 use crate::runtime::{Halt, HostPort, Label, LabelKind, Runtime, Stream};
 
-/// `zookeeper.electionPortBindRetry`.
-const BIND_TRIES: u32 = 3;
+/// Between two tries to open the port.
 const BIND_REST: Duration = Duration::from_secs(1);
 /// ExitCode.UNABLE_TO_BIND_QUORUM_PORT.
 const EXIT_UNABLE_TO_BIND: i32 = 14;
@@ -83,6 +82,8 @@ pub struct ElectionLimits {
     pub stranger_timeout: Duration,
     /// The servers of the configuration.
     pub members: BTreeSet<ServerId>,
+    /// How often opening the port is tried (`electionPortBindRetry`); `None`: until it is open.
+    pub bind_tries: Option<u32>,
 }
 
 /// The pump's handle on the election port.
@@ -176,7 +177,7 @@ impl<R: Runtime> Inner<R> {
                     info!(%on, "election port open");
                     return Some(listener);
                 }
-                Err(error) if tried < BIND_TRIES => {
+                Err(error) if self.limits.bind_tries.is_none_or(|tries| tried < tries) => {
                     warn!(%error, tried, "cannot open the election port, trying again");
                     self.rt.sleep_until(self.rt.stamp() + BIND_REST).await;
                 }

@@ -352,6 +352,7 @@ impl<R: Runtime> Hands<R> {
             handshake_timeout: config.sync_timeout(),
             stranger_timeout: STRANGER_LINK_TIMEOUT,
             members: config.servers.keys().copied().collect(),
+            bind_tries: config.election_bind_tries,
         };
         let hands = Hands {
             election: ElectionDriver::new(
@@ -441,6 +442,7 @@ pub fn storage_options(config: &ServerConfig) -> StorageOptions {
         data_log_dir: config.data_log_dir.clone(),
         pre_alloc_bytes: config.pre_alloc_bytes,
         snap_retain_count: config.snap_retain_count,
+        datadir_autocreate: config.datadir_autocreate,
         db_autocreate: config.db_autocreate,
         trust_empty: config.trust_empty_snapshot,
         ensemble: !config.is_standalone(),

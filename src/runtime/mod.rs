@@ -162,7 +162,7 @@ pub trait Runtime: Clone + 'static {
         to: &HostPort,
         timeout: Duration,
     ) -> impl Future<Output = (Stamp, io::Result<Self::Stream>)>;
-    /// Listens; `AddrInUse` and unresolvable names are errors.
+    /// Listens. `AddrInUse` is an error, and so is a name that does not resolve: `NotFound`.
     fn listen(&self, on: &HostPort) -> impl Future<Output = io::Result<Self::Listener>>;
     /// The same for clients, who share what connections a process may have with nobody else.
     fn listen_clients(&self, on: &HostPort) -> impl Future<Output = io::Result<Self::Listener>> {

@@ -22,6 +22,12 @@ impl HostPort {
     pub fn new(host: impl Into<String>, port: u16) -> HostPort {
         HostPort { host: host.into(), port }
     }
+
+    /// Whether it stands for all addresses of a machine, as Java takes them: `0.0.0.0` is no less
+    /// than `::` where there is IPv6.
+    pub fn is_any(&self) -> bool {
+        matches!(self.host.as_str(), "" | "0.0.0.0" | "::")
+    }
 }
 
 impl fmt::Display for HostPort {

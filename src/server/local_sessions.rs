@@ -118,6 +118,11 @@ impl Local {
         is_local.then(|| self.sessions.touch(session, timeout_ms, now))
     }
 
+    /// Its end waits for its turn.
+    pub(super) fn is_closing(&self, session: SessionId) -> bool {
+        self.sessions.is_closing(session)
+    }
+
     /// The session is in the tree's list now, whoever made it.
     pub(super) fn on_global(&mut self, session: SessionId) {
         self.sessions.remove(session);

@@ -73,6 +73,11 @@ pub enum StorageError {
     #[error("none of the snapshots in {dir} is valid; the newest, {newest}: {why}",
         dir = .dir.display())]
     NoValidSnapshot { dir: PathBuf, newest: String, why: String },
+    #[error(
+        "{dir} is missing, and datadir.autocreate is false: make it by hand, with permissions for \
+         the user of this server", dir = .dir.display()
+    )]
+    MissingDirectory { dir: PathBuf },
     #[error("{file} lies in the wrong directory: dataDir takes snapshots, dataLogDir takes logs",
         file = .file.display())]
     Misplaced { file: PathBuf },
@@ -154,13 +159,15 @@ impl StorageError {
         )
     }
 
-    /// It is not the disk that fails: this process may not do what it wants to.
+    /// It is not the disk that fails: this process may not do what it wants to, or the directories are
+    /// not those that it was given before. (DatadirException and the exceptions below it)
     fn is_no_access(&self) -> bool {
         use io::ErrorKind::{NotADirectory, PermissionDenied, ReadOnlyFilesystem};
         match self {
             StorageError::Io { kind, .. } => {
                 matches!(kind, PermissionDenied | NotADirectory | ReadOnlyFilesystem)
             }
+            StorageError::Misplaced { .. } | StorageError::MissingDirectory { .. } => true,
             StorageError::Stopped { why: Earlier(first) } => first.is_no_access(),
             _ => false,
         }
@@ -180,6 +187,7 @@ impl StorageError {
             | StorageError::Misplaced { file }
             | StorageError::AcceptedEpochMissing { file }
             | StorageError::NotAnEpoch { file, .. } => (file.clone(), None),
+            StorageError::MissingDirectory { dir } => (dir.clone(), None),
             StorageError::NoValidSnapshot { dir, newest, .. } => (dir.join(newest), None),
             StorageError::HistoryLost { dir, skipped: Some(skipped), .. } => {
                 (dir.join(&skipped.name), None)

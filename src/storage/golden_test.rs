@@ -106,6 +106,7 @@ fn options(ensemble: bool) -> StorageOptions {
         data_log_dir: "/data".into(),
         pre_alloc_bytes: 4096,
         snap_retain_count: 3,
+        datadir_autocreate: true,
         db_autocreate: true,
         trust_empty: false,
         ensemble,

@@ -15,6 +15,8 @@ pub struct StorageOptions {
     pub pre_alloc_bytes: u64,
     /// `autopurge.snapRetainCount`; fewer than 3 count as 3.
     pub snap_retain_count: usize,
+    /// `zookeeper.datadir.autocreate`: directories that are missing are made.
+    pub datadir_autocreate: bool,
     /// `zookeeper.db.autocreate`: an empty directory may vote without an `initialize` file.
     pub db_autocreate: bool,
     /// `zookeeper.snapshot.trust.empty`: logs without a snapshot are a whole history.

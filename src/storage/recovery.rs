@@ -56,7 +56,7 @@ pub(super) async fn recover<L: Lane>(
     known: Option<Guard>,
 ) -> Result<Loaded, StorageError> {
     let first = known.is_none();
-    prepare_directories(lane, layout).await?;
+    prepare_directories(lane, layout, options.datadir_autocreate).await?;
     let (mut loaded, is_guarded) = read_files(lane, layout, options, known).await?;
     let last = loaded.last_logged;
     loaded.initialised = consume_marker(lane, layout).await?
@@ -142,13 +142,20 @@ async fn read_files<L: Lane>(
     Ok((loaded, claims.count()))
 }
 
-async fn prepare_directories<L: Lane>(lane: &L, layout: &Layout) -> Result<(), StorageError> {
+async fn prepare_directories<L: Lane>(
+    lane: &L,
+    layout: &Layout,
+    autocreate: bool,
+) -> Result<(), StorageError> {
     for (dir, parent) in
         [(&layout.snap_dir, &layout.data_dir), (&layout.log_dir, &layout.data_log_dir)]
     {
         match lane.list(dir).await {
             Ok(_) => {}
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                if !autocreate {
+                    return Err(StorageError::MissingDirectory { dir: dir.clone() });
+                }
                 lane.create_dir_all(dir).await.when("creating", dir)?;
                 lane.sync_dir(parent).await.when("syncing", parent)?;
             }

@@ -31,6 +31,7 @@ pub(super) fn options() -> StorageOptions {
         data_log_dir: "/data".into(),
         pre_alloc_bytes: 8192,
         snap_retain_count: 3,
+        datadir_autocreate: true,
         db_autocreate: true,
         trust_empty: false,
         ensemble: true,

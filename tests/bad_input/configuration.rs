@@ -25,7 +25,8 @@ fn last_line(said: &str) -> String {
 
 #[test]
 fn an_unknown_key_is_named_with_its_place_and_the_nearest_one() {
-    let (code, said) = start_on(Plan::standalone(), |text| format!("tikcTime=100\n{text}"));
+    let strict = Plan::standalone().setting("config.strict=true");
+    let (code, said) = start_on(strict, |text| format!("tikcTime=100\n{text}"));
     assert_eq!(code, Some(2));
     assert_eq!(last_line(&said), "zoo.cfg:1:1: unknown key \"tikcTime\", did you mean tickTime?");
 }
@@ -93,6 +94,28 @@ fn a_client_port_in_use_ends_the_start_and_nothing_is_lost() {
     alone.server_mut(1).start();
     let mut client = Client::reach(&[address], &Session::new(30_000));
     assert_eq!(client.get("/a", false).map(|(text, _)| text), Ok("kept".into()));
+}
+
+#[test]
+fn two_client_ports_that_differ_are_refused_by_one_server_too() {
+    let (code, said) = start_on(Plan::standalone(), |text| {
+        format!("{text}initLimit=5\nsyncLimit=2\nserver.1=127.0.0.1:2888:3888;2182\n")
+    });
+    assert_eq!(code, Some(2));
+    assert!(last_line(&said).contains("server.1 gives 0.0.0.0:2182 for clients"), "{said}");
+}
+
+#[test]
+fn another_directory_for_logs_has_the_exit_code_of_the_directories() {
+    let mut alone = Plan::standalone().start();
+    alone.client(1).create("/a", "", 0).expect("a new node");
+    let server = alone.server_mut(1);
+    server.kill();
+    let elsewhere = format!("dataLogDir={}\n", server.home.join("log").display());
+    server.edit_config(|text| text + &elsewhere);
+    server.start();
+    assert_eq!(server.wait_for_its_end().code(), Some(3), "ExitCode.UNABLE_TO_ACCESS_DATADIR");
+    assert!(server.log().contains("lies in the wrong directory"), "{}", server.log());
 }
 
 #[test]

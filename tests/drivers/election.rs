@@ -23,7 +23,7 @@ fn driver(machine: &Machine) -> (ElectionDriver<Machine>, Events<ElectionEvent>)
 /// Servers 1 to 3 belong to the ensemble.
 fn limits(handshake_timeout: Duration, stranger_timeout: Duration) -> ElectionLimits {
     let members = (1..=3).map(ServerId).collect();
-    ElectionLimits { handshake_timeout, stranger_timeout, members }
+    ElectionLimits { handshake_timeout, stranger_timeout, members, bind_tries: Some(3) }
 }
 
 fn handshake(sid: i64) -> Vec<u8> {

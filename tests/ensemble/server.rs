@@ -68,6 +68,13 @@ impl Server {
         self.spawn(&mut command);
     }
 
+    /// Starts it with these variables in its environment.
+    pub(crate) fn start_with_variables(&mut self, variables: &[(&str, &str)]) {
+        let mut command = self.command();
+        command.env("RUST_LOG", "info").envs(variables.iter().copied());
+        self.spawn(&mut command);
+    }
+
     /// Starts it with no more file descriptors than these.
     pub(crate) fn start_with_descriptors(&mut self, soft: u32, hard: u32) {
         let server = self.command();

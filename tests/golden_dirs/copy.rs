@@ -85,6 +85,7 @@ impl DirCopy {
             data_log_dir: self.at.path().to_owned(),
             pre_alloc_bytes: 4096,
             snap_retain_count: 3,
+            datadir_autocreate: true,
             db_autocreate: true,
             trust_empty: false,
             ensemble: is_ensemble(&self.dir),

@@ -58,3 +58,22 @@ fn an_empty_server_without_leave_to_begin_does_not_vote() {
     ensemble.wait_until_all_serve();
     assert_eq!(ensemble.assert_same_trees().len(), 2);
 }
+
+#[test]
+fn a_snapshot_that_never_was_is_done_without_where_the_configuration_says_so() {
+    let mut alone = Plan::standalone().start();
+    alone.client(1).create("/a", "kept", 0).expect("a new node");
+    let server = alone.server_mut(1);
+    server.kill();
+    // What ZooKeeper 3.4 leaves behind: logs alone, and none of our own files.
+    for name in server.files("data").iter().filter(|name| !name.starts_with("log.")) {
+        fs::remove_file(server.file("data", name)).expect("it is there");
+    }
+    server.start();
+    assert_eq!(server.wait_for_its_end().code(), Some(1));
+    assert!(server.log().contains("snapshot.trust.empty=true"), "{}", server.log());
+    server.edit_config(|text| text + "snapshot.trust.empty=true\n");
+    server.start();
+    alone.wait_until_all_serve();
+    assert_eq!(alone.client(1).get("/a", false).map(|(text, _)| text), Ok("kept".into()));
+}

@@ -6,9 +6,11 @@
 #[path = "../ensemble/mod.rs"]
 mod ensemble;
 
+mod addresses;
 mod admin;
 mod beginnings;
 mod descriptors;
+mod environment;
 mod histories;
 mod leader_kills;
 mod limits;

@@ -124,14 +124,14 @@ pub(super) async fn connect_any(
     Err(last)
 }
 
-/// An empty host listens on every address of the machine, IPv6 and IPv4.
+/// A host that stands for all addresses of the machine is open to IPv6 and IPv4, as in Java.
 pub(super) async fn listen(clock: Clock, on: &HostPort, door: Door) -> io::Result<MachineListener> {
     let tcp = listen_any(on).await.map_err(|error| said(error, format!("listen on {on}")))?;
     Ok(MachineListener { tcp, clock, door })
 }
 
 async fn listen_any(on: &HostPort) -> io::Result<TcpListener> {
-    if on.host.is_empty() {
+    if on.is_any() {
         let any = |ip: std::net::IpAddr| bind(SocketAddr::new(ip, on.port));
         // A machine without IPv6 has no dual-stack sockets.
         return any(std::net::Ipv6Addr::UNSPECIFIED.into()).or_else(|error| match error.kind() {
@@ -140,7 +140,9 @@ async fn listen_any(on: &HostPort) -> io::Result<TcpListener> {
         });
     }
     let mut last = None;
-    for address in tokio::net::lookup_host((on.host.as_str(), on.port)).await? {
+    let unknown = |error| io::Error::new(io::ErrorKind::NotFound, in_words(error));
+    let found = tokio::net::lookup_host((on.host.as_str(), on.port)).await.map_err(unknown)?;
+    for address in found {
         match bind(address) {
             Ok(listener) => return Ok(listener),
             Err(error) => last = Some(error),

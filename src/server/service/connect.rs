@@ -129,7 +129,7 @@ impl Service {
         connection.state = State::Open { session, timeout_ms };
         let read_only = self.read_only_byte(read_only);
         self.write(conn, replies::connected(session, timeout_ms, read_only), out);
-        self.hear(now, session, timeout_ms, out);
+        self.hear(now, session, timeout_ms, op::CREATE_SESSION, out);
         self.gate.recheck(conn);
     }
 

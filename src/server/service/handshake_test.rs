@@ -5,7 +5,7 @@ use super::bench::{
     touched, welcome, written,
 };
 use crate::base::SessionId;
-use crate::jute::client::{ConnectRequest, code, op, xid};
+use crate::jute::client::{AuthPacket, ConnectRequest, SaslToken, code, op, xid};
 use crate::server::{Input, Output};
 
 fn revalidated(bench: &mut Bench, session: SessionId, valid: bool) -> Vec<Output> {
@@ -55,6 +55,18 @@ fn a_resumed_session_is_held_to_its_new_timeout() {
     assert_eq!(welcome(&out, B).map(|answer| answer.timeout_ms), Some(3000));
     assert_eq!(touched(&out), [(session, 3000)]);
     assert_eq!(touched(&bench.ask_bare(B, op::PING)), [(session, 3000)]);
+}
+
+#[test]
+fn a_client_that_only_tries_to_prove_who_it_is_is_not_heard() {
+    let mut bench = Bench::serving(&config());
+    let session = bench.open_global(A);
+    let (scheme, auth) = ("digest".into(), Some("bob:pw".into()));
+    let out = bench.ask(A, op::AUTH, &AuthPacket { kind: 0, scheme, auth });
+    assert_eq!((replies(&out, A).len(), touched(&out)), (1, Vec::new()));
+    let out = bench.ask(A, op::SASL, &SaslToken { token: None });
+    assert_eq!(touched(&out), []);
+    assert_eq!(touched(&bench.ask_bare(A, op::PING)).len(), 1, "{session} is by anything else");
 }
 
 #[test]

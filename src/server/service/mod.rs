@@ -165,11 +165,11 @@ impl Service {
             State::Creating { .. } | State::Revalidating { .. } => return,
             State::Open { session, timeout_ms } => (session, timeout_ms),
         };
-        if !self.hear(now, session, timeout_ms, out) {
-            return;
-        }
         let mut from = Reader::new(frame);
         let Ok(header) = RequestHeader::decode(&mut from) else { return self.close(conn, out) };
+        if !self.hear(now, session, timeout_ms, header.op, out) {
+            return;
+        }
         let (body, received) = (from.rest(), now.mono);
         let asked = Asked { session, timeout_ms, header, body, received, is_throttled: false };
         match self.gate.judge_request(asked.header.op) {
@@ -321,8 +321,10 @@ impl Service {
     fn hold(&mut self, now: Now, conn: ConnId, frame: Bytes, out: &mut Vec<Output>) {
         // It waits here, but it was heard.
         let state = self.connections.get(&conn).map(|connection| connection.state);
-        if let Some(State::Open { session, timeout_ms }) = state {
-            self.hear(now, session, timeout_ms, out);
+        if let Some(State::Open { session, timeout_ms }) = state
+            && let Ok(header) = RequestHeader::decode(&mut Reader::new(frame.clone()))
+        {
+            self.hear(now, session, timeout_ms, header.op, out);
         }
         let Some(connection) = self.connections.get_mut(&conn) else { return };
         if self.gate.hold(conn, frame, &mut connection.flow) {
@@ -330,14 +332,20 @@ impl Service {
         }
     }
 
-    /// The session was heard. False: it is closing, and what it asks is dropped (LS-1).
+    /// The session was heard, unless it only tried to prove who it is: who gets nowhere with that is to
+    /// lose the session some time. (ZooKeeperServer.processPacket)
+    /// False: it is closing, and what it asks is dropped (LS-1).
     fn hear(
         &mut self,
         now: Now,
         session: SessionId,
         timeout_ms: i32,
+        op: i32,
         out: &mut Vec<Output>,
     ) -> bool {
+        if matches!(op, op::AUTH | op::SASL) {
+            return !self.local.is_closing(session);
+        }
         let touched = self.local.touch(session, timeout_ms, now.mono);
         if touched.is_none() {
             out.push(Output::Touch { session, timeout_ms });

@@ -15,13 +15,14 @@ pub use scan::{PacketScanner, SnapshotScanner};
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::io;
 use std::mem;
 use std::rc::Rc;
 use std::task::Context;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 use crate::base::limits::{JUTE_FIELD_BYTES_MAX, SNAPSHOT_PROGRESS_BYTES};
 use crate::base::{LinkId, Stamp};
@@ -38,6 +39,8 @@ use crate::runtime::{HostPort, Label, Runtime, Stream};
 /// A snapshot is taken from its link in pieces of so many bytes, so that its nodes can be let go one
 /// piece after another.
 const SNAPSHOT_PIECE_BYTES: usize = 1024 * 1024;
+/// How long a name rests that did not resolve: that of this machine may appear a little later.
+const NAME_REST: Duration = Duration::from_secs(1);
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum QuorumEvent {
@@ -205,15 +208,25 @@ impl<R: Runtime> Inner<R> {
     }
 
     async fn accept(self: &Rc<Self>, on: &HostPort, listening: &Listening) {
-        match listening.unless_stopped(self.rt.listen(on)).await {
-            None => {}
-            Some(Ok(listener)) => {
-                info!(%on, "quorum port open");
-                listening.accept(&self.rt, listener, |at, stream| self.on_accept(at, stream)).await;
-            }
-            Some(Err(error)) => {
-                let why = error.to_string();
-                (self.post)(self.rt.stamp(), 0, QuorumEvent::BindFailed { why });
+        loop {
+            match listening.unless_stopped(self.rt.listen(on)).await {
+                None => return,
+                Some(Ok(listener)) => {
+                    info!(%on, "quorum port open");
+                    let accepted = |at, stream| self.on_accept(at, stream);
+                    return listening.accept(&self.rt, listener, accepted).await;
+                }
+                Some(Err(error)) if error.kind() == io::ErrorKind::NotFound => {
+                    warn!(%error, "cannot open the quorum port, trying again");
+                    let rested = self.rt.sleep_until(self.rt.stamp() + NAME_REST);
+                    if listening.unless_stopped(rested).await.is_none() {
+                        return;
+                    }
+                }
+                Some(Err(error)) => {
+                    let why = error.to_string();
+                    return (self.post)(self.rt.stamp(), 0, QuorumEvent::BindFailed { why });
+                }
             }
         }
     }
