@@ -133,7 +133,7 @@ fn leader() -> ServerStats {
         session,
     };
     let session = SessionLine {
-        id: SessionId(0x3_0000_765f_a6_0000),
+        id: SessionId(0x0300_0076_5fa6_0000),
         timeout_ms: 20_000,
         established_ms: 1_795_260_170_633,
         last_op: LastOp::Op(op::CREATE),
@@ -320,9 +320,9 @@ fn words_of_apache_are_known_and_lengths_are_not() {
     }
 }
 
-const SESSION_1: SessionId = SessionId(0x1_0000_765f_8d_0000);
-const SESSION_3: SessionId = SessionId(0x3_0000_765f_a6_0000);
-const SESSION_4: SessionId = SessionId(0x4_0000_765f_bb_0000);
+const SESSION_1: SessionId = SessionId(0x0100_0076_5f8d_0000);
+const SESSION_3: SessionId = SessionId(0x0300_0076_5fa6_0000);
+const SESSION_4: SessionId = SessionId(0x0400_0076_5fbb_0000);
 /// 21 November 2026, 11:23 UTC.
 const MINUTE_MS: i64 = 1_795_260_180_000;
 
@@ -452,7 +452,7 @@ fn dump_of_a_leader_and_of_a_standalone_server_are_the_golden_ones() {
     let sample = Sample { dump, ..Sample::of(leader()) };
     assert_eq!(say(*b"dump", &sample, &all()), golden("3.9.3", "follower/4lw-dump.txt"));
 
-    let alone = SessionId(0x1_0000_7537_ba_0000);
+    let alone = SessionId(0x0100_0075_37ba_0000);
     let sessions = vec![bucket(-54, vec![alone])];
     let dump = Dump {
         sessions: SessionsDump::Tracked { local: None, global: (1, sessions) },

@@ -27,6 +27,6 @@ pub(super) fn environment() -> Environment {
         user_name: variable("USER").or_else(|| variable("LOGNAME")),
         user_home: variable("HOME"),
         user_dir: env::current_dir().ok().map(path),
-        memory_bytes: Some(u64::from(memory.totalram).saturating_mul(memory.mem_unit.into())),
+        memory_bytes: Some(memory.totalram.saturating_mul(memory.mem_unit.into())),
     }
 }
