@@ -107,8 +107,8 @@ impl Sources {
 
     /// Whether what nobody knows is a mistake.
     fn is_strict(&self) -> bool {
-        let settings = self.flags.iter().chain(&self.entries);
-        let last = settings.filter(|entry| entry.name() == "config.strict").next_back();
+        let mut settings = self.flags.iter().chain(&self.entries);
+        let last = settings.rfind(|entry| entry.name() == "config.strict");
         last.is_some_and(|entry| entry.value.eq_ignore_ascii_case("true"))
     }
 
