@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::admin::{AdminEvent, Answer};
+use crate::admin::{AdminEvent, Answer, Command, Question};
 use crate::base::{ConnId, LinkId, Note};
 use crate::election::driver::ElectionEvent;
 use crate::runtime::{Halt, HostPort, Label};
@@ -35,6 +35,16 @@ pub enum Input {
 }
 
 impl Input {
+    /// Whether somebody wants all numbers of this server, those of its process too.
+    pub(super) fn asks_for_all(&self) -> bool {
+        let question = match self {
+            Input::Client(ClientEvent::Word { word, .. }) => return word == b"mntr",
+            Input::Admin(AdminEvent::Asked { question, .. }) => question,
+            _ => return false,
+        };
+        matches!(question, Question::Metrics | Question::Command(Command::Monitor))
+    }
+
     /// What a step does with it, in a word.
     pub(super) fn name(&self) -> &'static str {
         match self {

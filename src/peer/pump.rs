@@ -297,6 +297,9 @@ impl<R: Runtime, O: StepObserver> Pump<R, O> {
             self.rt.trace(at, &format_args!("< {input:?}"));
         }
         let now = self.present;
+        if input.asks_for_all() {
+            self.peer.set_file_descriptors(self.rt.file_descriptors());
+        }
         self.observer.input(now, &input);
         self.peer.step_into(now, input, &mut self.outputs);
         self.observer.outputs(&self.outputs);

@@ -189,7 +189,7 @@ impl Peer {
                 .then_some(self.course.last_election.as_millis() as u64),
             slow_steps: self.slow_steps.count,
             slow_step_max_ms: self.slow_steps.longest.as_millis() as u64,
-            file_descriptors: None,
+            file_descriptors: self.words.file_descriptors(),
             quorum_size: if self.mode() == Mode::Standalone {
                 0
             } else {

@@ -16,6 +16,9 @@ pub(super) struct Words {
     /// What the world said at the start.
     #[serde(skip)]
     environment: Environment,
+    /// What the world said when somebody asked last.
+    #[serde(skip)]
+    file_descriptors: Option<(u64, u64)>,
     /// Who waits for the sizes of the directories.
     wait_for_sizes: BTreeMap<ConnId, Word>,
     /// And which commands of the admin port, by the numbers of the questions.
@@ -30,6 +33,7 @@ impl Words {
         Words {
             trace_mask: TRACE_MASK,
             environment: Environment::default(),
+            file_descriptors: None,
             wait_for_sizes: BTreeMap::new(),
             commands_wait: BTreeMap::new(),
             long_answers: BTreeMap::new(),
@@ -47,6 +51,14 @@ impl Words {
 
     pub(super) fn set_environment(&mut self, environment: Environment) {
         self.environment = environment;
+    }
+
+    pub(super) fn set_file_descriptors(&mut self, open_and_allowed: Option<(u64, u64)>) {
+        self.file_descriptors = open_and_allowed;
+    }
+
+    pub(super) fn file_descriptors(&self) -> Option<(u64, u64)> {
+        self.file_descriptors
     }
 
     pub(super) fn wait_for_sizes(&mut self, conn: ConnId, word: Word) {

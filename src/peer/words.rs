@@ -24,6 +24,11 @@ impl Peer {
         self.words.set_environment(environment);
     }
 
+    /// Open file descriptors and how many there may be, for who wants all numbers.
+    pub fn set_file_descriptors(&mut self, open_and_allowed: Option<(u64, u64)>) {
+        self.words.set_file_descriptors(open_and_allowed);
+    }
+
     /// `mask`: what follows the word `stmk`.
     pub(super) fn answer_word(&mut self, now: Now, conn: ConnId, word: [u8; 4], mask: Option<i64>) {
         self.step_service(now, server::Input::Word { conn });

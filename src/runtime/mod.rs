@@ -188,6 +188,10 @@ pub trait Runtime: Clone + 'static {
     fn environment(&self) -> Environment {
         Environment::default()
     }
+    /// File descriptors of this process: open ones, and how many it may have. `None` is not known.
+    fn file_descriptors(&self) -> Option<(u64, u64)> {
+        None
+    }
 
     /// Tells whoever watches. `at` is the stamp of the step that emitted the note.
     fn observe(&self, at: Stamp, note: Note);

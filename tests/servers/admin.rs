@@ -55,6 +55,8 @@ fn an_ensemble_says_who_leads_who_is_ready_and_who_may_be_stopped() {
     assert_eq!(command(leading, "mntr")["quorum_size"], 3);
     assert!(get(following, "/metrics").1.contains("\nznode_count "));
     assert_eq!(command(leading, "zabstate")["zabstate"], "broadcast");
+    let open = command(following, "monitor")["open_file_descriptor_count"].as_u64();
+    assert!(open > Some(10), "{open:?}");
     wait_for("both followers to follow", || {
         (command(leading, "monitor")["synced_followers"] == 2).then_some(())
     });

@@ -13,6 +13,8 @@
 //!
 //! Not here: the counting (`slots.rs`).
 
+use std::fs;
+
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing::warn;
 
@@ -49,9 +51,26 @@ impl Shares {
     }
 }
 
+/// How many this process has open, and how many it may have. `None` where the kernel does not say.
+pub(super) fn open_and_allowed() -> Option<(u64, u64)> {
+    let listed = fs::read_dir("/proc/self/fd").ok()?.count() as u64;
+    let allowed = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    // The listing itself takes one.
+    Some((listed.saturating_sub(1), allowed))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_that_is_opened_counts() {
+        let open = || open_and_allowed().map(|(open, _)| open);
+        let Some(before) = open() else { return };
+        let files: Vec<_> = (0..50).map(|_| fs::File::open("/dev/null")).collect();
+        // Tests beside this one open and close some too.
+        assert!(open() >= Some(before + 30), "{before} and {} more", files.len());
+    }
 
     #[test]
     fn every_share_is_there_however_few_descriptors_there_are() {

@@ -250,6 +250,10 @@ impl Runtime for Machine {
         environment::environment()
     }
 
+    fn file_descriptors(&self) -> Option<(u64, u64)> {
+        descriptors::open_and_allowed()
+    }
+
     fn observe(&self, _: Stamp, note: Note) {
         notes::log(&note);
     }
