@@ -1,4 +1,4 @@
-//! Everything that is counted, under Apache's names: for `/commands/monitor` and for Prometheus.
+//! Everything that is counted, under Apache's names: for `mntr`, `/commands/monitor` and Prometheus.
 //!
 //! ```text
 //! # HELP znode_count znode_count
@@ -9,19 +9,21 @@
 //! That is the text format 0.0.4 as simpleclient 0.9 writes it, whose names dashboards and alert rules
 //! know (PrometheusMetricsProvider). Times are milliseconds and sizes bytes, as in Apache.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
 use super::answer::Answer;
+use super::srvr::average;
 use super::stats::{Mode, ServerStats};
 
 /// The content type of the text format.
 const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
+/// Prints as Java does in `mntr`: a real number with at most four decimals.
 #[derive(Clone, Copy, PartialEq, Debug)]
-enum Number {
+pub(super) enum Number {
     Whole(i64),
     Real(f64),
 }
@@ -53,6 +55,15 @@ impl From<Number> for Value {
     }
 }
 
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Number::Whole(n) => write!(f, "{n}"),
+            Number::Real(n) => f.write_str(&average(*n)),
+        }
+    }
+}
+
 impl Number {
     /// As Java prints a double.
     fn as_java(self) -> String {
@@ -64,7 +75,7 @@ impl Number {
 }
 
 /// Name and value of each gauge that has a meaning for this server now.
-fn gauges(stats: &ServerStats) -> Vec<(&'static str, Number)> {
+pub(super) fn gauges(stats: &ServerStats) -> Vec<(&'static str, Number)> {
     let mut gauges: Vec<(&'static str, Number)> = vec![
         ("approximate_data_size", stats.approximate_data_size.into()),
         ("avg_latency", stats.latency_avg_ms.into()),
