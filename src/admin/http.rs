@@ -3,7 +3,8 @@
 //!     a path --> Question --> posted to the server --> Answer --> a response
 //!
 //! A connection is closed when it has been silent for `admin.idleTimeout`, and one that comes while
-//! [`CONNECTIONS_MAX`] are open is closed at once: what strangers hold here is bounded.
+//! [`CONNECTIONS_MAX`] are open is closed at once; probes alone are answered while
+//! [`UNREAD_BYTES_MAX`] of answers are not read: what strangers hold here is bounded.
 //!
 //! Not here: what is answered (commands.rs, metrics.rs).
 
@@ -18,7 +19,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::{ALLOW, CONTENT_TYPE};
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
@@ -35,6 +36,8 @@ use crate::runtime::{HostPort, Runtime};
 
 /// Open connections of one port.
 const CONNECTIONS_MAX: usize = 64;
+/// Bytes of answers that nobody has read yet. While there are more, probes alone are answered.
+const UNREAD_BYTES_MAX: usize = 64 << 20;
 /// Bytes of the head of a request.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 
@@ -79,6 +82,8 @@ struct Inner<R> {
     post: Post<AdminEvent>,
     idle_timeout: Duration,
     asked: Cell<u64>,
+    /// Bytes of the last answer of each open connection.
+    unread_bytes: Cell<usize>,
     waiting: RefCell<BTreeMap<u64, oneshot::Sender<Answer>>>,
 }
 
@@ -96,8 +101,9 @@ struct Port {
 
 impl<R: Runtime> AdminDriver<R> {
     pub fn new(rt: R, post: Post<AdminEvent>, idle_timeout: Duration) -> AdminDriver<R> {
-        let (asked, waiting) = (Cell::new(0), RefCell::default());
-        AdminDriver { inner: Rc::new(Inner { rt, post, idle_timeout, asked, waiting }) }
+        let (asked, unread_bytes, waiting) = (Cell::new(0), Cell::new(0), RefCell::default());
+        let inner = Inner { rt, post, idle_timeout, asked, unread_bytes, waiting };
+        AdminDriver { inner: Rc::new(inner) }
     }
 
     /// Answers there from now on. A port that cannot be opened is told of, and the server goes on
@@ -175,12 +181,16 @@ impl<R: Runtime> Inner<R> {
         port.open.set(port.open.get() + 1);
         let (inner, port) = (Rc::clone(self), Rc::clone(port));
         self.rt.spawn("admin connection", async move {
-            let heard = Cell::new(at);
+            let (heard, unread) = (Cell::new(at), Cell::new(0));
             let service = service_fn(|request| {
                 heard.set(inner.rt.stamp());
-                let (inner, port, heard) = (&inner, &port, &heard);
+                // Who asks again has read the answer before.
+                inner.count_unread(&unread, 0);
+                let (inner, port, heard, unread) = (&inner, &port, &heard, &unread);
                 async move {
-                    let response = inner.respond(&port.site, &request).await;
+                    let answer = inner.respond(&port.site, &request).await;
+                    inner.count_unread(unread, answer.body.len());
+                    let response = response(answer);
                     heard.set(inner.rt.stamp());
                     Ok::<_, Infallible>(response)
                 }
@@ -193,8 +203,15 @@ impl<R: Runtime> Inner<R> {
                 _ended = connection => {}
                 () = inner.silence(&heard) => {}
             }
+            inner.count_unread(&unread, 0);
             port.open.set(port.open.get() - 1);
         });
+    }
+
+    /// So much of a connection is not read yet.
+    fn count_unread(&self, of_connection: &Cell<usize>, bytes: usize) {
+        let before = of_connection.replace(bytes);
+        self.unread_bytes.set(self.unread_bytes.get() - before + bytes);
     }
 
     /// Returns when nothing was heard for the idle timeout.
@@ -208,22 +225,20 @@ impl<R: Runtime> Inner<R> {
         }
     }
 
-    async fn respond(&self, site: &Site, request: &Request<Incoming>) -> Response<Full<Bytes>> {
-        let mut response = match *request.method() {
-            Method::GET | Method::HEAD | Method::POST => {
-                let answer = match site
-                    .find(request.uri().path(), request.uri().query().unwrap_or_default())
-                {
-                    Ok(question) => self.ask(question).await,
-                    Err(answer) => answer,
-                };
-                return response(answer);
+    async fn respond(&self, site: &Site, request: &Request<Incoming>) -> Answer {
+        if !matches!(*request.method(), Method::GET | Method::HEAD | Method::POST) {
+            return Answer::text(405, "GET, HEAD or POST\n");
+        }
+        match site.find(request.uri().path(), request.uri().query().unwrap_or_default()) {
+            // Probes are answered always: what they get is short.
+            Ok(Question::Command(_) | Question::Metrics)
+                if self.unread_bytes.get() >= UNREAD_BYTES_MAX =>
+            {
+                Answer::text(503, "too much of other answers is not read yet\n")
             }
-            _ => response(Answer::text(405, "GET or POST\n")),
-        };
-        let allowed = hyper::header::HeaderValue::from_static("GET, HEAD, POST");
-        response.headers_mut().insert(ALLOW, allowed);
-        response
+            Ok(question) => self.ask(question).await,
+            Err(answer) => answer,
+        }
     }
 
     async fn ask(&self, question: Question) -> Answer {
@@ -240,7 +255,10 @@ fn response(answer: Answer) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(answer.body));
     *response.status_mut() =
         StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let content_type = hyper::header::HeaderValue::from_static(answer.content_type);
-    response.headers_mut().insert(CONTENT_TYPE, content_type);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
+    if answer.status == 405 {
+        headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD, POST"));
+    }
     response
 }

@@ -6,7 +6,12 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::ensemble::{Ensemble, Plan, wait_for};
+use quorate::jute::client::op;
+
+use crate::ensemble::{Ensemble, Plan, create_request, wait_for};
+
+/// CreateMode.EPHEMERAL
+const EPHEMERAL: i32 = 1;
 
 /// Status and body of the response to a request that ends its connection.
 fn request(address: SocketAddr, head: &str) -> (u16, String) {
@@ -98,4 +103,35 @@ fn what_is_no_question_gets_a_clear_answer_and_the_server_goes_on() {
         assert!(matches!(stranger.read(&mut [0]), Ok(0) | Err(_)), "it is ended");
     }
     assert_eq!(command(admin, "ruok")["error"], Value::Null);
+}
+
+/// 64 MiB of them may wait: answers of 2 MB here.
+#[test]
+fn answers_that_nobody_reads_are_not_piled_up() {
+    const NODES: usize = 8_000;
+    let plan = Plan::standalone().setting("admin.enableServer=true").setting("maxClientCnxns=0");
+    let ensemble = plan.start();
+    let admin = ensemble.admin(0);
+    let mut owner = ensemble.client(1);
+    let name = "x".repeat(250);
+    for n in 0..NODES {
+        let request = create_request(&format!("/{name}{n}"), "", EPHEMERAL);
+        owner.send(op::CREATE, &request).expect("it is sent");
+        if n % 100 == 99 {
+            for _ in 0..100 {
+                owner.receive().expect("a new node");
+            }
+        }
+    }
+    let ask = |_| {
+        let mut stream = TcpStream::connect(admin).expect("the admin port is open");
+        write!(stream, "GET /commands/dump HTTP/1.1\r\nhost: x\r\n\r\n").expect("a request");
+        stream
+    };
+    let unread: Vec<TcpStream> = (0..50).map(ask).collect();
+    wait_for("the bound", || (get(admin, "/commands/ruok").0 == 503).then_some(()));
+    assert_eq!(get(admin, "/live").0, 200, "probes are answered always");
+    drop(unread);
+    wait_for("room again", || (get(admin, "/commands/ruok").0 == 200).then_some(()));
+    assert!(get(admin, "/commands/dump").1.len() > NODES * 250);
 }
