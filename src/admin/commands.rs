@@ -8,18 +8,17 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::answer::Answer;
-use super::conf::Conf;
+use super::conf::{Conf, environment_rows};
 use super::dumps::{Dump, SessionsDump, WatchSummary};
 use super::metrics;
-use super::stats::{ClientLine, Mode, ServerStats, VERSION};
-use super::words::Shown;
+use super::stats::{ClientLine, ServerStats, VERSION};
+use super::words::{NOT_SERVING, Shown};
 use crate::base::{ServerId, Zxid};
 use crate::config::{LearnerType, ServerConfig, ServerSpec};
 use crate::runtime::Environment;
 
 /// Of the sum that a tree's digest is. (DigestCalculator)
 const DIGEST_VERSION: i32 = 2;
-const NOT_SERVING: &str = "This ZooKeeper instance is not currently serving requests";
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub enum Command {
@@ -234,27 +233,12 @@ fn dump(dump: &Dump<'_>) -> Value {
     })
 }
 
-/// The keys of `envi`. What is of Java's machine alone has no value here.
 fn environment(environment: &Environment) -> Value {
-    let memory = environment.memory_bytes.map(|bytes| format!("{}MB", bytes >> 20));
-    let mut fields = json!({
-        "zookeeper.version": VERSION,
-        "host.name": environment.host_name,
-        "java.io.tmpdir": environment.tmp_dir,
-        "os.name": environment.os_name,
-        "os.arch": environment.os_arch,
-        "os.version": environment.os_version,
-        "user.name": environment.user_name,
-        "user.home": environment.user_home,
-        "user.dir": environment.user_dir,
-        "os.memory.free": null,
-        "os.memory.max": memory,
-        "os.memory.total": memory,
-    });
-    for name in ["version", "vendor", "home", "class.path", "library.path", "compiler"] {
-        fields[format!("java.{name}")] = Value::Null;
-    }
-    fields
+    let rows = environment_rows(environment).into_iter();
+    let mut fields: Map<String, Value> =
+        rows.map(|(name, value)| (name.into(), value.into())).collect();
+    fields.insert("zookeeper.version".into(), VERSION.into());
+    fields.into()
 }
 
 fn hash(digests: &[(Zxid, i64)]) -> Value {
@@ -302,31 +286,14 @@ fn brief(client: &ClientLine) -> Value {
     })
 }
 
-/// `server_state` as the words and this port name it.
-fn state(stats: &ServerStats) -> String {
-    if stats.read_only { "read-only".into() } else { stats.mode.to_string() }
-}
-
 fn monitor(stats: &ServerStats) -> Value {
     let mut fields = metrics::fields(stats);
     fields.insert("version".into(), VERSION.into());
-    fields.insert("server_state".into(), state(stats).into());
-    let peer_state = match stats.mode {
-        Mode::Standalone => None,
-        Mode::Leader => Some("leading - broadcast"),
-        Mode::Follower => Some("following - broadcast"),
-        Mode::Observer => Some("observing - broadcast"),
-    };
-    if let Some(peer_state) = peer_state {
+    fields.insert("server_state".into(), stats.server_state().into());
+    if let Some(peer_state) = stats.mode.peer_state() {
         fields.insert("peer_state".into(), peer_state.into());
     }
     Value::Object(fields)
-}
-
-/// Last, smallest and largest size in bytes; -1 before the first.
-fn buffer_sizes(sizes: Option<(u64, u64, u64)>) -> Value {
-    let [last, min, max] = sizes.map_or([-1; 3], |(a, b, c)| [a as i64, b as i64, c as i64]);
-    json!({ "last_buffer_size": last, "min_buffer_size": min, "max_buffer_size": max })
 }
 
 fn server_stats(stats: &ServerStats, conf: &Conf) -> Value {
@@ -339,7 +306,7 @@ fn server_stats(stats: &ServerStats, conf: &Conf) -> Value {
             "data_dir_size": conf.data_dir_bytes,
             "log_dir_size": conf.data_log_bytes,
             "provider_null": false,
-            "server_state": state(stats),
+            "server_state": stats.server_state(),
             "outstanding_requests": stats.outstanding,
             "min_latency": stats.latency_min_ms,
             "avg_latency": stats.latency_avg_ms,
@@ -351,7 +318,9 @@ fn server_stats(stats: &ServerStats, conf: &Conf) -> Value {
         "node_count": stats.node_count,
     });
     if let Some(leader) = &stats.leader {
-        fields["proposal_stats"] = buffer_sizes(leader.proposal_sizes);
+        let [last, min, max] = leader.shown_proposal_sizes();
+        fields["proposal_stats"] =
+            json!({ "last_buffer_size": last, "min_buffer_size": min, "max_buffer_size": max });
     }
     fields
 }

@@ -73,28 +73,36 @@ pub(super) fn dirs(conf: &Conf) -> String {
     format!("datadir_size: {}\nlogdir_size: {}\n", conf.data_dir_bytes, conf.data_log_bytes)
 }
 
-/// Java's keys. What is of Java's machine alone has no value here.
+/// Java's keys in the order of `envi`, without the version. What is of Java's machine alone has no
+/// value here.
+pub(super) fn environment_rows(environment: &Environment) -> [(&'static str, Option<String>); 17] {
+    let memory = environment.memory_bytes.map(|bytes| format!("{}MB", bytes >> 20));
+    [
+        ("host.name", environment.host_name.clone()),
+        ("java.version", None),
+        ("java.vendor", None),
+        ("java.home", None),
+        ("java.class.path", None),
+        ("java.library.path", None),
+        ("java.io.tmpdir", environment.tmp_dir.clone()),
+        ("java.compiler", None),
+        ("os.name", environment.os_name.clone()),
+        ("os.arch", environment.os_arch.clone()),
+        ("os.version", environment.os_version.clone()),
+        ("user.name", environment.user_name.clone()),
+        ("user.home", environment.user_home.clone()),
+        ("user.dir", environment.user_dir.clone()),
+        // How much of it is free changes all the time; the environment is what it was at the start.
+        ("os.memory.free", None),
+        ("os.memory.max", memory.clone()),
+        ("os.memory.total", memory),
+    ]
+}
+
 pub(super) fn envi(environment: &Environment) -> String {
     let mut text = format!("Environment:\nzookeeper.version={VERSION}\n");
-    let mut line = |name: &str, value: Option<&str>| {
-        let _ = writeln!(text, "{name}={}", value.unwrap_or("<NA>"));
-    };
-    let memory = environment.memory_bytes.map(|bytes| format!("{}MB", bytes >> 20));
-    line("host.name", environment.host_name.as_deref());
-    for name in ["version", "vendor", "home", "class.path", "library.path"] {
-        line(&format!("java.{name}"), None);
+    for (name, value) in environment_rows(environment) {
+        let _ = writeln!(text, "{name}={}", value.as_deref().unwrap_or("<NA>"));
     }
-    line("java.io.tmpdir", environment.tmp_dir.as_deref());
-    line("java.compiler", None);
-    line("os.name", environment.os_name.as_deref());
-    line("os.arch", environment.os_arch.as_deref());
-    line("os.version", environment.os_version.as_deref());
-    line("user.name", environment.user_name.as_deref());
-    line("user.home", environment.user_home.as_deref());
-    line("user.dir", environment.user_dir.as_deref());
-    // How much of it is free changes all the time; the environment is what it was at the start.
-    line("os.memory.free", None);
-    line("os.memory.max", memory.as_deref());
-    line("os.memory.total", memory.as_deref());
     text
 }

@@ -102,8 +102,7 @@ pub(super) fn gauges(stats: &ServerStats) -> Vec<(&'static str, Number)> {
         gauges.push(("quorum_size", stats.quorum_size.into()));
     }
     if let Some(leader) = &stats.leader {
-        let sizes = leader.proposal_sizes.map(|(a, b, c)| [a as i64, b as i64, c as i64]);
-        let [last, min, max] = sizes.unwrap_or([-1; 3]);
+        let [last, min, max] = leader.shown_proposal_sizes();
         gauges.extend([
             ("last_proposal_size", last.into()),
             ("leader_uptime", leader.uptime_ms.into()),

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::metrics::gauges;
 use super::srvr::average;
-use super::stats::{Mode, ServerStats, VERSION};
+use super::stats::{ServerStats, VERSION};
 
 /// `zk_NAME`, a tab, the value. Consumers look lines up by name; the order says nothing.
 pub(super) fn mntr(stats: &ServerStats) -> String {
@@ -12,15 +12,9 @@ pub(super) fn mntr(stats: &ServerStats) -> String {
     let mut line = |name: &str, value: &dyn std::fmt::Display| {
         let _ = writeln!(text, "zk_{name}\t{value}");
     };
-    match stats.read_only {
-        true => line("server_state", &"read-only"),
-        false => line("server_state", &stats.mode),
-    }
-    match stats.mode {
-        Mode::Standalone => {}
-        Mode::Leader => line("peer_state", &"leading - broadcast"),
-        Mode::Follower => line("peer_state", &"following - broadcast"),
-        Mode::Observer => line("peer_state", &"observing - broadcast"),
+    line("server_state", &stats.server_state());
+    if let Some(peer_state) = stats.mode.peer_state() {
+        line("peer_state", &peer_state);
     }
     if let Some(master) = stats.observer_master {
         line("observer_master_id", &master);

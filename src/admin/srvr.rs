@@ -27,16 +27,11 @@ pub(super) fn summary(stats: &ServerStats) -> String {
     let _ = writeln!(text, "Connections: {}", stats.clients.len());
     let _ = writeln!(text, "Outstanding: {}", stats.outstanding);
     let _ = writeln!(text, "Zxid: {}", stats.zxid);
-    let mode = if stats.read_only { "read-only".into() } else { stats.mode.to_string() };
-    let _ = writeln!(text, "Mode: {mode}");
+    let _ = writeln!(text, "Mode: {}", stats.server_state());
     let _ = writeln!(text, "Node count: {}", stats.node_count);
     if let Some(leader) = &stats.leader {
-        let _ = match leader.proposal_sizes {
-            Some((last, min, max)) => {
-                writeln!(text, "Proposal sizes last/min/max: {last}/{min}/{max}")
-            }
-            None => writeln!(text, "Proposal sizes last/min/max: -1/-1/-1"),
-        };
+        let [last, min, max] = leader.shown_proposal_sizes();
+        let _ = writeln!(text, "Proposal sizes last/min/max: {last}/{min}/{max}");
     }
     text
 }

@@ -31,6 +31,18 @@ impl fmt::Display for Mode {
     }
 }
 
+impl Mode {
+    /// What a member of an ensemble that serves is doing. (QuorumPeer.getServerState, ZabState)
+    pub(super) fn peer_state(self) -> Option<&'static str> {
+        match self {
+            Mode::Standalone => None,
+            Mode::Leader => Some("leading - broadcast"),
+            Mode::Follower => Some("following - broadcast"),
+            Mode::Observer => Some("observing - broadcast"),
+        }
+    }
+}
+
 /// One open client connection.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct ClientLine {
@@ -137,4 +149,18 @@ pub struct ServerStats {
     pub observer_master: Option<ServerId>,
     /// Every open client connection, in the order of their addresses or of their arrival.
     pub clients: Vec<ClientLine>,
+}
+
+impl ServerStats {
+    /// The mode, or `read-only`: `server_state`, and what stands behind `Mode: `.
+    pub(super) fn server_state(&self) -> String {
+        if self.read_only { "read-only".into() } else { self.mode.to_string() }
+    }
+}
+
+impl LeaderStats {
+    /// Of the last, smallest and largest proposal; -1 each before the first, as Apache shows them.
+    pub(super) fn shown_proposal_sizes(&self) -> [i64; 3] {
+        self.proposal_sizes.map_or([-1; 3], |(a, b, c)| [a as i64, b as i64, c as i64])
+    }
 }

@@ -17,7 +17,7 @@ use crate::runtime::Environment;
 /// (ZooTrace)
 pub const TRACE_MASK: i64 = 1 << 1 | 1 << 4 | 1 << 5 | 1 << 8;
 
-const NOT_SERVING: &str = "This ZooKeeper instance is not currently serving requests";
+pub(super) const NOT_SERVING: &str = "This ZooKeeper instance is not currently serving requests";
 
 /// A server at one moment: each word asks for its part.
 pub trait Shown {

@@ -81,13 +81,9 @@ impl Leader {
     }
 
     fn is_round_answered(&self) -> bool {
-        let mut answered = AckSet::new(self.museum);
-        answered.add(self.sid, &self.verifier);
-        for handler in self.handlers.values() {
-            if handler.speaks() && handler.pings.have_answered(self.proofs.round) {
-                answered.add(handler.sid, &self.verifier);
-            }
-        }
+        let round = self.proofs.round;
+        let answered = self
+            .count_speakers(AckSet::new(self.museum), |handler| handler.pings.have_answered(round));
         answered.has_quorum(&self.verifier)
     }
 }

@@ -111,13 +111,20 @@ impl Leader {
 
     pub(super) fn alive(&self, now: Now) -> AckSet {
         // ZOOKEEPER-1294 took synced observers for supporters.
-        let mut alive = AckSet::new(self.museum).fooled_by(Exhibit::ObserversKeepLeader);
-        alive.add(self.sid, &self.verifier);
-        for handler in self.handlers.values() {
-            if handler.speaks() && now.mono < handler.deadline {
-                alive.add(handler.sid, &self.verifier);
-            }
+        let alive = AckSet::new(self.museum).fooled_by(Exhibit::ObserversKeepLeader);
+        self.count_speakers(alive, |handler| now.mono < handler.deadline)
+    }
+
+    /// This server, and those for which a link speaks of which this holds.
+    pub(super) fn count_speakers(
+        &self,
+        mut counted: AckSet,
+        holds: impl Fn(&Handler) -> bool,
+    ) -> AckSet {
+        counted.add(self.sid, &self.verifier);
+        for handler in self.handlers.values().filter(|h| h.speaks() && holds(h)) {
+            counted.add(handler.sid, &self.verifier);
         }
-        alive
+        counted
     }
 }
