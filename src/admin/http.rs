@@ -12,7 +12,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::fmt;
-use std::pin::pin;
+use std::future::poll_fn;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -24,6 +24,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::oneshot;
 use tracing::{info, warn};
 
@@ -40,6 +41,9 @@ const CONNECTIONS_MAX: usize = 64;
 const UNREAD_BYTES_MAX: usize = 64 << 20;
 /// Bytes of the head of a request.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
+
+/// Bytes that are read of a client that was answered for the last time.
+const LINGERING_BYTES_MAX: usize = 1 << 20;
 
 /// What somebody wants to know of a server.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -187,20 +191,24 @@ impl<R: Runtime> Inner<R> {
                 // Who asks again has read the answer before.
                 inner.count_unread(&unread, 0);
                 let (inner, port, heard, unread) = (&inner, &port, &heard, &unread);
-                async move {
+                Box::pin(async move {
                     let answer = inner.respond(&port.site, &request).await;
                     inner.count_unread(unread, answer.body.len());
                     let response = response(answer);
                     heard.set(inner.rt.stamp());
                     Ok::<_, Infallible>(response)
-                }
+                })
             });
             let mut connection = http1::Builder::new();
             connection.max_buf_size(HEAD_BYTES_MAX).half_close(true);
-            let connection = pin!(connection.serve_connection(TokioIo::new(stream), service));
+            let mut connection = connection.serve_connection(TokioIo::new(stream), service);
+            let served = async {
+                let _ended = poll_fn(|context| connection.poll_without_shutdown(context)).await;
+                linger(connection.into_parts().io.into_inner()).await;
+            };
             tokio::select! {
                 biased;
-                _ended = connection => {}
+                () = served => {}
                 () = inner.silence(&heard) => {}
             }
             inner.count_unread(&unread, 0);
@@ -248,6 +256,20 @@ impl<R: Runtime> Inner<R> {
         self.waiting.borrow_mut().insert(number, asker);
         (self.post)(self.rt.stamp(), 0, AdminEvent::Asked { number, question });
         answer.await.unwrap_or_else(|_| Answer::text(503, "the server has ended\n"))
+    }
+}
+
+/// Reads what a client still sends after the last response, to its end: a connection that is closed
+/// with unread bytes is reset, and the response is lost with it.   (RFC 9112, section 9.6)
+async fn linger(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
+    if stream.shutdown().await.is_err() {
+        return;
+    }
+    let mut unread = [0; 4096];
+    for _ in 0..LINGERING_BYTES_MAX / unread.len() {
+        if !matches!(stream.read(&mut unread).await, Ok(1..)) {
+            return;
+        }
     }
 }
 
