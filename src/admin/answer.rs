@@ -1,20 +1,52 @@
 //! A response of the admin port, before it becomes HTTP.
 
+use std::path::PathBuf;
+
 use bytes::Bytes;
 
-/// A response: HTTP's status, content type, and body.
+/// A response: HTTP's status, headers beside the usual ones, content type, and body.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Answer {
     pub status: u16,
+    pub headers: Vec<(&'static str, String)>,
     pub content_type: &'static str,
-    pub body: Bytes,
+    pub body: Body,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Body {
+    Bytes(Bytes),
+    /// The content of this file.
+    File(PathBuf),
 }
 
 impl Answer {
     pub(super) const JSON: &'static str = "application/json";
     pub(super) const TEXT: &'static str = "text/plain; charset=utf-8";
+    pub(super) const HTML: &'static str = "text/html; charset=utf-8";
+    pub(super) const OCTETS: &'static str = "application/octet-stream";
+
+    pub(super) fn new(status: u16, content_type: &'static str, body: impl Into<Bytes>) -> Answer {
+        Answer { status, headers: Vec::new(), content_type, body: Body::Bytes(body.into()) }
+    }
 
     pub(super) fn text(status: u16, text: impl Into<String>) -> Answer {
-        Answer { status, content_type: Answer::TEXT, body: Bytes::from(text.into()) }
+        Answer::new(status, Answer::TEXT, text.into())
+    }
+
+    /// Bytes of it that this process holds.
+    pub(super) fn len(&self) -> usize {
+        match &self.body {
+            Body::Bytes(bytes) => bytes.len(),
+            Body::File(_) => 0,
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> &[u8] {
+        match &self.body {
+            Body::Bytes(bytes) => bytes,
+            Body::File(path) => panic!("{} is not read here", path.display()),
+        }
     }
 }

@@ -3,7 +3,6 @@
 //! An answer is JSON with the fields of Apache's, and always `command`, the first name of the command,
 //! and `error`, null if there is none. The status is 200 even then, as in Apache.
 
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -11,7 +10,7 @@ use super::answer::Answer;
 use super::conf::{Conf, environment_rows};
 use super::dumps::{Dump, SessionsDump, WatchSummary};
 use super::metrics;
-use super::stats::{ClientLine, ServerStats, VERSION};
+use super::stats::{ClientLine, ObserverLine, ServerStats, VERSION};
 use super::words::{NOT_SERVING, Shown};
 use crate::base::{ServerId, Zxid};
 use crate::config::{LearnerType, ServerConfig, ServerSpec};
@@ -32,10 +31,15 @@ pub enum Command {
     Hash,
     InitialConfiguration,
     IsReadOnly,
+    LastSnapshot,
     Leader,
     Monitor,
+    ObserverConnectionStatReset,
+    Observers,
     Ruok,
     ServerStats,
+    SetTraceMask,
+    Snapshot,
     StatReset,
     Stats,
     SystemProperties,
@@ -47,7 +51,7 @@ pub enum Command {
 }
 
 /// Each with its names: the first is what the answer calls it, and what the index lists.
-const COMMANDS: [(Command, &[&str]); 22] = [
+const COMMANDS: [(Command, &[&str]); 27] = [
     (Command::Configuration, &["configuration", "conf", "config"]),
     (Command::ConnectionStatReset, &["connection_stat_reset", "crst"]),
     (Command::Connections, &["connections", "cons"]),
@@ -58,10 +62,15 @@ const COMMANDS: [(Command, &[&str]); 22] = [
     (Command::Hash, &["hash"]),
     (Command::InitialConfiguration, &["initial_configuration", "icfg"]),
     (Command::IsReadOnly, &["is_read_only", "isro"]),
+    (Command::LastSnapshot, &["last_snapshot", "lsnp"]),
     (Command::Leader, &["leader", "lead"]),
     (Command::Monitor, &["monitor", "mntr"]),
+    (Command::ObserverConnectionStatReset, &["observer_connection_stat_reset", "orst"]),
+    (Command::Observers, &["observers", "obsr"]),
     (Command::Ruok, &["ruok"]),
     (Command::ServerStats, &["server_stats", "srvr"]),
+    (Command::SetTraceMask, &["set_trace_mask", "stmk"]),
+    (Command::Snapshot, &["snapshot", "snap"]),
     (Command::StatReset, &["stat_reset", "srst"]),
     (Command::Stats, &["stats", "stat"]),
     (Command::SystemProperties, &["system_properties", "sysp"]),
@@ -88,6 +97,7 @@ impl Command {
             self,
             Command::Environment
                 | Command::GetTraceMask
+                | Command::SetTraceMask
                 | Command::SystemProperties
                 | Command::ZabState
         )
@@ -116,20 +126,19 @@ pub(super) fn index(command_url: &str) -> Answer {
         .iter()
         .map(|(_, names)| format!("<a href=\"{command_url}/{0}\">{0}</a>", names[0]))
         .collect();
-    let body = Bytes::from(links.join("\n<br/>\n"));
-    Answer { status: 200, content_type: "text/html; charset=utf-8", body }
+    Answer::new(200, Answer::HTML, links.join("\n<br/>\n"))
 }
 
 /// The answer to a command that does not exist.
 pub(super) fn unknown(name: &str) -> Answer {
     let error = format!("Unknown command: {name}");
-    finish(Map::new(), name, Some(&error))
+    finish_named(Map::new(), name, Some(&error))
 }
 
 /// What the server answers. What the command changes was changed before.
 pub fn answer(command: Command, server: &impl Shown, membership: &Membership<'_>) -> Answer {
     if command.needs_service() && !server.is_serving() {
-        return finish(Map::new(), command.name(), Some(NOT_SERVING));
+        return finish(json!({}), command, Some(NOT_SERVING));
     }
     let config = membership.config;
     let fields = match command {
@@ -141,17 +150,23 @@ pub fn answer(command: Command, server: &impl Shown, membership: &Membership<'_>
         }
         Command::Dump => dump(&server.dump()),
         Command::Environment => environment(server.environment()),
-        Command::GetTraceMask => json!({ "tracemask": server.trace_mask() }),
+        Command::GetTraceMask | Command::SetTraceMask => {
+            json!({ "tracemask": server.trace_mask() })
+        }
         Command::Hash => hash(&server.digests()),
         Command::InitialConfiguration => json!({ "initial_configuration": null }),
         Command::IsReadOnly => json!({ "read_only": server.is_read_only() }),
+        Command::LastSnapshot => last_snapshot(server.last_snapshot()),
         Command::Leader => match leader(membership) {
             Some(fields) => fields,
-            None => return finish(Map::new(), command.name(), Some("server is not initialized")),
+            None => return finish(json!({}), command, Some("server is not initialized")),
         },
         Command::Monitor => monitor(&server.stats()),
+        Command::Observers => observers(&server.observers()),
         Command::ConnectionStatReset
+        | Command::ObserverConnectionStatReset
         | Command::Ruok
+        | Command::Snapshot
         | Command::StatReset
         | Command::SystemProperties => json!({}),
         Command::ServerStats => server_stats(&server.stats(), &server.conf()),
@@ -175,15 +190,23 @@ pub fn answer(command: Command, server: &impl Shown, membership: &Membership<'_>
         }
         Command::ZabState => zab_state(membership, server.is_serving()),
     };
-    let Value::Object(fields) = fields else { unreachable!("every answer is an object") };
-    finish(fields, command.name(), None)
+    finish(fields, command, None)
 }
 
-fn finish(mut fields: Map<String, Value>, command: &str, error: Option<&str>) -> Answer {
+pub(super) fn finish(fields: Value, command: Command, error: Option<&str>) -> Answer {
+    let Value::Object(fields) = fields else { unreachable!("every answer is an object") };
+    finish_named(fields, command.name(), error)
+}
+
+pub(super) fn finish_named(
+    mut fields: Map<String, Value>,
+    command: &str,
+    error: Option<&str>,
+) -> Answer {
     fields.insert("command".into(), command.into());
     fields.insert("error".into(), error.into());
     let text = serde_json::to_string_pretty(&fields).expect("names, numbers and texts");
-    Answer { status: 200, content_type: Answer::JSON, body: Bytes::from(text) }
+    Answer::new(200, Answer::JSON, text)
 }
 
 fn configuration(conf: &Conf) -> Value {
@@ -203,6 +226,26 @@ fn configuration(conf: &Conf) -> Value {
         fields["secure_client_port"] = secure.into();
     }
     fields
+}
+
+/// -1 is not known.
+fn last_snapshot(last: Option<(Zxid, Option<i64>)>) -> Value {
+    let (zxid, written) = last.unwrap_or((Zxid(-1), None));
+    json!({ "zxid": format!("{:x}", zxid.0), "timestamp": written.unwrap_or(-1) })
+}
+
+fn observers(observers: &[ObserverLine]) -> Value {
+    let line = |line: &ObserverLine| {
+        json!({
+            "sid": line.sid.0,
+            "established": line.established_ms,
+            "last_zxid": line.last_zxid.0,
+        })
+    };
+    json!({
+        "synced_observers": observers.len(),
+        "observers": observers.iter().map(line).collect::<Value>(),
+    })
 }
 
 fn leader(membership: &Membership<'_>) -> Option<Value> {

@@ -13,13 +13,15 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::fmt;
 use std::future::poll_fn;
+use std::io;
+use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::Full;
+use http_body_util::{Channel, Either, Full};
 use hyper::body::Incoming;
-use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
+use hyper::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
@@ -28,12 +30,12 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::oneshot;
 use tracing::{info, warn};
 
-use super::answer::Answer;
-use super::commands::{Command, index, unknown};
-use crate::base::{ServerId, Stamp};
+use super::answer::{Answer, Body};
+use super::question::{Asked, Question, Site};
+use crate::base::Stamp;
 use crate::runtime::accept::Listening;
 use crate::runtime::link::Post;
-use crate::runtime::{HostPort, Runtime};
+use crate::runtime::{File, HostPort, Lane, LaneId, OpenMode, Runtime, Stream};
 
 /// Open connections of one port.
 const CONNECTIONS_MAX: usize = 64;
@@ -42,24 +44,10 @@ const UNREAD_BYTES_MAX: usize = 64 << 20;
 /// Bytes of the head of a request.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 
+/// Bytes of a file that are read at once, and wait to be sent.
+const PIECE_BYTES: usize = 64 * 1024;
 /// Bytes that are read of a client that was answered for the last time.
 const LINGERING_BYTES_MAX: usize = 1 << 20;
-
-/// What somebody wants to know of a server.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Question {
-    Command(Command),
-    /// `/live`: whether it answers at all.
-    Live,
-    /// `/ready`: whether it serves clients, as a member of a quorum that is up to date.
-    Ready,
-    /// `/safe-to-stop?server=N`: whether a quorum stays without that server, or without this one.
-    SafeToStop {
-        server: Option<ServerId>,
-    },
-    /// `/metrics`: everything that is counted, as Prometheus reads it.
-    Metrics,
-}
 
 #[derive(Clone, Debug)]
 pub enum AdminEvent {
@@ -67,14 +55,8 @@ pub enum AdminEvent {
     Asked { number: u64, question: Question },
 }
 
-/// What is to be found at a port.
-#[derive(Clone, Debug)]
-pub enum Site {
-    /// Commands below this path, and what probes ask for.
-    Admin { command_url: String },
-    /// `/metrics` alone.
-    Metrics,
-}
+/// The body of a response.
+type Sent = Either<Full<Bytes>, Channel<Bytes, io::Error>>;
 
 /// The pump's handle on both ports.
 pub struct AdminDriver<R: Runtime> {
@@ -135,48 +117,6 @@ impl<R: Runtime> AdminDriver<R> {
     }
 }
 
-impl Site {
-    fn name(&self) -> &'static str {
-        match self {
-            Site::Admin { .. } => "admin",
-            Site::Metrics => "metrics",
-        }
-    }
-
-    /// What is asked for at this path; or the answer, where it needs no server.
-    fn find(&self, path: &str, query: &str) -> Result<Question, Answer> {
-        let Site::Admin { command_url } = self else {
-            return match path {
-                "/metrics" => Ok(Question::Metrics),
-                _ => Err(Answer::text(404, "metrics are at /metrics\n")),
-            };
-        };
-        match path {
-            "/live" => return Ok(Question::Live),
-            "/ready" => return Ok(Question::Ready),
-            "/safe-to-stop" => return safe_to_stop(query),
-            "/metrics" => return Ok(Question::Metrics),
-            _ => {}
-        }
-        match path.strip_prefix(command_url.as_str()) {
-            Some("" | "/") => Err(index(command_url)),
-            Some(rest) if rest.starts_with('/') => {
-                Command::named(&rest[1..]).map(Question::Command).ok_or_else(|| unknown(&rest[1..]))
-            }
-            _ => Err(Answer::text(404, format!("commands are at {command_url}\n"))),
-        }
-    }
-}
-
-fn safe_to_stop(query: &str) -> Result<Question, Answer> {
-    let number = query.split('&').find_map(|pair| pair.strip_prefix("server="));
-    match number.map(str::parse) {
-        None => Ok(Question::SafeToStop { server: None }),
-        Some(Ok(sid)) => Ok(Question::SafeToStop { server: Some(ServerId(sid)) }),
-        Some(Err(_)) => Err(Answer::text(400, "server= wants the number of a server\n")),
-    }
-}
-
 impl<R: Runtime> Inner<R> {
     fn on_accept(self: &Rc<Self>, at: Stamp, stream: R::Stream, port: &Rc<Port>) {
         if port.open.get() >= CONNECTIONS_MAX {
@@ -185,16 +125,18 @@ impl<R: Runtime> Inner<R> {
         port.open.set(port.open.get() + 1);
         let (inner, port) = (Rc::clone(self), Rc::clone(port));
         self.rt.spawn("admin connection", async move {
-            let (heard, unread) = (Cell::new(at), Cell::new(0));
+            let client = stream.peer();
+            let (heard, unread) = (Rc::new(Cell::new(at)), Cell::new(0));
             let service = service_fn(|request| {
                 heard.set(inner.rt.stamp());
                 // Who asks again has read the answer before.
                 inner.count_unread(&unread, 0);
                 let (inner, port, heard, unread) = (&inner, &port, &heard, &unread);
+                let client = &client;
                 Box::pin(async move {
-                    let answer = inner.respond(&port.site, &request).await;
-                    inner.count_unread(unread, answer.body.len());
-                    let response = response(answer);
+                    let answer = inner.respond(&port.site, client, &request).await;
+                    inner.count_unread(unread, answer.len());
+                    let response = inner.response(answer, heard).await;
                     heard.set(inner.rt.stamp());
                     Ok::<_, Infallible>(response)
                 })
@@ -233,13 +175,20 @@ impl<R: Runtime> Inner<R> {
         }
     }
 
-    async fn respond(&self, site: &Site, request: &Request<Incoming>) -> Answer {
+    async fn respond(&self, site: &Site, client: &str, request: &Request<Incoming>) -> Answer {
         if !matches!(*request.method(), Method::GET | Method::HEAD | Method::POST) {
             return Answer::text(405, "GET, HEAD or POST\n");
         }
-        match site.find(request.uri().path(), request.uri().query().unwrap_or_default()) {
+        let authorization = request.headers().get(AUTHORIZATION);
+        let asked = Asked {
+            path: request.uri().path(),
+            query: request.uri().query().unwrap_or_default(),
+            client,
+            authorization: authorization.and_then(|value| value.to_str().ok()),
+        };
+        match site.find(asked) {
             // Probes are answered always: what they get is short.
-            Ok(Question::Command(_) | Question::Metrics)
+            Ok(Question::Command(_) | Question::Metrics | Question::Snapshot(_))
                 if self.unread_bytes.get() >= UNREAD_BYTES_MAX =>
             {
                 Answer::text(503, "too much of other answers is not read yet\n")
@@ -247,6 +196,56 @@ impl<R: Runtime> Inner<R> {
             Ok(question) => self.ask(question).await,
             Err(answer) => answer,
         }
+    }
+
+    async fn response(&self, answer: Answer, heard: &Rc<Cell<Stamp>>) -> Response<Sent> {
+        let Answer { status, headers, content_type, body } = answer;
+        match body {
+            Body::Bytes(bytes) => {
+                with_head((status, content_type), headers, Either::Left(Full::new(bytes)))
+            }
+            Body::File(path) => match self.send_file(&path, heard).await {
+                Ok(file) => with_head((status, content_type), headers, Either::Right(file)),
+                Err(error) => {
+                    warn!(path = %path.display(), %error, "a snapshot cannot be sent");
+                    let text = format!("{} cannot be read: {error}\n", path.display());
+                    let text = Either::Left(Full::new(Bytes::from(text)));
+                    with_head((500, Answer::TEXT), Vec::new(), text)
+                }
+            },
+        }
+    }
+
+    /// The content of a file, a piece at a time: the next is read when the one before is on its way.
+    /// One that cannot be read to its end ends the connection.
+    async fn send_file(
+        &self,
+        path: &Path,
+        heard: &Rc<Cell<Stamp>>,
+    ) -> io::Result<Channel<Bytes, io::Error>> {
+        let (rt, heard) = (self.rt.clone(), Rc::clone(heard));
+        let lane = rt.disk(LaneId::History);
+        lane.begin(rt.stamp());
+        let mut file = lane.open(path, OpenMode::Read).await?;
+        let (mut pieces, body) = Channel::new(1);
+        self.rt.spawn("admin file", async move {
+            let mut offset = 0;
+            loop {
+                lane.begin(rt.stamp());
+                match file.read_at(offset, PIECE_BYTES).await {
+                    Ok(piece) if piece.is_empty() => return,
+                    Ok(piece) => {
+                        offset += piece.len() as u64;
+                        if pieces.send_data(piece).await.is_err() {
+                            return;
+                        }
+                        heard.set(rt.stamp());
+                    }
+                    Err(error) => return pieces.abort(error),
+                }
+            }
+        });
+        Ok(body)
     }
 
     async fn ask(&self, question: Question) -> Answer {
@@ -273,14 +272,22 @@ async fn linger(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
     }
 }
 
-fn response(answer: Answer) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(answer.body));
+fn with_head(
+    (status, content_type): (u16, &'static str),
+    headers: Vec<(&'static str, String)>,
+    body: Sent,
+) -> Response<Sent> {
+    let mut response = Response::new(body);
     *response.status_mut() =
-        StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
-    if answer.status == 405 {
-        headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD, POST"));
+        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let head = response.headers_mut();
+    head.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    if status == 405 {
+        head.insert(ALLOW, HeaderValue::from_static("GET, HEAD, POST"));
+    }
+    for (name, value) in headers {
+        let value = HeaderValue::try_from(value).expect("numbers");
+        head.insert(HeaderName::from_static(name), value);
     }
     response
 }

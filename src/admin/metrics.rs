@@ -11,7 +11,6 @@
 
 use std::fmt::{self, Write as _};
 
-use bytes::Bytes;
 use serde_json::{Map, Value};
 
 use super::answer::Answer;
@@ -133,5 +132,5 @@ pub fn metrics(stats: &ServerStats) -> Answer {
         let value = number.as_java();
         let _ = writeln!(text, "# HELP {name} {name}\n# TYPE {name} gauge\n{name} {value}");
     }
-    Answer { status: 200, content_type: PROMETHEUS_TEXT, body: Bytes::from(text) }
+    Answer::new(200, PROMETHEUS_TEXT, text)
 }

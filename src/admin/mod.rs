@@ -13,6 +13,8 @@
 //!     conf.rs         `conf`, `dirs`, `envi`
 //!     java_date.rs    dates as Java prints them
 //!     http.rs         the admin port and the metrics port
+//!     question.rs     what is asked there
+//!     snapshot.rs     the answers of command `snapshot`
 //!     commands.rs     the commands of the admin port, in JSON
 //!     health.rs       what probes ask
 //!     metrics.rs      what is counted, for Prometheus
@@ -32,6 +34,8 @@ mod http;
 mod java_date;
 mod metrics;
 mod mntr;
+mod question;
+mod snapshot;
 mod srvr;
 mod stats;
 mod word;
@@ -44,8 +48,12 @@ pub use commands::{Command, Membership, answer as answer_command};
 pub use conf::{Conf, QuorumConf};
 pub use dumps::{Dump, ExpiryBucket, SessionsDump, WatchSummary};
 pub use health::{Health, Stopping, live, ready, safe_to_stop};
-pub use http::{AdminDriver, AdminEvent, Question, Site};
+pub use http::{AdminDriver, AdminEvent};
 pub use metrics::metrics;
-pub use stats::{ClientLine, LastOp, LeaderStats, Mode, ServerStats, SessionLine, VERSION};
+pub use question::{Question, Site, SnapshotQuestion};
+pub use snapshot::{SnapshotFile, SnapshotRefusal, refuse_snapshot, snapshot_taken};
+pub use stats::{
+    ClientLine, LastOp, LeaderStats, Mode, ObserverLine, ServerStats, SessionLine, VERSION,
+};
 pub use word::{Word, admit, is_too_much};
 pub use words::{Shown, TRACE_MASK, answer};

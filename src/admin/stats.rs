@@ -43,6 +43,16 @@ impl Mode {
     }
 }
 
+/// An observer that its leader has brought up to date.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ObserverLine {
+    pub sid: ServerId,
+    /// When its synchronisation began, in milliseconds since 1970.
+    pub established_ms: i64,
+    /// What was sent to it ends here.
+    pub last_zxid: Zxid,
+}
+
 /// One open client connection.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct ClientLine {

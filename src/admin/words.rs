@@ -8,7 +8,7 @@ use super::connections::{cons, stat};
 use super::dumps::{Dump, WatchSummary, dump, hash, wchc, wchp, wchs};
 use super::mntr::mntr;
 use super::srvr::srvr;
-use super::stats::ServerStats;
+use super::stats::{ObserverLine, ServerStats};
 use super::word::Word;
 use crate::base::{SessionId, Zxid};
 use crate::runtime::Environment;
@@ -37,6 +37,11 @@ pub trait Shown {
     fn watches_by_path(&self) -> Vec<(&str, Vec<SessionId>)>;
     /// The tree's digest behind each transaction of which it is kept, the oldest first.
     fn digests(&self) -> Vec<(Zxid, i64)>;
+    /// The zxid of the last snapshot, and the second since 1970 in which it was written, if it was
+    /// since the start.
+    fn last_snapshot(&self) -> Option<(Zxid, Option<i64>)>;
+    /// The observers that a leader has brought up to date.
+    fn observers(&self) -> Vec<ObserverLine>;
 }
 
 /// The answer to a word that was admitted. What it changes was changed before.

@@ -6,8 +6,8 @@
 
 use super::stats::VERSION;
 use super::{
-    ClientLine, Conf, Dump, ExpiryBucket, LastOp, LeaderStats, Mode, QuorumConf, ServerStats,
-    SessionLine, SessionsDump, Shown, TRACE_MASK, WatchSummary, admit,
+    ClientLine, Conf, Dump, ExpiryBucket, LastOp, LeaderStats, Mode, ObserverLine, QuorumConf,
+    ServerStats, SessionLine, SessionsDump, Shown, TRACE_MASK, WatchSummary, admit,
 };
 use crate::base::{ServerId, SessionId, Zxid};
 use crate::jute::client::op;
@@ -102,6 +102,18 @@ impl Shown for Sample {
 
     fn digests(&self) -> Vec<(Zxid, i64)> {
         self.digests.clone()
+    }
+
+    fn last_snapshot(&self) -> Option<(Zxid, Option<i64>)> {
+        Some((Zxid(0x1f), Some(1_795_260_166)))
+    }
+
+    fn observers(&self) -> Vec<ObserverLine> {
+        if self.stats.leader.is_none() {
+            return Vec::new();
+        }
+        let sid = ServerId(4);
+        vec![ObserverLine { sid, established_ms: 1_795_260_170_515, last_zxid: Zxid(0x1f) }]
     }
 }
 

@@ -15,6 +15,10 @@ pub struct AdminConfig {
     pub command_url: String,
     /// `admin.idleTimeout`: a connection that is silent for so long ends.
     pub idle_timeout: Duration,
+    /// `admin.snapshot.enabled`: a snapshot may be asked for.
+    pub snapshot_enabled: bool,
+    /// `admin.rateLimiterIntervalInMS`: the next one may be asked for so much later.
+    pub snapshot_interval: Duration,
     /// `metricsProvider.httpHost` and `.httpPort`; `None` where no provider answers.
     pub metrics: Option<HostPort>,
 }
@@ -26,6 +30,8 @@ impl Default for AdminConfig {
             listen: None,
             command_url: "/commands".into(),
             idle_timeout: Duration::from_secs(30),
+            snapshot_enabled: true,
+            snapshot_interval: Duration::from_secs(300),
             metrics: None,
         }
     }

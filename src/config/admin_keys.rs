@@ -12,12 +12,14 @@ use super::server_line::ANY_ADDRESS;
 use crate::runtime::HostPort;
 
 /// Read from zoo.cfg and as properties.
-pub(super) const ADMIN_PROPERTIES: [&str; 5] = [
+pub(super) const ADMIN_PROPERTIES: [&str; 7] = [
     "admin.commandURL",
     "admin.enableServer",
     "admin.idleTimeout",
+    "admin.rateLimiterIntervalInMS",
     "admin.serverAddress",
     "admin.serverPort",
+    "admin.snapshot.enabled",
 ];
 
 /// Read from zoo.cfg alone, as in Apache.
@@ -48,6 +50,10 @@ impl Draft {
         if let Some(timeout) = self.millis("admin.idleTimeout", 1)? {
             admin.idle_timeout = timeout;
         }
+        if let Some(interval) = self.millis("admin.rateLimiterIntervalInMS", 0)? {
+            admin.snapshot_interval = interval;
+        }
+        admin.snapshot_enabled = self.boolean("admin.snapshot.enabled")?.unwrap_or(true);
         Ok(admin)
     }
 

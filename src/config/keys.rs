@@ -148,9 +148,7 @@ const NONE: &[&str] = &[];
 const NOT_YET: &[(&str, &[&str])] = &[
     ("admin.httpVersion", NONE),
     ("admin.portUnification", OFF),
-    ("admin.rateLimiterIntervalInMS", NONE),
     ("admin.restore.enabled", OFF),
-    ("admin.snapshot.enabled", OFF),
     ("audit.enable", OFF),
     ("bitHashCacheSize", NONE),
     ("clientPortListenBacklog", &["-1"]),

@@ -13,6 +13,7 @@ use super::io::{Input, Output};
 use super::leader_dials::LeaderDials;
 use super::queue::Queue;
 use super::role::{AfterLoad, Course, Role};
+use super::snapshot_state::Snapshots;
 use super::word_state::Words;
 use crate::base::{Mono, Note, Now, Zxid};
 use crate::config::ServerConfig;
@@ -40,6 +41,7 @@ pub struct Peer {
     pub(super) queue: Queue,
     pub(super) slow_steps: SlowSteps,
     pub(super) words: Words,
+    pub(super) snapshots: Snapshots,
 }
 
 /// Steps that lasted longer than a quarter of a tick while clients were served.
@@ -114,6 +116,7 @@ impl Peer {
             queue: Queue::new(),
             slow_steps: SlowSteps::default(),
             words: Words::new(),
+            snapshots: Snapshots::default(),
             verifier,
             config: Rc::new(config),
         }

@@ -64,7 +64,7 @@ pub(super) enum ForWhom {
     /// The leader's snapshot waits for its name.
     Install,
     /// The learner's log begins anew behind a leader's snapshot.
-    Reset,
+    Reset { snapshot: Zxid },
 }
 
 /// What a completion means to the server.
@@ -81,9 +81,16 @@ pub(super) enum Stored {
     /// The log was cut for a leader's TRUNC, and read anew.
     Reloaded(Box<Loaded>),
     /// The leader's snapshot is durable, and the log begins behind it.
-    LogReset,
+    LogReset {
+        snapshot: Zxid,
+    },
     /// snapshot.0 of an empty directory.
     FirstSnapshot,
+    /// A snapshot has its name, one that was asked for with its length in bytes.
+    Snapshot {
+        zxid: Zxid,
+        asked_bytes: Option<u64>,
+    },
     /// For the words that tell how much lies in the directories.
     Measured(DirSizes),
     /// It is of use here alone.
@@ -166,6 +173,13 @@ impl Disk {
             self.ask_log(ForWhom::Install, LogRequest::MarkUnfinished { snapshot }, queue);
         }
         self.of_snapshotter(queue, |snapshotter, out| snapshotter.begin(purpose, db, out));
+    }
+
+    /// A snapshot that somebody asked for, unless another is being written.
+    pub(super) fn begin_asked_snapshot(&mut self, db: &Database, queue: &mut Queue) {
+        if self.snapshotter.is_idle() {
+            self.begin_snapshot(Purpose::Asked, db, queue);
+        }
     }
 
     pub(super) fn abort_snapshot(&mut self, queue: &mut Queue) {
@@ -281,9 +295,9 @@ impl Disk {
                 self.of_snapshotter(queue, |s, out| s.on_marked(snapshot, db.durable(), out));
                 Stored::Nothing
             }
-            (ForWhom::Reset, Outcome::LogReset) => {
+            (ForWhom::Reset { snapshot }, Outcome::LogReset) => {
                 self.index.clear();
-                Stored::LogReset
+                Stored::LogReset { snapshot }
             }
             (whom, outcome) => {
                 broken("PE-6", format!("{outcome:?} answers a request for {whom:?}"))
@@ -297,14 +311,16 @@ impl Disk {
             queue.note(Note::SnapshotDurable { zxid });
         }
         match done.purpose {
-            Purpose::First => return Stored::FirstSnapshot,
+            Purpose::First => Stored::FirstSnapshot,
             // Old logs lead somewhere else.
             Purpose::Install => {
-                self.ask_log(ForWhom::Reset, LogRequest::Reset { behind: zxid }, queue);
+                let reset = LogRequest::Reset { behind: zxid };
+                self.ask_log(ForWhom::Reset { snapshot: zxid }, reset, queue);
+                Stored::Nothing
             }
-            Purpose::Routine => {}
+            Purpose::Routine => Stored::Snapshot { zxid, asked_bytes: None },
+            Purpose::Asked => Stored::Snapshot { zxid, asked_bytes: Some(done.bytes) },
         }
-        Stored::Nothing
     }
 
     fn of_snapshotter<T>(

@@ -179,7 +179,8 @@ fn old_transactions_are_read_from_the_last_mark_before_them() {
         ref other => panic!("{other:?}"),
     };
     assert_eq!(begin(&mut bench), Some(LogPosition { log: Zxid(1), offset: 16 }));
-    let reset = bench.ask(ForWhom::Reset, LogRequest::Reset { behind: Zxid(9) });
+    let reset =
+        bench.ask(ForWhom::Reset { snapshot: Zxid(9) }, LogRequest::Reset { behind: Zxid(9) });
     bench.stored(reset, Outcome::LogReset);
     assert_eq!(begin(&mut bench), None);
 }

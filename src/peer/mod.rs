@@ -22,6 +22,7 @@
 //! | elections.rs   | the election and its connections                                     |
 //! | reach.rs       | tells which servers our dials reach                                  |
 //! | disk.rs        | what was asked of the disk, and which request an answer is for       |
+//! | snapshots.rs   | snapshots that are asked for at the admin port; snapshot_state.rs            |
 //! | snapshotter.rs | snapshots in slices, between two steps                               |
 //! | reaper.rs      | chooses containers and TTL nodes that nobody uses                    |
 //! | read_only.rs   | reads for clients while no leader is in sight; local sessions' ends  |
@@ -58,6 +59,8 @@ mod requests;
 mod role;
 mod roles;
 mod shown;
+mod snapshot_state;
+mod snapshots;
 mod snapshotter;
 mod stored;
 mod word_state;

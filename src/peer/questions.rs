@@ -15,6 +15,10 @@ impl Peer {
     pub(super) fn on_admin_event(&mut self, now: Now, event: AdminEvent) {
         let AdminEvent::Asked { number, question } = event;
         match question {
+            Question::Snapshot(question) => {
+                return self.on_snapshot_question(now, number, &question);
+            }
+            Question::SetTraceMask(mask) => self.words.set_trace_mask(Some(mask)),
             Question::Command(Command::ConnectionStatReset) => {
                 self.service.reset_connection_stats();
             }
@@ -49,16 +53,20 @@ impl Peer {
                 safe_to_stop(&self.health(), self.stopping(now, server))
             }
             Question::Metrics => metrics(&shown.stats()),
-            Question::Command(command) => {
-                let membership = Membership {
-                    config: &self.config,
-                    leader: self.whose_epoch(),
-                    last_zxid: self.db.last_logged(),
-                    zab_state: self.zab_state(),
-                };
-                answer_command(command, &shown, &membership)
-            }
+            Question::SetTraceMask(_) => self.answer_to_command(Command::SetTraceMask, &shown),
+            Question::Snapshot(_) => self.answer_to_command(Command::Snapshot, &shown),
+            Question::Command(command) => self.answer_to_command(command, &shown),
         }
+    }
+
+    fn answer_to_command(&self, command: Command, shown: &ShownPeer<'_>) -> Answer {
+        let membership = Membership {
+            config: &self.config,
+            leader: self.whose_epoch(),
+            last_zxid: self.db.last_logged(),
+            zab_state: self.zab_state(),
+        };
+        answer_command(command, shown, &membership)
     }
 
     fn health(&self) -> Health {

@@ -57,6 +57,7 @@ impl Peer {
         let reload =
             self.disk.is_installing() && !self.config.museum.on(Exhibit::SnapshotKeptInMemory);
         self.disk.abort_snapshot(&mut self.queue);
+        self.forget_asked_snapshot();
         self.role.become_next(Role::Draining(Draining { rest_until, reload, after_term }));
         self.course.since = now.mono;
         self.note(Note::Role { role: RoleName::Looking, epoch: self.db.current_epoch() });

@@ -7,8 +7,8 @@ use std::path::Path;
 use super::core::Peer;
 use super::role::Role;
 use crate::admin::{
-    ClientLine, Conf, Dump, ExpiryBucket, LastOp, LeaderStats, Mode, QuorumConf, ServerStats,
-    SessionLine, SessionsDump, Shown, WatchSummary,
+    ClientLine, Conf, Dump, ExpiryBucket, LastOp, LeaderStats, Mode, ObserverLine, QuorumConf,
+    ServerStats, SessionLine, SessionsDump, Shown, WatchSummary,
 };
 use crate::base::{Mono, Now, RoleName, SessionId, Zxid};
 use crate::config::LearnerType;
@@ -91,6 +91,20 @@ impl Shown for ShownPeer<'_> {
 
     fn digests(&self) -> Vec<(Zxid, i64)> {
         self.peer.db.digests().collect()
+    }
+
+    fn last_snapshot(&self) -> Option<(Zxid, Option<i64>)> {
+        self.peer.snapshots.last()
+    }
+
+    fn observers(&self) -> Vec<ObserverLine> {
+        let Role::Leading(leading) = &self.peer.role else { return Vec::new() };
+        let line = |(sid, since, last_zxid)| ObserverLine {
+            sid,
+            established_ms: self.wall_ms(since),
+            last_zxid,
+        };
+        leading.leader().observers().map(line).collect()
     }
 }
 

@@ -33,6 +33,8 @@ pub(super) enum Purpose {
     /// snapshot.0 of an empty directory.
     First,
     Routine,
+    /// Somebody asked for it at the admin port.
+    Asked,
     /// The leader's snapshot.
     Install,
 }
@@ -43,12 +45,15 @@ pub(super) struct Finished {
     pub(super) zxid: Zxid,
     /// It is durable too.
     pub(super) sync: bool,
+    pub(super) bytes: u64,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Writing {
     purpose: Purpose,
     zxid: Zxid,
+    /// So many were sent to the disk.
+    bytes: u64,
     /// `None` once the last slice is on its way.
     encoder: Option<SnapshotEncoder>,
     cursor: SnapshotCursor,
@@ -98,6 +103,11 @@ impl Snapshotter {
         self.writing.as_ref().is_some_and(|w| w.purpose == Purpose::Install)
     }
 
+    /// None is being written.
+    pub(super) fn is_idle(&self) -> bool {
+        self.writing.is_none()
+    }
+
     /// One more transaction was applied.
     pub(super) fn count(&mut self) {
         self.since_last += 1;
@@ -123,10 +133,13 @@ impl Snapshotter {
         let mut encoder = SnapshotEncoder::for_file();
         db.begin_snapshot(&mut encoder);
         out.push(SnapshotRequest::Begin { zxid, sync: purpose != Purpose::Routine });
-        out.push(SnapshotRequest::Chunk(encoder.take()));
+        let head = encoder.take();
+        let bytes = head.len() as u64;
+        out.push(SnapshotRequest::Chunk(head));
         let (encoder, cursor) = (Some(encoder), SnapshotCursor::of_slices(self.slice_bytes));
         let may_be_named = purpose != Purpose::Install;
-        self.writing = Some(Writing { purpose, zxid, encoder, cursor, end: None, may_be_named });
+        self.writing =
+            Some(Writing { purpose, zxid, bytes, encoder, cursor, end: None, may_be_named });
     }
 
     pub(super) fn abort(&mut self, out: &mut Vec<SnapshotRequest>) {
@@ -148,10 +161,10 @@ impl Snapshotter {
             Outcome::ChunkWritten => self.write_slice(db, out),
             Outcome::SnapshotDone { zxid, sync } => {
                 let done = self.writing.take_if(|w| w.zxid == *zxid && w.encoder.is_none());
-                let Some(Writing { purpose, .. }) = done else {
+                let Some(Writing { purpose, bytes, .. }) = done else {
                     broken("SN-3", format!("snapshot {zxid} is done, and not the present one"))
                 };
-                return Some(Finished { purpose, zxid: *zxid, sync: *sync });
+                return Some(Finished { purpose, zxid: *zxid, sync: *sync, bytes });
             }
             // The first chunk goes out behind Begin, and nobody waits for a purge.
             Outcome::SnapshotBegun => {}
@@ -168,7 +181,9 @@ impl Snapshotter {
         let tree = db.tree();
         tree.write_slice(&mut writing.cursor, self.slice, &mut |node| encoder.node(&node));
         if !writing.cursor.is_done() {
-            out.push(SnapshotRequest::Chunk(encoder.take()));
+            let slice = encoder.take();
+            writing.bytes += slice.len() as u64;
+            out.push(SnapshotRequest::Chunk(slice));
             writing.encoder = Some(encoder);
             return;
         }
@@ -192,6 +207,7 @@ impl Snapshotter {
         let Some(writing) = self.writing.as_mut().filter(|w| w.may_be_named) else { return };
         let covered = |end: &mut (Bytes, Zxid)| end.1 <= durable;
         if let Some((chunk, _)) = writing.end.take_if(covered) {
+            writing.bytes += chunk.len() as u64;
             out.push(SnapshotRequest::Chunk(chunk));
             out.push(SnapshotRequest::Finish);
         }

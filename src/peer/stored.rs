@@ -44,12 +44,22 @@ impl Peer {
                     self.step_learner(now, learner::Input::Replaced);
                 }
             }
-            Stored::LogReset => self.step_learner(now, learner::Input::Replaced),
-            Stored::FirstSnapshot => self.on_restored(now, AfterLoad::Begin),
+            Stored::LogReset { snapshot } => {
+                self.snapshots.note(snapshot, Some(now));
+                self.step_learner(now, learner::Input::Replaced);
+            }
+            Stored::FirstSnapshot => {
+                self.snapshots.note(Zxid::ZERO, Some(now));
+                self.on_restored(now, AfterLoad::Begin);
+            }
+            Stored::Snapshot { zxid, asked_bytes } => {
+                self.on_snapshot_written(now, zxid, asked_bytes);
+            }
             Stored::Measured(sizes) => self.on_measured(now, sizes),
             Stored::Nothing => {}
             Stored::Refused(error) | Stored::Failed(error) => return self.on_failed(now, error),
         }
+        self.begin_asked_snapshot();
         self.try_look(now);
     }
 
@@ -76,6 +86,9 @@ impl Peer {
     /// The disk was read: at the start, or because a role left something half done.
     fn on_loaded(&mut self, now: Now, loaded: Loaded) {
         let is_new = loaded.snapshot.is_none();
+        if let Some(snapshot) = &loaded.snapshot {
+            self.snapshots.note(snapshot.zxid, None);
+        }
         let Role::Loading(after) = self.role else {
             broken("PE-9", format!("the disk was read while the role is {:?}", self.role));
         };

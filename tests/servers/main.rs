@@ -22,6 +22,7 @@ mod read_only;
 mod recovery;
 mod replication;
 mod sessions;
+mod snapshots;
 mod standalone;
 mod threads;
 mod watches;

@@ -33,8 +33,8 @@ mod sasl;
 use bytes::Bytes;
 
 use super::replies;
-use crate::base::Zxid;
 use crate::base::limits::{CLIENT_ID_BYTES_MAX, CLIENT_IDS_MAX};
+use crate::base::{Zxid, paths};
 use crate::config::{Access, ServerConfig};
 use crate::database::Database;
 use crate::jute::client::{AuthPacket, RequestHeader, code, op};
@@ -57,6 +57,16 @@ pub(super) enum Decision {
     Reply { ids: Vec<Id>, reply: Bytes },
     /// Its connection ends, after the last word to it if there is one (AU-2).
     Dismiss { reply: Option<Bytes> },
+}
+
+/// Whether somebody without a session may do something.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Permit {
+    Granted,
+    /// What they have shown proves nothing.
+    NotProven,
+    /// They are known, and lack a permission.
+    Denied,
 }
 
 /// What decides over all connections of a server.
@@ -151,6 +161,28 @@ impl Authority {
         let is_super = self.access.x509_super_user.as_ref() == Some(&subject);
         let mark = is_super.then(|| Id { scheme: "super".into(), id: subject.clone() });
         mark.into_iter().chain([Id { scheme: "x509".into(), id: subject }]).collect()
+    }
+
+    /// Whether somebody at this address who proves this may do everything with the root: each
+    /// permission alone, as Apache asks since 3.9.4 (CVE-2025-58457).
+    pub(super) fn permit_on_root(
+        &self,
+        ip: &str,
+        scheme: &str,
+        proof: &[u8],
+        db: &Database,
+    ) -> Permit {
+        let address = Id { scheme: "ip".into(), id: ip.into() };
+        let auth = Some(Bytes::copy_from_slice(proof));
+        let packet = AuthPacket { kind: 0, scheme: scheme.into(), auth };
+        let Verdict::Proven(mut ids) = self.verdict(&packet, &[]) else { return Permit::NotProven };
+        ids.push(address);
+        let tree = db.tree();
+        let each = (0..5).map(|bit| 1 << bit);
+        match each.into_iter().all(|perm| tree.check_acl(paths::ROOT, perm, &ids)) {
+            true => Permit::Granted,
+            false => Permit::Denied,
+        }
     }
 
     /// Scheme by scheme what Apache's providers say to operation auth.

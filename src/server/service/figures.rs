@@ -5,6 +5,9 @@
 
 use super::{ConnectionLine, Service, ServiceStats};
 use crate::base::{ConnId, Mono, SessionId};
+use crate::database::Database;
+use crate::runtime::ip_of;
+use crate::server::auth::Permit;
 use crate::server::watches::Watching;
 use crate::session::SessionTracker;
 
@@ -19,6 +22,17 @@ impl Service {
     /// `srst`: counts and latencies of the server begin anew.
     pub fn reset_stats(&mut self) {
         self.stats = ServiceStats::default();
+    }
+
+    /// Whether somebody at the admin port may do everything with the root.
+    pub fn permit_on_root(
+        &self,
+        client: &str,
+        scheme: &str,
+        proof: &[u8],
+        db: &Database,
+    ) -> Permit {
+        self.authority.permit_on_root(ip_of(client), scheme, proof, db)
     }
 
     /// `crst`: those of every connection do.

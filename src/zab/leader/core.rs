@@ -396,6 +396,13 @@ impl Leader {
         (self.handlers.len(), synced(false), synced(true))
     }
 
+    /// The observers that are up to date: since when they have been brought there, and up to where they
+    /// were sent all that is committed.
+    pub fn observers(&self) -> impl Iterator<Item = (ServerId, Mono, Zxid)> + '_ {
+        let is_synced = |h: &&Handler| h.phase >= Phase::Synced && h.observer;
+        self.handlers.values().filter(is_synced).map(|h| (h.sid, h.sync_began, h.sent_to))
+    }
+
     /// When the leader wants to be woken.
     pub fn next_deadline(&self) -> Mono {
         if self.standalone {

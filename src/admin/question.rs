@@ -1,0 +1,150 @@
+//! What is asked at the admin port and the metrics port: a path, and what stands behind it.
+//!
+//! Not here: HTTP (http.rs), the answers (commands.rs, health.rs, metrics.rs, snapshot.rs).
+
+use std::fmt;
+
+use bytes::Bytes;
+
+use super::answer::Answer;
+use super::commands::{Command, index, unknown};
+use super::snapshot::{RESTORE, no_restore};
+use crate::base::ServerId;
+
+/// What somebody wants to know of a server.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Question {
+    Command(Command),
+    /// `/commands/set_trace_mask?traceMask=N`
+    SetTraceMask(i64),
+    /// `/commands/snapshot`
+    Snapshot(SnapshotQuestion),
+    /// `/live`: whether it answers at all.
+    Live,
+    /// `/ready`: whether it serves clients, as a member of a quorum that is up to date.
+    Ready,
+    /// `/safe-to-stop?server=N`: whether a quorum stays without that server, or without this one.
+    SafeToStop {
+        server: Option<ServerId>,
+    },
+    /// `/metrics`: everything that is counted, as Prometheus reads it.
+    Metrics,
+}
+
+/// A snapshot is to be written.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SnapshotQuestion {
+    /// `streaming=false`: it stays in the directory, and is not sent.
+    pub streaming: bool,
+    /// Who asks, `ip:port`.
+    pub client: String,
+    pub authorization: Option<Authorization>,
+}
+
+/// The header `Authorization: SCHEME PROOF`, with the schemes of a client's auth.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Authorization {
+    pub scheme: String,
+    pub proof: Bytes,
+}
+
+/// Without the proof, which may be a password.
+impl fmt::Debug for Authorization {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Authorization").field("scheme", &self.scheme).finish_non_exhaustive()
+    }
+}
+
+impl Authorization {
+    pub(super) fn parse(header: &str) -> Authorization {
+        let (scheme, proof) = header.trim().split_once(' ').unwrap_or((header.trim(), ""));
+        Authorization { scheme: scheme.into(), proof: Bytes::copy_from_slice(proof.as_bytes()) }
+    }
+}
+
+/// A request, as far as it matters.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub(super) path: &'a str,
+    pub(super) query: &'a str,
+    /// `ip:port`
+    pub(super) client: &'a str,
+    /// The header of that name.
+    pub(super) authorization: Option<&'a str>,
+}
+
+/// What is to be found at a port.
+#[derive(Clone, Debug)]
+pub enum Site {
+    /// Commands below this path, and what probes ask for.
+    Admin { command_url: String },
+    /// `/metrics` alone.
+    Metrics,
+}
+
+impl Site {
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Site::Admin { .. } => "admin",
+            Site::Metrics => "metrics",
+        }
+    }
+
+    /// What is asked for; or the answer, where it needs no server.
+    pub(super) fn find(&self, asked: Asked<'_>) -> Result<Question, Answer> {
+        let Site::Admin { command_url } = self else {
+            return match asked.path {
+                "/metrics" => Ok(Question::Metrics),
+                _ => Err(Answer::text(404, "metrics are at /metrics\n")),
+            };
+        };
+        match asked.path {
+            "/live" => return Ok(Question::Live),
+            "/ready" => return Ok(Question::Ready),
+            "/safe-to-stop" => return asked.safe_to_stop(),
+            "/metrics" => return Ok(Question::Metrics),
+            _ => {}
+        }
+        match asked.path.strip_prefix(command_url.as_str()) {
+            Some("" | "/") => Err(index(command_url)),
+            Some(rest) if rest.starts_with('/') => asked.command(&rest[1..]),
+            _ => Err(Answer::text(404, format!("commands are at {command_url}\n"))),
+        }
+    }
+}
+
+impl Asked<'_> {
+    fn command(&self, name: &str) -> Result<Question, Answer> {
+        if RESTORE.contains(&name) {
+            return Err(no_restore());
+        }
+        match Command::named(name).ok_or_else(|| unknown(name))? {
+            Command::SetTraceMask => match self.parameter("traceMask").map(str::parse) {
+                Some(Ok(mask)) => Ok(Question::SetTraceMask(mask)),
+                _ => Err(Answer::text(400, "traceMask= wants a number\n")),
+            },
+            Command::Snapshot => Ok(Question::Snapshot(SnapshotQuestion {
+                streaming: self
+                    .parameter("streaming")
+                    .is_none_or(|v| v.eq_ignore_ascii_case("true")),
+                client: self.client.into(),
+                authorization: self.authorization.map(Authorization::parse),
+            })),
+            command => Ok(Question::Command(command)),
+        }
+    }
+
+    fn safe_to_stop(&self) -> Result<Question, Answer> {
+        match self.parameter("server").map(str::parse) {
+            None => Ok(Question::SafeToStop { server: None }),
+            Some(Ok(sid)) => Ok(Question::SafeToStop { server: Some(ServerId(sid)) }),
+            Some(Err(_)) => Err(Answer::text(400, "server= wants the number of a server\n")),
+        }
+    }
+
+    /// The value of `name=value`.
+    fn parameter(&self, name: &str) -> Option<&str> {
+        let pairs = self.query.split('&').filter_map(|pair| pair.split_once('='));
+        pairs.into_iter().find(|(key, _)| *key == name).map(|(_, value)| value)
+    }
+}
