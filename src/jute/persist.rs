@@ -71,15 +71,6 @@ fn encode_count(count: usize, out: &mut Vec<u8>) {
     i32::try_from(count).expect("fewer than 2^31 sessions and ACLs fit in memory").encode(out);
 }
 
-/// Reads a whole body, its end included.
-pub fn decode_snapshot_body(from: &mut Reader) -> Result<SnapshotBody, DecodeError> {
-    let mut body = decode_snapshot_head(from)?;
-    let split =
-        body.nodes.take(&from.rest(), true).map_err(|error| error.moved(from.position()))?;
-    from.bytes(split.end)?;
-    Ok(body)
-}
-
 /// Reads what stands before the nodes.
 pub fn decode_snapshot_head(from: &mut Reader) -> Result<SnapshotBody, DecodeError> {
     let mut body = SnapshotBody::default();
@@ -115,6 +106,14 @@ mod tests {
         }
     }
 
+    /// A whole body, its end included.
+    fn decode(from: &mut Reader) -> Result<SnapshotBody, DecodeError> {
+        let mut body = decode_snapshot_head(from)?;
+        let split = body.nodes.take(&from.rest(), true)?;
+        from.bytes(split.end)?;
+        Ok(body)
+    }
+
     fn encode(body: &SnapshotBody) -> Vec<u8> {
         let mut out = Vec::new();
         encode_sessions(&body.sessions, &mut out);
@@ -128,7 +127,7 @@ mod tests {
     fn a_body_cut_anywhere_is_too_short() {
         let bytes = Bytes::from(encode(&sample()));
         for cut in 0..bytes.len() {
-            let read = decode_snapshot_body(&mut Reader::new(bytes.slice(..cut)));
+            let read = decode(&mut Reader::new(bytes.slice(..cut)));
             assert!(matches!(read, Err(DecodeError::Short { .. })), "{cut}");
         }
     }
@@ -138,7 +137,7 @@ mod tests {
         let mut bytes = encode(&sample());
         bytes.extend_from_slice(b"BenWasHere");
         let mut from = Reader::new(bytes.into());
-        assert_eq!(decode_snapshot_body(&mut from), Ok(sample()));
+        assert_eq!(decode(&mut from), Ok(sample()));
         assert_eq!(&from.rest()[..], b"BenWasHere");
     }
 }
