@@ -3,6 +3,8 @@
 CARGO      ?= cargo
 PREFIX     ?= /usr/local
 TARGET_DIR  = $(or $(CARGO_TARGET_DIR),target)
+# Features of the build that are checked and tested beside the others.
+FEATURES    = --features quorate/otlp
 # Arguments for the command behind a target: make run ARGS="--servers 5"
 ARGS       ?=
 SEEDS      ?= 1..1001
@@ -24,16 +26,16 @@ run: ## an ensemble of three on this machine; Ctrl-C ends it
 
 test: ## every test of the workspace
 	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
-	    echo "$(CARGO) nextest run --workspace $(ARGS)"; \
-	    $(CARGO) nextest run --workspace $(ARGS); \
+	    echo "$(CARGO) nextest run --workspace $(FEATURES) $(ARGS)"; \
+	    $(CARGO) nextest run --workspace $(FEATURES) $(ARGS); \
 	else \
-	    echo "$(CARGO) test --workspace $(ARGS)"; \
-	    $(CARGO) test --workspace $(ARGS); \
+	    echo "$(CARGO) test --workspace $(FEATURES) $(ARGS)"; \
+	    $(CARGO) test --workspace $(FEATURES) $(ARGS); \
 	fi
 
 check: ## format, lints, house rules, dependencies; writes nothing
 	$(CARGO) fmt --all --check
-	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --workspace --all-targets $(FEATURES) -- -D warnings
 	$(CARGO) test -p quorate --test layers --test tidy --test signposts --test glossary --test architecture
 	@if $(CARGO) deny --version >/dev/null 2>&1; then \
 	    $(CARGO) deny check bans licenses sources; \

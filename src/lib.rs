@@ -20,6 +20,7 @@
 //! | `server`   | client connections, and what they watch                               |
 //! | `admin`    | four-letter words                                                     |
 //! | `peer`     | LOOKING / FOLLOWING / LEADING / OBSERVING, standalone; the pump       |
+//! | `otlp`     | spans of writes for OpenTelemetry: a feature of the build              |
 //! | `bench`    | `quorate bench`, a load client: beside the server, no part of it      |
 //! | `cli`      | the `quorate` command                                                 |
 
@@ -31,6 +32,8 @@ pub mod config;
 pub mod database;
 pub mod election;
 pub mod jute;
+#[cfg(feature = "otlp")]
+pub mod otlp;
 pub mod peer;
 pub mod prepare;
 pub mod quorum;

@@ -1,6 +1,8 @@
 //! The `quorate` program.
 
 use quorate::config::ServerConfig;
+#[cfg(feature = "otlp")]
+use quorate::otlp;
 use quorate::peer;
 use quorate::runtime::os::{Machine, finish_log};
 
@@ -21,7 +23,7 @@ fn serve(mut config: ServerConfig) -> i32 {
         "room for {} clients",
         config.limits.connections_max
     );
-    let exit_code = match machine.run(peer::run(machine.clone(), config)) {
+    let exit_code = match machine.run(serve_on(machine.clone(), config)) {
         Ok(()) => 0,
         Err(error) => {
             tracing::error!("the server could not start: {error}");
@@ -30,4 +32,12 @@ fn serve(mut config: ServerConfig) -> i32 {
     };
     finish_log();
     exit_code
+}
+
+async fn serve_on(machine: Machine, config: ServerConfig) {
+    #[cfg(feature = "otlp")]
+    if let Some(to) = config.otlp.clone() {
+        return otlp::run(machine, config, to).await;
+    }
+    peer::run(machine, config).await;
 }

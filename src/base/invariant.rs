@@ -18,10 +18,31 @@ use super::Note;
 /// is what turns the feature on.
 pub const COSTLY_CHECKS: bool = cfg!(any(debug_assertions, feature = "museum"));
 
-/// A note that comes with every transaction. Only checkers and traces want it: a server that nobody
-/// watches does not make it.
+/// A note that comes with every transaction. Only checkers, traces and spans want it: a server that
+/// nobody watches does not make it.
 pub fn routine(note: impl FnOnce() -> Note) -> Option<Note> {
-    COSTLY_CHECKS.then(note)
+    (COSTLY_CHECKS || wants_routine_notes()).then(note)
+}
+
+#[cfg(feature = "otlp")]
+thread_local! {
+    static WANTS_ROUTINE_NOTES: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
+/// From now on this thread's server makes them.
+#[cfg(feature = "otlp")]
+pub fn want_routine_notes() {
+    WANTS_ROUTINE_NOTES.set(true);
+}
+
+#[cfg(feature = "otlp")]
+fn wants_routine_notes() -> bool {
+    WANTS_ROUTINE_NOTES.get()
+}
+
+#[cfg(not(feature = "otlp"))]
+const fn wants_routine_notes() -> bool {
+    false
 }
 
 /// An assertion that failed.

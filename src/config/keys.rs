@@ -137,6 +137,8 @@ const OUR_PROPERTIES: &[&str] = &[
     "maxPendingResponseBytes",
     "maxResponseBytes",
     "net.threads",
+    "otlp.endpoint",
+    "otlp.writesPerTrace",
 ];
 
 const OFF: &[&str] = &["false"];

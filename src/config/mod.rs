@@ -21,6 +21,8 @@ mod membership;
 #[cfg(test)]
 mod membership_test;
 mod mistakes;
+mod otlp;
+mod otlp_keys;
 mod parse;
 #[cfg(test)]
 mod parse_test;
@@ -41,6 +43,7 @@ pub use limits::{ClientLimits, ConnectionThrottle};
 pub use loaded::Loaded;
 pub use membership::{Members, read_members};
 pub use mistakes::Mistakes;
+pub use otlp::OtlpConfig;
 pub use parse::parse;
 pub use server_config::{ContainerReaping, LearnerType, ServerConfig, ServerSpec};
 pub use sync_limits::SyncLimits;

@@ -293,6 +293,7 @@ impl Draft {
             config.four_letter_words = words.map(String::from).collect();
         }
         config.admin = self.admin()?;
+        config.otlp = self.otlp()?;
         // zkServer.sh depends on it. (FourLetterCommands)
         let words = &mut config.four_letter_words;
         if !words.iter().any(|word| word == "srvr" || word == "*") {

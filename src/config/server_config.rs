@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::access::Access;
 use super::admin::AdminConfig;
 use super::limits::ClientLimits;
+use super::otlp::OtlpConfig;
 use super::sync_limits::SyncLimits;
 use crate::base::{Dialect, Museum, ServerId};
 use crate::runtime::tls::ClientTls;
@@ -93,6 +94,8 @@ pub struct ServerConfig {
     /// Words that are answered (`4lw.commands.whitelist`); `*` is all.
     pub four_letter_words: Vec<String>,
     pub admin: AdminConfig,
+    /// `otlp.endpoint`: where spans of writes are sent.
+    pub otlp: Option<OtlpConfig>,
     /// `zookeeper.datadir.autocreate`: directories that are missing are made.
     pub datadir_autocreate: bool,
     /// `zookeeper.db.autocreate`: an empty directory may vote without an `initialize` file.
@@ -181,6 +184,7 @@ impl ServerConfig {
             purge_interval: None,
             four_letter_words: vec!["srvr".into()],
             admin: AdminConfig::default(),
+            otlp: None,
             datadir_autocreate: true,
             db_autocreate: true,
             trust_empty_snapshot: false,

@@ -18,7 +18,7 @@ const SERVER: Layers = Layers {
     root: "src/",
     rooms: &[
         "base", "jute", "runtime", "config", "quorum", "storage", "tree", "session", "database",
-        "election", "zab", "prepare", "server", "admin", "peer", "bench", "cli",
+        "election", "zab", "prepare", "server", "admin", "peer", "otlp", "bench", "cli",
     ],
 };
 

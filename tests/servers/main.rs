@@ -18,6 +18,8 @@ mod local_sessions;
 mod logs;
 mod members;
 mod observers;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod read_only;
 mod recovery;
 mod replication;
