@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::error::{At, ConfigError};
+use super::loaded::Passwords;
 use super::properties::Entry;
 use super::server_line::{ANY_ADDRESS, ServerLine, bare_host};
 use crate::runtime::HostPort;
@@ -21,7 +22,7 @@ pub(super) struct Draft {
     pub(super) groups: BTreeMap<i64, Entry>,
     pub(super) weights: BTreeMap<i64, Entry>,
     pub(super) warnings: Vec<String>,
-    pub(super) key_password_text: Option<String>,
+    pub(super) passwords: Passwords<String>,
 }
 
 impl Draft {

@@ -89,15 +89,10 @@ pub enum ConfigError {
     #[error("{at}: minSessionTimeout ({min_ms} ms) is above maxSessionTimeout ({max_ms} ms)")]
     SessionTimeouts { at: At, min_ms: u64, max_ms: u64 },
     #[error(
-        "{at}: {key} is {file}, a {format} file, and Quorate reads PEM. Convert it with\n{conversion}"
+        "{at}: {key} is {file}, a BCFKS file, and Quorate reads PEM, JKS and PKCS12. Convert it with\n\
+         {conversion}"
     )]
-    KeyStoreFormat {
-        at: At,
-        key: &'static str,
-        file: String,
-        format: &'static str,
-        conversion: String,
-    },
+    KeyStoreFormat { at: At, key: &'static str, file: String, conversion: String },
     #[error("{at}: {key} does not belong into {file}, which names the servers itself")]
     SplitMembership { at: At, key: String, file: String },
 }

@@ -8,11 +8,11 @@ use super::ServerConfig;
 use super::client_keys::JAAS_KEY;
 use super::environment::Environment;
 use super::error::ConfigError;
-use super::loaded::{Beside, Loaded};
+use super::loaded::{Beside, Loaded, Passwords};
 use super::mistakes::Mistakes;
 use super::parse::parse_beside;
 use super::properties::{latin1, read_properties};
-use super::tls_keys::KEY_PASSWORD_PATH;
+use crate::runtime::tls::Store;
 
 impl ServerConfig {
     /// Reads a zoo.cfg, the `myid` in its `dataDir`, the files that it names, and the flags of the JVM
@@ -45,13 +45,21 @@ impl ServerConfig {
         };
         let dynamic = beside_file(last("dynamicConfigFile"))?;
         let jaas = beside_file(last_or_flag(JAAS_KEY))?;
-        let key_password = beside_file(last_or_flag(KEY_PASSWORD_PATH))?;
+        let password = |store: Store| match last_or_flag(store.password_path_key()) {
+            Some(file) => read_password(Path::new(file)),
+            None => Ok(None),
+        };
+        let passwords =
+            Passwords { key_store: password(Store::Key)?, trust_store: password(Store::Trust)? };
         let beside = Beside {
             myid: myid.as_deref(),
             jaas: jaas.as_ref().map(|(name, text)| (name.as_str(), text.as_str())),
             flags: &flags,
             dynamic: dynamic.as_ref().map(|(name, text)| (name.as_str(), text.as_str())),
-            key_password: key_password.as_ref().map(|(_, text)| text.as_str()),
+            passwords: Passwords {
+                key_store: passwords.key_store.as_deref(),
+                trust_store: passwords.trust_store.as_deref(),
+            },
         };
         let mut loaded = parse_beside(&text, &file, beside);
         if !no_access.is_empty() {
@@ -96,10 +104,19 @@ fn read_myid(path: &Path) -> Result<Option<String>, ConfigError> {
     })
 }
 
+/// `None` if there is no such file. In UTF-8, unlike zoo.cfg. (SecretUtils)
+fn read_password(path: &Path) -> Result<Option<String>, ConfigError> {
+    Ok(read_bytes(path)?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+}
+
 /// `None` if there is no such file.
 fn read(path: &Path) -> Result<Option<String>, ConfigError> {
+    Ok(read_bytes(path)?.map(|bytes| latin1(&bytes)))
+}
+
+fn read_bytes(path: &Path) -> Result<Option<Vec<u8>>, ConfigError> {
     match fs::read(path) {
-        Ok(bytes) => Ok(Some(latin1(&bytes))),
+        Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(ConfigError::Unreadable {
             file: path.display().to_string(),

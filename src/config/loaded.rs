@@ -1,5 +1,7 @@
 //! What is read beside zoo.cfg, and what comes of it all.
 
+use std::fmt;
+
 use super::ServerConfig;
 use super::error::ConfigError;
 use super::properties::Entry;
@@ -25,6 +27,21 @@ pub(super) struct Beside<'a> {
     pub(super) flags: &'a [Entry],
     /// Name and text of the file that `dynamicConfigFile` names.
     pub(super) dynamic: Option<(&'a str, &'a str)>,
-    /// The text of the file that `ssl.keyStore.passwordPath` names.
-    pub(super) key_password: Option<&'a str>,
+    pub(super) passwords: Passwords<&'a str>,
+}
+
+/// The texts of the files that name the passwords of TLS.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Passwords<T> {
+    /// `ssl.keyStore.passwordPath`
+    pub(super) key_store: Option<T>,
+    /// `ssl.trustStore.passwordPath`
+    pub(super) trust_store: Option<T>,
+}
+
+/// Without them.
+impl<T> fmt::Debug for Passwords<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Passwords").finish_non_exhaustive()
+    }
 }

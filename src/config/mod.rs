@@ -48,4 +48,4 @@ pub use parse::parse;
 pub use server_config::{ContainerReaping, LearnerType, ServerConfig, ServerSpec};
 pub use sync_limits::SyncLimits;
 
-pub use crate::runtime::tls::{ClientAuth, ClientTls, TlsVersion};
+pub use crate::runtime::tls::{ClientAuth, ClientTls, StoreSettings, TlsVersion};

@@ -11,7 +11,7 @@ use super::draft::{Draft, INT_MAX};
 use super::environment::Environment;
 use super::error::ConfigError;
 use super::keys::{Class, classify_key, is_bare_property, is_foreign_property};
-use super::loaded::{Beside, Loaded};
+use super::loaded::{Beside, Loaded, Passwords};
 use super::membership::{Place, read_membership, version_in_name};
 use super::mistakes::{Mistakes, Sources};
 use super::properties::Entry;
@@ -69,7 +69,10 @@ fn attempt(sources: &Sources, beside: Beside<'_>) -> Result<Loaded, ConfigError>
         });
     }
     draft.boolean("config.strict")?;
-    draft.key_password_text = beside.key_password.map(String::from);
+    draft.passwords = Passwords {
+        key_store: beside.passwords.key_store.map(String::from),
+        trust_store: beside.passwords.trust_store.map(String::from),
+    };
     let sasl_users = draft.sasl_users(beside.jaas)?;
     let mut loaded = draft.into_config(beside.myid)?;
     loaded.config.access.sasl_users = sasl_users;

@@ -1,19 +1,22 @@
 //! TLS of the client port: `secureClientPort`, `client.*` and `ssl.*`.
 //!
 //! Apache reads them in QuorumPeerConfig, ClientX509Util, X509Util and NettyServerCnxnFactory. Its
-//! TLS is Java's, this one is rustls: files are PEM, versions are TLS 1.2 and 1.3, and cipher suites
-//! are those with forward secrecy and authenticated encryption. What a file asks for beyond that is
-//! refused where leaving it out would let somebody in, and named in a warning where it would only
-//! keep an old client out.
+//! TLS is Java's, this one is rustls: stores are PEM, JKS or PKCS12, versions are TLS 1.2 and 1.3, and
+//! cipher suites are those with forward secrecy and authenticated encryption. What a file asks for
+//! beyond that is refused where leaving it out would let somebody in, and named in a warning where it
+//! would only keep an old client out.
 //!
 //! Not here: `ssl.quorum.*` (refused), reading the files (`runtime/os/tls`).
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::draft::Draft;
 use super::error::ConfigError;
 use super::properties::Entry;
-use crate::runtime::tls::{CIPHER_SUITES, ClientAuth, ClientTls, Store, StoreFormat, TlsVersion};
+use crate::runtime::tls::{
+    BCFKS, CIPHER_SUITES, ClientAuth, ClientTls, Store, StoreFormat, StoreSettings, TlsVersion,
+    bcfks_conversion,
+};
 
 /// `zookeeper.NAME` properties in Apache; `secureClientPort` and its address stand in the file alone.
 pub(super) const TLS_PROPERTIES: [&str; 22] = [
@@ -30,20 +33,16 @@ pub(super) const TLS_PROPERTIES: [&str; 22] = [
     "ssl.hostnameVerification",
     "ssl.keyStore.location",
     "ssl.keyStore.password",
-    KEY_PASSWORD_PATH,
+    "ssl.keyStore.passwordPath",
     "ssl.keyStore.type",
     "ssl.ocsp",
     "ssl.protocol",
     "ssl.sslProvider",
     "ssl.trustStore.location",
-    // Certificates in PEM are no secret: read by nobody.
     "ssl.trustStore.password",
     "ssl.trustStore.passwordPath",
     "ssl.trustStore.type",
 ];
-
-/// Names a file with the password of the private key.
-pub(super) const KEY_PASSWORD_PATH: &str = "ssl.keyStore.passwordPath";
 
 const FACTORIES: [&str; 2] = ["NIOServerCnxnFactory", "NettyServerCnxnFactory"];
 
@@ -65,12 +64,12 @@ impl Draft {
         }
         self.refuse_what_is_not_checked()?;
         let client_auth = self.client_auth()?;
-        let key_store = self.pem_store(Store::Key)?.ok_or_else(|| ConfigError::MissingKey {
+        let key_store = self.store(Store::Key)?.ok_or_else(|| ConfigError::MissingKey {
             file: self.file.clone(),
             key: Store::Key.location_key(),
-            why: ": the TLS port needs a PEM file with the server's private key and certificates",
+            why: ": the TLS port needs a file with the server's private key and certificates",
         })?;
-        let trust_store = self.pem_store(Store::Trust)?;
+        let trust_store = self.store(Store::Trust)?;
         if trust_store.is_none() && client_auth != ClientAuth::None {
             return Err(ConfigError::MissingKey {
                 file: self.file.clone(),
@@ -85,7 +84,6 @@ impl Draft {
             listen,
             port_unification,
             key_store,
-            key_password: self.key_password()?,
             trust_store,
             client_auth,
             verify_client_host,
@@ -149,47 +147,47 @@ impl Draft {
         }
     }
 
-    /// The file of this store, by its type or name a PEM file. (KeyStoreFileType)
-    fn pem_store(&self, store: Store) -> Result<Option<PathBuf>, ConfigError> {
+    /// What stands there about this store. (KeyStoreFileType)
+    fn store(&self, store: Store) -> Result<Option<StoreSettings>, ConfigError> {
         let Some(entry) = self.setting(store.location_key()).filter(|e| !e.value.is_empty()) else {
             return Ok(None);
         };
-        let path = Path::new(&entry.value);
-        let type_key = match store {
-            Store::Key => "ssl.keyStore.type",
-            Store::Trust => "ssl.trustStore.type",
-        };
-        let format = match self.setting(type_key).filter(|e| !e.value.is_empty()) {
-            None => StoreFormat::of_suffix(path),
-            Some(given) => {
-                let name = given.value.to_ascii_uppercase();
-                let format = StoreFormat::of_type(&name);
-                if format.is_none() && name != "PEM" {
-                    return Err(given.mistyped(0, "PEM"));
-                }
-                format
-            }
-        };
-        match format {
-            None => Ok(Some(path.into())),
-            Some(format) => Err(ConfigError::KeyStoreFormat {
+        let file = Path::new(&entry.value);
+        let given = self.setting(store.type_key()).filter(|e| !e.value.is_empty());
+        let suffix = file.extension().and_then(|suffix| suffix.to_str()).unwrap_or_default();
+        if given.map_or(suffix, |given| &given.value).eq_ignore_ascii_case(BCFKS) {
+            return Err(ConfigError::KeyStoreFormat {
                 at: entry.value_at.clone(),
                 key: store.location_key(),
                 file: entry.value.clone(),
-                format: format.name(),
-                conversion: format.conversion(store, path),
-            }),
+                conversion: bcfks_conversion(store, file),
+            });
         }
+        let format = match given {
+            None => StoreFormat::of_suffix(file),
+            Some(given) => {
+                let format = StoreFormat::of_type(&given.value);
+                Some(format.ok_or_else(|| given.mistyped(0, "PEM, JKS or PKCS12"))?)
+            }
+        };
+        let password = self.store_password(store)?;
+        Ok(Some(StoreSettings { file: file.into(), format, password }))
     }
 
-    fn key_password(&self) -> Result<Option<String>, ConfigError> {
-        match (self.text(KEY_PASSWORD_PATH), &self.key_password_text) {
+    /// That of a file counts more than the one in zoo.cfg. (X509Util, SecretUtils)
+    fn store_password(&self, store: Store) -> Result<Option<String>, ConfigError> {
+        let key = store.password_path_key();
+        let of_file = match store {
+            Store::Key => &self.passwords.key_store,
+            Store::Trust => &self.passwords.trust_store,
+        };
+        match (self.text(key), of_file) {
             (Some(_), Some(text)) => Ok(Some(text.trim_end_matches(['\r', '\n']).into())),
             (Some(path), None) => Err(ConfigError::Unreadable {
                 file: path.into(),
-                why: format!("there is no such file, and {KEY_PASSWORD_PATH} names it"),
+                why: format!("there is no such file, and {key} names it"),
             }),
-            (None, _) => Ok(self.text("ssl.keyStore.password").map(String::from)),
+            (None, _) => Ok(self.text(store.password_key()).map(String::from)),
         }
     }
 

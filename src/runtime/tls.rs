@@ -1,7 +1,4 @@
 //! TLS for clients, as the operator wrote it: names of files, nothing read yet.
-//!
-//! Apache ZooKeeper reads Java's key stores besides PEM; here such a file is refused with the
-//! commands that convert it ([`StoreFormat::conversion`]).
 //! (X509Util, ClientX509Util, KeyStoreFileType)
 //!
 //! Not here: reading the files and the handshake (`os/tls`), the keys of zoo.cfg (config).
@@ -14,18 +11,16 @@ use serde::{Deserialize, Serialize};
 use super::HostPort;
 
 /// The TLS port of a server.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct ClientTls {
     /// `secureClientPort` and `secureClientPortAddress`; `None` with `client.portUnification` alone.
     pub listen: Option<HostPort>,
     /// `client.portUnification`: the plain port takes TLS too.
     pub port_unification: bool,
-    /// `ssl.keyStore.location`: a PEM file with the private key and its certificate chain.
-    pub key_store: PathBuf,
-    /// `ssl.keyStore.password` or the text of `ssl.keyStore.passwordPath`: of an encrypted key.
-    pub key_password: Option<String>,
-    /// `ssl.trustStore.location`: a PEM file with the certificates of the authorities.
-    pub trust_store: Option<PathBuf>,
+    /// `ssl.keyStore.*`: the private key and its certificate chain.
+    pub key_store: StoreSettings,
+    /// `ssl.trustStore.*`: the certificates of the authorities.
+    pub trust_store: Option<StoreSettings>,
     /// `ssl.clientAuth`
     pub client_auth: ClientAuth,
     /// `ssl.clientHostnameVerification`: the client's certificate must name its address.
@@ -38,19 +33,30 @@ pub struct ClientTls {
     pub cipher_suites: Vec<String>,
 }
 
+/// A key store or trust store.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreSettings {
+    /// `.location`
+    pub file: PathBuf,
+    /// By `.type`, else by the end of the file's name; what the file begins with counts more.
+    pub format: Option<StoreFormat>,
+    /// `.password`, or the text of the file that `.passwordPath` names.
+    pub password: Option<String>,
+}
+
+impl StoreSettings {
+    /// A file that needs no password, and whose content says what it is.
+    pub fn of(file: impl Into<PathBuf>) -> StoreSettings {
+        StoreSettings { file: file.into(), format: None, password: None }
+    }
+}
+
 /// Without the password: a configuration is printed in places where nobody thinks of it.
-impl fmt::Debug for ClientTls {
+impl fmt::Debug for StoreSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ClientTls")
-            .field("listen", &self.listen)
-            .field("port_unification", &self.port_unification)
-            .field("key_store", &self.key_store)
-            .field("trust_store", &self.trust_store)
-            .field("client_auth", &self.client_auth)
-            .field("verify_client_host", &self.verify_client_host)
-            .field("reload", &self.reload)
-            .field("versions", &self.versions)
-            .field("cipher_suites", &self.cipher_suites)
+        f.debug_struct("StoreSettings")
+            .field("file", &self.file)
+            .field("format", &self.format)
             .finish_non_exhaustive()
     }
 }
@@ -107,85 +113,96 @@ impl Store {
             Store::Trust => "ssl.trustStore.location",
         }
     }
+
+    /// The key of zoo.cfg that says which format the file has.
+    pub fn type_key(self) -> &'static str {
+        match self {
+            Store::Key => "ssl.keyStore.type",
+            Store::Trust => "ssl.trustStore.type",
+        }
+    }
+
+    /// The key of zoo.cfg that holds the password.
+    pub fn password_key(self) -> &'static str {
+        match self {
+            Store::Key => "ssl.keyStore.password",
+            Store::Trust => "ssl.trustStore.password",
+        }
+    }
+
+    /// The key of zoo.cfg that names a file with the password.
+    pub fn password_path_key(self) -> &'static str {
+        match self {
+            Store::Key => "ssl.keyStore.passwordPath",
+            Store::Trust => "ssl.trustStore.passwordPath",
+        }
+    }
 }
 
-/// A format that Apache ZooKeeper reads and Quorate does not.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// A format of key stores and trust stores. (KeyStoreFileType, but for BCFKS)
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum StoreFormat {
+    Pem,
     Jks,
     Pkcs12,
-    Bcfks,
 }
 
 impl StoreFormat {
-    /// By the value of `ssl.keyStore.type`, in upper case.
+    /// By the value of `ssl.keyStore.type`.
     pub fn of_type(name: &str) -> Option<StoreFormat> {
-        match name {
-            "JKS" => Some(StoreFormat::Jks),
-            "PKCS12" => Some(StoreFormat::Pkcs12),
-            "BCFKS" => Some(StoreFormat::Bcfks),
-            _ => None,
-        }
+        let all = [StoreFormat::Pem, StoreFormat::Jks, StoreFormat::Pkcs12];
+        all.into_iter().find(|format| format.name().eq_ignore_ascii_case(name))
     }
 
     /// By the end of the name of the file.
     pub fn of_suffix(file: &Path) -> Option<StoreFormat> {
         match file.extension()?.to_str()?.to_ascii_lowercase().as_str() {
+            "pem" => Some(StoreFormat::Pem),
             "jks" => Some(StoreFormat::Jks),
             "p12" | "pfx" => Some(StoreFormat::Pkcs12),
-            "bcfks" => Some(StoreFormat::Bcfks),
             _ => None,
         }
     }
 
-    /// By how the file begins: JKS has a magic number, PKCS12 and BCFKS are a DER sequence.
+    /// By how the file begins: JKS has a magic number, PKCS12 is a DER sequence. Java, too, reads
+    /// either of them whichever the type names, and `keytool` writes PKCS12 whatever the name.
     pub fn of_content(content: &[u8]) -> Option<StoreFormat> {
         match content {
             [0xfe, 0xed, 0xfe, 0xed, ..] => Some(StoreFormat::Jks),
             [0x30, 0x80..=0x84, ..] => Some(StoreFormat::Pkcs12),
+            _ if content.windows(10).any(|window| window == b"-----BEGIN") => {
+                Some(StoreFormat::Pem)
+            }
             _ => None,
         }
     }
 
+    /// As `ssl.keyStore.type` has it.
     pub fn name(self) -> &'static str {
         match self {
+            StoreFormat::Pem => "PEM",
             StoreFormat::Jks => "JKS",
             StoreFormat::Pkcs12 => "PKCS12",
-            StoreFormat::Bcfks => "BCFKS",
         }
     }
+}
 
-    /// The commands that make a PEM file of this one, and the name of that, one a line.
-    pub fn conversion(self, store: Store, file: &Path) -> String {
-        let (from, name, pem) = (shell(file), self.name(), beside(file, "pem"));
-        let to = shell(&pem);
-        let provider = match self {
-            StoreFormat::Bcfks => {
-                " -providerclass org.bouncycastle.jcajce.provider.BouncyCastleFipsProvider \
-                 -providerpath bc-fips.jar"
-            }
-            _ => "",
-        };
-        let mut lines = Vec::new();
-        match store {
-            Store::Trust => lines.push(format!(
-                "keytool -list -rfc -keystore {from} -storetype {name}{provider} > {to}"
-            )),
-            Store::Key => {
-                let mut p12 = from.clone();
-                if self != StoreFormat::Pkcs12 {
-                    p12 = shell(&beside(file, "p12"));
-                    lines.push(format!(
-                        "keytool -importkeystore -srckeystore {from} -srcstoretype {name} \
-                         -destkeystore {p12} -deststoretype PKCS12{provider}"
-                    ));
-                }
-                lines.push(format!("openssl pkcs12 -in {p12} -nodes -out {to}"));
-            }
-        }
-        let key = store.location_key();
-        format!("    {}\nand write {key}={}", lines.join("\n    "), pem.display())
-    }
+/// The type of Bouncy Castle's store, whose format nobody else reads. Its files end in it too.
+pub const BCFKS: &str = "BCFKS";
+
+/// The command that makes a PKCS12 file of a BCFKS file, and the name of that.
+pub fn bcfks_conversion(store: Store, file: &Path) -> String {
+    let p12 = beside(file, "p12");
+    format!(
+        "    keytool -importkeystore -srckeystore {} -srcstoretype BCFKS -destkeystore {} \
+         -deststoretype PKCS12 \
+         -providerclass org.bouncycastle.jcajce.provider.BouncyCastleFipsProvider \
+         -providerpath bc-fips.jar\nand write {}={}",
+        shell(file),
+        shell(&p12),
+        store.location_key(),
+        p12.display()
+    )
 }
 
 /// A file with another ending, never the file itself.
@@ -195,7 +212,7 @@ fn beside(file: &Path, ending: &str) -> PathBuf {
 }
 
 /// A file as an argument of a shell's command.
-fn shell(file: &Path) -> String {
+pub fn shell(file: &Path) -> String {
     let name = file.display().to_string();
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,:@%".contains(c);
     if name.chars().all(plain) { name } else { format!("'{}'", name.replace('\'', r"'\''")) }
@@ -207,54 +224,35 @@ mod tests {
 
     #[test]
     fn a_format_is_known_by_type_suffix_and_content() {
-        assert_eq!(StoreFormat::of_type("PKCS12"), Some(StoreFormat::Pkcs12));
-        assert_eq!(StoreFormat::of_type("PEM"), None);
+        assert_eq!(StoreFormat::of_type("pkcs12"), Some(StoreFormat::Pkcs12));
+        assert_eq!(StoreFormat::of_type("PEM"), Some(StoreFormat::Pem));
+        assert_eq!(StoreFormat::of_type(BCFKS), None);
         assert_eq!(StoreFormat::of_suffix(Path::new("/a/k.JKS")), Some(StoreFormat::Jks));
-        assert_eq!(StoreFormat::of_suffix(Path::new("k.bcfks")), Some(StoreFormat::Bcfks));
-        assert_eq!(StoreFormat::of_suffix(Path::new("k.pem")), None);
-        assert_eq!(StoreFormat::of_content(b"\xfe\xed\xfe\xed\0\0\0\x02"), Some(StoreFormat::Jks));
-        assert_eq!(StoreFormat::of_content(b"\x30\x82\x0a\x0b"), Some(StoreFormat::Pkcs12));
-        assert_eq!(StoreFormat::of_content(b"-----BEGIN"), None);
+        assert_eq!(StoreFormat::of_suffix(Path::new("k.pfx")), Some(StoreFormat::Pkcs12));
+        assert_eq!(StoreFormat::of_suffix(Path::new("/a.jks/k")), None);
+        let of_content = StoreFormat::of_content;
+        assert_eq!(of_content(b"\xfe\xed\xfe\xed\0\0\0\x02"), Some(StoreFormat::Jks));
+        assert_eq!(of_content(b"\x30\x82\x0a\x0b"), Some(StoreFormat::Pkcs12));
+        assert_eq!(of_content(b"subject=CN\n-----BEGIN X-----\n"), Some(StoreFormat::Pem));
+        assert_eq!(of_content(b"\xce\xce\xce\xce\0\0\0\x02"), None);
     }
 
     #[test]
-    fn the_commands_name_the_very_file() {
-        let jks = StoreFormat::Jks.conversion(Store::Key, Path::new("/etc/zk/key.jks"));
-        assert_eq!(
-            jks,
-            "    keytool -importkeystore -srckeystore /etc/zk/key.jks -srcstoretype JKS \
-             -destkeystore /etc/zk/key.p12 -deststoretype PKCS12\n    \
-             openssl pkcs12 -in /etc/zk/key.p12 -nodes -out /etc/zk/key.pem\n\
-             and write ssl.keyStore.location=/etc/zk/key.pem"
-        );
-        let spaced = StoreFormat::Pkcs12.conversion(Store::Trust, Path::new("my ca.p12"));
-        assert!(
-            spaced.starts_with(
-                "    keytool -list -rfc -keystore 'my ca.p12' -storetype PKCS12 > 'my ca.pem'\n"
-            ),
-            "{spaced}"
-        );
-        let misnamed = StoreFormat::Jks.conversion(Store::Trust, Path::new("t.pem"));
-        assert!(misnamed.contains("-storetype JKS > t.new.pem\n"), "{misnamed}");
-        let bouncy = StoreFormat::Bcfks.conversion(Store::Key, Path::new("k.bcfks"));
-        assert!(bouncy.contains("-srcstoretype BCFKS") && bouncy.contains("bc-fips.jar"));
+    fn the_command_names_the_very_file() {
+        let text = bcfks_conversion(Store::Key, Path::new("/etc/my zk/k.bcfks"));
+        let command = "    keytool -importkeystore -srckeystore '/etc/my zk/k.bcfks' \
+                       -srcstoretype BCFKS -destkeystore '/etc/my zk/k.p12' ";
+        assert!(text.starts_with(command), "{text}");
+        assert!(text.ends_with("\nand write ssl.keyStore.location=/etc/my zk/k.p12"), "{text}");
+        let misnamed = bcfks_conversion(Store::Trust, Path::new("t.p12"));
+        assert!(misnamed.contains("-destkeystore t.new.p12 "), "{misnamed}");
     }
 
     #[test]
     fn a_password_is_not_printed() {
-        let tls = ClientTls {
-            listen: None,
-            port_unification: true,
-            key_store: "k.pem".into(),
-            key_password: Some("hunter2".into()),
-            trust_store: None,
-            client_auth: ClientAuth::None,
-            verify_client_host: false,
-            reload: false,
-            versions: vec![TlsVersion::V1_3],
-            cipher_suites: Vec::new(),
-        };
-        let printed = format!("{tls:?}");
+        let store =
+            StoreSettings { password: Some("hunter2".into()), ..StoreSettings::of("k.pem") };
+        let printed = format!("{store:?}");
         assert!(printed.contains("k.pem") && !printed.contains("hunter2"), "{printed}");
     }
 }

@@ -60,7 +60,7 @@ need_tours() {
     [[ -f /usr/include/zookeeper/zookeeper.h ]] || debian libzookeeper-mt-dev ||
         die "no C client: install Debian's package libzookeeper-mt-dev"
     local program
-    for program in javac gcc node npm openssl; do
+    for program in javac keytool gcc node npm openssl; do
         command -v "$program" >/dev/null || die "no $program: the tours need it"
     done
 }

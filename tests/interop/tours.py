@@ -24,6 +24,7 @@ from ensemble import ROOT, Checks, Ensemble, free_ports
 HERE = pathlib.Path(__file__).resolve().parent
 BUILD = ROOT / "target" / "interop"
 USER, PASSWORD = "bob", "secret of bob"
+STORE_PASSWORD = "tour password"
 
 
 def certificates(folder):
@@ -43,6 +44,37 @@ def certificates(folder):
         (folder / f"{name}.pem").write_text((folder / f"{name}.crt").read_text() + (folder / f"{name}.key").read_text())
 
 
+def stores(folder):
+    """The same in Java's formats, made by keytool."""
+
+    def keytool(*arguments):
+        subprocess.run(["keytool", *arguments, "-noprompt"], cwd=folder, check=True, capture_output=True)
+
+    for kind, suffix in (("JKS", "jks"), ("PKCS12", "p12")):
+        target = ("-storetype", kind, "-storepass", STORE_PASSWORD)
+        keytool("-importcert", "-alias", "ca", "-file", "ca.pem", "-keystore", f"trust.{suffix}", *target)
+    for name in ("server", "client"):
+        run("openssl", "pkcs12", "-export", "-in", f"{name}.pem", "-name", name, "-out", f"{name}.openssl",
+            "-passout", f"pass:{STORE_PASSWORD}", cwd=folder)
+        for kind, suffix in (("JKS", "jks"), ("PKCS12", "p12")):
+            keytool("-importkeystore", "-srckeystore", f"{name}.openssl", "-srcstoretype", "PKCS12",
+                    "-srcstorepass", STORE_PASSWORD, "-destkeystore", f"{name}.{suffix}", "-deststoretype", kind,
+                    "-deststorepass", STORE_PASSWORD)
+
+
+def store_lines(folder, sid):
+    """Server 1 has its stores in PEM, 2 in JKS, 3 in PKCS12."""
+    if sid == 1:
+        return [f"ssl.keyStore.location={folder}/server.pem", f"ssl.trustStore.location={folder}/ca.pem"]
+    suffix = {2: "jks", 3: "p12"}[sid]
+    return [
+        f"ssl.keyStore.location={folder}/server.{suffix}",
+        f"ssl.keyStore.password={STORE_PASSWORD}",
+        f"ssl.trustStore.location={folder}/trust.{suffix}",
+        f"ssl.trustStore.password={STORE_PASSWORD}",
+    ]
+
+
 def ensemble_with_everything(folder):
     tls_ports = dict(zip((1, 2, 3), free_ports(3)))
     (folder / "jaas.conf").write_text(
@@ -55,13 +87,11 @@ def ensemble_with_everything(folder):
         "extendedTypesEnabled=true",
         "authProvider.1=org.apache.zookeeper.server.auth.SASLAuthenticationProvider",
         "serverCnxnFactory=org.apache.zookeeper.server.NettyServerCnxnFactory",
-        f"ssl.keyStore.location={folder}/server.pem",
-        f"ssl.trustStore.location={folder}/ca.pem",
     ]
     flags = f"-Djava.security.auth.login.config={folder}/jaas.conf"
     ensemble = Ensemble(
         extra=extra,
-        per_server=lambda sid: [f"secureClientPort={tls_ports[sid]}"],
+        per_server=lambda sid: [f"secureClientPort={tls_ports[sid]}", *store_lines(folder, sid)],
         environment={"SERVER_JVMFLAGS": flags},
     )
     ensemble.tls_hosts = ",".join(f"127.0.0.1:{port}" for port in tls_ports.values())
@@ -124,6 +154,7 @@ def main():
     BUILD.mkdir(parents=True, exist_ok=True)
     folder = pathlib.Path(tempfile.mkdtemp(prefix="quorate-tours-"))
     certificates(folder)
+    stores(folder)
     commands = {}
     for name in names:
         with checks.claim(f"the {name} tour builds"):
@@ -135,6 +166,7 @@ def main():
         "CONNECT": ensemble.hosts(),
         "CONNECT_TLS": ensemble.tls_hosts,
         "PEM": str(folder),
+        "STORE_PASSWORD": STORE_PASSWORD,
         "SASL_USER": USER,
         "SASL_PASSWORD": PASSWORD,
     }

@@ -3,11 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use quorate::config::{ClientAuth, ClientTls, TlsVersion};
+use quorate::config::{ClientAuth, ClientTls, StoreSettings, TlsVersion};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, IsCa, KeyPair,
     KeyUsagePurpose,
 };
+use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use tempfile::TempDir;
 
@@ -26,6 +27,14 @@ pub(crate) struct Identity {
 impl Identity {
     pub(crate) fn key(&self) -> PrivateKeyDer<'static> {
         PrivatePkcs8KeyDer::from(self.key.clone()).into()
+    }
+
+    /// A key and its certificate behind it.
+    pub(crate) fn of_pem(pem: &str) -> Identity {
+        let key = PrivatePkcs8KeyDer::from_pem_slice(pem.as_bytes()).expect("a key");
+        let key = key.secret_pkcs8_der().to_vec();
+        let certificate = CertificateDer::from_pem_slice(pem.as_bytes()).expect("a certificate");
+        Identity { pem: pem.into(), certificate, key }
     }
 
     fn new(certificate: &rcgen::Certificate, key: &KeyPair) -> Identity {
@@ -127,9 +136,8 @@ impl Files {
         ClientTls {
             listen: None,
             port_unification: false,
-            key_store: self.path("k.pem"),
-            key_password: None,
-            trust_store: Some(self.path("t.pem")),
+            key_store: StoreSettings::of(self.path("k.pem")),
+            trust_store: Some(StoreSettings::of(self.path("t.pem"))),
             client_auth: ClientAuth::Need,
             verify_client_host: false,
             reload: false,

@@ -119,8 +119,13 @@ pub(crate) struct TlsClient {
 impl TlsClient {
     /// Trusts this authority and shows nothing.
     pub(crate) fn of(authority: &Authority) -> TlsClient {
+        TlsClient::trusting(authority.certificate())
+    }
+
+    /// The same, by its certificate.
+    pub(crate) fn trusting(authority: CertificateDer<'static>) -> TlsClient {
         let mut roots = RootCertStore::empty();
-        roots.add(authority.certificate()).expect("an authority");
+        roots.add(authority).expect("an authority");
         TlsClient { roots, identity: None, versions: vec![&version::TLS12, &version::TLS13] }
     }
 

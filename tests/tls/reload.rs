@@ -1,8 +1,11 @@
 //! `client.certReload`: files that change under a running server.
 
 use std::fs;
+use std::path::Path;
 
-use quorate::config::ClientTls;
+use quorate::config::{ClientAuth, ClientTls, StoreSettings};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 
 use crate::certificates::{Authority, Files, Identity};
 use crate::port::{Port, TlsClient, in_time, run};
@@ -11,6 +14,16 @@ use crate::port::{Port, TlsClient, in_time, run};
 async fn until_shown(client: &TlsClient, port: &Port, identity: &Identity) {
     in_time(async {
         while client.certificate_of(&port.secure).await != identity.certificate {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    })
+    .await;
+}
+
+/// Waits until the server shows a certificate that this client trusts.
+async fn until_trusted(client: &TlsClient, port: &Port) {
+    in_time(async {
+        while client.connect(&port.secure).await.is_err() {
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         }
     })
@@ -77,5 +90,33 @@ fn without_the_key_the_files_of_the_start_stay_in_use() {
         files.write("k.pem", &files.authority.sign("second", &["localhost"]).pem);
         tokio::time::sleep(std::time::Duration::from_secs(5)).await;
         assert_eq!(client.certificate_of(&port.secure).await, before);
+    });
+}
+
+#[test]
+fn a_key_store_of_java_is_read_again_too() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/tls/stores");
+    let authority = fs::read(golden.join("ca.pem")).expect("a golden file");
+    let authority = CertificateDer::from_pem_slice(&authority).expect("its PEM");
+    run(async |machine| {
+        let files = Files::new();
+        let first = files.authority.sign("first", &["localhost"]);
+        files.write("k.pem", &first.pem);
+        let password = Some("changeit".into());
+        let key_store = StoreSettings { password, ..StoreSettings::of(files.path("k.pem")) };
+        let settings = ClientTls {
+            key_store,
+            client_auth: ClientAuth::None,
+            reload: true,
+            ..files.settings()
+        };
+        let port = Port::open(&machine, &settings);
+        let client = TlsClient::of(&files.authority);
+        assert_eq!(client.certificate_of(&port.secure).await, first.certificate);
+        fs::copy(golden.join("server.jks"), files.path("new")).expect("a writable directory");
+        fs::rename(files.path("new"), files.path("k.pem")).expect("a writable directory");
+        until_trusted(&TlsClient::trusting(authority.clone()), &port).await;
+        files.write("k.pem", &first.pem);
+        until_trusted(&client, &port).await;
     });
 }

@@ -14,10 +14,11 @@ use quorate::jute::client::{
 };
 use quorate::jute::{Jute, Reader};
 use quorate::runtime::HostPort;
-use rustls::pki_types::ServerName;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConnection, StreamOwned};
 
-use crate::certificates::Files;
+use crate::certificates::{Files, Identity};
 use crate::ensemble::{Ensemble, Plan, create_request, path_watch, wait_for};
 use crate::port::{PATIENCE, TlsClient, run};
 
@@ -179,21 +180,59 @@ fn files_that_cannot_be_used_end_the_start_with_one_sentence() {
     assert!(said.starts_with("ssl.trustStore.location: t.pem cannot be read: No such"), "{said}");
 }
 
+/// A zoo.cfg as Apache ZooKeeper has it, with stores that keytool made.
 #[test]
-fn a_store_of_java_is_refused_with_the_commands_that_convert_it() {
-    let (code, said) = start_on(&Files::new(), "ssl.keyStore.location=/etc/zk/key.jks\n");
+fn stores_of_java_serve_as_they_are() {
+    let golden = |name: &str| {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/tls/stores").join(name)
+    };
+    let read = |name: &str| fs::read_to_string(golden(name)).expect("a golden file");
+    let authority = CertificateDer::from_pem_slice(read("ca.pem").as_bytes()).expect("its PEM");
+    let client = TlsClient::trusting(authority).showing(&Identity::of_pem(&read("client.pem")));
+    let files = Files::new();
+    files.write("password", "changeit\n");
+    let password = files.path("password");
+    for (key, trust) in [("server.jks", "trust.jks"), ("server.p12", "trust.p12")] {
+        let lines = format!(
+            "serverCnxnFactory=org.apache.zookeeper.server.NettyServerCnxnFactory\n\
+             authProvider.x509=org.apache.zookeeper.server.auth.X509AuthenticationProvider\n\
+             ssl.keyStore.location={}\nssl.keyStore.password=changeit\n\
+             ssl.trustStore.location={}\nssl.trustStore.passwordPath={}\n",
+            golden(key).display(),
+            golden(trust).display(),
+            password.display(),
+        );
+        let mut alone = lay_out(&files, &lines);
+        alone.start_all();
+        let mut session = SecureSession::open(&client, secure_address(&alone));
+        let created: CreateResponse = session.call(op::CREATE, &create_request("/a-", "x", 2));
+        let got: GetDataResponse = session.call(op::GET_DATA, &path_watch(&created.path, false));
+        assert_eq!(got.data.as_deref(), Some(b"x".as_slice()), "{key}");
+        // Whoever has no certificate of the trust store's authority is kept out.
+        let secure = HostPort::new("127.0.0.1", secure_address(&alone).port());
+        let stranger = client.clone().showing(&files.authority.sign("stranger", &[]));
+        run(async |_| assert!(stranger.is_refused(&secure).await, "{trust}"));
+        alone.server_mut(1).assert_it_lives();
+    }
+}
+
+#[test]
+fn a_store_of_java_that_cannot_be_opened_ends_the_start_with_one_sentence() {
+    let files = Files::new();
+    let store = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/tls/stores/server.jks");
+    let line = format!("ssl.keyStore.location={}\n", store.display());
+    let (code, said) = start_on(&files, &(line.clone() + "ssl.keyStore.password=wrong\n"));
     assert_eq!(code, Some(2));
-    assert!(said.contains("ssl.keyStore.location is /etc/zk/key.jks, a JKS file"), "{said}");
-    let commands: Vec<&str> = said.lines().filter(|line| line.starts_with("    ")).collect();
-    assert_eq!(
-        commands,
-        [
-            "    keytool -importkeystore -srckeystore /etc/zk/key.jks -srcstoretype JKS \
-             -destkeystore /etc/zk/key.p12 -deststoretype PKCS12",
-            "    openssl pkcs12 -in /etc/zk/key.p12 -nodes -out /etc/zk/key.pem",
-        ]
-    );
-    assert!(said.contains("and write ssl.keyStore.location=/etc/zk/key.pem"), "{said}");
+    let expected = "server.jks: it cannot be opened with the password of ssl.keyStore.password: ";
+    assert!(said.contains(expected), "{said}");
+    let (code, said) = start_on(&files, &line);
+    assert_eq!(code, Some(2));
+    let expected = "it has a password: give ssl.keyStore.password or ssl.keyStore.passwordPath\n";
+    assert!(said.ends_with(expected), "{said}");
+    let (code, said) = start_on(&files, "ssl.keyStore.location=/etc/zk/key.bcfks\n");
+    assert_eq!(code, Some(2));
+    assert!(said.contains("ssl.keyStore.location is /etc/zk/key.bcfks, a BCFKS file"), "{said}");
+    assert!(said.contains("and write ssl.keyStore.location=/etc/zk/key.p12"), "{said}");
 }
 
 fn check(config: &Path) -> (Option<i32>, String) {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::runtime::tls::Store;
+use crate::runtime::tls::{Store, shell};
 
 /// Why TLS cannot be offered: one sentence that names the key of zoo.cfg and the file.
 #[derive(Debug, Error)]
@@ -13,39 +13,31 @@ use crate::runtime::tls::Store;
 pub enum TlsError {
     #[error("{at} cannot be read: {why}")]
     Unreadable { at: StoreFile, why: String },
-    #[error("{at} is a {format} file, and Quorate reads PEM. Convert it with\n{conversion}")]
-    Format { at: StoreFile, format: &'static str, conversion: String },
-    #[error("{at} is not well-formed PEM: {why}")]
-    Malformed { at: StoreFile, why: String },
+    #[error("{at} is not a well-formed {format} file: {why}")]
+    Malformed { at: StoreFile, format: &'static str, why: String },
+    #[error("{at} holds no private key: {remedy}")]
+    NoKey { at: StoreFile, remedy: String },
+    #[error("{at} holds {count} private keys: {remedy}")]
+    ManyKeys { at: StoreFile, count: usize, remedy: String },
+    #[error("{at}: {what}: give {} or {}", at.store.password_key(), at.store.password_path_key())]
+    PasswordMissing { at: StoreFile, what: &'static str },
+    #[error("{at}: {what} with the password of {}{else_wrong}", at.store.password_key())]
+    PasswordWrong { at: StoreFile, what: &'static str, else_wrong: &'static str },
+    #[error("{at}: {what} in a way that is not supported ({why}). This writes it anew: {remedy}")]
+    Encryption { at: StoreFile, what: &'static str, why: String, remedy: String },
     #[error(
-        "{at} holds no private key: it must hold the key and its certificates, as \
-         `cat KEY.pem CERTIFICATE.pem > {}` makes it", at.file.display()
-    )]
-    NoKey { at: StoreFile },
-    #[error(
-        "{at} holds {count} private keys: it must hold the one that the server shows, and its \
-         certificates"
-    )]
-    ManyKeys { at: StoreFile, count: usize },
-    #[error(
-        "{at}: its private key is encrypted: give ssl.keyStore.password or \
-         ssl.keyStore.passwordPath"
-    )]
-    PasswordMissing { at: StoreFile },
-    #[error("{at}: its private key cannot be decrypted with the password of ssl.keyStore.password")]
-    PasswordWrong { at: StoreFile },
-    #[error(
-        "{at}: its private key is encrypted in a way that is not supported ({why}). This encrypts \
-         it anew: openssl pkcs8 -topk8 -v2 aes-256-cbc -in {} -out NEW.pem; \
-         then append the certificates to NEW.pem", at.file.display()
-    )]
-    Encryption { at: StoreFile, why: String },
-    #[error(
-        "{at}: its private key cannot be used ({why}): it must be RSA of 2048 bits or more, ECDSA or Ed25519"
+        "{at}: its private key cannot be used ({why}): it must be RSA of 2048 bits or more, \
+         ECDSA on P-256 or P-384, or Ed25519, and a certificate in the file must belong to it"
     )]
     Key { at: StoreFile, why: String },
     #[error("{at} holds no certificate")]
     NoCertificate { at: StoreFile },
+    #[error(
+        "{at} holds no trusted certificate{}. \
+         `keytool -importcert -alias ca -file CA.pem -keystore {}` puts one in",
+        of_others(*others), at.shell()
+    )]
+    NoTrusted { at: StoreFile, others: usize },
     #[error("{at}: none of its certificates belongs to its private key")]
     Mismatch { at: StoreFile },
     #[error("{at}: its certificate number {number} cannot be used: {why}")]
@@ -67,7 +59,40 @@ impl fmt::Display for StoreFile {
     }
 }
 
+fn of_others(count: usize) -> String {
+    match count {
+        0 => String::new(),
+        n => format!(" ({n} other(s) are not marked as trusted, and Java passes over those)"),
+    }
+}
+
 impl StoreFile {
+    /// Its name for a command.
+    pub(super) fn shell(&self) -> String {
+        shell(&self.file)
+    }
+
+    /// The only one of these private keys of a store of Java's, each under its alias.
+    pub(super) fn only_key<T>(&self, mut keys: Vec<(String, T)>) -> Result<T, TlsError> {
+        let file = self.shell();
+        if keys.len() > 1 {
+            let aliases: Vec<&str> = keys.iter().map(|(alias, _)| alias.as_str()).collect();
+            let remedy = format!(
+                "{}. It must hold the one that the server shows: \
+                 `keytool -delete -alias ALIAS -keystore {file}` takes another out",
+                aliases.join(", ")
+            );
+            return Err(TlsError::ManyKeys { at: self.clone(), count: keys.len(), remedy });
+        }
+        keys.pop().map(|(_, key)| key).ok_or_else(|| {
+            let remedy = format!(
+                "it must have an entry of the kind PrivateKeyEntry \
+                 (`keytool -list -keystore {file}` shows them)"
+            );
+            TlsError::NoKey { at: self.clone(), remedy }
+        })
+    }
+
     pub(super) fn certificate(&self, index: usize, why: impl fmt::Display) -> TlsError {
         TlsError::Certificate { at: self.clone(), number: index + 1, why: why.to_string() }
     }

@@ -1,25 +1,21 @@
-//! The key store and the trust store: PEM files to a rustls configuration.    (PemReader, X509Util)
+//! The key store and the trust store: their files to a rustls configuration.    (X509Util)
 //!
-//! A key store holds one private key (PKCS#8, PKCS#1 or SEC 1; PKCS#8 may be encrypted) and its
-//! certificate with those of the authorities between it and the root, in any order. A trust store
-//! holds certificates. Whatever stands around the PEM blocks is passed over, as openssl and
-//! keytool write it.
+//! A key store holds one private key and its certificate, with those of the authorities between it
+//! and the root. A trust store holds certificates. What a file begins with says which format it has:
+//! only if that says nothing do `ssl.keyStore.type` and the end of its name count, for the error.
 
 use std::fs;
 use std::sync::Arc;
 
-use pkcs8::EncryptedPrivateKeyInfoRef;
 use rustls::crypto::{CryptoProvider, ring};
-use rustls::pki_types::pem::{self, PemObject};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{NoServerSessionStorage, ServerConfig};
 use rustls::sign::{CertifiedKey, SigningKey, SingleCertAndKey};
 use rustls::{SupportedProtocolVersion, version};
 
 use super::error::{StoreFile, TlsError};
-use super::names;
-use super::trust;
-use crate::runtime::tls::{ClientAuth, ClientTls, Store, StoreFormat, TlsVersion};
+use super::{ec_keys, jks, names, pem, pkcs12, trust};
+use crate::runtime::tls::{ClientAuth, ClientTls, Store, StoreFormat, StoreSettings, TlsVersion};
 
 /// What the files hold.
 #[derive(Clone, PartialEq, Eq)]
@@ -31,11 +27,12 @@ pub(super) struct Content {
 
 impl Content {
     pub(super) fn read(settings: &ClientTls) -> Result<Content, TlsError> {
-        let trust_store = match trust_file(settings) {
-            Some(at) => Some(read(&at)?),
+        let trust_store = match trust_store(settings) {
+            Some(trust_store) => Some(read(&place(Store::Trust, trust_store))?),
             None => None,
         };
-        Ok(Content { key_store: read(&key_file(settings))?, trust_store })
+        let key_store = read(&place(Store::Key, &settings.key_store))?;
+        Ok(Content { key_store, trust_store })
     }
 
     pub(super) fn build(&self, settings: &ClientTls) -> Result<Arc<ServerConfig>, TlsError> {
@@ -50,9 +47,10 @@ impl Content {
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(&versions)
             .map_err(setup)?;
-        let builder = match (trust_file(settings), &self.trust_store) {
-            (Some(at), Some(pem)) => {
-                let trusted = certificates(&at, pem)?;
+        let builder = match (trust_store(settings), &self.trust_store) {
+            (Some(store), Some(content)) => {
+                let at = place(Store::Trust, store);
+                let trusted = trusted(&at, store, content)?;
                 let mandatory = settings.client_auth == ClientAuth::Need;
                 let verifier = trust::verifier(&at, trusted, mandatory, &provider)?;
                 builder.with_client_cert_verifier(verifier)
@@ -72,13 +70,15 @@ impl Content {
         settings: &ClientTls,
         provider: &CryptoProvider,
     ) -> Result<CertifiedKey, TlsError> {
-        let at = key_file(settings);
-        let key = private_key(&at, &self.key_store, settings.key_password.as_deref())?;
-        let mut chain = certificates(&at, &self.key_store)?;
-        let key: Arc<dyn SigningKey> = provider
-            .key_provider
-            .load_private_key(key)
-            .map_err(|error| TlsError::Key { at: at.clone(), why: error.to_string() })?;
+        let at = place(Store::Key, &settings.key_store);
+        let (key, mut chain) = key_and_chain(&at, &settings.key_store, &self.key_store)?;
+        let load = |key| provider.key_provider.load_private_key(key);
+        let mut whole = chain.iter().filter_map(|cert| ec_keys::with_public_key(&key, cert));
+        let key: Arc<dyn SigningKey> = match whole.find_map(|key| load(key).ok()) {
+            Some(key) => key,
+            None => load(key)
+                .map_err(|error| TlsError::Key { at: at.clone(), why: error.to_string() })?,
+        };
         if let Some(public) = key.public_key() {
             let own = |cert: &CertificateDer<'_>| {
                 names::public_key_of(cert).is_some_and(|spki| spki == public.as_ref())
@@ -93,27 +93,55 @@ impl Content {
     }
 }
 
-fn key_file(settings: &ClientTls) -> StoreFile {
-    StoreFile { store: Store::Key, file: settings.key_store.clone() }
+fn place(store: Store, settings: &StoreSettings) -> StoreFile {
+    StoreFile { store, file: settings.file.clone() }
 }
 
-fn trust_file(settings: &ClientTls) -> Option<StoreFile> {
-    let file = settings.trust_store.clone().filter(|_| settings.client_auth != ClientAuth::None)?;
-    Some(StoreFile { store: Store::Trust, file })
+/// `None` where clients are not asked for certificates.
+fn trust_store(settings: &ClientTls) -> Option<&StoreSettings> {
+    settings.trust_store.as_ref().filter(|_| settings.client_auth != ClientAuth::None)
 }
 
 fn read(at: &StoreFile) -> Result<Vec<u8>, TlsError> {
     let unreadable =
         |error: std::io::Error| TlsError::Unreadable { at: at.clone(), why: error.to_string() };
-    let content = fs::read(&at.file).map_err(unreadable)?;
-    // A name without one of the usual endings says nothing about the format.
-    match StoreFormat::of_content(&content) {
-        None => Ok(content),
-        Some(format) => Err(TlsError::Format {
-            at: at.clone(),
-            format: format.name(),
-            conversion: format.conversion(at.store, &at.file),
-        }),
+    fs::read(&at.file).map_err(unreadable)
+}
+
+fn format_of(settings: &StoreSettings, content: &[u8]) -> StoreFormat {
+    StoreFormat::of_content(content).or(settings.format).unwrap_or(StoreFormat::Pem)
+}
+
+/// The private key, and all that may belong to its chain; at least one certificate.
+fn key_and_chain(
+    at: &StoreFile,
+    settings: &StoreSettings,
+    content: &[u8],
+) -> Result<(PrivateKeyDer<'static>, Vec<CertificateDer<'static>>), TlsError> {
+    let password = settings.password.as_deref();
+    let (key, chain) = match format_of(settings, content) {
+        StoreFormat::Pem => pem::key_and_chain(at, content, password),
+        StoreFormat::Jks => jks::key_and_chain(at, content, password),
+        StoreFormat::Pkcs12 => pkcs12::key_and_chain(at, content, password),
+    }?;
+    if chain.is_empty() {
+        Err(TlsError::NoCertificate { at: at.clone() })
+    } else {
+        Ok((key, chain))
+    }
+}
+
+/// The certificates of authorities and clients; at least one.
+fn trusted(
+    at: &StoreFile,
+    settings: &StoreSettings,
+    content: &[u8],
+) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let password = settings.password.as_deref();
+    match format_of(settings, content) {
+        StoreFormat::Pem => pem::certificates(at, content),
+        StoreFormat::Jks => jks::trusted(at, content, password),
+        StoreFormat::Pkcs12 => pkcs12::trusted(at, content, password),
     }
 }
 
@@ -128,92 +156,4 @@ fn provider(settings: &ClientTls) -> CryptoProvider {
         });
     }
     provider
-}
-
-/// Every certificate of the file; at least one.
-fn certificates(at: &StoreFile, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-    let found = found.map_err(|error| malformed(at, &error))?;
-    if found.is_empty() { Err(TlsError::NoCertificate { at: at.clone() }) } else { Ok(found) }
-}
-
-/// The only private key of the file.
-fn private_key(
-    at: &StoreFile,
-    pem: &[u8],
-    password: Option<&str>,
-) -> Result<PrivateKeyDer<'static>, TlsError> {
-    if holds(pem, "Proc-Type: 4,ENCRYPTED") {
-        let why = "the format of OpenSSL before 1.0".into();
-        return Err(TlsError::Encryption { at: at.clone(), why });
-    }
-    let mut keys = Vec::new();
-    for key in PrivateKeyDer::pem_slice_iter(pem) {
-        keys.push(key.map_err(|error| malformed(at, &error))?);
-    }
-    for encrypted in encrypted_keys(at, pem)? {
-        let Some(password) = password else {
-            return Err(TlsError::PasswordMissing { at: at.clone() });
-        };
-        keys.push(decrypt(at, &encrypted, password)?.into());
-    }
-    let count = keys.len();
-    match keys.pop() {
-        None => Err(TlsError::NoKey { at: at.clone() }),
-        Some(_) if count > 1 => Err(TlsError::ManyKeys { at: at.clone(), count }),
-        Some(key) => Ok(key),
-    }
-}
-
-const ENCRYPTED: &str = "ENCRYPTED PRIVATE KEY";
-
-/// Blocks of that name: PKCS#8 with a password.
-fn encrypted_keys(at: &StoreFile, pem: &[u8]) -> Result<Vec<Vec<u8>>, TlsError> {
-    if !holds(pem, ENCRYPTED) {
-        return Ok(Vec::new());
-    }
-    // Under the name that the reader of PEM knows, and without the keys that have it already.
-    let text = String::from_utf8_lossy(pem).replace("PRIVATE KEY-----", "OTHER KEY-----");
-    let text = text.replace("ENCRYPTED OTHER KEY-----", "PRIVATE KEY-----");
-    let keys = PrivatePkcs8KeyDer::pem_slice_iter(text.as_bytes());
-    keys.map(|key| Ok(key.map_err(|e| malformed(at, &e))?.secret_pkcs8_der().to_vec())).collect()
-}
-
-fn decrypt(
-    at: &StoreFile,
-    encrypted: &[u8],
-    password: &str,
-) -> Result<PrivatePkcs8KeyDer<'static>, TlsError> {
-    let unsupported = |why: String| TlsError::Encryption { at: at.clone(), why };
-    let info = EncryptedPrivateKeyInfoRef::try_from(encrypted)
-        .map_err(|error| unsupported(error.to_string()))?;
-    match info.decrypt(password) {
-        Ok(key) => Ok(key.as_bytes().to_vec().into()),
-        // What a wrong password leaves is mostly no padding (some releases call that a failed
-        // encryption), and else no key.
-        Err(
-            pkcs8::Error::EncryptedPrivateKey(
-                pkcs8::pkcs5::Error::DecryptFailed | pkcs8::pkcs5::Error::EncryptFailed,
-            )
-            | pkcs8::Error::Asn1(_),
-        ) => Err(TlsError::PasswordWrong { at: at.clone() }),
-        Err(error) => Err(unsupported(error.to_string())),
-    }
-}
-
-fn malformed(at: &StoreFile, error: &pem::Error) -> TlsError {
-    let why = match error {
-        pem::Error::MissingSectionEnd { end_marker } => {
-            format!("the end of {} is missing", String::from_utf8_lossy(end_marker))
-        }
-        pem::Error::IllegalSectionStart { line } => {
-            format!("the line {:?}", String::from_utf8_lossy(line).trim_end())
-        }
-        other => other.to_string(),
-    };
-    TlsError::Malformed { at: at.clone(), why }
-}
-
-fn holds(pem: &[u8], words: &str) -> bool {
-    pem.windows(words.len()).any(|window| window == words.as_bytes())
 }

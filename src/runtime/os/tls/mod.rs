@@ -3,7 +3,11 @@
 //! | file        | what it is                                                            |
 //! |-------------|-----------------------------------------------------------------------|
 //! | `error.rs`  | what is wrong with a file, in one sentence                            |
-//! | `files.rs`  | PEM files to a rustls configuration                                   |
+//! | `files.rs`  | stores to a rustls configuration                                      |
+//! | `ec_keys.rs`| private keys that lack their public key, as Java writes them          |
+//! | `pem.rs`    | stores in PEM                                                         |
+//! | `jks.rs`    | stores of Java before version 9                                       |
+//! | `pkcs12.rs` | stores of Java since then                                             |
 //! | `trust.rs`  | which certificates of clients are good                                |
 //! | `accept.rs` | handshakes beside each other, the peer's address checked              |
 //! | `crowd.rs`  | whose handshakes are under way, and who gives way                     |
@@ -19,10 +23,16 @@
 
 mod accept;
 mod crowd;
+mod ec_keys;
 mod error;
 mod files;
+mod jks;
 mod names;
 mod pace;
+mod pem;
+mod pkcs12;
+#[cfg(test)]
+mod stores_test;
 #[cfg(test)]
 mod tests;
 mod trust;

@@ -41,7 +41,7 @@ const STRINGS: [Tag; 6] = [
 /// The number of dNSName among the general names.
 const DNS_NAME: Tag = Tag(2);
 
-fn parse(certificate: &[u8]) -> Option<X509Certificate<'_>> {
+pub(super) fn parse(certificate: &[u8]) -> Option<X509Certificate<'_>> {
     X509Certificate::from_der(certificate).ok().map(|(_, certificate)| certificate)
 }
 

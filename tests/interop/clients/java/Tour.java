@@ -233,20 +233,33 @@ public class Tour {
         System.clearProperty("java.security.auth.login.config");
     }
 
+    /** At each server, whose stores are in different formats, with stores of the client in different formats. */
     static void tls() {
-        claim("TLS with a client certificate", () -> {
-            ZKClientConfig config = new ZKClientConfig();
-            config.setProperty(ZKClientConfig.ENABLE_CLIENT_SASL_KEY, "false");
-            config.setProperty(ZKClientConfig.SECURE_CLIENT, "true");
-            config.setProperty(ZKClientConfig.ZOOKEEPER_CLIENT_CNXN_SOCKET, "org.apache.zookeeper.ClientCnxnSocketNetty");
-            config.setProperty("zookeeper.ssl.keyStore.location", System.getenv("PEM") + "/client.pem");
-            config.setProperty("zookeeper.ssl.trustStore.location", System.getenv("PEM") + "/ca.pem");
-            try (ZooKeeper zk = connect(System.getenv("CONNECT_TLS"), config, KeeperState.SyncConnected)) {
-                List<ACL> own = listOf(new ACL(ZooDefs.Perms.ALL, new Id("x509", "CN=client,O=tour")));
-                zk.create("/java/tls", bytes("x"), own, CreateMode.EPHEMERAL);
-                equal(new String(zk.getData("/java/tls", false, null)), "x");
+        for (String host : System.getenv("CONNECT_TLS").split(",")) {
+            for (String kind : new String[] {"pem", "jks", "p12"}) {
+                claim("TLS with a client certificate at " + host + ", from " + kind, () -> {
+                    String dir = System.getenv("PEM") + "/";
+                    ZKClientConfig config = new ZKClientConfig();
+                    config.setProperty(ZKClientConfig.ENABLE_CLIENT_SASL_KEY, "false");
+                    config.setProperty(ZKClientConfig.SECURE_CLIENT, "true");
+                    config.setProperty(ZKClientConfig.ZOOKEEPER_CLIENT_CNXN_SOCKET,
+                        "org.apache.zookeeper.ClientCnxnSocketNetty");
+                    config.setProperty("zookeeper.ssl.keyStore.location", dir + "client." + kind);
+                    config.setProperty("zookeeper.ssl.trustStore.location",
+                        dir + (kind.equals("pem") ? "ca.pem" : "trust." + kind));
+                    if (!kind.equals("pem")) {
+                        String password = System.getenv("STORE_PASSWORD");
+                        config.setProperty("zookeeper.ssl.keyStore.password", password);
+                        config.setProperty("zookeeper.ssl.trustStore.password", password);
+                    }
+                    try (ZooKeeper zk = connect(host, config, KeeperState.SyncConnected)) {
+                        List<ACL> own = listOf(new ACL(ZooDefs.Perms.ALL, new Id("x509", "CN=client,O=tour")));
+                        zk.create("/java/tls", bytes("x"), own, CreateMode.EPHEMERAL);
+                        equal(new String(zk.getData("/java/tls", false, null)), "x");
+                    }
+                });
             }
-        });
+        }
     }
 
     public static void main(String[] arguments) throws Exception {
