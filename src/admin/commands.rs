@@ -322,7 +322,7 @@ fn connection(client: &ClientLine) -> Value {
 fn brief(client: &ClientLine) -> Value {
     json!({
         "remote_socket_address": client.address,
-        "interest_ops": u8::from(client.session.is_some()),
+        "interest_ops": client.interest_ops(),
         "outstanding_requests": client.queued,
         "packets_received": client.received,
         "packets_sent": client.sent,

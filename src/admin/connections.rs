@@ -69,10 +69,8 @@ pub(super) fn cons(stats: &ServerStats) -> String {
     text
 }
 
-/// In brackets Apache prints the selection key's interest set: 1, and 0 for the connection that is
-/// being answered.
 fn write_brief(text: &mut String, client: &ClientLine) {
-    let ops = u8::from(client.session.is_some());
+    let ops = client.interest_ops();
     let ClientLine { address, queued, received, sent, .. } = client;
     let _ = write!(text, " /{address}[{ops}](queued={queued},recved={received},sent={sent}");
 }

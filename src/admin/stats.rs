@@ -66,6 +66,14 @@ pub struct ClientLine {
     pub session: Option<SessionLine>,
 }
 
+impl ClientLine {
+    /// As Apache's selection keys have it: 1 (something may be read), and 0 for a connection whose word is being
+    /// answered, which nothing more is read from.
+    pub fn interest_ops(&self) -> u8 {
+        u8::from(self.session.is_some() || self.received == 0)
+    }
+}
+
 /// A connection that has a session, and what it was answered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SessionLine {

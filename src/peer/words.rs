@@ -70,6 +70,7 @@ impl Peer {
     }
 
     fn write_answer(&mut self, conn: ConnId, text: String) {
+        self.service.count_word_answer();
         self.queue.push(Output::ClientWrite { conn, bytes: Bytes::from(text) });
         self.queue.push(Output::ClientClose { conn });
     }

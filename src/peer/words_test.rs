@@ -226,6 +226,9 @@ fn cons_shows_what_was_asked_and_crst_begins_anew() {
     assert!(first.contains("recved=0,sent=0,sid=0x") && first.ends_with(rest), "{first}");
     let own = " /10.0.0.1:4105[0](queued=0,recved=1,sent=0)\n\n";
     assert!(cons.ends_with(own), "{cons}");
+    world.accept(ConnId(50));
+    let silent = "[1](queued=0,recved=0,sent=0)\n";
+    assert!(world.word(b"cons").contains(silent), "who says nothing is listened to");
 }
 
 #[test]
@@ -235,9 +238,11 @@ fn srst_begins_the_counts_and_the_sizes_of_proposals_anew() {
     world.create("/a", 0);
     let srvr = world.word(b"srvr");
     assert!(srvr.contains("\nReceived: 3\nSent: 2\n"), "{srvr}");
+    let again = world.word(b"srvr");
+    assert!(again.contains("\nReceived: 4\nSent: 3\n"), "an answer to a word is sent too: {again}");
     assert_eq!(world.word(b"srst"), "Server stats reset.\n");
     let srvr = world.word(b"srvr");
-    assert!(srvr.contains("\nReceived: 1\nSent: 0\n"), "the word itself: {srvr}");
+    assert!(srvr.contains("\nReceived: 1\nSent: 1\n"), "this word, and the answer before: {srvr}");
     assert!(world.word(b"cons").contains("recved=2,sent=2,sid="), "connections keep theirs");
 }
 

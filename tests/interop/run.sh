@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Real clients against real servers on loopback.
 #
-#   run.sh                    kazoo, zkcli, kill_leader, observer, tours, differential, mixed
-#   run.sh NAME...            some of: kazoo zkcli kill_leader observer tours differential mixed scale torture torture_short
-#                             attacks attacks_short
+#   run.sh                    kazoo, kazoo_suite, zkcli, kill_leader, observer, tours, words, differential, mixed
+#   run.sh NAME...            some of: kazoo kazoo_suite zkcli kill_leader observer tours words differential mixed scale
+#                             torture torture_short attacks attacks_short
 #
 # SHORT=1        fewer rounds, for CI
 # SERVER_CMD     another server in place of target/release/quorate, its zoo.cfg is appended:
@@ -14,7 +14,7 @@
 # PAIR, OPS, SEED   see differential.sh
 # One attack alone:  tests/interop/attack.py NAME (--list names them)
 #
-# Installs what it needs: kazoo into target/interop/venv, node-zookeeper-client into target/interop/node, Debian's packages
+# Installs what it needs: kazoo into target/interop/venv, what its own suite needs into target/interop/kazoo_suite, node-zookeeper-client into target/interop/node, Debian's packages
 # zookeeper (zkCli.sh) and libzookeeper-mt-dev (the C client), the jars of
 # Apache ZooKeeper 3.9 out of PyPI's pyspark into target/interop/zk39 (430 MB to fetch, 15 MB to keep).
 set -uo pipefail
@@ -40,6 +40,16 @@ need_kazoo() {
     [[ -x $venv/bin/python ]] || python3 -m venv "$venv" || die "python3 -m venv failed (apt-get install python3-venv)"
     "$venv/bin/python" -c 'import kazoo, puresasl' 2>/dev/null ||
         "$venv/bin/pip" install --quiet 'kazoo==2.10.0' 'pure-sasl==0.6.2' || die "pip could not install kazoo"
+}
+
+# kazoo's release with its tests, pytest, and what they need: stores of Java's, and two more ways to wait.
+need_kazoo_suite() {
+    local suite="$root/target/interop/kazoo_suite"
+    [[ -x $suite/bin/python ]] || python3 -m venv "$suite" || die "python3 -m venv failed"
+    "$suite/bin/python" -c 'import kazoo.tests, pytest_timeout, puresasl, OpenSSL, jks, gevent, eventlet, objgraph' 2>/dev/null ||
+        "$suite/bin/pip" install --quiet 'kazoo==2.10.0' 'pytest==8.3.4' 'pytest-timeout==2.3.1' 'pure-sasl==0.6.2' \
+            'pyOpenSSL==24.2.1' 'pyjks==20.0.0' 'gevent==24.11.1' 'eventlet==0.38.2' 'objgraph==3.6.2' ||
+        die "pip could not install what kazoo's suite needs"
 }
 
 debian() { # package...
@@ -133,16 +143,18 @@ run() {
 
 passed=0 failed=0
 tests=("$@")
-((${#tests[@]})) || tests=(kazoo zkcli kill_leader observer tours differential mixed)
+((${#tests[@]})) || tests=(kazoo kazoo_suite zkcli kill_leader observer tours words differential mixed)
 need_kazoo
 need_server
 for name in "${tests[@]}"; do
     case $name in
     kazoo) run kazoo "$venv/bin/python" kazoo_tour.py ;;
+    kazoo_suite) need_kazoo_suite && run kazoo_suite "$root/target/interop/kazoo_suite/bin/python" kazoo_suite.py ;;
     zkcli) need_zkcli && run zkcli "$venv/bin/python" ensemble.py -- ./zkcli_tour.sh ;;
     kill_leader) run kill_leader "$venv/bin/python" kill_leader.py ;;
     observer) run observer ./observer_same_host.sh ;;
     tours) need_tours && run tours "$venv/bin/python" tours.py ;;
+    words) need_apache && run words "$venv/bin/python" words.py ;;
     differential) need_apache && run differential ./differential.sh ;;
     # No test: what `make bench` needs.
     apache) need_apache ;;

@@ -19,6 +19,11 @@ impl Service {
         }
     }
 
+    /// What answers a word counts as sent, and does not show itself.
+    pub fn count_word_answer(&mut self) {
+        self.stats.sent += 1;
+    }
+
     /// `srst`: counts and latencies of the server begin anew.
     pub fn reset_stats(&mut self) {
         self.stats = ServiceStats::default();
