@@ -14,9 +14,10 @@
 # PAIR, OPS, SEED   see differential.sh
 # One attack alone:  tests/interop/attack.py NAME (--list names them)
 #
-# Installs what it needs: kazoo into target/interop/venv, what its own suite needs into target/interop/kazoo_suite, node-zookeeper-client into target/interop/node, Debian's packages
-# zookeeper (zkCli.sh) and libzookeeper-mt-dev (the C client), the jars of
-# Apache ZooKeeper 3.9 out of PyPI's pyspark into target/interop/zk39 (430 MB to fetch, 15 MB to keep).
+# Installs what it needs: kazoo into target/interop/venv, what its own suite needs into target/interop/kazoo_suite,
+# node-zookeeper-client into target/interop/node, Debian's packages zookeeper (zkCli.sh), libzookeeper-mt-dev (the C client)
+# and faketime (clocks that jump), the jars of Apache ZooKeeper 3.9 out of PyPI's pyspark into target/interop/zk39 (430 MB to
+# fetch, 15 MB to keep).
 set -uo pipefail
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -57,6 +58,12 @@ debian() { # package...
     ((EUID == 0)) || sudo=sudo
     $sudo apt-get update -qq &&
         $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >"$logs/apt" 2>&1
+}
+
+# Without these a part is passed over, and says so.
+need_torture() {
+    compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null || debian faketime ||
+        echo "interop: Debian's package faketime could not be installed"
 }
 
 need_zkcli() {
@@ -160,8 +167,8 @@ for name in "${tests[@]}"; do
     apache) need_apache ;;
     mixed) need_apache "${ZK:-3.8}" && need_old && ZK=${ZK:-3.8} run mixed "$venv/bin/python" mixed.py ;;
     scale) run scale "$venv/bin/python" scale.py ;;
-    torture) run torture "$venv/bin/python" torture.py ;;
-    torture_short) run torture "$venv/bin/python" torture.py --short ;;
+    torture) need_torture && run torture "$venv/bin/python" torture.py ;;
+    torture_short) need_torture && run torture "$venv/bin/python" torture.py --short ;;
     attacks) run attacks "$venv/bin/python" attack.py ;;
     attacks_short) run attacks "$venv/bin/python" attack.py --short ;;
     *) die "no test named $name" ;;

@@ -36,17 +36,6 @@ CLOCK = os.sysconf("SC_CLK_TCK")
 LINES = ["maxSessionTimeout=60000", "4lw.commands.whitelist=*", "ensembleAuthName=ours"]
 
 
-class Servers(Ensemble):
-    """`wrap(sid)`: the words before a server's command, for limits and mounts."""
-
-    def __init__(self, wrap=lambda sid: [], **more):
-        self.wrap = wrap
-        super().__init__(**more)
-
-    def command(self, sid):
-        return [*self.wrap(sid), *super().command(sid)]
-
-
 class Book:
     """data of a counter, as load.missing reads it."""
 
@@ -67,7 +56,7 @@ class Arena:
             self.clean()
             raise
         lines = LINES + list(options.pop("extra", []))
-        self.e = Servers(extra=lines, kinds=kinds, **options)
+        self.e = Ensemble(extra=lines, kinds=kinds, **options)
         self.loads = []
         self.counts = {"links": 0, "bytes": 0, "packets": 0}
 
