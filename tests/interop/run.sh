@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Real clients against real servers on loopback.
 #
-#   run.sh                    kazoo, kazoo_suite, zkcli, kill_leader, observer, tours, words, differential, mixed
-#   run.sh NAME...            some of: kazoo kazoo_suite zkcli kill_leader observer tours words differential mixed scale
-#                             torture torture_short attacks attacks_short
+#   run.sh                    kazoo, kazoo_suite, zkcli, kill_leader, observer, tours, words, differential, mixed, docs
+#   run.sh NAME...            some of: kazoo kazoo_suite zkcli kill_leader observer tours words differential mixed docs
+#                             scale torture torture_short attacks attacks_short
 #
 # SHORT=1        fewer rounds, for CI
 # SERVER_CMD     another server in place of target/release/quorate, its zoo.cfg is appended:
@@ -60,7 +60,14 @@ debian() { # package...
         $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >"$logs/apt" 2>&1
 }
 
-# Without these a part is passed over, and says so.
+need_docs() {
+    local program
+    for program in curl openssl nc; do
+        command -v "$program" >/dev/null || debian curl openssl netcat-openbsd || die "no $program: the guides use it"
+    done
+}
+
+# Without it a part is passed over, and says so.
 need_torture() {
     compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null || debian faketime ||
         echo "interop: Debian's package faketime could not be installed"
@@ -150,7 +157,7 @@ run() {
 
 passed=0 failed=0
 tests=("$@")
-((${#tests[@]})) || tests=(kazoo kazoo_suite zkcli kill_leader observer tours words differential mixed)
+((${#tests[@]})) || tests=(kazoo kazoo_suite zkcli kill_leader observer tours words differential mixed docs)
 need_kazoo
 need_server
 for name in "${tests[@]}"; do
@@ -162,6 +169,7 @@ for name in "${tests[@]}"; do
     observer) run observer ./observer_same_host.sh ;;
     tours) need_tours && run tours "$venv/bin/python" tours.py ;;
     words) need_apache && run words "$venv/bin/python" words.py ;;
+    docs) need_docs && run docs "$venv/bin/python" docs.py ;;
     differential) need_apache && run differential ./differential.sh ;;
     # No test: what `make bench` needs.
     apache) need_apache ;;

@@ -33,17 +33,19 @@ def must(*command):
     return ended.stdout
 
 
-def in_private_namespaces():
-    """Begins this program anew with mounts and a network of its own; says why not where that is not allowed."""
+def in_private_namespaces(*flags):
+    """Begins this program anew with mounts and a network of its own (`flags` of unshare); says in PRIVATE why not, where
+    that is not allowed."""
+    flags = list(flags or ["-mn"])
     if os.environ.get(PRIVATE):
         return
     os.environ[PRIVATE] = "1"
     if not shutil.which("unshare") or not shutil.which("ip"):
         os.environ[PRIVATE] = "unshare and ip (util-linux, iproute2) are not installed"
         return
-    for flags in ("-mn", "-mnr"):
-        if quiet("unshare", flags, "true"):
-            os.execvp("unshare", ["unshare", flags, sys.executable, *sys.argv])
+    for more in ([], ["-r"]):
+        if quiet("unshare", *flags, *more, "true"):
+            os.execvp("unshare", ["unshare", *flags, *more, sys.executable, *sys.argv])
     os.environ[PRIVATE] = "this machine lets nobody make namespaces"
 
 
