@@ -73,10 +73,10 @@ bench-sim: ## how fast a simulated run is: the chaos scenario, and a short one w
 bench-instructions: ## instructions of each operation beside a baseline, 5 % at most; ARGS=--record renews it
 	CARGO="$(CARGO)" tests/bench/instructions.py $(ARGS)
 
-interop: ## clients of five languages, leaders killed, Apache asked the same, mixed ensembles; SHORT=1: fewer rounds
+interop: ## clients of five languages, kazoo's own suite, Apache asked the same, mixed ensembles; SHORT=1: fewer rounds
 	SHORT=$(SHORT) tests/interop/run.sh $(ARGS)
 
-torture: ## 100 servers killed with SIGKILL under load, then hostile clients and strangers; SHORT=1: ten, and smaller
+torture: ## servers killed, stopped, cut off, disks full or slow, clocks that jump; hostile clients; SHORT=1: five minutes
 	tests/interop/run.sh $(if $(filter-out 0,$(SHORT)),torture_short attacks_short,torture attacks)
 
 browser: ## timeline pages in headless Chromium: steps, pictures, time of each frame

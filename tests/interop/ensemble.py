@@ -77,21 +77,27 @@ class Ensemble:
         extra=(),
         tick_ms=500,
         per_server=lambda _: (),
+        admin=lambda _: ["admin.enableServer=false"],
         environment=None,
         kinds=None,
         observers=(),
         limits=(20, 10),
         flags=(),
         quorum_port_seen=lambda _, port: port,
+        address=lambda _: "127.0.0.1",
+        wrap=lambda _: [],
     ):
         """`per_server` gives more lines for the zoo.cfg of a server id, `flags` are for Apache's JVMs, `limits` are
-        initLimit and syncLimit. `quorum_port_seen(sid, port)`: where server `sid` believes that quorum port to be."""
+        initLimit and syncLimit. `quorum_port_seen(sid, port)`: where server `sid` believes that quorum port to be.
+        `address(sid)`: where a server is; `wrap(sid)`: the words before its command, for limits, mounts and namespaces."""
         self.environment = {**os.environ, **(environment or {})}
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="quorate-interop-"))
         self.ids = list(range(1, servers + 1))
         self.kinds = {sid: QUORATE for sid in self.ids} | (kinds or {})
         self.observers = set(observers)
         self.flags = tuple(flags)
+        self.address = {sid: address(sid) for sid in self.ids}
+        self.wrap = wrap
         self.client_port = dict(zip(self.ids, free_ports(servers)))
         self.processes = {}
         ports = free_ports(2 * servers)
@@ -106,16 +112,16 @@ class Ensemble:
                 port = self.quorum_port[other]
                 seen = port if other == sid else quorum_port_seen(sid, port)
                 role = ":observer" if other in self.observers else ""
-                members.append(f"server.{other}=127.0.0.1:{seen}:{self.election_port[other]}{role}")
+                members.append(f"server.{other}={self.address[other]}:{seen}:{self.election_port[other]}{role}")
             lines = [
                 f"tickTime={tick_ms}",
                 f"initLimit={limits[0]}",
                 f"syncLimit={limits[1]}",
                 f"dataDir={home}/data",
                 f"clientPort={self.client_port[sid]}",
-                "clientPortAddress=127.0.0.1",
+                f"clientPortAddress={self.address[sid]}",
                 "maxClientCnxns=0",
-                "admin.enableServer=false",
+                *admin(sid),
                 *(["peerType=observer"] if sid in self.observers else []),
                 *extra,
                 *per_server(sid),
@@ -130,7 +136,7 @@ class Ensemble:
         return self.dir / str(sid)
 
     def hosts(self, ids=None):
-        return ",".join(f"127.0.0.1:{self.client_port[sid]}" for sid in ids or self.ids)
+        return ",".join(f"{self.address[sid]}:{self.client_port[sid]}" for sid in ids or self.ids)
 
     def command(self, sid):
         kind = self.kinds[sid]
@@ -143,7 +149,7 @@ class Ensemble:
         for sid in ids or self.ids:
             log = open(self.home(sid) / "server.log", "ab")
             process = subprocess.Popen(
-                [*self.command(sid), str(self.home(sid) / "zoo.cfg")],
+                [*self.wrap(sid), *self.command(sid), str(self.home(sid) / "zoo.cfg")],
                 cwd=self.home(sid),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -211,7 +217,7 @@ class Ensemble:
     def word(self, sid, word="srvr"):
         """The answer to a four-letter word; empty if there is none."""
         try:
-            with socket.create_connection(("127.0.0.1", self.client_port[sid]), timeout=2) as link:
+            with socket.create_connection((self.address[sid], self.client_port[sid]), timeout=2) as link:
                 link.sendall(word.encode())
                 answer = b""
                 while chunk := link.recv(65536):

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Real clients against real servers on loopback.
 #
-#   run.sh                    kazoo, kazoo_suite, zkcli, kill_leader, observer, tours, words, differential, mixed
-#   run.sh NAME...            some of: kazoo kazoo_suite zkcli kill_leader observer tours words differential mixed scale
-#                             torture torture_short attacks attacks_short
+#   run.sh                    kazoo, kazoo_suite, zkcli, kill_leader, observer, tours, words, differential, mixed, docs
+#   run.sh NAME...            some of: kazoo kazoo_suite zkcli kill_leader observer tours words differential mixed docs
+#                             scale torture torture_short attacks attacks_short
 #
 # SHORT=1        fewer rounds, for CI
 # SERVER_CMD     another server in place of target/release/quorate, its zoo.cfg is appended:
@@ -14,9 +14,10 @@
 # PAIR, OPS, SEED   see differential.sh
 # One attack alone:  tests/interop/attack.py NAME (--list names them)
 #
-# Installs what it needs: kazoo into target/interop/venv, what its own suite needs into target/interop/kazoo_suite, node-zookeeper-client into target/interop/node, Debian's packages
-# zookeeper (zkCli.sh) and libzookeeper-mt-dev (the C client), the jars of
-# Apache ZooKeeper 3.9 out of PyPI's pyspark into target/interop/zk39 (430 MB to fetch, 15 MB to keep).
+# Installs what it needs: kazoo into target/interop/venv, what its own suite needs into target/interop/kazoo_suite,
+# node-zookeeper-client into target/interop/node, Debian's packages zookeeper (zkCli.sh), libzookeeper-mt-dev (the C client)
+# and faketime (clocks that jump), the jars of Apache ZooKeeper 3.9 out of PyPI's pyspark into target/interop/zk39 (430 MB to
+# fetch, 15 MB to keep).
 set -uo pipefail
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -57,6 +58,19 @@ debian() { # package...
     ((EUID == 0)) || sudo=sudo
     $sudo apt-get update -qq &&
         $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >"$logs/apt" 2>&1
+}
+
+need_docs() {
+    local program
+    for program in curl openssl nc; do
+        command -v "$program" >/dev/null || debian curl openssl netcat-openbsd || die "no $program: the guides use it"
+    done
+}
+
+# Without it a part is passed over, and says so.
+need_torture() {
+    compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null || debian faketime ||
+        echo "interop: Debian's package faketime could not be installed"
 }
 
 need_zkcli() {
@@ -143,7 +157,7 @@ run() {
 
 passed=0 failed=0
 tests=("$@")
-((${#tests[@]})) || tests=(kazoo kazoo_suite zkcli kill_leader observer tours words differential mixed)
+((${#tests[@]})) || tests=(kazoo kazoo_suite zkcli kill_leader observer tours words differential mixed docs)
 need_kazoo
 need_server
 for name in "${tests[@]}"; do
@@ -155,13 +169,14 @@ for name in "${tests[@]}"; do
     observer) run observer ./observer_same_host.sh ;;
     tours) need_tours && run tours "$venv/bin/python" tours.py ;;
     words) need_apache && run words "$venv/bin/python" words.py ;;
+    docs) need_docs && run docs "$venv/bin/python" docs.py ;;
     differential) need_apache && run differential ./differential.sh ;;
     # No test: what `make bench` needs.
     apache) need_apache ;;
     mixed) need_apache "${ZK:-3.8}" && need_old && ZK=${ZK:-3.8} run mixed "$venv/bin/python" mixed.py ;;
     scale) run scale "$venv/bin/python" scale.py ;;
-    torture) run torture "$venv/bin/python" torture.py ;;
-    torture_short) run torture "$venv/bin/python" torture.py --short ;;
+    torture) need_torture && run torture "$venv/bin/python" torture.py ;;
+    torture_short) need_torture && run torture "$venv/bin/python" torture.py --short ;;
     attacks) run attacks "$venv/bin/python" attack.py ;;
     attacks_short) run attacks "$venv/bin/python" attack.py --short ;;
     *) die "no test named $name" ;;

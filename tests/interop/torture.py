@@ -1,7 +1,12 @@
-"""One server at a time dies with SIGKILL, a hundred times, under load, with a snapshot every few dozen writes.
+"""Three servers under load, and what may happen to them: processes die or stand still, networks are cut, disks are
+full, read-only or slow, clocks jump, servers restart one after another (faults.py; what the machine needs: stage.py).
 
-After each restart every server shows the same tree, byte for byte and stat for stat, at the same zxid; and no counter
-that was acknowledged has fallen back. `--short`: ten kills. `--kills N`, `--seed N`: a number of them, the same victims.
+    torture.py [--short] [--times N] [--seed N] [FAULT...]
+
+After each fault every server shows the same tree, byte for byte and stat for stat, at the same zxid; every node is as
+its last acknowledged write has it; no server's memory has grown beyond a bound; and where it says so, no session was lost.
+How long nobody was acknowledged, and how long it took until all served, stands in a table at the end.
+The same seed has the same faults and victims. A snapshot is taken every few hundred writes.
 """
 
 import argparse
@@ -10,27 +15,33 @@ import hashlib
 import logging
 import pathlib
 import random
+import statistics
 import threading
 import time
 
-from kazoo.client import KazooClient
-from kazoo.exceptions import KazooException
+from kazoo.client import KazooClient, KazooState
+from kazoo.exceptions import KazooException, NodeExistsError, NoNodeError
 from kazoo.handlers.threading import KazooTimeoutError
 
-from ensemble import Checks, Ensemble, wait_for
+from attacks.arena import Watch
+from ensemble import Checks, wait_for
+from faults import FAULTS, HELD_S
+from stage import Stage, in_private_namespaces
 
 logging.disable(logging.CRITICAL)
 
-WORKERS = 4
-NODES_EACH = 60
-SNAP_COUNT = 100
+WORKERS = 6
+NODES_EACH = 40
+SNAP_COUNT = 400
 SNAP_RETAIN_COUNT = 3
+# What a server's resident memory may grow by in one fault. One that starts anew begins at nothing.
+MEMORY_MB = 150
 # Its mtime is the clock of the server that is asked.
 LOCAL_TIME = "/zookeeper/config"
 
 
 def connect(hosts):
-    client = KazooClient(hosts=hosts, timeout=10.0, connection_retry={"max_tries": -1, "max_delay": 1})
+    client = KazooClient(hosts=hosts, timeout=10.0, connection_retry={"max_tries": -1, "max_delay": 0.2})
     client.start(timeout=60)
     return client
 
@@ -65,21 +76,41 @@ class Gate:
             self.condition.notify_all()
 
 
-class Worker(threading.Thread):
-    """Creates, changes and deletes nodes below a node of its own, and counts in another."""
+class Pulse:
+    """How long nobody's write was acknowledged, at worst."""
 
-    def __init__(self, number, hosts, gate, seed):
+    def __init__(self):
+        self.begin()
+
+    def begin(self):
+        self.last, self.worst = time.monotonic(), 0
+
+    def beat(self):
+        now = time.monotonic()
+        self.worst, self.last = max(self.worst, now - self.last), now
+
+
+class Worker(threading.Thread):
+    """Creates, changes and deletes nodes below a node of its own, and knows what each may hold.
+
+    `may_hold[path]`: values, None where there may be no node. One, once a write of it was acknowledged; more while a
+    write has been lost with its connection.
+    """
+
+    def __init__(self, number, hosts, gate, pulse, seed):
         super().__init__(daemon=True)
         self.random = random.Random(f"{seed} {number}")
         self.home = f"/torture/{number}"
         self.client = connect(hosts)
         self.client.create(self.home)
-        self.client.create(f"{self.home}/count", b"0")
-        self.gate = gate
-        self.acked = 0
-        self.sent = 0
-        self.operations = 0
+        self.gate, self.pulse = gate, pulse
+        self.may_hold = {}
+        self.operations = self.sessions_lost = 0
+        self.client.add_listener(self.on_state)
         self.end = False
+
+    def on_state(self, state):
+        self.sessions_lost += state == KazooState.LOST
 
     def run(self):
         while not self.end:
@@ -94,25 +125,43 @@ class Worker(threading.Thread):
     def operate(self):
         client, draw = self.client, self.random
         path = f"{self.home}/{draw.randrange(NODES_EACH)}"
+        value = draw.randbytes(draw.randrange(400))
         kind = draw.randrange(10)
         if kind < 3:
-            client.create(path, draw.randbytes(draw.randrange(400)))
-        elif kind < 6:
-            client.set(path, draw.randbytes(draw.randrange(400)))
-        elif kind == 6:
-            client.delete(path)
+            self.write(path, value, lambda: client.create(path, value))
+        elif kind < 7:
+            self.write(path, value, lambda: client.set(path, value))
         elif kind == 7:
-            client.create(path, b"mine", ephemeral=True)
+            self.write(path, None, lambda: client.delete(path))
         elif kind == 8:
+            client.create(f"{path}-mine", b"mine", ephemeral=True)
+        else:
             both = client.transaction()
             both.create(f"{path}-a", b"one")
             both.delete(f"{path}-a")
-            both.set_data(self.home, draw.randbytes(8))
+            both.set_data(self.home, value)
             both.commit()
-        else:
-            self.sent += 1
-            client.set(f"{self.home}/count", str(self.sent).encode())
-            self.acked = self.sent
+
+    def write(self, path, value, ask):
+        before = self.may_hold.get(path, {None})
+        self.may_hold[path] = before | {value}
+        try:
+            ask()
+        except (NodeExistsError, NoNodeError):
+            self.may_hold[path] = before
+            raise
+        self.may_hold[path] = {value}
+        self.pulse.beat()
+
+    def look(self, tree):
+        """What is not as it was acknowledged. What is there counts from now on."""
+        wrong = []
+        for path, values in self.may_hold.items():
+            there = tree[path][0] if path in tree else None
+            if there not in values:
+                wrong.append(f"{path} holds {there!r:.60}, not one of {len(values)}")
+            self.may_hold[path] = {there}
+        return wrong
 
 
 def read_tree(client):
@@ -156,28 +205,13 @@ def compare(ensemble, readers, workers):
         differing = sorted(path for path in first.keys() | tree.keys() if first.get(path) != tree.get(path))
         shown = [(path, first.get(path), tree.get(path)) for path in differing[:3]]
         assert not differing, f"server {sid} differs at {zxid} in {len(differing)} nodes: {shown}"
-    for worker in workers:
-        count = int(first[f"{worker.home}/count"][0])
-        assert worker.acked <= count <= worker.sent, f"{worker.home}: {count}, acknowledged {worker.acked}"
+    wrong = [line for worker in workers for line in worker.look(first)]
+    assert not wrong, f"{len(wrong)} nodes are not as acknowledged: {wrong[:3]}"
     return zxid, digest(first), len(first)
 
 
 def files(ensemble, sid, pattern):
     return sorted(pathlib.Path(ensemble.home(sid)).glob(f"data/version-2/{pattern}"))
-
-
-def one_kill(ensemble, draw, gate, workers):
-    """Kills a server under load and starts it again, also under load."""
-    before = sum(worker.operations for worker in workers)
-    wait_for("load", lambda: sum(worker.operations for worker in workers) > before + 50)
-    time.sleep(draw.uniform(0, 0.5))
-    victim = draw.choice(ensemble.ids)
-    ensemble.kill(victim)
-    time.sleep(draw.choice([0, draw.uniform(0, 2)]))
-    ensemble.start(victim)
-    ensemble.wait_serving()
-    gate.close()
-    return victim
 
 
 def purge(ensemble, gate):
@@ -193,52 +227,143 @@ def purge(ensemble, gate):
         wait_for(f"the purge of server {sid}", lambda: len(files(ensemble, sid, "snapshot.*")) <= few)
 
 
+class Torture(Stage):
+    """The stage with its load, and a table of what was done there."""
+
+    def __init__(self, seed):
+        purge = [f"autopurge.snapRetainCount={SNAP_RETAIN_COUNT}", "autopurge.purgeInterval=1"]
+        super().__init__([f"snapCount={SNAP_COUNT}", "preAllocSize=64", *purge])
+        self.draw, self.seed = random.Random(seed), seed
+        self.gate, self.pulse = Gate(WORKERS), Pulse()
+        self.readers, self.workers, self.rows = {}, [], {}
+
+    def load(self):
+        """Clients that go where they can, and one at each server: they see at once that it serves again."""
+        self.readers = {sid: connect(self.e.hosts([sid])) for sid in self.e.ids}
+        self.readers[1].create("/torture")
+        hosts = [self.e.hosts()] * (WORKERS - 3) + [self.e.hosts([sid]) for sid in self.e.ids]
+        self.workers = [Worker(n, one, self.gate, self.pulse, self.seed) for n, one in enumerate(hosts)]
+        for worker in self.workers:
+            worker.start()
+
+    def operations(self):
+        return sum(worker.operations for worker in self.workers)
+
+    def sessions_lost(self):
+        return sum(worker.sessions_lost for worker in self.workers)
+
+    def victim(self):
+        """The leader half of the time."""
+        return self.draw.choice([self.leader, self.draw.choice([sid for sid in self.e.ids if sid != self.leader])])
+
+    def made_at(self):
+        """When the leader believes a node to be made, in seconds."""
+        client = self.readers[1]
+        client.create("/torture/clock")
+        stat = client.exists("/torture/clock")
+        client.delete("/torture/clock")
+        return stat.ctime / 1000
+
+    def one(self, fault):
+        """Inflicts a fault under load, takes it back, and looks at everything. What it did, in words."""
+        before, lost = self.operations(), self.sessions_lost()
+        wait_for("load", lambda: self.operations() > before + 50)
+        time.sleep(self.draw.uniform(0, 0.5))
+        self.leader = self.e.wait_serving()
+        watch = Watch(self)
+        self.pulse.begin()
+        story = fault.run(self)
+        try:
+            did = next(story)
+            time.sleep(HELD_S * fault.held)
+        finally:
+            # Takes back what it did, whatever happened here.
+            over = time.monotonic()
+            for _ in story:
+                pass
+        self.leader = self.e.wait_serving()
+        back = time.monotonic() - over
+        before = self.operations()
+        wait_for("load", lambda: self.operations() > before + 20)
+        waited = self.pulse.worst
+        self.gate.close()
+        watch.stop()
+        for reader in self.readers.values():
+            wait_for("the readers' connections", lambda reader=reader: reader.connected)
+        zxid, tree, nodes = compare(self.e, self.readers, self.workers)
+        self.gate.open()
+        assert watch.growth() < MEMORY_MB, f"memory +{watch.growth():.0f} MB"
+        assert not fault.keeps_sessions or self.sessions_lost() == lost, f"{self.sessions_lost() - lost} sessions lost"
+        self.rows.setdefault(fault.what, []).append((waited, back, watch.growth()))
+        return f"{did}; no ack for {waited:.1f} s, all serve after {back:.1f} s, {zxid}, {nodes} nodes, digest {tree}"
+
+    def table(self):
+        head = f"{'fault':70} times  no ack for (worst)  all serve after (worst)  memory"
+        lines = [head]
+        for what, rows in self.rows.items():
+            waited, back, grown = zip(*rows, strict=True)
+            waits, backs = (f"{statistics.median(times):.1f} s ({max(times):.1f})" for times in (waited, back))
+            lines.append(f"{what:70} {len(rows):5}  {waits:>18}  {backs:>23}  +{max(grown):.0f} MB")
+        return "\n".join(f"     {line}" for line in lines)
+
+    def close(self):
+        self.gate.open()
+        for worker in self.workers:
+            worker.end = True
+        for client in [*self.readers.values(), *(worker.client for worker in self.workers)]:
+            with contextlib.suppress(Exception):
+                client.stop()
+        super().close()
+
+
+def plan(options, draw, missing):
+    """Every fault as often as its table says, in an order that is drawn."""
+    chosen = [FAULTS[name] for name in options.names] or list(FAULTS.values())
+    rounds = []
+    for fault in chosen:
+        if fault.needs in missing:
+            print(f"     {fault.what}: passed over, {missing[fault.needs]}")
+        else:
+            rounds += [fault] * (options.times or (fault.short if options.short else fault.full))
+    draw.shuffle(rounds)
+    return rounds
+
+
 def arguments():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--short", action="store_true")
-    parser.add_argument("--kills", type=int)
+    parser.add_argument("--times", type=int, help="each fault so often")
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 32))
+    parser.add_argument("names", nargs="*", metavar="FAULT", help=", ".join(FAULTS))
     options = parser.parse_args()
-    options.kills = options.kills or (10 if options.short else 100)
+    if unknown := [name for name in options.names if name not in FAULTS]:
+        parser.error(f"no fault {unknown[0]}")
     return options
 
 
 def main():
     options = arguments()
+    in_private_namespaces()
     checks = Checks("torture")
-    draw = random.Random(options.seed)
-    extra = [f"snapCount={SNAP_COUNT}", f"autopurge.snapRetainCount={SNAP_RETAIN_COUNT}", "autopurge.purgeInterval=1"]
-    ensemble = Ensemble(extra=extra)
-    print(f"torture: {options.kills} kills, --seed {options.seed}, in {ensemble.dir}", flush=True)
-    ensemble.form(checks)
-    readers = {sid: connect(ensemble.hosts([sid])) for sid in ensemble.ids}
-    readers[1].create("/torture")
-    gate = Gate(WORKERS)
-    workers = [Worker(number, ensemble.hosts(), gate, options.seed) for number in range(WORKERS)]
-    for worker in workers:
-        worker.start()
-    for number in range(1, options.kills + 1):
-        with checks.claim(f"after kill {number} every server shows the same tree"):
-            victim = one_kill(ensemble, draw, gate, workers)
-            for reader in readers.values():
-                wait_for("the readers' connections", lambda reader=reader: reader.connected)
-            zxid, tree, nodes = compare(ensemble, readers, workers)
-            gate.open()
-            print(f"     server {victim} killed, {zxid}, {nodes} nodes, digest {tree}")
-        if checks.failed:
-            break
-    if not checks.failed:
-        with checks.claim("a start purges all but the newest snapshots"):
-            purge(ensemble, gate)
-    gate.open()
-    operations = sum(worker.operations for worker in workers)
-    for worker in workers:
-        worker.end = True
-    for client in [*readers.values(), *(worker.client for worker in workers)]:
-        with contextlib.suppress(Exception):
-            client.stop()
-    ensemble.close()
-    print(f"torture: {options.kills} kills, {operations} operations, seed {options.seed}")
+    stage = Torture(options.seed)
+    print(f"torture: --seed {options.seed}, in {stage.e.dir}", flush=True)
+    rounds = plan(options, stage.draw, stage.missing)
+    try:
+        stage.e.form(checks)
+        stage.load()
+        for number, fault in enumerate(rounds, 1):
+            with checks.claim(f"{number}. {fault.what} ({fault.name}): all that was acknowledged is on all servers"):
+                print(f"     {stage.one(fault)}")
+            if checks.failed:
+                break
+        # A fault or two leave too few snapshots.
+        if not checks.failed and not options.names:
+            with checks.claim("a start purges all but the newest snapshots"):
+                purge(stage.e, stage.gate)
+        print(stage.table())
+        print(f"torture: {len(rounds)} faults, {stage.operations()} operations, --seed {options.seed}")
+    finally:
+        stage.close()
     checks.finish()
 
 

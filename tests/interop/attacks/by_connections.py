@@ -236,6 +236,33 @@ def slow_readers(arena):
     return "served as they read"
 
 
+@case(
+    "held",
+    "300,000 watches, and 200 connections that ask `wchp`, `wchc`, `dump` or `cons` and read nothing",
+    memory_mb=400,
+)
+def long_words(arena):
+    watcher, count = raw.Client(arena, arena.port()), arena.pick(30_000, 300_000)
+    for at in range(0, count, 10_000):
+        data = b"".join(raw.frame(1, raw.read(raw.EXISTS, f"/none/{at + n}", watch=True)) for n in range(10_000))
+        if not watcher.talk(data, 10_000, 60):
+            raise Unexpected("watches were not set")
+    asking = []
+    for word in (b"wchp", b"wchc", b"dump", b"cons"):
+        asking += held(arena, arena.port(), 50, word, 10)
+    time.sleep(arena.pick(2, 10))
+    answered = sum(bool(peek(link)) for link in asking)
+    let_go(asking)
+    watcher.drop()
+    return f"{answered} of {len(asking)} answered, nothing was read"
+
+
+def peek(link):
+    with contextlib.suppress(OSError):
+        return link.recv(1, socket.MSG_PEEK)
+    return b""
+
+
 @case("held", "a four-letter word from each of 2,000 connections, `mntr` and `wchp` among them")
 def words(arena):
     for word in (b"mntr", b"stat", b"cons", b"wchp", b"dump", b"srvr"):

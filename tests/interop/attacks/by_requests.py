@@ -171,6 +171,51 @@ def million_watches(arena):
     return client.says()
 
 
+JUTE_MAX = 0xFFFFF
+INT_MAX, LONG_MAX = 0x7FFFFFFF, 0x7FFFFFFFFFFFFFFF
+
+
+@case(
+    "held",
+    "frames of jute.maxbuffer less 2 to plus 2 bytes through all servers, and numbers at their ends",
+    memory_mb=300,
+)
+def near_every_limit(arena):
+    """What fits is there on every server; what does not ends its connection. Numbers: an answer, whatever it is."""
+    fitted = 0
+    for sid in arena.e.ids:
+        for over in (-2, -1, 0, 1, 2):
+            path = f"/near{sid}{over + 2}"
+            spare = len(raw.frame(1, create(path, b""))) - 4
+            client = raw.Client(arena, arena.e.client_port[sid])
+            client.talk(raw.frame(1, create(path, bytes(JUTE_MAX + over - spare))), 1, 10)
+            if client.closed == (client.frames.errors[0] == 1):
+                raise Unexpected(f"a frame of {over:+} bytes: {client.says()}")
+            fitted += not client.closed
+            client.drop()
+    odd = [(GET_DATA, text("/") + b"\2"), (raw.GET_EPHEMERALS, struct.pack(">i", -1))]
+    odd.append((raw.ADD_WATCH, text("/") + struct.pack(">i", INT_MAX)))
+    for version in (INT_MAX, -INT_MAX - 1, -2):
+        odd += [(2, text("/near12") + struct.pack(">i", version)), (5, text("/near12") + struct.pack(">ii", 0, version))]
+    for flags in (INT_MAX, -1, 7, 63):
+        odd.append(create("/flags", b"", flags))
+    for ttl in (LONG_MAX, -1, 0, 1 << 40, (1 << 40) - 1):
+        odd.append((21, text("/ttl") + struct.pack(">i", 0) + raw.OPEN_ACL + struct.pack(">iq", 5, ttl)))
+    for zxid in (LONG_MAX, -1):
+        odd.append((raw.SET_WATCHES, struct.pack(">q", zxid) + raw.texts(["/"]) * 3))
+    for timeout_ms in (INT_MAX, -INT_MAX - 1, 0, -1):
+        client = raw.Client(arena, arena.port(), timeout_ms=timeout_ms)
+        for request in odd:
+            answered = client.frames.count
+            client.talk(raw.frame(INT_MAX, request), 1, 5)
+            if client.closed:
+                client = raw.Client(arena, arena.port(), timeout_ms=timeout_ms)
+            elif client.frames.count == answered:
+                raise Unexpected(f"no answer to operation {request[0]}, {request[1][:40]!r}")
+        client.drop()
+    return f"{fitted} of 15 frames fit, {len(odd)} odd numbers answered"
+
+
 @case(
     "held", "vectors, strings and buffers that claim 2^31-1 or less than -1 elements, in every request", memory_mb=100
 )

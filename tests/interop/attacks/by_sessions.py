@@ -59,6 +59,31 @@ def left_of_any(arena, path):
         return -1
 
 
+@case("1", "100,000 sessions, left behind, that all expire in the same tick", memory_mb=500)
+def sessions_expire_at_once(arena):
+    count, at_a_time = arena.pick(5_000, 100_000), 2_500
+    end = time.monotonic() + arena.pick(8, 58)
+    made = 0
+    while made < count:
+        # A session's timeout is what is left; the server rounds up to a tick.
+        left_ms = int((end - time.monotonic()) * 1000)
+        if left_ms < 2_000:
+            raise Unexpected(f"{made} sessions were made in time")
+        made += raw.crowd(arena, arena.port("follower"), at_a_time, raw.hello(left_ms), 1, 20)[0]
+    before = sessions(arena)
+    time.sleep(max(end - time.monotonic(), 0))
+    begun = time.monotonic()
+    wait_for("the sessions to be gone", lambda: sessions(arena) < before - made * 0.9, arena.pick(20, 60))
+    return f"{made} sessions, gone {time.monotonic() - begun:.1f} s after their end"
+
+
+def sessions(arena):
+    for line in arena.e.word(arena.leader, "mntr").splitlines():
+        if line.startswith("zk_global_sessions"):
+            return int(line.split()[1])
+    return 1 << 30
+
+
 @case("held", "50,000 sessions, each left behind", memory_mb=300)
 def many_sessions(arena):
     count = arena.pick(3_000, 50_000)

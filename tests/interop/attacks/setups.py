@@ -40,6 +40,13 @@ def unread(arena):
     return {"wrap": lambda sid: ["sh", "-c", f'exec "$@" >{arena.folder}/log{sid} 2>&1', "sh"]}
 
 
+def admin(arena):
+    """An admin port a server."""
+    arena.admin_port = dict(zip((1, 2, 3), free_ports(3), strict=True))
+    lines = ["admin.serverAddress=127.0.0.1"]
+    return {"extra": lines, "admin": lambda sid: [f"admin.serverPort={arena.admin_port[sid]}"]}
+
+
 def tls(arena):
     """A TLS port a server; maxClientCnxns is 100. A client may show a certificate; one with line breaks is at hand."""
     if not shutil.which("openssl"):
@@ -118,5 +125,5 @@ def small_volumes(arena):
 small_volumes.prepare = lambda arena: arena.mount()
 
 SETUPS = {
-    setup.__name__: setup for setup in (plain, few_descriptors, low_soft_limit, unread, tls, slow_names, small_volumes)
+    setup.__name__: setup for setup in (plain, admin, few_descriptors, low_soft_limit, unread, tls, slow_names, small_volumes)
 }
