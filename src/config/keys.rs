@@ -1,16 +1,17 @@
 //! Every key that Apache ZooKeeper 3.9 reads, and what Quorate does about it; and those of its own.
 //!
-//! Four classes: supported (`parse.rs` reads the value), known but not supported yet (the server
-//! starts with one warning), and known but refused, because a server that ignores the key is less
-//! safe or more open than its operator believes. A value that says what Apache does by default
-//! (`sslQuorum=false`) changes nothing and is passed over in silence. And some that no server reads, but
-//! that guides and generators write. All other keys are unknown.
+//! Five classes: supported (`parse.rs` reads the value), known but not supported yet (the server
+//! starts with one warning), without meaning here (`no_meaning.rs`, the same), known but refused, because
+//! a server that ignores the key is less safe or more open than its operator believes, and some that no
+//! server reads, but that guides and generators write. A value that says what happens anyway
+//! (`sslQuorum=false`) changes nothing and is passed over in silence. All other keys are unknown.
 //!
 //! Apache takes unknown keys of zoo.cfg as the JVM property `zookeeper.KEY`, and some settings only
 //! as a property. Here each of them may stand in zoo.cfg, with or without `zookeeper.`, and those
 //! that are properties in Apache may be `-D` flags of the JVM too.
 
 use super::admin_keys::{ADMIN_PROPERTIES, METRICS_KEYS};
+use super::no_meaning::NO_MEANING;
 use super::tls_keys::TLS_PROPERTIES;
 
 /// What a key is to the parser.
@@ -32,6 +33,8 @@ pub(super) enum Class {
     SuperUser,
     /// Not supported yet; without effect if the value is one of these.
     NotYet(&'static [&'static str]),
+    /// Nothing to do here for this reason; without effect if the value is one of these.
+    NoMeaning(&'static str, &'static [&'static str]),
     /// No server reads it, and files in the field have it: why it is there, or what was meant.
     Harmless(&'static str),
     /// Refused, since ignoring it would do this; unless the value is one of these.
@@ -142,7 +145,6 @@ const OUR_PROPERTIES: &[&str] = &[
 ];
 
 const OFF: &[&str] = &["false"];
-const ON: &[&str] = &["true"];
 const YES: &[&str] = &["yes"];
 const NONE: &[&str] = &[];
 
@@ -152,39 +154,14 @@ const NOT_YET: &[(&str, &[&str])] = &[
     ("admin.portUnification", OFF),
     ("admin.restore.enabled", OFF),
     ("audit.enable", OFF),
-    ("bitHashCacheSize", NONE),
     ("clientPortListenBacklog", &["-1"]),
     ("clientTcpKeepAlive", OFF),
-    ("closeSessionTxn.enabled", ON),
-    ("commitProcessor.maxCommitBatchSize", NONE),
-    ("commitProcessor.maxReadBatchSize", NONE),
-    ("commitProcessor.numWorkerThreads", NONE),
-    ("commitProcessor.shutdownTimeout", NONE),
     ("connectToLearnerMasterLimit", &["0"]),
-    ("digest.enabled", NONE),
-    ("emulate353TTLNodes", OFF),
-    ("fips-mode", NONE),
-    ("flushDelay", &["0"]),
-    ("follower.nodelay", ON),
-    ("follower.skipLearnerRequestToNextProcessor", OFF),
-    ("forceSync", YES),
-    ("forward_learner_requests_to_commit_processor_disabled", OFF),
     ("fsync.warningthresholdms", NONE),
     ("jute.maxbuffer.extrasize", NONE),
-    ("leader.ackLoggingFrequency", NONE),
-    ("leader.closeSocketAsync", NONE),
     ("leader.maxConcurrentDiffSyncs", NONE),
     ("leader.maxConcurrentSnapSyncs", NONE),
-    ("leader.nodelay", ON),
-    ("leaderConnectDelayDuringRetryMs", NONE),
     ("leaderServes", YES),
-    ("learner.asyncSending", NONE),
-    ("learner.closeSocketAsync", NONE),
-    ("maxBatchSize", NONE),
-    ("maxGetChildrenResponseCacheSize", NONE),
-    ("maxInProcessingDeadWatchers", NONE),
-    ("maxResponseCacheSize", NONE),
-    ("maxWriteQueuePollTime", NONE),
     ("messageTracker.BufferSize", NONE),
     ("messageTracker.Enabled", OFF),
     ("multiAddress.enabled", OFF),
@@ -194,29 +171,14 @@ const NOT_YET: &[(&str, &[&str])] = &[
     ("observer.reconnectDelayMs", &["0"]),
     ("observerMasterPort", &["0"]),
     ("oraclePath", NONE),
-    ("quorum.cnxn.threads.size", NONE),
     ("quorumCnxnTimeoutMs", &["-1"]),
     ("reconfigEnabled", OFF),
-    ("request_throttler.shutdownTimeout", NONE),
-    ("serializeLastProcessedZxid.enabled", NONE),
     ("snapSizeLimitInKb", NONE),
     ("snapshot.compression.method", &[""]),
-    ("syncEnabled", ON),
-    ("tcpKeepAlive", OFF),
-    ("testingonly.initialZxid", NONE),
 ];
 
-/// Known, not supported yet, by the beginning of the name or by less common names.
-const NOT_YET_FAMILIES: &[&str] = &[
-    "jvm.pause.",
-    "metricsProvider.",
-    "netty.",
-    "nio.",
-    "pathStats.",
-    "txnLogSizeLimitInKb",
-    "watchManagerName",
-    "watcherClean",
-];
+/// Known, not supported yet, by the beginning of the name.
+const NOT_YET_FAMILIES: &[&str] = &["metricsProvider.", "pathStats.", "txnLogSizeLimitInKb"];
 
 const ADMIN_CLEAR: &str = "open the admin port without the TLS it was meant to have";
 /// Without effect in Apache ZooKeeper too.
@@ -233,16 +195,23 @@ const HARMLESS: &[(&str, &str)] = &[
 
 const CLEAR: &str = "leave connections without the TLS they were meant to have";
 const PEERS: &str = "let any machine that reaches its ports take part in the ensemble";
+const SUBJECT: &str = "know clients by the subjects of their certificates, and not by the names \
+                       that access lists were written with";
+const TTL_OF_353: &str = "take TTL nodes of 3.5.3 for ephemerals of sessions that are gone, and \
+                          delete them";
 const IDENTITY: &str = "take from clients a way to prove who they are";
 
 /// Known and refused: by name or, where it ends in a dot, by the beginning of the name.
 const REFUSED: &[(&str, &str, &[&str])] = &[
     ("admin.forceHttps", ADMIN_CLEAR, OFF),
     ("admin.needClientAuth", ADMIN_CLEAR, OFF),
+    ("X509ZNodeGroupAclProvider.", SUBJECT, NONE),
+    ("emulate353TTLNodes", TTL_OF_353, OFF),
     ("kerberos.", IDENTITY, OFF),
     ("portUnification", CLEAR, OFF),
     ("quorum.auth.", PEERS, OFF),
     ("sasl.", IDENTITY, NONE),
+    ("ssl.x509.", SUBJECT, NONE),
     ("ssl.", CLEAR, NONE),
     ("sslQuorum", CLEAR, OFF),
     ("sslQuorumReloadCertFiles", CLEAR, OFF),
@@ -286,6 +255,9 @@ pub(super) fn classify_key(key: &str) -> Option<Class> {
     if let Some((_, danger, harmless)) = REFUSED.iter().find(|(pattern, ..)| named(pattern)) {
         return Some(Class::Refused(danger, harmless));
     }
+    if let Some((_, why, harmless)) = NO_MEANING.iter().find(|(pattern, ..)| named(pattern)) {
+        return Some(Class::NoMeaning(why, harmless));
+    }
     if let Some((_, why)) = HARMLESS.iter().find(|(k, _)| *k == name) {
         return Some(Class::Harmless(why));
     }
@@ -327,6 +299,7 @@ pub(super) fn nearest_key(key: &str) -> Option<&'static str> {
         .chain(&TLS_PROPERTIES)
         .chain(OUR_PROPERTIES)
         .chain(NOT_YET.iter().map(|(k, _)| k))
+        .chain(NO_MEANING.iter().map(|(k, ..)| k).filter(|k| !k.ends_with('.')))
         .chain(REFUSED.iter().map(|(k, ..)| k).filter(|k| !k.ends_with('.')))
         .map(|known| (edit_distance(name, known), *known));
     // Supported keys come first: of two that are equally near, the one that works wins.
@@ -369,6 +342,13 @@ mod tests {
         for key in ["ssl.context.supplier.class", "ssl.quorum.trustStore.type", "sslQuorum"] {
             assert!(matches!(classify_key(key), Some(Class::Refused(CLEAR, _))), "{key}");
         }
+        for key in ["ssl.x509.clientCertIdType", "zookeeper.X509ZNodeGroupAclProvider.superUserId"]
+        {
+            assert!(matches!(classify_key(key), Some(Class::Refused(SUBJECT, _))), "{key}");
+        }
+        for key in ["commitProcessor.numWorkerThreads", "zookeeper.nio.directBufferBytes"] {
+            assert!(matches!(classify_key(key), Some(Class::NoMeaning(..))), "{key}");
+        }
         assert_eq!(classify_key("zookeeper.authProvider.1"), Some(Class::AuthProvider));
         assert_eq!(classify_key("superUser.2"), Some(Class::SuperUser));
         assert_eq!(classify_key("dataDirectory"), None);
@@ -401,6 +381,7 @@ mod tests {
             .copied()
             .collect();
         all.extend(NOT_YET.iter().map(|(k, _)| k));
+        all.extend(NO_MEANING.iter().map(|(k, ..)| k));
         all.extend(REFUSED.iter().map(|(k, ..)| k));
         all.extend(HARMLESS.iter().map(|(k, _)| k));
         let count = all.len();
@@ -409,6 +390,10 @@ mod tests {
         assert_eq!(all.len(), count);
         for (key, _) in NOT_YET {
             assert!(matches!(classify_key(key), Some(Class::NotYet(_))), "{key} is shadowed");
+        }
+        for (key, why, _) in NO_MEANING {
+            let found = matches!(classify_key(key), Some(Class::NoMeaning(w, _)) if w == *why);
+            assert!(found, "{key} is shadowed");
         }
     }
 
@@ -427,6 +412,7 @@ mod tests {
         OURS.iter().chain(OUR_PROPERTIES).for_each(|key| stands(key, &["ours"]));
         NOT_YET.iter().for_each(|(key, _)| stands(key, &["not yet"]));
         NOT_YET_FAMILIES.iter().for_each(|key| stands(key, &["not yet"]));
+        NO_MEANING.iter().for_each(|(key, ..)| stands(key, &["no meaning"]));
         REFUSED.iter().for_each(|(key, ..)| stands(key, &["refused"]));
         HARMLESS.iter().for_each(|(key, _)| stands(key, &["no effect"]));
     }

@@ -21,6 +21,7 @@ mod membership;
 #[cfg(test)]
 mod membership_test;
 mod mistakes;
+mod no_meaning;
 mod otlp;
 mod otlp_keys;
 mod parse;

@@ -102,6 +102,10 @@ impl Draft {
                 self.warn_not_yet(&entry, harmless);
                 Ok(())
             }
+            Some(Class::NoMeaning(why, harmless)) => {
+                self.warn_no_meaning(&entry, why, harmless);
+                Ok(())
+            }
             Some(Class::Refused(danger, harmless)) => refuse(entry, danger, harmless),
             Some(Class::AuthProvider) => known_provider(&entry),
             Some(Class::SuperUser) => {
@@ -164,6 +168,7 @@ impl Draft {
             Some(Class::AuthProvider) => return known_provider(&flag),
             Some(Class::SuperUser) => self.super_users.push(flag),
             Some(Class::NotYet(harmless)) => self.warn_not_yet(&flag, harmless),
+            Some(Class::NoMeaning(why, harmless)) => self.warn_no_meaning(&flag, why, harmless),
             Some(Class::Refused(danger, harmless)) => return refuse(flag, danger, harmless),
             None => {}
             _ => {
@@ -211,6 +216,13 @@ impl Draft {
     fn warn_not_yet(&mut self, entry: &Entry, harmless: &[&str]) {
         if !is_harmless(&entry.value, harmless) {
             let text = format!("{} is not supported yet and has no effect", entry.key);
+            self.warn_at(&entry.key_at, &text);
+        }
+    }
+
+    fn warn_no_meaning(&mut self, entry: &Entry, why: &str, harmless: &[&str]) {
+        if !is_harmless(&entry.value, harmless) {
+            let text = format!("{} has no meaning here: {why}", entry.key);
             self.warn_at(&entry.key_at, &text);
         }
     }
