@@ -5,7 +5,8 @@
 //! word and command asks for its own part, and no more of a server is gathered.
 //!
 //!     word.rs         which words there are, and which are answered
-//!     words.rs        what a server shows, and which answer belongs to which word
+//!     shown.rs        what a server shows
+//!     words.rs        which answer belongs to which word
 //!     srvr.rs         `srvr`, and what `stat` has in common with it
 //!     mntr.rs         the numbers of `mntr`
 //!     connections.rs  the connections of `stat` and `cons`
@@ -15,7 +16,7 @@
 //!     http.rs         the admin port and the metrics port
 //!     commands.rs     the commands of the admin port, in JSON
 //!     health.rs       what probes ask
-//!     metrics.rs      what is counted, for Prometheus
+//!     metrics.rs      what is counted, in the formats of mntr, monitor and Prometheus
 //!
 //! Not here: recognising a word on a connection and closing it afterwards (`server`), counting, and
 //! what `srst`, `crst` and `stmk` change (`peer`).
@@ -32,6 +33,7 @@ mod http;
 mod java_date;
 mod metrics;
 mod mntr;
+mod shown;
 mod srvr;
 mod stats;
 mod word;
@@ -46,6 +48,7 @@ pub use dumps::{Dump, ExpiryBucket, SessionsDump, WatchSummary};
 pub use health::{Health, Stopping, live, ready, safe_to_stop};
 pub use http::{AdminDriver, AdminEvent, Question, Site};
 pub use metrics::metrics;
+pub use shown::Shown;
 pub use stats::{ClientLine, LastOp, LeaderStats, Mode, ServerStats, SessionLine, VERSION};
 pub use word::{Word, admit, is_too_much};
-pub use words::{Shown, TRACE_MASK, answer};
+pub use words::{TRACE_MASK, answer};

@@ -21,7 +21,7 @@ use crate::base::invariant::broken;
 use crate::base::{Epoch, Exhibit, LinkId, Mono, Museum, Note, Now, Zxid};
 use crate::config::ServerConfig;
 use crate::database::Database;
-use crate::storage::Ticket;
+use crate::storage::{Batch, Ticket};
 use crate::storage::{DirSizes, EpochKind, HistoryRequest, Loaded, LogIndex, LogRequest, Outcome};
 use crate::storage::{SnapshotRequest, StorageError};
 use crate::zab::leader::HistoryRead;
@@ -47,9 +47,18 @@ pub(super) struct Disk {
     /// Requests that wait for the end of a purge (PE-11).
     behind_purge: Vec<(ForWhom, LogRequest)>,
     reads_behind_purge: Vec<(LinkId, HistoryRequest)>,
+    /// What the log was asked to take, and has not.
+    waiting: Waiting,
     /// Requests of one step of the snapshotter. Empty between two.
     #[serde(skip)]
     asked: Vec<SnapshotRequest>,
+}
+
+/// Transactions on their way to the log.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Waiting {
+    pub(super) txns: usize,
+    pub(super) bytes: usize,
 }
 
 /// Whom a completion of the log lane is for.
@@ -70,7 +79,11 @@ pub(super) enum ForWhom {
 /// What a completion means to the server.
 pub(super) enum Stored {
     /// The log is durable up to here.
-    Durable(Zxid),
+    Durable {
+        zxid: Zxid,
+        time_ms: i64,
+        batch: Option<Box<Batch>>,
+    },
     EpochWritten(EpochKind, Epoch),
     HistoryRead {
         link: LinkId,
@@ -86,6 +99,10 @@ pub(super) enum Stored {
     FirstSnapshot,
     /// For the words that tell how much lies in the directories.
     Measured(DirSizes),
+    /// A snapshot was written.
+    SnapshotWritten {
+        took: Duration,
+    },
     /// It is of use here alone.
     Nothing,
     /// The log cannot be cut there. Nothing was changed.
@@ -106,6 +123,7 @@ impl Disk {
             next_purge: Mono::FAR,
             is_purging: false,
             is_measuring: false,
+            waiting: Waiting::default(),
             behind_purge: Vec::new(),
             reads_behind_purge: Vec::new(),
             asked: Vec::new(),
@@ -120,6 +138,10 @@ impl Disk {
         is_log_quiet && reads == 0 && self.behind_purge.is_empty() && self.snapshotter.is_quiet()
     }
 
+    pub(super) fn waiting(&self) -> Waiting {
+        self.waiting
+    }
+
     /// The leader's snapshot is in the tree and not on the disk.
     pub(super) fn is_installing(&self) -> bool {
         self.snapshotter.is_installing()
@@ -129,6 +151,10 @@ impl Disk {
         // Appends and epoch files do not wait: whoever asks for these asks for nothing else meanwhile.
         if self.is_purging && whom != ForWhom::Role {
             return self.behind_purge.push((whom, request));
+        }
+        if let LogRequest::Append(proposal) = &request {
+            self.waiting.txns += 1;
+            self.waiting.bytes += proposal.bytes().len();
         }
         let ticket = self.take_ticket();
         self.on_log.push_back((ticket, whom));
@@ -253,12 +279,16 @@ impl Disk {
         queue: &mut Queue,
     ) -> Stored {
         match (whom, outcome) {
-            (ForWhom::Role, Outcome::Durable { zxid, at }) => {
+            (ForWhom::Role, Outcome::Durable { zxid, at, time_ms, batch }) => {
+                if let Some(batch) = &batch {
+                    self.waiting.txns -= batch.txns;
+                    self.waiting.bytes -= batch.bytes;
+                }
                 self.index.learn(zxid, at);
                 db.set_durable(zxid);
                 queue.note_routine(|| Note::Durable { zxid });
                 self.of_snapshotter(queue, |s, out| s.finish(db.durable(), out));
-                Stored::Durable(zxid)
+                Stored::Durable { zxid, time_ms, batch }
             }
             (ForWhom::Role, Outcome::EpochWritten { which, epoch }) => {
                 db.set_epoch(which, epoch);
@@ -304,7 +334,7 @@ impl Disk {
             }
             Purpose::Routine => {}
         }
-        Stored::Nothing
+        Stored::SnapshotWritten { took: done.took }
     }
 
     fn of_snapshotter<T>(
