@@ -7,6 +7,7 @@
 //! |------------|----------------------------------------------------------------------|
 //! | `base`     | zxid, epoch, server and session ids, clocks as values, notes, limits  |
 //! | `jute`     | codec and records: client protocol, transactions, quorum, persistence |
+//! | `metrics`  | what a server counts of itself                                        |
 //! | `runtime`  | the whole outside world as a trait; `os` alone touches the machine    |
 //! | `config`   | zoo.cfg and myid                                                      |
 //! | `quorum`   | membership, verifiers, `AckSet`                                       |
@@ -32,6 +33,7 @@ pub mod config;
 pub mod database;
 pub mod election;
 pub mod jute;
+pub mod metrics;
 #[cfg(feature = "otlp")]
 pub mod otlp;
 pub mod peer;

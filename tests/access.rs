@@ -20,6 +20,7 @@ use quorate::jute::client::{
 use quorate::jute::data::{Acl, Id, perms};
 use quorate::jute::txn::{CreateSessionTxn, CreateTxn, ErrorTxn, Proposal, Txn, TxnHeader, kind};
 use quorate::jute::{DecodeError, Jute, Reader};
+use quorate::metrics::Metrics;
 use quorate::prepare::Request;
 use quorate::runtime::HostPort;
 use quorate::server::{Input, Output, Seeds, Service};
@@ -74,7 +75,8 @@ impl Server {
         change(&mut config);
         let db = Database::empty(10).with_acl_rules(AclRules::of(&config));
         let seeds = Seeds { nonces: [7, 8], ..Seeds::default() };
-        let mut server = Server { service: Service::new(&config, seeds), db, clients: 0 };
+        let mut server =
+            Server { service: Service::new(&config, seeds, Metrics::default()), db, clients: 0 };
         server.step(Input::Serve);
         server
     }

@@ -10,8 +10,9 @@ use super::answer::Answer;
 use super::conf::{Conf, environment_rows};
 use super::dumps::{Dump, SessionsDump, WatchSummary};
 use super::metrics;
+use super::shown::Shown;
 use super::stats::{ClientLine, ObserverLine, ServerStats, VERSION};
-use super::words::{NOT_SERVING, Shown};
+use super::words::NOT_SERVING;
 use crate::base::{ServerId, Zxid};
 use crate::config::{LearnerType, ServerConfig, ServerSpec};
 use crate::runtime::Environment;
@@ -161,7 +162,7 @@ pub fn answer(command: Command, server: &impl Shown, membership: &Membership<'_>
             Some(fields) => fields,
             None => return finish(json!({}), command, Some("server is not initialized")),
         },
-        Command::Monitor => monitor(&server.stats()),
+        Command::Monitor => monitor(server),
         Command::Observers => observers(&server.observers()),
         Command::ConnectionStatReset
         | Command::ObserverConnectionStatReset
@@ -329,8 +330,11 @@ fn brief(client: &ClientLine) -> Value {
     })
 }
 
-fn monitor(stats: &ServerStats) -> Value {
-    let mut fields = metrics::fields(stats);
+fn monitor(server: &impl Shown) -> Value {
+    let stats = server.stats();
+    let numbers = metrics::numbers(server).into_iter();
+    let mut fields: Map<String, Value> =
+        numbers.map(|(name, number)| (name, number.into())).collect();
     fields.insert("version".into(), VERSION.into());
     fields.insert("server_state".into(), stats.server_state().into());
     if let Some(peer_state) = stats.mode.peer_state() {
@@ -340,6 +344,7 @@ fn monitor(stats: &ServerStats) -> Value {
 }
 
 fn server_stats(stats: &ServerStats, conf: &Conf) -> Value {
+    let sizes = stats.shown_response_sizes();
     let mut fields = json!({
         "version": VERSION,
         "read_only": stats.read_only,
@@ -348,6 +353,9 @@ fn server_stats(stats: &ServerStats, conf: &Conf) -> Value {
             "packets_received": stats.received,
             "data_dir_size": conf.data_dir_bytes,
             "log_dir_size": conf.data_log_bytes,
+            "auth_failed_count": stats.auth_failed,
+            "client_response_stats": buffer_stats(sizes),
+            "fsync_threshold_exceed_count": stats.fsync_threshold_exceeded,
             "provider_null": false,
             "server_state": stats.server_state(),
             "outstanding_requests": stats.outstanding,
@@ -358,14 +366,18 @@ fn server_stats(stats: &ServerStats, conf: &Conf) -> Value {
             "num_alive_client_connections": stats.clients.len(),
             "uptime": stats.uptime_ms,
         },
+        "client_response": buffer_stats(sizes),
         "node_count": stats.node_count,
     });
     if let Some(leader) = &stats.leader {
-        let [last, min, max] = leader.shown_proposal_sizes();
-        fields["proposal_stats"] =
-            json!({ "last_buffer_size": last, "min_buffer_size": min, "max_buffer_size": max });
+        fields["proposal_stats"] = buffer_stats(leader.shown_proposal_sizes());
     }
     fields
+}
+
+/// (BufferStats)
+fn buffer_stats([last, min, max]: [i64; 3]) -> Value {
+    json!({ "last_buffer_size": last, "min_buffer_size": min, "max_buffer_size": max })
 }
 
 fn stats(stats: &ServerStats, conf: &Conf) -> Value {

@@ -2,12 +2,13 @@
 
 use std::fmt::Write as _;
 
-use super::metrics::gauges;
-use super::srvr::average;
-use super::stats::{ServerStats, VERSION};
+use super::metrics::numbers;
+use super::shown::Shown;
+use super::stats::VERSION;
 
 /// `zk_NAME`, a tab, the value. Consumers look lines up by name; the order says nothing.
-pub(super) fn mntr(stats: &ServerStats) -> String {
+pub(super) fn mntr(server: &impl Shown) -> String {
+    let stats = server.stats();
     let mut text = format!("zk_version\t{VERSION}\n");
     let mut line = |name: &str, value: &dyn std::fmt::Display| {
         let _ = writeln!(text, "zk_{name}\t{value}");
@@ -19,11 +20,8 @@ pub(super) fn mntr(stats: &ServerStats) -> String {
     if let Some(master) = stats.observer_master {
         line("observer_master_id", &master);
     }
-    for (name, number) in gauges(stats) {
-        line(name, &number);
-    }
-    if let Some(took) = stats.election_ms {
-        line("avg_election_time", &average(took as f64));
+    for (name, number) in numbers(server) {
+        line(&name, &number);
     }
     text
 }

@@ -5,7 +5,8 @@
 //! word and command asks for its own part, and no more of a server is gathered.
 //!
 //!     word.rs         which words there are, and which are answered
-//!     words.rs        what a server shows, and which answer belongs to which word
+//!     shown.rs        what a server shows
+//!     words.rs        which answer belongs to which word
 //!     srvr.rs         `srvr`, and what `stat` has in common with it
 //!     mntr.rs         the numbers of `mntr`
 //!     connections.rs  the connections of `stat` and `cons`
@@ -17,7 +18,7 @@
 //!     snapshot.rs     the answers of command `snapshot`
 //!     commands.rs     the commands of the admin port, in JSON
 //!     health.rs       what probes ask
-//!     metrics.rs      what is counted, for Prometheus
+//!     metrics.rs      what is counted, in the formats of mntr, monitor and Prometheus
 //!
 //! Not here: recognising a word on a connection and closing it afterwards (`server`), counting, and
 //! what `srst`, `crst` and `stmk` change (`peer`).
@@ -35,6 +36,7 @@ mod java_date;
 mod metrics;
 mod mntr;
 mod question;
+mod shown;
 mod snapshot;
 mod srvr;
 mod stats;
@@ -51,9 +53,10 @@ pub use health::{Health, Stopping, live, ready, safe_to_stop};
 pub use http::{AdminDriver, AdminEvent};
 pub use metrics::metrics;
 pub use question::{Question, Site, SnapshotQuestion};
+pub use shown::Shown;
 pub use snapshot::{SnapshotFile, SnapshotRefusal, refuse_snapshot, snapshot_taken};
 pub use stats::{
     ClientLine, LastOp, LeaderStats, Mode, ObserverLine, ServerStats, SessionLine, VERSION,
 };
 pub use word::{Word, admit, is_too_much};
-pub use words::{Shown, TRACE_MASK, answer};
+pub use words::{TRACE_MASK, answer};

@@ -151,12 +151,19 @@ pub struct ServerStats {
     pub local_sessions: u64,
     /// Since this server began to serve in its present role.
     pub uptime_ms: u64,
-    /// How long the last election took; `None` if there was none.
-    pub election_ms: Option<u64>,
-    /// Steps that lasted longer than a quarter of a tick, and the longest of them: who waited for this
-    /// server waited as long.
-    pub slow_steps: u64,
-    pub slow_step_max_ms: u64,
+    /// Clients that could not prove who they are.
+    pub auth_failed: u64,
+    /// How likely the next new session is turned away, from 0 to 1.
+    pub connection_drop_chance: f64,
+    /// Bytes of the last, smallest and largest reply to a client; `None` before the first.
+    pub response_sizes: Option<(u64, u64, u64)>,
+    /// Bytes that clients were sent and have not taken.
+    pub unsent_bytes: u64,
+    /// Syncs of the log that took longer than `fsync.warningthresholdms`.
+    pub fsync_threshold_exceeded: u64,
+    /// Transactions that the log was asked to take and has not, and their bytes.
+    pub log_waiting_txns: u64,
+    pub log_waiting_bytes: u64,
     /// Open and allowed file descriptors, where the machine tells.
     pub file_descriptors: Option<(u64, u64)>,
     /// Voters of the ensemble; 0 for a standalone server.
@@ -174,11 +181,21 @@ impl ServerStats {
     pub(super) fn server_state(&self) -> String {
         if self.read_only { "read-only".into() } else { self.mode.to_string() }
     }
+
+    /// Of the last, smallest and largest reply; -1 each before the first.
+    pub(super) fn shown_response_sizes(&self) -> [i64; 3] {
+        shown_sizes(self.response_sizes)
+    }
 }
 
 impl LeaderStats {
     /// Of the last, smallest and largest proposal; -1 each before the first, as Apache shows them.
     pub(super) fn shown_proposal_sizes(&self) -> [i64; 3] {
-        self.proposal_sizes.map_or([-1; 3], |(a, b, c)| [a as i64, b as i64, c as i64])
+        shown_sizes(self.proposal_sizes)
     }
+}
+
+/// (BufferStats)
+fn shown_sizes(sizes: Option<(u64, u64, u64)>) -> [i64; 3] {
+    sizes.map_or([-1; 3], |(last, min, max)| [last as i64, min as i64, max as i64])
 }

@@ -58,3 +58,5 @@ pub const UNSENT_BYTES_MAX: usize = 256 * 1024 * 1024;
 pub const WORD_ANSWERS_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Beyond so many of them no watch event is added: the connection is given up.
 pub const CLIENT_UNSENT_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Namespaces that are counted each for itself: the first components of paths, which clients choose.
+pub const NAMESPACES_MAX: usize = 1000;

@@ -133,6 +133,26 @@ pub enum GaveUp {
     Storage { error: String },
 }
 
+impl GaveUp {
+    /// In one word, to count them by.
+    pub fn name(&self) -> &'static str {
+        match self {
+            GaveUp::CounterUsedUp => "counter_used_up",
+            GaveUp::EpochsUsedUp => "epochs_used_up",
+            GaveUp::FollowerAhead { .. } => "follower_ahead",
+            GaveUp::NoFollowers { .. } => "no_followers",
+            GaveUp::NotEstablished { .. } => "not_established",
+            GaveUp::NoQuorum { .. } => "no_quorum",
+            GaveUp::LeaderMisbehaved { .. } => "leader_misbehaved",
+            GaveUp::LeaderUnreachable { .. } => "leader_unreachable",
+            GaveUp::LeaderLost { .. } => "leader_lost",
+            GaveUp::MembersChanged(_) => "members_changed",
+            GaveUp::BadSnapshot { .. } => "bad_snapshot",
+            GaveUp::Storage { .. } => "storage",
+        }
+    }
+}
+
 impl fmt::Display for PacketSeen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name)?;

@@ -28,6 +28,11 @@ pub enum PathError {
     Character(usize),
 }
 
+/// The first name of a path; `None` of the root. (PathUtils.getTopNamespace)
+pub fn namespace(path: &str) -> Option<&str> {
+    path.strip_prefix('/')?.split('/').next().filter(|name| !name.is_empty())
+}
+
 /// Whether a znode may have this path.
 pub fn validate(path: &str) -> Result<(), PathError> {
     if path.is_empty() {

@@ -321,6 +321,9 @@ impl Draft {
         if let Some(n) = self.number("snapCount", 0, INT_MAX, "transactions")? {
             config.snap_count = self.at_least("snapCount", n, 2) as u32;
         }
+        if let Some(ms) = self.number("fsync.warningthresholdms", 0, INT_MAX, "milliseconds")? {
+            config.fsync_warning = Duration::from_millis(ms as u64);
+        }
         if let Some(entry) = self.setting("filePermissions") {
             let what = "three octal digits such as 640: the owner reads and writes, and nobody \
                         executes (directories get that where files may be read)";

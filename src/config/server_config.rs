@@ -85,6 +85,8 @@ pub struct ServerConfig {
     pub max_client_cnxns: u32,
     /// Transactions between two snapshots (`snapCount`).
     pub snap_count: u32,
+    /// `fsync.warningthresholdms`: a sync of the log that takes longer is told of.
+    pub fsync_warning: Duration,
     /// `preAllocSize` in bytes.
     pub pre_alloc_bytes: u64,
     /// `autopurge.snapRetainCount`.
@@ -179,6 +181,7 @@ impl ServerConfig {
             session_timeout_max: tick_time * 20,
             max_client_cnxns: 60,
             snap_count: 100_000,
+            fsync_warning: Duration::from_secs(1),
             pre_alloc_bytes: 64 * 1024 * 1024,
             snap_retain_count: 3,
             purge_interval: None,

@@ -18,6 +18,7 @@ use super::word_state::Words;
 use crate::base::{Mono, Note, Now, Zxid};
 use crate::config::ServerConfig;
 use crate::database::Database;
+use crate::metrics::{Metrics, Summary};
 use crate::quorum::QuorumVerifier;
 use crate::server;
 use crate::server::{Seeds, Service};
@@ -39,16 +40,10 @@ pub struct Peer {
     pub(super) disk: Disk,
     #[serde(skip)]
     pub(super) queue: Queue,
-    pub(super) slow_steps: SlowSteps,
     pub(super) words: Words,
     pub(super) snapshots: Snapshots,
-}
-
-/// Steps that lasted longer than a quarter of a tick while clients were served.
-#[derive(Clone, Copy, Default, Serialize, Deserialize)]
-pub(super) struct SlowSteps {
-    pub(super) count: u64,
-    pub(super) longest: Duration,
+    #[serde(skip)]
+    pub(super) metrics: Metrics,
 }
 
 /// What a timer may be for, in the order in which one `Input::Timer` looks at them.
@@ -104,6 +99,7 @@ impl Peer {
         } else {
             QuorumVerifier::new(&config)
         };
+        let metrics = Metrics::default();
         Peer {
             db: database_of(&config, &verifier),
             role: Role::Loading(AfterLoad::Begin),
@@ -111,12 +107,12 @@ impl Peer {
             elections: Elections::new(&config, verifier.clone()),
             leader_dials: LeaderDials::new(),
             early_learners: EarlyLearners::default(),
-            service: Service::new(&config, seeds),
+            service: Service::new(&config, seeds, metrics.clone()),
             disk: Disk::new(&config),
             queue: Queue::new(),
-            slow_steps: SlowSteps::default(),
             words: Words::new(),
             snapshots: Snapshots::default(),
+            metrics,
             verifier,
             config: Rc::new(config),
         }
@@ -134,6 +130,7 @@ impl Peer {
             return;
         }
         self.queue.swap(out);
+        self.metrics.begin_step(now.mono);
         match input {
             Input::Begin => self.disk.ask_log(ForWhom::Load, LogRequest::Load, &mut self.queue),
             Input::Election(event) => self.elections.on_event(now, event, &mut self.queue),
@@ -207,14 +204,14 @@ impl Peer {
     fn on_slow_step(&mut self, doing: &'static str, took: Duration) {
         if self.service.is_serving() {
             tracing::warn!(?took, "a step was slow: {doing}");
-            self.slow_steps.count += 1;
-            self.slow_steps.longest = self.slow_steps.longest.max(took);
+            self.metrics.record_ms(Summary::SlowStep, took);
             let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
             self.note(Note::SlowStep { took_ms });
         }
     }
 
     pub(super) fn note(&mut self, note: Note) {
+        self.count_note(&note);
         self.queue.note(note);
     }
 

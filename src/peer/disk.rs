@@ -21,7 +21,7 @@ use crate::base::invariant::broken;
 use crate::base::{Epoch, Exhibit, LinkId, Mono, Museum, Note, Now, Zxid};
 use crate::config::ServerConfig;
 use crate::database::Database;
-use crate::storage::Ticket;
+use crate::storage::{Batch, Ticket};
 use crate::storage::{DirSizes, EpochKind, HistoryRequest, Loaded, LogIndex, LogRequest, Outcome};
 use crate::storage::{SnapshotRequest, StorageError};
 use crate::zab::leader::HistoryRead;
@@ -47,9 +47,18 @@ pub(super) struct Disk {
     /// Requests that wait for the end of a purge (PE-11).
     behind_purge: Vec<(ForWhom, LogRequest)>,
     reads_behind_purge: Vec<(LinkId, HistoryRequest)>,
+    /// What the log was asked to take, and has not.
+    waiting: Waiting,
     /// Requests of one step of the snapshotter. Empty between two.
     #[serde(skip)]
     asked: Vec<SnapshotRequest>,
+}
+
+/// Transactions on their way to the log.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Waiting {
+    pub(super) txns: usize,
+    pub(super) bytes: usize,
 }
 
 /// Whom a completion of the log lane is for.
@@ -64,13 +73,17 @@ pub(super) enum ForWhom {
     /// The leader's snapshot waits for its name.
     Install,
     /// The learner's log begins anew behind a leader's snapshot.
-    Reset { snapshot: Zxid },
+    Reset,
 }
 
 /// What a completion means to the server.
 pub(super) enum Stored {
     /// The log is durable up to here.
-    Durable(Zxid),
+    Durable {
+        zxid: Zxid,
+        time_ms: i64,
+        batch: Option<Box<Batch>>,
+    },
     EpochWritten(EpochKind, Epoch),
     HistoryRead {
         link: LinkId,
@@ -81,14 +94,13 @@ pub(super) enum Stored {
     /// The log was cut for a leader's TRUNC, and read anew.
     Reloaded(Box<Loaded>),
     /// The leader's snapshot is durable, and the log begins behind it.
-    LogReset {
-        snapshot: Zxid,
-    },
+    LogReset,
     /// snapshot.0 of an empty directory.
     FirstSnapshot,
     /// A snapshot has its name, one that was asked for with its length in bytes.
     Snapshot {
         zxid: Zxid,
+        took: Duration,
         asked_bytes: Option<u64>,
     },
     /// For the words that tell how much lies in the directories.
@@ -113,6 +125,7 @@ impl Disk {
             next_purge: Mono::FAR,
             is_purging: false,
             is_measuring: false,
+            waiting: Waiting::default(),
             behind_purge: Vec::new(),
             reads_behind_purge: Vec::new(),
             asked: Vec::new(),
@@ -127,6 +140,10 @@ impl Disk {
         is_log_quiet && reads == 0 && self.behind_purge.is_empty() && self.snapshotter.is_quiet()
     }
 
+    pub(super) fn waiting(&self) -> Waiting {
+        self.waiting
+    }
+
     /// The leader's snapshot is in the tree and not on the disk.
     pub(super) fn is_installing(&self) -> bool {
         self.snapshotter.is_installing()
@@ -136,6 +153,10 @@ impl Disk {
         // Appends and epoch files do not wait: whoever asks for these asks for nothing else meanwhile.
         if self.is_purging && whom != ForWhom::Role {
             return self.behind_purge.push((whom, request));
+        }
+        if let LogRequest::Append(proposal) = &request {
+            self.waiting.txns += 1;
+            self.waiting.bytes += proposal.bytes().len();
         }
         let ticket = self.take_ticket();
         self.on_log.push_back((ticket, whom));
@@ -267,12 +288,16 @@ impl Disk {
         queue: &mut Queue,
     ) -> Stored {
         match (whom, outcome) {
-            (ForWhom::Role, Outcome::Durable { zxid, at }) => {
+            (ForWhom::Role, Outcome::Durable { zxid, at, time_ms, batch }) => {
+                if let Some(batch) = &batch {
+                    self.waiting.txns -= batch.txns;
+                    self.waiting.bytes -= batch.bytes;
+                }
                 self.index.learn(zxid, at);
                 db.set_durable(zxid);
                 queue.note_routine(|| Note::Durable { zxid });
                 self.of_snapshotter(queue, |s, out| s.finish(db.durable(), out));
-                Stored::Durable(zxid)
+                Stored::Durable { zxid, time_ms, batch }
             }
             (ForWhom::Role, Outcome::EpochWritten { which, epoch }) => {
                 db.set_epoch(which, epoch);
@@ -295,9 +320,9 @@ impl Disk {
                 self.of_snapshotter(queue, |s, out| s.on_marked(snapshot, db.durable(), out));
                 Stored::Nothing
             }
-            (ForWhom::Reset { snapshot }, Outcome::LogReset) => {
+            (ForWhom::Reset, Outcome::LogReset) => {
                 self.index.clear();
-                Stored::LogReset { snapshot }
+                Stored::LogReset
             }
             (whom, outcome) => {
                 broken("PE-6", format!("{outcome:?} answers a request for {whom:?}"))
@@ -311,16 +336,15 @@ impl Disk {
             queue.note(Note::SnapshotDurable { zxid });
         }
         match done.purpose {
-            Purpose::First => Stored::FirstSnapshot,
+            Purpose::First => return Stored::FirstSnapshot,
             // Old logs lead somewhere else.
             Purpose::Install => {
-                let reset = LogRequest::Reset { behind: zxid };
-                self.ask_log(ForWhom::Reset { snapshot: zxid }, reset, queue);
-                Stored::Nothing
+                self.ask_log(ForWhom::Reset, LogRequest::Reset { behind: zxid }, queue);
             }
-            Purpose::Routine => Stored::Snapshot { zxid, asked_bytes: None },
-            Purpose::Asked => Stored::Snapshot { zxid, asked_bytes: Some(done.bytes) },
+            Purpose::Routine | Purpose::Asked => {}
         }
+        let asked_bytes = (done.purpose == Purpose::Asked).then_some(done.bytes);
+        Stored::Snapshot { zxid, took: done.took, asked_bytes }
     }
 
     fn of_snapshotter<T>(

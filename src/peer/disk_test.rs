@@ -117,7 +117,7 @@ fn an_answer_to_something_else_is_found() {
 #[test]
 fn a_slice_of_no_snapshot_is_found() {
     fires("SN-3", || Bench::new().stored(STRANGE, Outcome::ChunkWritten));
-    let done = Outcome::SnapshotDone { zxid: Zxid(1), sync: true };
+    let done = Outcome::SnapshotDone { zxid: Zxid(1), sync: true, took: Duration::ZERO };
     fires("SN-3", || Bench::new().stored(STRANGE, done));
 }
 
@@ -129,7 +129,7 @@ fn what_an_aborted_snapshot_still_completes_is_passed_over() {
     let asked = bench.queue.take();
     let abort = |output: &Output| matches!(output, Output::Snapshot(_, SnapshotRequest::Abort));
     assert!(asked.len() == 3 && abort(&asked[2]), "{asked:?}");
-    let done = Outcome::SnapshotDone { zxid: Zxid::ZERO, sync: false };
+    let done = Outcome::SnapshotDone { zxid: Zxid::ZERO, sync: false, took: Duration::ZERO };
     for outcome in [Outcome::SnapshotBegun, Outcome::ChunkWritten, done] {
         assert!(matches!(bench.stored(STRANGE, outcome), Stored::Nothing));
         assert!(!bench.disk.is_quiet());
@@ -171,7 +171,7 @@ fn old_transactions_are_read_from_the_last_mark_before_them() {
     for (zxid, offset) in [(1, 16), (2, 3_000_000)] {
         let append = bench.ask(ForWhom::Role, LogRequest::Append(txn(zxid)));
         let at = LogPosition { log: Zxid(1), offset };
-        bench.stored(append, Outcome::Durable { zxid: Zxid(zxid), at });
+        bench.stored(append, Outcome::Durable { zxid: Zxid(zxid), at, time_ms: 0, batch: None });
         bench.queue.take();
     }
     let begin = |bench: &mut Bench| match bench.ask_history()[..] {
@@ -179,8 +179,7 @@ fn old_transactions_are_read_from_the_last_mark_before_them() {
         ref other => panic!("{other:?}"),
     };
     assert_eq!(begin(&mut bench), Some(LogPosition { log: Zxid(1), offset: 16 }));
-    let reset =
-        bench.ask(ForWhom::Reset { snapshot: Zxid(9) }, LogRequest::Reset { behind: Zxid(9) });
+    let reset = bench.ask(ForWhom::Reset, LogRequest::Reset { behind: Zxid(9) });
     bench.stored(reset, Outcome::LogReset);
     assert_eq!(begin(&mut bench), None);
 }

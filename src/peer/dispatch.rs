@@ -19,6 +19,7 @@ use crate::base::invariant::broken;
 use crate::base::{Epoch, GaveUp, LinkId, Mono, Now, SessionId};
 use crate::election;
 use crate::jute::quorum::QuorumPacket;
+use crate::metrics::Counter;
 use crate::prepare::{DecodedBody, Request};
 use crate::runtime::{Halt, Label, LabelKind};
 use crate::server;
@@ -117,14 +118,20 @@ impl Peer {
             L::Send(link, packet) => self.send_packet(link, &packet),
             L::Close(link) => self.leader_dials.close(link, &mut self.queue),
             L::WriteEpoch(which, epoch) => self.write_epoch(which, epoch),
-            L::Append(proposal) => self.append(proposal),
+            L::Append(proposal) => {
+                self.count_proposal_received(now, &proposal);
+                self.append(proposal);
+            }
             L::Truncate { to } => {
                 let request = LogRequest::Truncate { to };
                 self.disk.ask_log(ForWhom::Replace, request, &mut self.queue);
             }
             L::InstallSnapshot { zxid, body } => self.install_snapshot(now, zxid, body),
             L::Serve => self.on_established(now),
-            L::Committed(zxid) => self.on_committed(now, zxid),
+            L::Committed(zxid) => {
+                self.count_commit_received();
+                self.on_committed(now, zxid);
+            }
             L::SyncDone { conn, zxid } => {
                 self.step_service(now, server::Input::SyncDone { conn, zxid });
             }
@@ -286,6 +293,7 @@ impl Peer {
 
     /// A session wants to go on at that learner.
     fn on_revalidate(&mut self, now: Now, link: LinkId, session: SessionId, timeout_ms: i32) {
+        self.metrics.count(Counter::RevalidateCount);
         let (leading, db, queue) = self.leading();
         if leading.take_over(now, session, timeout_ms, SessionAt::Learner(link), db, queue) {
             self.step_service(now, server::Input::SessionMoved { session });

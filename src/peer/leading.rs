@@ -17,6 +17,7 @@ use crate::config::ServerConfig;
 use crate::database::Database;
 use crate::jute::client::op;
 use crate::jute::txn::{Proposal, Txn};
+use crate::metrics::Metrics;
 use crate::prepare::{Prepare, PrepareOptions, Request};
 use crate::quorum::QuorumVerifier;
 use crate::session::{LOCAL_OWNER, SessionTracker};
@@ -58,18 +59,21 @@ impl Leading {
         config: &ServerConfig,
         verifier: QuorumVerifier,
         db: &Database,
+        metrics: Metrics,
         queue: &mut Queue,
     ) -> Leading {
-        Leading::of(queue.of_leader(|out| Leader::new(now, config, verifier, db, out)), config)
+        let leader = queue.of_leader(|out| Leader::new(now, config, verifier, db, out));
+        Leading::of(leader, config, metrics)
     }
 
     /// A server without an ensemble.
-    pub(super) fn alone(config: &ServerConfig, db: &Database) -> Leading {
-        Leading::of(Leader::standalone(config, db), config)
+    pub(super) fn alone(config: &ServerConfig, db: &Database, metrics: Metrics) -> Leading {
+        Leading::of(Leader::standalone(config, db), config, metrics)
     }
 
-    fn of(leader: Leader, config: &ServerConfig) -> Leading {
-        let prepare = Prepare::new(PrepareOptions::of(config));
+    fn of(leader: Leader, config: &ServerConfig, metrics: Metrics) -> Leading {
+        let prepare = Prepare::new(PrepareOptions::of(config)).counting_in(metrics.clone());
+        let leader = leader.counting_in(metrics);
         Leading { leader, prepare, sizes: ProposalSizes::default(), serving: None }
     }
 

@@ -243,7 +243,14 @@ fn a_leader_takes_a_follower_whose_version_it_heard_in_the_election() {
     let mut bench = Bench::looking();
     let (verifier, peer) = (bench.peer.verifier.clone(), &mut bench.peer);
     let (now, config, queue) = (bench.now, peer.config.clone(), &mut peer.queue);
-    peer.role = Role::Leading(Leading::begin(now, &config, verifier, &peer.db, queue));
+    peer.role = Role::Leading(Leading::begin(
+        now,
+        &config,
+        verifier,
+        &peer.db,
+        peer.metrics.clone(),
+        queue,
+    ));
     peer.dispatch(now);
     bench.hear(2, &in_role(PeerState::Looking, text(3, VERSION)));
     let (link, peer) = (LinkId(7), "10.0.0.2:4711".to_string());

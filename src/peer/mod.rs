@@ -28,6 +28,7 @@
 //! | read_only.rs   | reads for clients while no leader is in sight; local sessions' ends  |
 //! | words.rs       | the four-letter words: what they change, which of them wait          |
 //! | word_state.rs  | what they need from one step to another                              |
+//! | counting.rs    | what is counted of roles, log and transactions; slow syncs           |
 //! | shown.rs       | what this server shows to them                                       |
 //! | fingerprint.rs | which servers are in the same state, whatever happened before        |
 //! | inbox.rs       | one order of inputs                                                  |
@@ -39,6 +40,7 @@
 //! - PE-2  a learner that failed twice in a row rests before it looks again, a tick at most.
 
 mod core;
+mod counting;
 mod disk;
 mod dispatch;
 mod early_learners;

@@ -6,7 +6,7 @@ use super::core::Peer;
 use super::io::Output;
 use super::role::Role;
 use super::shown::ShownPeer;
-use crate::admin::{AdminEvent, Answer, Command, Health, Membership, Question, Shown, Stopping};
+use crate::admin::{AdminEvent, Answer, Command, Health, Membership, Question, Stopping};
 use crate::admin::{answer_command, live, metrics, ready, safe_to_stop};
 use crate::base::{Now, ServerId};
 use crate::storage::DirSizes;
@@ -52,7 +52,7 @@ impl Peer {
                 let server = server.unwrap_or(self.config.my_id);
                 safe_to_stop(&self.health(), self.stopping(now, server))
             }
-            Question::Metrics => metrics(&shown.stats()),
+            Question::Metrics => metrics(&shown),
             Question::SetTraceMask(_) => self.answer_to_command(Command::SetTraceMask, &shown),
             Question::Snapshot(_) => self.answer_to_command(Command::Snapshot, &shown),
             Question::Command(command) => self.answer_to_command(command, &shown),

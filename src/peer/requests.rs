@@ -13,6 +13,7 @@ use crate::base::invariant::invariant;
 use crate::base::{ConnId, Note, Now, SessionId, Zxid};
 use crate::jute::client::op;
 use crate::jute::txn::{Proposal, Txn};
+use crate::metrics::Counter;
 use crate::prepare::Request;
 use crate::runtime::Halt;
 use crate::server;
@@ -124,6 +125,7 @@ impl Peer {
     pub(super) fn append(&mut self, proposal: Rc<Proposal>) {
         let noted = || Note::Appended { zxid: proposal.zxid(), hash: proposal.hash() };
         self.queue.note_routine(noted);
+        self.metrics.count(Counter::SyncProcessorRequestQueued);
         self.disk.ask_log(ForWhom::Role, LogRequest::Append(proposal), &mut self.queue);
     }
 
@@ -147,6 +149,7 @@ impl Peer {
             hash: proposal.hash(),
             state_digest: self.db.state_digest(),
         });
+        self.count_applied(now, &proposal);
         match (&mut self.role, &proposal.txn) {
             (Role::Leading(leading) | Role::Standalone(leading), _) => leading.applied(&proposal),
             (Role::Learning(_), Txn::CloseSession(_)) => {

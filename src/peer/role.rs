@@ -2,8 +2,6 @@
 //!
 //! - PE-5  a role follows another only as `MOVES` says.
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 
 use super::leading::Leading;
@@ -97,14 +95,16 @@ impl Role {
 pub(super) struct Course {
     /// When it began.
     pub(super) since: Mono,
-    pub(super) last_election: Duration,
+    /// Since when no client was served; `None` while this server serves.
+    pub(super) unavailable_since: Option<Mono>,
     /// Learners in a row that ended before they served.
     pub(super) fruitless: u32,
 }
 
 impl Course {
     pub(super) fn new(now: Mono) -> Course {
-        Course { since: now, last_election: Duration::ZERO, fruitless: 0 }
+        let unavailable_since = Some(now);
+        Course { since: now, unavailable_since, fruitless: 0 }
     }
 }
 
@@ -115,6 +115,7 @@ mod tests {
     use crate::base::invariant::testing::fires;
     use crate::config::ServerConfig;
     use crate::database::Database;
+    use crate::metrics::Metrics;
 
     #[test]
     fn every_role_stands_in_the_table_and_all_but_halted_lead_somewhere() {
@@ -130,7 +131,7 @@ mod tests {
     #[test]
     fn a_server_of_an_ensemble_does_not_become_standalone() {
         let config = ServerConfig::defaults(ServerId(1));
-        let alone = Leading::alone(&config, &Database::empty(10));
+        let alone = Leading::alone(&config, &Database::empty(10), Metrics::default());
         fires("PE-5", || Role::Looking.become_next(Role::Standalone(alone)));
     }
 }

@@ -17,6 +17,7 @@ use crate::base::invariant::{broken, invariant};
 use crate::base::{Exhibit, GaveUp, Mono, Note, Now, RoleName, ServerId};
 use crate::election;
 use crate::election::PeerState;
+use crate::metrics::{Counter, Summary};
 use crate::runtime::{Halt, HostPort};
 use crate::server;
 use crate::storage::LogRequest;
@@ -47,7 +48,9 @@ impl Peer {
         if matches!(self.role, Role::Draining(_) | Role::Looking | Role::Halted) {
             return; // The disk refused what a role had asked for that is over already.
         }
+        self.count_election(Some(&why));
         self.note(Note::GaveUp { why });
+        self.course.unavailable_since.get_or_insert(now.mono);
         let rest_until = self.choose_rest(now);
         let after_term = self.is_established();
         self.step_service(now, server::Input::Stop);
@@ -109,6 +112,7 @@ impl Peer {
         }
         self.role.become_next(Role::Looking);
         self.course.since = now.mono;
+        self.metrics.count(Counter::LookingCount);
         if self.config.read_only_mode && self.db.is_unfinished() {
             let sid = self.config.my_id;
             tracing::warn!(%sid, "a synchronisation was cut short: no read-only service before the next one");
@@ -124,7 +128,7 @@ impl Peer {
         let looks = matches!(self.role, Role::Looking);
         invariant!(looks, "PE-8", "an election ends while the role is {:?}", self.role);
         self.end_read_only(now);
-        self.course.last_election = now.mono.since(self.course.since);
+        self.metrics.record_ms(Summary::ElectionTime, now.mono.since(self.course.since));
         self.course.since = now.mono;
         match role {
             PeerState::Leading => self.become_leading(now),
@@ -152,7 +156,8 @@ impl Peer {
     fn become_leading(&mut self, now: Now) {
         self.open_quorum_port();
         let verifier = self.verifier.clone();
-        let leading = Leading::begin(now, &self.config, verifier, &self.db, &mut self.queue);
+        let (config, metrics) = (&self.config, self.metrics.clone());
+        let leading = Leading::begin(now, config, verifier, &self.db, metrics, &mut self.queue);
         self.role.become_next(Role::Leading(leading));
         self.note(Note::Role { role: RoleName::Leading, epoch: self.db.current_epoch() });
         for (link, info) in self.early_learners.take() {
@@ -176,13 +181,18 @@ impl Peer {
 
     /// A server without an ensemble serves as soon as its disk is read.
     pub(super) fn become_standalone(&mut self, now: Now) {
-        self.role.become_next(Role::Standalone(Leading::alone(&self.config, &self.db)));
+        self.role.become_next(Role::Standalone(Leading::alone(
+            &self.config,
+            &self.db,
+            self.metrics.clone(),
+        )));
         self.note(Note::Role { role: RoleName::Standalone, epoch: self.db.current_epoch() });
         self.begin_serving(now);
     }
 
     /// The process ends.
     pub(super) fn become_halted(&mut self, halt: Halt) {
+        self.metrics.count(Counter::UnrecoverableErrorCount);
         self.role.become_next(Role::Halted);
         self.queue.push(Output::Halt(halt));
     }
@@ -205,6 +215,7 @@ impl Peer {
             Role::Learning(_) => {}
             other => broken("PE-8", format!("{other:?} begins to serve")),
         }
+        self.count_serving(now);
         self.db.become_initialised();
         self.step_service(now, server::Input::Serve);
     }

@@ -2,7 +2,9 @@
 //!
 //! Not here: which word shows what (admin), when it is answered (words.rs).
 
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::rc::Rc;
 
 use super::core::Peer;
 use super::role::Role;
@@ -10,8 +12,9 @@ use crate::admin::{
     ClientLine, Conf, Dump, ExpiryBucket, LastOp, LeaderStats, Mode, ObserverLine, QuorumConf,
     ServerStats, SessionLine, SessionsDump, Shown, WatchSummary,
 };
-use crate::base::{Mono, Now, RoleName, SessionId, Zxid};
+use crate::base::{Mono, Now, RoleName, SessionId, Zxid, paths};
 use crate::config::LearnerType;
+use crate::metrics::{Counter, Family, Kind, Value};
 use crate::runtime::{Environment, HostPort};
 use crate::server::{self, ConnectionLine};
 use crate::session::SessionTracker;
@@ -35,6 +38,12 @@ impl Shown for ShownPeer<'_> {
 
     fn stats(&self) -> ServerStats {
         self.peer.server_stats(self.now)
+    }
+
+    fn families(&self) -> Vec<Family> {
+        let mut families = self.peer.metrics.families();
+        families.extend(self.peer.quota_families());
+        families
     }
 
     fn conf(&self) -> Conf {
@@ -180,14 +189,16 @@ impl Peer {
 
     fn server_stats(&self, now: Now) -> ServerStats {
         let service = self.service.stats();
+        let latency = self.metrics.latency();
+        let waiting = self.disk.waiting();
         let tree = self.db.tree();
         let millis = |since| now.mono.since(since).as_millis() as u64;
         ServerStats {
             read_only: self.service.is_read_only(),
             mode: self.mode(),
-            latency_min_ms: service.latency_min_ms,
-            latency_avg_ms: service.latency_sum_ms as f64 / service.latency_count.max(1) as f64,
-            latency_max_ms: service.latency_max_ms,
+            latency_min_ms: latency.min,
+            latency_avg_ms: latency.average(),
+            latency_max_ms: latency.max,
             received: service.received,
             sent: service.sent,
             outstanding: self.service.outstanding_count() as u64,
@@ -199,10 +210,16 @@ impl Peer {
             global_sessions: self.db.sessions().len() as u64,
             local_sessions: self.service.local_session_count() as u64,
             uptime_ms: millis(self.course.since),
-            election_ms: (!self.config.is_standalone())
-                .then_some(self.course.last_election.as_millis() as u64),
-            slow_steps: self.slow_steps.count,
-            slow_step_max_ms: self.slow_steps.longest.as_millis() as u64,
+            auth_failed: self.metrics.counted(Counter::AuthFailedCount),
+            connection_drop_chance: self.service.drop_chance(),
+            response_sizes: self
+                .metrics
+                .response_sizes()
+                .map(|sizes| (sizes.last, sizes.min, sizes.max)),
+            unsent_bytes: self.service.unsent_bytes() as u64,
+            fsync_threshold_exceeded: self.metrics.counted(Counter::FsyncThresholdExceedCount),
+            log_waiting_txns: waiting.txns as u64,
+            log_waiting_bytes: waiting.bytes as u64,
             file_descriptors: self.words.file_descriptors(),
             quorum_size: if self.mode() == Mode::Standalone {
                 0
@@ -216,6 +233,40 @@ impl Peer {
             },
             clients: self.client_lines(),
         }
+    }
+
+    /// What subtrees may hold and do hold, summed over each namespace. (QuotaMetricsUtils)
+    fn quota_families(&self) -> Vec<Family> {
+        let mut sums = [const { BTreeMap::<Rc<str>, i64>::new() }; 4];
+        for (path, limits, usage) in self.db.tree().quotas() {
+            let Some(namespace) = paths::namespace(path) else { continue };
+            let hard_or = |hard: i64, soft: i64| if hard > -1 { hard } else { soft };
+            let limits = limits.map(|limits| {
+                (
+                    hard_or(limits.count_hard_limit(), limits.count()),
+                    hard_or(limits.byte_hard_limit(), limits.bytes()),
+                )
+            });
+            let usage = usage.map(|usage| (usage.count(), usage.bytes()));
+            let both =
+                [limits.map(|l| l.0), limits.map(|l| l.1), usage.map(|u| u.0), usage.map(|u| u.1)];
+            for (sums, value) in sums.iter_mut().zip(both) {
+                if let Some(value) = value {
+                    *sums.entry(namespace.into()).or_default() += value;
+                }
+            }
+        }
+        let names = [
+            "quota_count_limit_per_namespace",
+            "quota_bytes_limit_per_namespace",
+            "quota_count_usage_per_namespace",
+            "quota_bytes_usage_per_namespace",
+        ];
+        let number = |(key, sum): (Rc<str>, i64)| (key, Value::Number(sum.into()));
+        let family = |(name, sums): (_, BTreeMap<_, _>)| {
+            Family::keyed(name, Kind::Gauge, sums.into_iter().map(number))
+        };
+        names.into_iter().zip(sums).map(family).collect()
     }
 
     /// A leader that has proposed nothing yet shows the beginning of its epoch, as Apache does.

@@ -17,6 +17,8 @@
 //!
 //! Not here: tickets, and the log that begins anew behind a leader's snapshot (disk.rs).
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +48,7 @@ pub(super) struct Finished {
     /// It is durable too.
     pub(super) sync: bool,
     pub(super) bytes: u64,
+    pub(super) took: Duration,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -159,12 +162,13 @@ impl Snapshotter {
             Outcome::Aborted => self.aborting -= 1,
             Outcome::ChunkWritten | Outcome::SnapshotDone { .. } if self.aborting > 0 => {} // SN-3
             Outcome::ChunkWritten => self.write_slice(db, out),
-            Outcome::SnapshotDone { zxid, sync } => {
+            Outcome::SnapshotDone { zxid, sync, took } => {
                 let done = self.writing.take_if(|w| w.zxid == *zxid && w.encoder.is_none());
                 let Some(Writing { purpose, bytes, .. }) = done else {
                     broken("SN-3", format!("snapshot {zxid} is done, and not the present one"))
                 };
-                return Some(Finished { purpose, zxid: *zxid, sync: *sync, bytes });
+                let (zxid, sync, took) = (*zxid, *sync, *took);
+                return Some(Finished { purpose, zxid, sync, bytes, took });
             }
             // The first chunk goes out behind Begin, and nobody waits for a purge.
             Outcome::SnapshotBegun => {}

@@ -15,6 +15,7 @@ use super::snapshotter::Purpose;
 use crate::base::invariant::broken;
 use crate::base::{Exhibit, GaveUp, Note, Now, RoleName, Zxid};
 use crate::jute::persist::Pieces;
+use crate::metrics::Summary;
 use crate::runtime::Halt;
 use crate::storage::{Loaded, Outcome, StorageError, Ticket};
 use crate::zab::{leader, learner};
@@ -27,7 +28,11 @@ impl Peer {
         result: Result<Outcome, StorageError>,
     ) {
         match self.disk.on_stored(ticket, result, &mut self.db, &mut self.queue) {
-            Stored::Durable(zxid) => {
+            Stored::Durable { zxid, time_ms, batch } => {
+                self.metrics.record_since(Summary::ProposalAckCreationLatency, now, time_ms);
+                if let Some(batch) = batch {
+                    self.count_batch(&batch);
+                }
                 self.step_leader(now, leader::Input::Durable(zxid));
                 self.step_learner(now, learner::Input::Durable(zxid));
             }
@@ -44,15 +49,13 @@ impl Peer {
                     self.step_learner(now, learner::Input::Replaced);
                 }
             }
-            Stored::LogReset { snapshot } => {
-                self.snapshots.note(snapshot, Some(now));
-                self.step_learner(now, learner::Input::Replaced);
-            }
+            Stored::LogReset => self.step_learner(now, learner::Input::Replaced),
             Stored::FirstSnapshot => {
                 self.snapshots.note(Zxid::ZERO, Some(now));
                 self.on_restored(now, AfterLoad::Begin);
             }
-            Stored::Snapshot { zxid, asked_bytes } => {
+            Stored::Snapshot { zxid, took, asked_bytes } => {
+                self.metrics.record_ms(Summary::SnapshotTime, took);
                 self.on_snapshot_written(now, zxid, asked_bytes);
             }
             Stored::Measured(sizes) => self.on_measured(now, sizes),
@@ -111,6 +114,7 @@ impl Peer {
             return self.become_standalone(now);
         }
         if after == AfterLoad::Begin {
+            self.count_election(None);
             let (role, epoch) = (RoleName::Looking, self.db.current_epoch());
             self.note(Note::Role { role, epoch });
         }
@@ -121,6 +125,7 @@ impl Peer {
         for note in &loaded.notes {
             tracing::warn!(sid = %self.config.my_id, "{note}");
         }
+        self.count_load(loaded.took, loaded.txns.len());
         match self.db.restore(loaded) {
             Ok(()) => {
                 self.note(Note::Recovered {

@@ -78,7 +78,7 @@ impl Peer {
     /// What Apache counts anew: packets, latencies, sizes of proposals, and all metrics.
     pub(super) fn reset_stats(&mut self) {
         self.service.reset_stats();
-        self.slow_steps = Default::default();
+        self.metrics.reset();
         if let Role::Leading(leading) | Role::Standalone(leading) = &mut self.role {
             leading.reset_sizes();
         }

@@ -75,7 +75,7 @@ impl World {
             }
             Output::Log(ticket, LogRequest::Append(proposal)) => {
                 let at = LogPosition { log: Zxid(1), offset: 0 };
-                (ticket, Outcome::Durable { zxid: proposal.zxid(), at })
+                (ticket, Outcome::Durable { zxid: proposal.zxid(), at, time_ms: 0, batch: None })
             }
             Output::Snapshot(ticket, SnapshotRequest::Measure) => {
                 self.measurements.push_back(ticket);

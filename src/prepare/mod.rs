@@ -74,6 +74,7 @@ use crate::config::ServerConfig;
 use crate::jute::client::{code, op};
 use crate::jute::data::{Acl, StatPersisted};
 use crate::jute::txn::{ErrorTxn, Proposal, Txn, TxnDigest, TxnHeader, kind};
+use crate::metrics::Metrics;
 use crate::session::SessionTracker;
 use crate::tree::{AskedLists, DIGEST_VERSION, DataTree, Unfit, entry_bytes};
 
@@ -141,6 +142,12 @@ impl Prepare {
     pub fn new(options: PrepareOptions) -> Prepare {
         let quota = QuotaCheck::new(options.enforce_quota);
         Prepare { options, records: Records::default(), quota }
+    }
+
+    /// Counts there what it refuses.
+    pub fn counting_in(mut self, metrics: Metrics) -> Prepare {
+        self.quota.metrics = metrics;
+        self
     }
 
     /// Makes the transaction of a request under this zxid, which must be the next one; only

@@ -14,8 +14,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::Mono;
+use crate::base::{Mono, paths};
 use crate::jute::client::code;
+use crate::metrics::{CounterSet, Metrics};
 use crate::tree::{DataTree, StatsTrack};
 
 /// A warning is given once, and not again within this time unless it says something else.
@@ -26,6 +27,8 @@ const WARN_INTERVAL: Duration = Duration::from_millis(100);
 pub(super) struct QuotaCheck {
     enforce: bool,
     warned: Option<(Mono, String)>,
+    #[serde(skip)]
+    pub(super) metrics: Metrics,
 }
 
 /// One of the two quantities: its limits, and what it would come to.
@@ -38,7 +41,7 @@ struct Quantity {
 
 impl QuotaCheck {
     pub(super) fn new(enforce: bool) -> QuotaCheck {
-        QuotaCheck { enforce, warned: None }
+        QuotaCheck { enforce, warned: None, metrics: Metrics::default() }
     }
 
     /// Whether a node of this path may change by so much. `Err`: QUOTAEXCEEDED, or
@@ -61,7 +64,12 @@ impl QuotaCheck {
             Some(Err(exceeded)) => {
                 let is_hard = exceeded.hard > -1;
                 self.warn(quota, &exceeded, now);
-                if is_hard && self.enforce { Err(code::QUOTA_EXCEEDED) } else { Ok(()) }
+                if !is_hard || !self.enforce {
+                    return Ok(());
+                }
+                let set = CounterSet::QuotaExceededErrorPerNamespace;
+                self.metrics.count_under(set, paths::namespace(path).unwrap_or_default());
+                Err(code::QUOTA_EXCEEDED)
             }
             None if self.enforce => Err(code::MARSHALLING_ERROR),
             None => Ok(()),

@@ -27,7 +27,7 @@ use super::recovery::recover;
 use super::request::LogPosition;
 use super::snapshot_writer::SnapshotWriter;
 use super::truncate::{begin_anew, truncate};
-use super::{DirSizes, EpochKind, HistoryRequest, Loaded, LogRequest, Outcome};
+use super::{Batch, DirSizes, EpochKind, HistoryRequest, Loaded, LogRequest, Outcome};
 use super::{SnapshotRequest, StorageOptions, Ticket};
 use crate::base::{Exhibit, Stamp};
 use crate::jute::txn::Proposal;
@@ -63,13 +63,25 @@ pub async fn run_log<R: Runtime>(
         let result = match request {
             LogRequest::Append(first) => {
                 log.let_proposals_go().await;
+                let asked = stamp;
                 let (stamp, batch) = log.group(&mut queue, (stamp, ticket, first));
+                let begins = stamp.max(lane.ended());
                 lane.begin(stamp);
                 let result = log.append(&batch).await;
                 let ended = stamp.max(lane.ended());
+                let txns = batch.len();
+                let bytes = batch.iter().map(|(_, proposal)| proposal.bytes().len()).sum();
+                let (waited, took) = (begins - asked, ended - begins);
                 for (n, (ticket, proposal)) in batch.into_iter().enumerate() {
-                    let zxid = proposal.zxid();
-                    let told = result.as_ref().map(|at| Outcome::Durable { zxid, at: at[n] });
+                    let (zxid, time_ms) = (proposal.zxid(), proposal.header.time);
+                    let is_last = n + 1 == txns;
+                    let batch = || is_last.then(|| Box::new(Batch { txns, bytes, waited, took }));
+                    let told = result.as_ref().map(|at| Outcome::Durable {
+                        zxid,
+                        at: at[n],
+                        time_ms,
+                        batch: batch(),
+                    });
                     done(ended, ticket, told.map_err(Clone::clone));
                 }
                 if let Some(floor) = log.writer.as_ref().and_then(LogWriter::floor) {
@@ -80,7 +92,7 @@ pub async fn run_log<R: Runtime>(
             }
             request => {
                 lane.begin(stamp);
-                let result = log.serve(request).await;
+                let result = log.serve(stamp, request).await;
                 done(stamp.max(lane.ended()), ticket, result.clone());
                 result.map(|_| ())
             }
@@ -169,12 +181,13 @@ impl<R: Runtime> LogDriver<R> {
         self.writer.as_mut().ok_or(StorageError::NotLoaded)
     }
 
-    async fn serve(&mut self, request: LogRequest) -> Result<Outcome, StorageError> {
+    async fn serve(&mut self, asked: Stamp, request: LogRequest) -> Result<Outcome, StorageError> {
         match request {
             LogRequest::Append(proposal) => {
                 let zxid = proposal.zxid();
+                let time_ms = proposal.header.time;
                 let at = self.writer()?.append(&[proposal]).await?[0];
-                Ok(Outcome::Durable { zxid, at })
+                Ok(Outcome::Durable { zxid, at, time_ms, batch: None })
             }
             LogRequest::WriteEpoch { which, epoch } => {
                 self.writer()?;
@@ -202,14 +215,14 @@ impl<R: Runtime> LogDriver<R> {
                 self.writer()?.mark_unfinished(Some(snapshot)).await?;
                 Ok(Outcome::MarkedUnfinished { snapshot })
             }
-            LogRequest::Load => Ok(Outcome::Loaded(Box::new(self.load().await?))),
+            LogRequest::Load => Ok(Outcome::Loaded(Box::new(self.load(asked).await?))),
         }
     }
 
-    async fn load(&mut self) -> Result<Loaded, StorageError> {
+    async fn load(&mut self, asked: Stamp) -> Result<Loaded, StorageError> {
         // Everything appended is durable, and must be found.
         let known = self.writer.take().map(LogWriter::into_guard);
-        let mut loaded = recover(&self.lane, &self.layout, &self.options, known).await?;
+        let mut loaded = recover(&self.lane, &self.layout, &self.options, known, asked).await?;
         // Written with the first log: an empty directory has no identity yet.
         loaded.guard.instance.get_or_insert_with(|| self.rt.random_u64(Purpose::Identity, 0));
         self.writer = Some(LogWriter::new(
@@ -234,7 +247,8 @@ pub async fn run_snapshots<R: Runtime>(
     let layout = Layout::new(&options);
     let mut queue = Queue::new(requests);
     let rested = Stamp(0);
-    let mut driver = SnapshotDriver { lane, layout, options, open: None, rested, rest: None };
+    let mut driver =
+        SnapshotDriver { lane, layout, options, open: None, began: rested, rested, rest: None };
     let mut stopped: Option<StorageError> = None;
     while let Some((stamp, ticket, request)) = queue.next().await {
         if let Some(why) = &stopped {
@@ -293,6 +307,8 @@ struct SnapshotDriver<L: Lane> {
     layout: Layout,
     options: StorageOptions,
     open: Option<SnapshotWriter<L::File>>,
+    /// When the present snapshot was begun.
+    began: Stamp,
     /// When the last rest was over.
     rested: Stamp,
     /// How long to rest now.
@@ -307,6 +323,7 @@ impl<L: Lane> SnapshotDriver<L> {
                 let writer = SnapshotWriter::begin(&self.lane, &self.layout, zxid, sync).await?;
                 self.open = Some(writer);
                 self.rested = self.lane.ended();
+                self.began = self.rested;
                 Ok(Outcome::SnapshotBegun)
             }
             SnapshotRequest::Chunk(bytes) => {
@@ -321,7 +338,8 @@ impl<L: Lane> SnapshotDriver<L> {
             SnapshotRequest::Finish => {
                 let writer = self.open.take().ok_or(StorageError::NoSnapshotBegun)?;
                 let (zxid, sync) = writer.finish(&self.lane, &self.layout).await?;
-                Ok(Outcome::SnapshotDone { zxid, sync })
+                let took = self.lane.ended() - self.began;
+                Ok(Outcome::SnapshotDone { zxid, sync, took })
             }
             SnapshotRequest::Abort => {
                 self.abort().await?;

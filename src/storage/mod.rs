@@ -84,7 +84,7 @@ pub use log_index::LogIndex;
 pub use options::StorageOptions;
 pub use recovery::load;
 pub use request::{
-    DirSizes, EpochKind, HistoryRequest, Loaded, LogPosition, LogRequest, Outcome, SnapshotData,
-    SnapshotRequest, Ticket,
+    Batch, DirSizes, EpochKind, HistoryRequest, LoadTimes, Loaded, LogPosition, LogRequest,
+    Outcome, SnapshotData, SnapshotRequest, Ticket,
 };
 pub use snapshot_format::SnapshotEncoder;

@@ -37,24 +37,27 @@ use super::log_reader::{Head, LogScan, Step, is_repeated};
 use super::log_writer::rewrite;
 use super::snapshot_reader::{Progress, read_snapshot};
 use super::truncate::remove_logs;
-use super::{Loaded, SnapshotData, StorageOptions};
-use crate::base::Zxid;
+use super::{LoadTimes, Loaded, SnapshotData, StorageOptions};
+use crate::base::{Stamp, Zxid};
 use crate::jute::txn::Proposal;
 use crate::runtime::{File, Lane, OpenMode};
 
 /// Reads a data directory as a start does: repairs torn tails and removes leftovers.
 pub async fn load<L: Lane>(options: &StorageOptions, lane: L) -> Result<Loaded, StorageError> {
-    recover(&lane, &Layout::new(options), options, None).await
+    let began = lane.ended();
+    recover(&lane, &Layout::new(options), options, None, began).await
 }
 
 /// `known`: what this process wrote before. Without, nobody writes beside this one yet, so that
-/// leftovers may go.
+/// leftovers may go. `began`: when it was asked for.
 pub(super) async fn recover<L: Lane>(
     lane: &L,
     layout: &Layout,
     options: &StorageOptions,
     known: Option<Guard>,
+    began: Stamp,
 ) -> Result<Loaded, StorageError> {
+    let began = began.max(lane.ended());
     let first = known.is_none();
     prepare_directories(lane, layout, options.datadir_autocreate).await?;
     let (mut loaded, is_guarded) = read_files(lane, layout, options, known).await?;
@@ -75,6 +78,7 @@ pub(super) async fn recover<L: Lane>(
     if first {
         remove_all_leftovers(lane, layout).await?;
     }
+    loaded.took.all = lane.ended() - began;
     Ok(loaded)
 }
 
@@ -85,8 +89,9 @@ async fn read_files<L: Lane>(
     options: &StorageOptions,
     known: Option<Guard>,
 ) -> Result<(Loaded, bool), StorageError> {
-    let mut notes = Vec::new();
+    let (mut notes, mut took, began) = (Vec::new(), LoadTimes::default(), lane.ended());
     let Newest { snapshot, skipped } = newest_snapshot(lane, layout, &mut notes).await?;
+    took.snapshot = lane.ended() - began;
     let logs = layout.logs(lane).await?;
     if snapshot.is_none() && holds_records(lane, layout, &logs).await? {
         if !options.trust_empty {
@@ -101,8 +106,10 @@ async fn read_files<L: Lane>(
     };
     claims.judge(&logs, &mut notes);
     claims.check_files(layout, &logs, base)?;
+    let began = lane.ended();
     let replay = Replay::behind(base, lane, layout, &claims, notes);
     let replayed = replay.read_logs(logs_from(&logs, base.next())).await;
+    took.logs = lane.ended() - began;
     let (dir, floor) = (layout.snap_dir.clone(), claims.floor());
     let lost = |missed, last| StorageError::HistoryLost { dir, missed, floor, base, last, skipped };
     let Replayed { below, last, txns, mut read, was_cut, mut notes } = match replayed {
@@ -137,8 +144,8 @@ async fn read_files<L: Lane>(
     }
     let unfinished = snapshot.is_some() && guard.unfinished.is_some();
     let last_logged = last;
-    let loaded =
-        Loaded { snapshot, txns, last_logged, unfinished, guard, notes, ..Loaded::default() };
+    let found = Loaded { snapshot, txns, last_logged, unfinished, ..Loaded::default() };
+    let loaded = Loaded { guard, notes, took, ..found };
     Ok((loaded, claims.count()))
 }
 

@@ -1,6 +1,7 @@
 //! What the drivers are asked, and what came of it.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -104,6 +105,10 @@ pub enum Outcome {
         zxid: Zxid,
         /// Where its record begins.
         at: LogPosition,
+        /// When its leader made it, by that one's wall clock.
+        time_ms: i64,
+        /// With the last of a batch: how the batch became durable.
+        batch: Option<Box<Batch>>,
     },
     EpochWritten {
         which: EpochKind,
@@ -133,6 +138,8 @@ pub enum Outcome {
     SnapshotDone {
         zxid: Zxid,
         sync: bool,
+        /// Since it was begun, with its rests.
+        took: Duration,
     },
     Aborted,
     Purged {
@@ -140,6 +147,18 @@ pub enum Outcome {
         removed: usize,
     },
     Measured(DirSizes),
+}
+
+/// Transactions that became durable by one write and one sync.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Batch {
+    pub txns: usize,
+    /// Of these, without what surrounds them in the file.
+    pub bytes: usize,
+    /// How long the first of them had waited when the write began.
+    pub waited: Duration,
+    /// Write and sync.
+    pub took: Duration,
 }
 
 /// Bytes of the files in `version-2` of `dataDir` and of `dataLogDir`, which may be one.
@@ -171,6 +190,16 @@ pub struct Loaded {
     pub guard: Guard,
     /// Sentences for the operator: what was cut, which snapshot was skipped.
     pub notes: Vec<String>,
+    pub took: LoadTimes,
+}
+
+/// How long it took to read a data directory.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct LoadTimes {
+    pub snapshot: Duration,
+    pub logs: Duration,
+    /// With all else.
+    pub all: Duration,
 }
 
 /// A snapshot as read from a file.

@@ -196,9 +196,19 @@ fn all_that_is_queued_shares_one_write_and_one_sync() {
     assert!(done[1].0 == done[3].0, "one sync, one moment");
     let durable = [1, 2, 3].map(|n| {
         let offset = 16 + 49 * (n as u64 - 1);
-        Outcome::Durable { zxid: Zxid(n), at: LogPosition { log: Zxid(1), offset } }
+        (
+            Zxid(n),
+            LogPosition { log: Zxid(1), offset },
+            if n == 3 { Some((3, 3 * 36)) } else { None },
+        )
     });
-    assert_eq!(outcomes(done)[1..], durable);
+    let told = outcomes(done).into_iter().skip(1).map(|outcome| match outcome {
+        Outcome::Durable { zxid, at, batch, .. } => {
+            (zxid, at, batch.map(|batch| (batch.txns, batch.bytes)))
+        }
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(told.collect::<Vec<_>>(), durable, "the last tells of the batch");
     let ops = disk.take_ops();
     let log_ops = ops_with(&ops, &["create log", "write log", "zeros log", "sync log"]);
     assert_eq!(
@@ -683,6 +693,14 @@ fn epochs_written_are_epochs_loaded() {
     assert_eq!(disk.get(format!("{DIR}/acceptedEpoch")), Some(b"5".to_vec()));
 }
 
+/// The zxid of a snapshot that was written as a whole, and whether it is durable.
+fn snapshot_done(done: Done) -> (Zxid, bool) {
+    match outcomes(done)[3] {
+        Outcome::SnapshotDone { zxid, sync, .. } => (zxid, sync),
+        ref other => panic!("{other:?}"),
+    }
+}
+
 #[test]
 fn a_snapshot_has_its_name_only_when_it_is_whole() {
     let disk = disk_with(&[0]);
@@ -692,7 +710,7 @@ fn a_snapshot_has_its_name_only_when_it_is_whole() {
     assert_eq!(disk.names(DIR), ["snapshot.0"], "a start removes leftovers");
 
     let done = snapshot_run(&disk, write_snapshot(5, true));
-    assert_eq!(outcomes(done)[3], Outcome::SnapshotDone { zxid: Zxid(5), sync: true });
+    assert_eq!(snapshot_done(done), (Zxid(5), true));
     disk.crash();
     assert_eq!(loaded(&disk).snapshot.map(|s| s.zxid), Some(Zxid(5)));
     let mut aborted = write_snapshot(6, false)[..2].to_vec();
@@ -708,10 +726,10 @@ fn a_first_snapshot_and_one_that_replaces_another_are_always_synced() {
     let disk = FakeDisk::default();
     loaded(&disk);
     let done = snapshot_run(&disk, write_snapshot(0, false));
-    assert_eq!(outcomes(done)[3], Outcome::SnapshotDone { zxid: Zxid(0), sync: true });
+    assert_eq!(snapshot_done(done), (Zxid(0), true));
     snapshot_run(&disk, write_snapshot(7, true));
     let done = snapshot_run(&disk, write_snapshot(7, false));
-    assert_eq!(outcomes(done)[3], Outcome::SnapshotDone { zxid: Zxid(7), sync: true });
+    assert_eq!(snapshot_done(done), (Zxid(7), true));
     snapshot_run(&disk, write_snapshot(9, false));
     disk.crash();
     assert_eq!(loaded(&disk).snapshot.map(|s| s.zxid), Some(Zxid(7)));

@@ -25,6 +25,14 @@ impl DataTree {
         self.quota_data(path, STATS_SUFFIX)
     }
 
+    /// Each path that has a quota, its limits and its usage, as far as they can be read.
+    pub fn quotas(&self) -> impl Iterator<Item = (&str, Option<StatsTrack>, Option<StatsTrack>)> {
+        let parsed = |text: Option<Bytes>| text.and_then(|text| StatsTrack::parse(&text));
+        self.quotas.0.iter().map(move |path| {
+            (&**path, parsed(self.quota_limits(path)), parsed(self.quota_usage(path)))
+        })
+    }
+
     fn quota_data(&self, path: &str, suffix: &str) -> Option<Bytes> {
         let id = self.find(&format!("{}{path}{suffix}", paths::QUOTA))?;
         Some(self.arena[id].data_to_keep().unwrap_or_default())

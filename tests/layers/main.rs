@@ -17,8 +17,9 @@ struct Layers {
 const SERVER: Layers = Layers {
     root: "src/",
     rooms: &[
-        "base", "jute", "runtime", "config", "quorum", "storage", "tree", "session", "database",
-        "election", "zab", "prepare", "server", "admin", "peer", "otlp", "bench", "cli",
+        "base", "jute", "metrics", "runtime", "config", "quorum", "storage", "tree", "session",
+        "database", "election", "zab", "prepare", "server", "admin", "peer", "otlp", "bench",
+        "cli",
     ],
 };
 

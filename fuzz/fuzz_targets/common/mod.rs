@@ -2,6 +2,7 @@
 //! server that starts anew reads them.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use quorate::base::{Epoch, Zxid};
@@ -44,6 +45,8 @@ impl Disk {
                 Outcome::Durable {
                     zxid: proposal.zxid(),
                     at: LogPosition { log: Zxid::ZERO, offset: 0 },
+                    time_ms: 0,
+                    batch: None,
                 }
             }
             LogRequest::WriteEpoch { which, epoch } => {
@@ -96,9 +99,11 @@ impl Disk {
                 Outcome::SnapshotBegun
             }
             SnapshotRequest::Chunk(_) => Outcome::ChunkWritten,
-            SnapshotRequest::Finish => {
-                Outcome::SnapshotDone { zxid: self.snapshot.0, sync: self.snapshot.1 }
-            }
+            SnapshotRequest::Finish => Outcome::SnapshotDone {
+                zxid: self.snapshot.0,
+                sync: self.snapshot.1,
+                took: Duration::ZERO,
+            },
             SnapshotRequest::Abort => Outcome::Aborted,
             SnapshotRequest::Purge => Outcome::Purged { removed: 0 },
             SnapshotRequest::Measure => Outcome::Measured(DirSizes::default()),

@@ -40,6 +40,7 @@ use crate::database::Database;
 use crate::jute::client::{AuthPacket, RequestHeader, code, op};
 use crate::jute::data::Id;
 use crate::jute::{Jute, Reader};
+use crate::metrics::{Counter, Metrics};
 
 pub(super) use digest_md5::DigestMd5;
 use nonces::Nonces;
@@ -76,6 +77,8 @@ pub(super) struct Authority {
     /// Writes are checked before they leave; a standalone server has nobody to send them to.
     checks_early: bool,
     nonces: Nonces,
+    #[serde(skip)]
+    metrics: Metrics,
 }
 
 /// What became of a proof.
@@ -87,11 +90,12 @@ enum Verdict {
 }
 
 impl Authority {
-    pub(super) fn new(config: &ServerConfig, nonces: [u64; 2]) -> Authority {
+    pub(super) fn new(config: &ServerConfig, nonces: [u64; 2], metrics: Metrics) -> Authority {
         Authority {
             access: config.access.clone(),
             checks_early: config.access.eager_check && !config.is_standalone(),
             nonces: Nonces::new(nonces),
+            metrics,
         }
     }
 
@@ -143,6 +147,7 @@ impl Authority {
             Verdict::Failed => {
                 let scheme = packet.scheme;
                 tracing::warn!(peer, scheme, "closing a client: authentication failed");
+                self.metrics.count(Counter::AuthFailedCount);
                 let reply = replies::reply(xid, Zxid::ZERO, Err(code::AUTH_FAILED));
                 Decision::Dismiss { reply: Some(reply) }
             }
@@ -197,12 +202,28 @@ impl Authority {
             // Proven when the connection was made, or not at all.
             "x509" if held.iter().any(|id| id.scheme == "x509") => Verdict::Proven(Vec::new()),
             "ensemble" => match &self.access.ensemble_names {
-                Some(names) => is_of_ensemble(names, proof.unwrap_or_default()),
+                Some(names) => self.on_ensemble_name(names, proof.unwrap_or_default()),
                 None => Verdict::Failed,
             },
             // sasl is proven by its own operation; the rest are no schemes of a proof.
             _ => Verdict::Failed,
         }
+    }
+
+    /// A client that names no ensemble is in the right one. (EnsembleAuthenticationProvider)
+    fn on_ensemble_name(&self, names: &[String], called: &[u8]) -> Verdict {
+        let called = &*String::from_utf8_lossy(called);
+        let counter = match names.iter().any(|name| name == called) {
+            _ if called.is_empty() => Counter::EnsembleAuthSkip,
+            true => Counter::EnsembleAuthSuccess,
+            false => Counter::EnsembleAuthFail,
+        };
+        self.metrics.count(counter);
+        if counter == Counter::EnsembleAuthFail {
+            tracing::warn!(called, "a client looks for another ensemble: closing its connection");
+            return Verdict::WrongServer;
+        }
+        Verdict::Proven(Vec::new())
     }
 }
 
@@ -213,15 +234,4 @@ fn are_too_many(held: &[Id], new: &[Id]) -> bool {
     let count = held.len() + added().count();
     count > CLIENT_IDS_MAX
         || held.iter().chain(added()).map(bytes).sum::<usize>() > CLIENT_ID_BYTES_MAX
-}
-
-/// A client that names no ensemble is in the right one. (EnsembleAuthenticationProvider)
-fn is_of_ensemble(names: &[String], called: &[u8]) -> Verdict {
-    let called = String::from_utf8_lossy(called);
-    if called.is_empty() || names.iter().any(|name| *name == called) {
-        return Verdict::Proven(Vec::new());
-    }
-    let called = &*called;
-    tracing::warn!(called, "a client looks for another ensemble: closing its connection");
-    Verdict::WrongServer
 }

@@ -10,6 +10,7 @@ use crate::base::Zxid;
 use crate::jute::client::{ReplyHeader, SaslToken, code};
 use crate::jute::data::Id;
 use crate::jute::{Jute, Reader};
+use crate::metrics::Counter;
 use crate::server::replies;
 
 impl Authority {
@@ -44,6 +45,7 @@ impl Authority {
             }
             Err(refusal) => {
                 tracing::warn!(peer, %refusal, "a client failed to authenticate by SASL");
+                self.metrics.count(Counter::AuthFailedCount);
                 let required = access.enforced_schemes.iter().any(|scheme| scheme == "sasl");
                 if access.allow_sasl_failed_clients && !required {
                     return reply(None);

@@ -90,6 +90,15 @@ impl BlueThrottle {
         true
     }
 
+    /// Tokens that are missing.
+    pub(super) fn deficit(&self) -> u64 {
+        self.tokens_max - self.tokens
+    }
+
+    pub(super) fn drop_chance(&self) -> f64 {
+        self.drop_chance
+    }
+
     fn fill(&mut self, now: Mono) {
         let since = now.since(self.filled);
         if since > self.fill_time {

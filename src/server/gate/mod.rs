@@ -33,9 +33,11 @@
 //! no bound on what waits to be sent.
 //!
 //! queue.rs is the queue of requests that wait, outflow.rs is about what is sent and not taken,
-//! turn.rs about how much one step answers (sending.rs is what the service asks of both), blue_throttle.rs about new sessions.
+//! turn.rs about how much one step answers (sending.rs is what the service asks of both), blue_throttle.rs about new sessions,
+//! figures.rs what is counted of all this.
 
 mod blue_throttle;
+mod figures;
 mod invariants;
 mod outflow;
 mod queue;

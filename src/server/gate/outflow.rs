@@ -113,6 +113,10 @@ impl Outflow {
         self.reply_bytes_max
     }
 
+    pub(super) fn total(&self) -> usize {
+        self.total
+    }
+
     pub(super) fn set_now(&mut self, now: Mono) {
         self.now = now;
     }

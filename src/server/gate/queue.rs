@@ -37,6 +37,8 @@ pub(in crate::server) struct Asked {
     pub(in crate::server) received: Mono,
     /// It waited too long in the queue.
     pub(in crate::server) is_throttled: bool,
+    /// Nobody waits for its answer any more, and it was not dropped.
+    pub(in crate::server) is_stale: bool,
 }
 
 /// A request in the queue.
@@ -98,6 +100,11 @@ impl RequestQueue {
         self.next_check
     }
 
+    /// Nothing leaves while so many requests are in process.
+    pub(super) fn waits(&self, in_process: usize) -> bool {
+        in_process >= self.requests_max
+    }
+
     pub(super) fn push(&mut self, queued: Queued) {
         self.queue.push_back(queued);
     }
@@ -119,13 +126,14 @@ impl RequestQueue {
         if self.drops_stale && self.is_stale(&front.asked, is_connected(front.conn), now) {
             return Some(self.drop_stale(front.conn));
         }
-        if in_process >= self.requests_max {
+        if self.waits(in_process) {
             if self.checks_latency && self.drops_stale {
                 self.next_check = now + self.stall;
             }
             return None;
         }
         let mut queued = self.queue.pop_front()?;
+        queued.asked.is_stale = self.is_stale(&queued.asked, is_connected(queued.conn), now);
         queued.asked.is_throttled = self.is_throttled(&queued.asked, now);
         Some(Leaving::Request(queued))
     }

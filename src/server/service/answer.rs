@@ -15,9 +15,10 @@ use bytes::Bytes;
 use super::{Output, Service};
 use crate::base::{ConnId, Now, SessionId, Zxid};
 use crate::database::Database;
-use crate::jute::client::{RequestHeader, code, op, xid};
+use crate::jute::client::{RequestHeader, code, event, op, xid};
 use crate::jute::data::perms;
 use crate::jute::txn::{Proposal, Txn};
+use crate::metrics::{Counter, Summary};
 use crate::server::connection::{Pending, State, Wait};
 use crate::server::gate::Admission;
 use crate::server::local_sessions::Ending;
@@ -37,11 +38,10 @@ impl Service {
         db: &Database,
         out: &mut Vec<Output>,
     ) {
-        let mut frames = EventFrames::default();
-        for fired in self.watches.fire_applied(proposal.zxid(), applied) {
-            if self.may_read(&fired, db) {
-                self.write(fired.conn, frames.of(&fired), out);
-            }
+        let fired = self.watches.fire_applied(proposal.zxid(), applied);
+        let told_the_same = |a: &Fired, b: &Fired| a.kind == b.kind && Rc::ptr_eq(&a.path, &b.path);
+        for fired in fired.chunk_by(told_the_same) {
+            self.tell(fired, db, out);
         }
         let session = proposal.header.client_id;
         if matches!(proposal.txn, Txn::CreateSession(_)) {
@@ -55,6 +55,18 @@ impl Service {
             }
         }
         self.answer_syncs(now, db, out);
+    }
+
+    /// One event, to all who watched.
+    fn tell(&mut self, fired: &[Fired], db: &Database, out: &mut Vec<Output>) {
+        let Some(first) = fired.first() else { return };
+        let frame = replies::watch_event(first);
+        self.metrics.record(watch_summary(first.kind), fired.len() as u64);
+        for fired in fired {
+            if self.may_read(fired, db) {
+                self.write_event(fired.conn, frame.clone(), out);
+            }
+        }
     }
 
     /// Whether a watch event may go out: who may not read the node is not told of it, though the
@@ -311,7 +323,7 @@ impl Service {
                 let zxid = db.last_applied();
                 let (events, frame) = found.into_reply(conn, xid, zxid, db, &mut self.watches);
                 for event in &events {
-                    self.write(conn, replies::watch_event(event), out);
+                    self.write_event(conn, replies::watch_event(event), out);
                 }
                 self.write(conn, frame, out);
             }
@@ -323,7 +335,7 @@ impl Service {
         let connection = self.connections.get_mut(&conn)?;
         let pending = connection.pending.pop_front()?;
         let millis = now.mono.since(pending.received).as_millis() as u64;
-        self.stats.note_latency(millis);
+        self.metrics.record_request(pending.header.op, millis);
         let (op, xid) = (pending.last_op(), pending.header.xid);
         connection.stats.note_answer(now.mono, op, xid, reached, millis);
         if pending.header.op == op::PING && connection.pending.is_empty() {
@@ -336,7 +348,17 @@ impl Service {
         Some(pending)
     }
 
-    pub(super) fn write(&mut self, conn: ConnId, bytes: Bytes, out: &mut Vec<Output>) {
+    fn write_event(&mut self, conn: ConnId, frame: Bytes, out: &mut Vec<Output>) {
+        self.metrics.add(Counter::WatchBytes, frame.len() as u64);
+        self.write_frame(conn, frame, out);
+    }
+
+    pub(super) fn write(&mut self, conn: ConnId, reply: Bytes, out: &mut Vec<Output>) {
+        self.metrics.count_response(reply.len());
+        self.write_frame(conn, reply, out);
+    }
+
+    fn write_frame(&mut self, conn: ConnId, bytes: Bytes, out: &mut Vec<Output>) {
         let Some(connection) = self.connections.get_mut(&conn) else { return };
         connection.sent += 1;
         self.stats.sent += 1;
@@ -357,24 +379,13 @@ enum Reply<'a> {
     Found(Found<'a>),
 }
 
-/// The frames of watch events: one for all who are told the same.
-#[derive(Default)]
-struct EventFrames {
-    last: Option<(i32, Rc<str>, Bytes)>,
-}
-
-impl EventFrames {
-    fn of(&mut self, fired: &Fired) -> Bytes {
-        match &self.last {
-            Some((kind, path, frame)) if *kind == fired.kind && Rc::ptr_eq(path, &fired.path) => {
-                frame.clone()
-            }
-            _ => {
-                let frame = replies::watch_event(fired);
-                self.last = Some((fired.kind, fired.path.clone(), frame.clone()));
-                frame
-            }
-        }
+/// Counts how many were told of an event of this kind. (WatchManager.triggerWatch)
+fn watch_summary(kind: i32) -> Summary {
+    match kind {
+        event::CREATED => Summary::NodeCreatedWatchCount,
+        event::DELETED => Summary::NodeDeletedWatchCount,
+        event::DATA_CHANGED => Summary::NodeChangedWatchCount,
+        _ => Summary::NodeChildrenWatchCount,
     }
 }
 

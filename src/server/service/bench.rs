@@ -18,6 +18,7 @@ use crate::jute::txn::{
     CloseSessionTxn, CreateSessionTxn, CreateTxn, ErrorTxn, Proposal, Txn, TxnHeader, kind,
 };
 use crate::jute::{Jute, Reader};
+use crate::metrics::Metrics;
 use crate::session::password;
 
 pub(super) const A: ConnId = ConnId(1);
@@ -46,7 +47,7 @@ impl Bench {
     /// A server of an ensemble that serves.
     pub(super) fn serving(config: &ServerConfig) -> Bench {
         let mut bench = Bench {
-            service: Service::new(config, Seeds::default()),
+            service: Service::new(config, Seeds::default(), Metrics::default()),
             db: Database::empty(500),
             now: Now::default(),
             next_cxid: 0,

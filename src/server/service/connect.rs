@@ -9,6 +9,7 @@ use crate::base::{ConnId, Now, SessionId};
 use crate::database::Database;
 use crate::jute::client::{ConnectRequest, op};
 use crate::jute::{Jute, Reader};
+use crate::metrics::{Counter, Summary};
 use crate::server::connection::State;
 use crate::server::connection_stats::LastOp;
 use crate::server::handshake::{Decision, Serving};
@@ -33,8 +34,15 @@ impl Service {
             tracing::warn!(%conn, "turning a client away: too many sessions begin at once");
             return self.close(conn, out);
         }
+        self.metrics.count(Counter::ConnectionRequestCount);
+        self.metrics.record(Summary::ConnectionTokenDeficit, self.gate.session_token_deficit());
         match self.handshake.decide(&request, self.serving(), db) {
-            Decision::TurnAway => self.close(conn, out),
+            Decision::TurnAway => {
+                if matches!(self.serving(), Serving::Nobody) {
+                    self.metrics.count(Counter::CnxnClosedWithoutZkServerRunning);
+                }
+                self.close(conn, out);
+            }
             Decision::Create { timeout_ms, read_only } => {
                 let session = self.next_session_id(now);
                 let Some(connection) = self.connections.get_mut(&conn) else { return };
@@ -48,6 +56,7 @@ impl Service {
                 out.push(Output::Submit(create_session(session, timeout_ms)));
             }
             Decision::Resume { session, timeout_ms, read_only, proven } => {
+                self.metrics.count(Counter::ConnectionRevalidateCount);
                 // Apache's order: the old connection goes before the password is looked at.
                 if let Some(old) = self.by_session.get(&session).copied() {
                     self.close(old, out);
@@ -112,7 +121,7 @@ impl Service {
         let State::Creating { asked, .. } = connection.state else { return };
         let millis = now.mono.since(asked).as_millis() as u64;
         let (op, cxid) = (LastOp::Op(op::CREATE_SESSION), 0);
-        self.stats.note_latency(millis);
+        self.metrics.record_request(op::CREATE_SESSION, millis);
         connection.stats.note_answer(now.mono, op, cxid, db.last_applied(), millis);
     }
 

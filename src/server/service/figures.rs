@@ -24,7 +24,7 @@ impl Service {
         self.stats.sent += 1;
     }
 
-    /// `srst`: counts and latencies of the server begin anew.
+    /// `srst`: the packets are counted anew.
     pub fn reset_stats(&mut self) {
         self.stats = ServiceStats::default();
     }
@@ -46,6 +46,16 @@ impl Service {
             (connection.received, connection.sent) = (0, 0);
             connection.stats.reset();
         }
+    }
+
+    /// Bytes that clients were sent and have not taken.
+    pub fn unsent_bytes(&self) -> usize {
+        self.gate.unsent_bytes()
+    }
+
+    /// How likely the next new session is turned away, from 0 to 1.
+    pub fn drop_chance(&self) -> f64 {
+        self.gate.session_drop_chance()
     }
 
     pub fn local_session_count(&self) -> usize {

@@ -16,6 +16,7 @@ use crate::jute::client::{
 };
 use crate::jute::data::Acl;
 use crate::jute::{Jute, Reader};
+use crate::metrics::Metrics;
 use crate::prepare::{Prepare, PrepareOptions, Request};
 use crate::session::SessionTracker;
 
@@ -50,7 +51,7 @@ impl World {
         config.session_timeout_min = Duration::from_secs(1);
         change(&mut config);
         let mut world = World {
-            service: Service::new(&config, Seeds::default()),
+            service: Service::new(&config, Seeds::default(), Metrics::default()),
             db: Database::empty(10),
             prepare: Prepare::new(PrepareOptions::default()),
             sessions: SessionTracker::new(Duration::from_secs(2)),

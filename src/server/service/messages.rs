@@ -109,25 +109,11 @@ pub enum Output {
     },
 }
 
-/// What `srvr`, `stat` and `mntr` tell of the connections. Latencies are in milliseconds.
+/// Packets from and to clients, four-letter words included.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct ServiceStats {
     pub received: u64,
     pub sent: u64,
-    pub latency_min_ms: u64,
-    pub latency_max_ms: u64,
-    pub latency_sum_ms: u64,
-    pub latency_count: u64,
-}
-
-impl ServiceStats {
-    pub(super) fn note_latency(&mut self, millis: u64) {
-        self.latency_min_ms =
-            if self.latency_count == 0 { millis } else { self.latency_min_ms.min(millis) };
-        self.latency_max_ms = self.latency_max_ms.max(millis);
-        self.latency_sum_ms += millis;
-        self.latency_count += 1;
-    }
 }
 
 /// One connection, for `stat` and `cons`.

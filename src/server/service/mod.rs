@@ -48,11 +48,15 @@ use crate::config::ServerConfig;
 use crate::database::Database;
 use crate::jute::client::{RequestHeader, op};
 use crate::jute::{Jute, Reader};
+use crate::metrics::{Counter, Metrics, Summary};
 use crate::prepare::{self, Request};
 use crate::runtime::ip_of;
 use crate::session::IdGenerator;
 
 pub use messages::{ConnectionLine, Input, Output, Seeds, ServiceStats};
+
+/// What a frame has in front.
+const LENGTH_BYTES: u64 = 4;
 
 /// Every connection, what belongs to all of them, and who is asked about them.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -70,22 +74,25 @@ pub struct Service {
     ids: Option<IdGenerator>,
     is_serving: bool,
     stats: ServiceStats,
+    #[serde(skip)]
+    metrics: Metrics,
 }
 
 impl Service {
-    pub fn new(config: &ServerConfig, seeds: Seeds) -> Service {
+    pub fn new(config: &ServerConfig, seeds: Seeds, metrics: Metrics) -> Service {
         Service {
             connections: BTreeMap::new(),
             by_session: BTreeMap::new(),
             reaching: BTreeSet::new(),
             gate: Gate::new(config, seeds.connection_throttle),
-            authority: Authority::new(config, seeds.nonces),
+            authority: Authority::new(config, seeds.nonces, metrics.clone()),
             handshake: Handshake::new(config),
             local: Local::new(config),
             watches: Watches::default(),
             ids: None,
             is_serving: false,
             stats: ServiceStats::default(),
+            metrics,
         }
     }
 
@@ -102,6 +109,9 @@ impl Service {
             }
             Input::Frame { conn, body } => self.on_frame(now, conn, body, db, out),
             Input::Lost { conn } => {
+                if self.connections.contains_key(&conn) {
+                    self.metrics.count(Counter::ConnectionDropCount);
+                }
                 self.forget(conn);
                 self.gate.on_gone(conn);
             }
@@ -136,6 +146,7 @@ impl Service {
         let Some(connection) = self.connections.get_mut(&conn) else { return };
         connection.received += 1;
         self.stats.received += 1;
+        self.metrics.add(Counter::BytesReceived, LENGTH_BYTES + frame.len() as u64);
         if connection.is_closing() {
             return; // Whatever it asks, its session is over.
         }
@@ -171,7 +182,8 @@ impl Service {
             return;
         }
         let (body, received) = (from.rest(), now.mono);
-        let asked = Asked { session, timeout_ms, header, body, received, is_throttled: false };
+        let (is_throttled, is_stale) = (false, false);
+        let asked = Asked { session, timeout_ms, header, body, received, is_throttled, is_stale };
         match self.gate.judge_request(asked.header.op) {
             // `end_step` takes it out of the queue again.
             Verdict::Hold => self.enqueue(conn, asked),
@@ -287,6 +299,7 @@ impl Service {
             match self.gate.next_queued(now.mono, is_connected) {
                 Some(Leaving::Request(queued)) => self.leave_queue(now, queued, db, out),
                 Some(Leaving::Stale(conn, requests)) => {
+                    self.metrics.add(Counter::StaleRequestsDropped, requests as u64);
                     tracing::warn!(%conn, requests, "dropping stale requests");
                     if self.connections.contains_key(&conn) {
                         self.close(conn, out);
@@ -299,6 +312,14 @@ impl Service {
 
     fn leave_queue(&mut self, now: Now, queued: Queued, db: &Database, out: &mut Vec<Output>) {
         let Queued { conn, asked, auth } = queued;
+        let waited = now.mono.since(asked.received);
+        self.metrics.record_ms(Summary::RequestThrottleQueueTime, waited);
+        if asked.is_stale {
+            self.metrics.count(Counter::StaleRequests);
+        }
+        if asked.is_throttled {
+            self.metrics.count(Counter::ThrottledOps);
+        }
         if let Some(connection) = self.connections.get_mut(&conn) {
             connection.flow.leave_queue();
             return self.begin(now, conn, asked, db, out);
@@ -315,6 +336,9 @@ impl Service {
     fn enqueue(&mut self, conn: ConnId, asked: Asked) {
         let Some(connection) = self.connections.get_mut(&conn) else { return };
         let auth = connection.auth.clone();
+        if self.gate.queue_is_full() {
+            self.metrics.count(Counter::RequestThrottleWaitCount);
+        }
         self.gate.enqueue(conn, asked, auth, &mut connection.flow);
     }
 
@@ -365,6 +389,7 @@ impl Service {
         let ip = ip_of(&connection.peer);
         if let Err(limit) = self.gate.accept(now.mono, conn, ip, &mut connection.flow) {
             tracing::warn!(peer = connection.peer, limit, "Too many connections");
+            self.metrics.count(Counter::ConnectionRejected);
             return out.push(Output::Close(conn));
         }
         if let Some(subject) = subject {
@@ -384,6 +409,7 @@ impl Service {
     fn on_timer(&mut self, now: Now, out: &mut Vec<Output>) {
         for session in self.local.expire(now.mono) {
             tracing::info!(%session, "local session expired");
+            self.metrics.count(Counter::StaleSessionsExpired);
             if let Some(conn) = self.by_session.get(&session).copied() {
                 self.close(conn, out);
             }
@@ -391,6 +417,7 @@ impl Service {
         while let Some(conn) = self.gate.next_expired(now.mono) {
             let peer = self.connections.get(&conn).map_or("", |connection| &connection.peer);
             tracing::info!(peer, "closing a client that was not heard: its connection expired");
+            self.metrics.count(Counter::SessionlessConnectionsExpired);
             self.close(conn, out);
         }
         while let Some(conn) = self.gate.next_unread(now.mono) {
@@ -414,6 +441,7 @@ impl Service {
     fn close_for_large_requests(&mut self, conn: ConnId, out: &mut Vec<Output>) {
         let peer = self.connections.get(&conn).map_or("", |connection| &connection.peer);
         tracing::warn!(peer, "closing a client: too many bytes of large requests are in process");
+        self.metrics.count(Counter::LargeRequestsRejected);
         self.close(conn, out);
     }
 

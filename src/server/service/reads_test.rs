@@ -14,6 +14,7 @@ use crate::jute::client::*;
 use crate::jute::data::{Acl, Id, perms};
 use crate::jute::txn::*;
 use crate::jute::{Jute, Reader};
+use crate::metrics::Metrics;
 use crate::server::connection::{Connection, State};
 use crate::server::{Input, Output, Seeds, Service};
 use crate::tree::AclRules;
@@ -56,7 +57,7 @@ impl Rig {
     fn with(change: impl FnOnce(&mut ServerConfig)) -> Rig {
         let mut config = ServerConfig::defaults(ServerId(1));
         change(&mut config);
-        let mut service = Service::new(&config, Seeds::default());
+        let mut service = Service::new(&config, Seeds::default(), Metrics::default());
         for conn in [ME, OTHER] {
             let session = session_of(conn);
             let mut connection = Connection::new(Now::default(), "10.0.0.1:5000".into());

@@ -9,11 +9,12 @@ use std::rc::Rc;
 
 use super::core::{Leader, Output, Stage};
 use super::handler::{Handler, Links, Phase};
-use super::outstanding::SyncOrigin;
+use super::outstanding::{Outstanding, SyncOrigin};
 use crate::base::{Exhibit, GaveUp, LinkId, Note, Now, routine};
 use crate::base::{PeerMisbehaved, ServerId, Zxid, invariant};
 use crate::database::Database;
 use crate::jute::txn::Proposal;
+use crate::metrics::{Counter, Summary};
 use crate::zab::packet::Packet;
 
 impl Leader {
@@ -39,7 +40,9 @@ impl Leader {
         if zxid.counter() == u32::MAX {
             return self.give_up(GaveUp::CounterUsedUp, out);
         }
-        self.broadcast.propose(proposal.clone());
+        self.broadcast.propose(now.mono, proposal.clone());
+        self.metrics.count(Counter::PrepProcessorRequestQueued);
+        self.metrics.count(Counter::ProposalCount);
         out.extend(routine(|| Note::Proposed { zxid, hash: proposal.hash() }).map(Output::Note));
         db.append(proposal.clone());
         out.push(Output::Append(proposal.clone()));
@@ -56,8 +59,11 @@ impl Leader {
         db: &mut Database,
         out: &mut Vec<Output>,
     ) {
-        self.tally_acks(self.sid, zxid, out);
-        self.try_commit(db, out);
+        if let Some(outstanding) = self.broadcast.outstanding_at(zxid) {
+            outstanding.durable = Some(now.mono);
+        }
+        self.tally_acks(now, self.sid, zxid, out);
+        self.try_commit(now, db, out);
         self.go_on_with_history(now, db, out);
     }
 
@@ -107,8 +113,8 @@ impl Leader {
                 }
                 // UPTODATE is acked with the epoch's zxid.
                 if zxid.counter() != 0 && !handler.observer {
-                    self.tally_acks(sid, zxid, out);
-                    self.try_commit(db, out);
+                    self.tally_acks(now, sid, zxid, out);
+                    self.try_commit(now, db, out);
                 }
             }
             phase => {
@@ -119,15 +125,22 @@ impl Leader {
     }
 
     /// Counts one server's ack of one proposal.
-    pub(super) fn tally_acks(&mut self, from: ServerId, zxid: Zxid, out: &mut Vec<Output>) {
+    pub(super) fn tally_acks(
+        &mut self,
+        now: Now,
+        from: ServerId,
+        zxid: Zxid,
+        out: &mut Vec<Output>,
+    ) {
         let Some(outstanding) = self.broadcast.outstanding_at(zxid) else { return };
         if outstanding.acks.add(from, &self.verifier) {
             out.extend(routine(|| Note::AckCounted { zxid, from }).map(Output::Note));
+            self.metrics.record_ack(from, now, outstanding.proposal.header.time);
         }
     }
 
     /// Commits from the oldest proposal on, as long as each has its quorum.
-    pub(super) fn try_commit(&mut self, db: &mut Database, out: &mut Vec<Output>) {
+    pub(super) fn try_commit(&mut self, now: Now, db: &mut Database, out: &mut Vec<Output>) {
         if self.stage != Stage::Broadcast {
             return;
         }
@@ -148,6 +161,7 @@ impl Leader {
                 self.send(*link, Packet::Inform(outstanding.proposal.clone()), out);
             }
             db.commit_to(zxid);
+            self.count_commit(now, &outstanding);
             for origin in outstanding.syncs {
                 self.answer_sync(origin, zxid, out);
             }
@@ -156,6 +170,15 @@ impl Leader {
         if db.committed() > before {
             out.push(Output::Committed(db.committed()));
         }
+    }
+
+    fn count_commit(&self, now: Now, outstanding: &Outstanding) {
+        let metrics = &self.metrics;
+        metrics.count(Counter::CommitCount);
+        metrics.record_since(Summary::QuorumAckLatency, now, outstanding.proposal.header.time);
+        metrics.record_us(Summary::CommitLatency, now.mono.since(outstanding.proposed));
+        let own_log = outstanding.durable.unwrap_or(now.mono);
+        metrics.record_us(Summary::QuorumWait, now.mono.since(own_log));
     }
 
     /// A sync is answered behind the commit of everything proposed before it. With nothing
@@ -209,7 +232,7 @@ impl Leader {
         for link in self.links_in(Phase::Synced) {
             self.send_uptodate(now, link, out);
         }
-        self.try_commit(db, out);
+        self.try_commit(now, db, out);
     }
 
     fn send_uptodate(&mut self, now: Now, link: LinkId, out: &mut Vec<Output>) {

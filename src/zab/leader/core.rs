@@ -19,6 +19,7 @@ use crate::database::Database;
 use crate::jute::data::Ids;
 use crate::jute::quorum::Touch;
 use crate::jute::txn::Proposal;
+use crate::metrics::Metrics;
 use crate::quorum::{AckSet, QuorumVerifier};
 use crate::storage::{EpochKind, LogPosition};
 use crate::zab::packet::Packet;
@@ -189,6 +190,8 @@ pub struct Leader {
     pub(super) standalone: bool,
     /// `GiveUp` went out.
     pub(super) gave_up: bool,
+    #[serde(skip)]
+    pub(super) metrics: Metrics,
 }
 
 impl Leader {
@@ -259,7 +262,14 @@ impl Leader {
             half_ticks: 0,
             standalone: false,
             gave_up: false,
+            metrics: Metrics::default(),
         }
+    }
+
+    /// Counts there what comes of its proposals.
+    pub fn counting_in(mut self, metrics: Metrics) -> Leader {
+        self.metrics = metrics;
+        self
     }
 
     pub fn step(&mut self, now: Now, input: Input, db: &mut Database, out: &mut Vec<Output>) {

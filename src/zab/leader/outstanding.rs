@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::{COSTLY_CHECKS, ConnId, LinkId, Museum, ServerId, Zxid, invariant};
+use crate::base::{COSTLY_CHECKS, ConnId, LinkId, Mono, Museum, ServerId, Zxid, invariant};
 use crate::database::Database;
 use crate::jute::txn::Proposal;
 use crate::quorum::{AckSet, QuorumVerifier};
@@ -25,6 +25,9 @@ pub enum SyncOrigin {
 pub(super) struct Outstanding {
     pub(super) proposal: Rc<Proposal>,
     pub(super) acks: AckSet,
+    pub(super) proposed: Mono,
+    /// When our own log had it.
+    pub(super) durable: Option<Mono>,
     /// Syncs that are answered right behind this commit.
     pub(super) syncs: VecDeque<SyncOrigin>,
 }
@@ -55,10 +58,11 @@ impl Broadcast {
     }
 
     /// The next proposal waits for its acks.
-    pub(super) fn propose(&mut self, proposal: Rc<Proposal>) {
+    pub(super) fn propose(&mut self, proposed: Mono, proposal: Rc<Proposal>) {
         self.last_proposed = proposal.zxid();
         let (acks, syncs) = (AckSet::new(self.museum), VecDeque::new());
-        self.outstanding.push_back(Outstanding { proposal, acks, syncs });
+        let durable = None;
+        self.outstanding.push_back(Outstanding { proposal, acks, proposed, durable, syncs });
     }
 
     pub(super) fn outstanding_at(&mut self, zxid: Zxid) -> Option<&mut Outstanding> {
@@ -136,7 +140,7 @@ mod tests {
         for n in 1..=4 {
             let proposal = proposal(z(n));
             db.append(proposal.clone());
-            broadcast.propose(proposal);
+            broadcast.propose(Mono(0), proposal);
         }
         broadcast.outstanding.pop_front();
         db.commit_to(z(1));

@@ -88,7 +88,7 @@ impl Leader {
     pub(super) fn admit_waiting(&mut self, now: Now, db: &mut Database, out: &mut Vec<Output>) {
         for link in self.links_where(|handler| handler.shadow) {
             if self.speaker_beside(link).is_none() {
-                self.end_shadow(link, db, out);
+                self.end_shadow(now, link, db, out);
             }
         }
         for link in self.waiting_links() {
@@ -103,16 +103,16 @@ impl Leader {
 
     /// From now on the acks of this link are those of its server, and nobody else's are: a later
     /// process of the speaker that is gone may cut what that has acked.
-    fn end_shadow(&mut self, link: LinkId, db: &mut Database, out: &mut Vec<Output>) {
+    fn end_shadow(&mut self, now: Now, link: LinkId, db: &mut Database, out: &mut Vec<Output>) {
         let Some(handler) = self.handlers.get_mut(&link) else { return };
         handler.shadow = false;
         let sid = handler.sid;
         let acked = if handler.speaks() { std::mem::take(&mut handler.early_acks) } else { vec![] };
         self.broadcast.forget_acks_of(sid);
         for zxid in acked {
-            self.tally_acks(sid, zxid, out);
+            self.tally_acks(now, sid, zxid, out);
         }
-        self.try_commit(db, out);
+        self.try_commit(now, db, out);
     }
 
     /// Closes speakers that give no sign of life while another link waits.
