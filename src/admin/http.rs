@@ -71,7 +71,8 @@ pub enum AdminEvent {
 #[derive(Clone, Debug)]
 pub enum Site {
     /// Commands below this path, and what probes ask for.
-    Admin { command_url: String },
+    /// `may_hand_over`: a POST may end a leadership.
+    Admin { command_url: String, may_hand_over: bool },
     /// `/metrics` alone.
     Metrics,
 }
@@ -144,8 +145,8 @@ impl Site {
     }
 
     /// What is asked for at this path; or the answer, where it needs no server.
-    fn find(&self, path: &str, query: &str) -> Result<Question, Answer> {
-        let Site::Admin { command_url } = self else {
+    fn find(&self, method: &Method, path: &str, query: &str) -> Result<Question, Answer> {
+        let Site::Admin { command_url, may_hand_over } = self else {
             return match path {
                 "/metrics" => Ok(Question::Metrics),
                 _ => Err(Answer::text(404, "metrics are at /metrics\n")),
@@ -159,10 +160,17 @@ impl Site {
             _ => {}
         }
         match path.strip_prefix(command_url.as_str()) {
-            Some("" | "/") => Err(index(command_url)),
-            Some(rest) if rest.starts_with('/') => {
-                Command::named(&rest[1..]).map(Question::Command).ok_or_else(|| unknown(&rest[1..]))
-            }
+            Some("" | "/") => Err(index(command_url, *may_hand_over)),
+            Some(rest) if rest.starts_with('/') => match Command::named(&rest[1..]) {
+                None => Err(unknown(&rest[1..])),
+                Some(Command::HandOver) if !may_hand_over => {
+                    Err(Answer::text(403, "admin.handOver.enabled=true in zoo.cfg allows this\n"))
+                }
+                Some(Command::HandOver) if method != Method::POST => {
+                    Err(Answer::text(405, "POST\n"))
+                }
+                Some(command) => Ok(Question::Command(command)),
+            },
             _ => Err(Answer::text(404, format!("commands are at {command_url}\n"))),
         }
     }
@@ -235,9 +243,10 @@ impl<R: Runtime> Inner<R> {
 
     async fn respond(&self, site: &Site, request: &Request<Incoming>) -> Answer {
         if !matches!(*request.method(), Method::GET | Method::HEAD | Method::POST) {
-            return Answer::text(405, "GET, HEAD or POST\n");
+            return Answer::text(405, "GET, HEAD, POST\n");
         }
-        match site.find(request.uri().path(), request.uri().query().unwrap_or_default()) {
+        let (path, query) = (request.uri().path(), request.uri().query().unwrap_or_default());
+        match site.find(request.method(), path, query) {
             // Probes are answered always: what they get is short.
             Ok(Question::Command(_) | Question::Metrics)
                 if self.unread_bytes.get() >= UNREAD_BYTES_MAX =>
@@ -274,13 +283,17 @@ async fn linger(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
 }
 
 fn response(answer: Answer) -> Response<Full<Bytes>> {
+    let allowed = HeaderValue::from_bytes(answer.body.trim_ascii());
     let mut response = Response::new(Full::new(answer.body));
     *response.status_mut() =
         StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
-    if answer.status == 405 {
-        headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD, POST"));
+    // The body is what is allowed.
+    if answer.status == 405
+        && let Ok(allowed) = allowed
+    {
+        headers.insert(ALLOW, allowed);
     }
     response
 }

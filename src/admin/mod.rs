@@ -14,6 +14,7 @@
 //!     java_date.rs    dates as Java prints them
 //!     http.rs         the admin port and the metrics port
 //!     commands.rs     the commands of the admin port, in JSON
+//!     hand_over.rs    how a leadership is handed over
 //!     health.rs       what probes ask
 //!     metrics.rs      what is counted, for Prometheus
 //!
@@ -27,6 +28,7 @@ mod commands_test;
 mod conf;
 mod connections;
 mod dumps;
+mod hand_over;
 mod health;
 mod http;
 mod java_date;
@@ -43,6 +45,7 @@ pub use answer::Answer;
 pub use commands::{Command, Membership, answer as answer_command};
 pub use conf::{Conf, QuorumConf};
 pub use dumps::{Dump, ExpiryBucket, SessionsDump, WatchSummary};
+pub use hand_over::HandOver;
 pub use health::{Health, Stopping, live, ready, safe_to_stop};
 pub use http::{AdminDriver, AdminEvent, Question, Site};
 pub use metrics::metrics;

@@ -23,6 +23,7 @@ mod recovery;
 mod replication;
 mod sessions;
 mod standalone;
+mod stops;
 mod threads;
 mod watches;
 mod words;

@@ -39,6 +39,18 @@ pub(super) enum Stage {
     Broadcast,
 }
 
+/// How far the search for a successor is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(super) enum Succession {
+    /// Nobody wants one.
+    None,
+    /// Something is outstanding.
+    Waiting,
+    /// Who answers PINGs of this round, or of a later one, lived behind the last commit. `patience`:
+    /// until when the answers of all who have acked everything are waited for.
+    Asked { round: u64, patience: Option<Mono> },
+}
+
 /// What one reading of the log brought.
 #[derive(Debug)]
 pub enum HistoryRead {
@@ -85,6 +97,10 @@ pub enum Input {
         session: SessionId,
         at: SessionAt,
     },
+    /// Nothing more is proposed: which voter has everything, and can lead in place of this server?
+    HandOver,
+    /// None was found in time, and the leadership goes on.
+    KeepLeading,
     Timer,
     /// The role is over: every learner goes.
     Stop,
@@ -179,6 +195,7 @@ pub struct Leader {
     pub(super) synchronised: BTreeMap<ServerId, u64>,
     pub(super) broadcast: Broadcast,
     pub(super) proofs: Proofs,
+    pub(super) succession: Succession,
     /// A link has gone in this step: another may have waited for that.
     pub(super) has_lost_link: bool,
     /// Discovery and synchronisation must be over by then.
@@ -252,6 +269,7 @@ impl Leader {
             synchronised: BTreeMap::new(),
             broadcast: Broadcast::new(config.museum),
             proofs: Proofs::default(),
+            succession: Succession::None,
             has_lost_link: false,
             deadline: Mono::FAR,
             epoch_deadline: Mono::FAR,
@@ -289,11 +307,16 @@ impl Leader {
                 self.send(link, Packet::RevalidateReply { session, valid: true }, out);
             }
             Input::UnknownSession { session, at } => self.deny(session, at, out),
+            Input::HandOver => self.succession = Succession::Waiting,
+            Input::KeepLeading => self.succession = Succession::None,
             Input::Timer => self.on_timer(now, db, out),
             Input::Stop => return self.on_stop(db, out),
         }
         if !self.gave_up && std::mem::take(&mut self.has_lost_link) {
             self.admit_waiting(now, db, out);
+        }
+        if self.succession == Succession::Waiting && !self.gave_up {
+            self.ask_successors(now, out);
         }
         let is_last = matches!(out.last(), Some(Output::GiveUp(_)));
         invariant!(
@@ -411,7 +434,8 @@ impl Leader {
             _ => handler.deadline,
         };
         let learners = self.handlers.values().map(due).min().unwrap_or(Mono::FAR);
-        establishing.min(self.next_ping).min(learners).min(self.next_speaker_due())
+        let ends = self.next_speaker_due().min(self.patience());
+        establishing.min(self.next_ping).min(learners).min(ends)
     }
 
     pub(super) fn send(&mut self, link: LinkId, packet: Packet, out: &mut Vec<Output>) {

@@ -41,6 +41,9 @@ mod proof;
 mod speakers;
 #[cfg(test)]
 mod speakers_test;
+mod succession;
+#[cfg(test)]
+mod succession_test;
 mod sync;
 #[cfg(test)]
 mod sync_test;
