@@ -15,6 +15,9 @@ fn serve(mut config: ServerConfig) -> i32 {
     let machine = Machine::with_permissions(config.file_permissions);
     let threads = config.net_threads.unwrap_or_else(Machine::client_threads);
     let machine = machine.with_client_threads(threads);
+    if let Err(error) = machine.obey_signals(config.stop_timeout) {
+        tracing::warn!("signals end the server at once: {error}");
+    }
     let (descriptors, clients_max) = machine.descriptors();
     config.limits.fit(clients_max);
     tracing::info!(

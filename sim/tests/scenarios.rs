@@ -122,7 +122,7 @@ fn jobs(files: &[PathBuf], seeds: &[u64]) -> Vec<Job> {
 
 #[test]
 fn every_file_says_what_it_is_about_and_is_read_without_a_mistake() {
-    for area in ["election", "split_brain", "disk", "scale", "chaos", "museum"] {
+    for area in ["election", "split_brain", "disk", "hand_over", "scale", "chaos", "museum"] {
         for file in files(area) {
             let drawn = load(&file).drawn(1);
             let scenario = drawn.unwrap_or_else(|mistake| panic!("{mistake}"));
@@ -174,6 +174,13 @@ fn what_apaches_servers_do_otherwise_is_lawful_and_repeats() {
 #[test]
 fn every_way_a_disk_can_fail_ends_as_told_and_repeats() {
     hold(jobs(&files("disk"), &SEEDS));
+}
+
+#[test]
+fn leaderships_are_handed_over_and_servers_end_as_told_and_repeat() {
+    let mut files = files("hand_over");
+    files.push("scenarios/chaos/hand_over.toml".into());
+    hold(jobs(&files, &SEEDS));
 }
 
 #[test]

@@ -34,6 +34,13 @@ impl Answer {
         Answer::new(status, Answer::TEXT, text.into())
     }
 
+    /// These methods are.
+    pub(super) fn not_allowed(methods: &'static str) -> Answer {
+        let mut answer = Answer::text(405, format!("{methods}\n"));
+        answer.headers.push(("allow", methods.into()));
+        answer
+    }
+
     /// Bytes of it that this process holds.
     pub(super) fn len(&self) -> usize {
         match &self.body {
@@ -43,7 +50,7 @@ impl Answer {
     }
 
     #[cfg(test)]
-    pub(super) fn bytes(&self) -> &[u8] {
+    pub fn bytes(&self) -> &[u8] {
         match &self.body {
             Body::Bytes(bytes) => bytes,
             Body::File(path) => panic!("{} is not read here", path.display()),

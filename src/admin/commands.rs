@@ -29,6 +29,7 @@ pub enum Command {
     Dump,
     Environment,
     GetTraceMask,
+    HandOver,
     Hash,
     InitialConfiguration,
     IsReadOnly,
@@ -52,7 +53,7 @@ pub enum Command {
 }
 
 /// Each with its names: the first is what the answer calls it, and what the index lists.
-const COMMANDS: [(Command, &[&str]); 27] = [
+const COMMANDS: [(Command, &[&str]); 28] = [
     (Command::Configuration, &["configuration", "conf", "config"]),
     (Command::ConnectionStatReset, &["connection_stat_reset", "crst"]),
     (Command::Connections, &["connections", "cons"]),
@@ -60,6 +61,7 @@ const COMMANDS: [(Command, &[&str]); 27] = [
     (Command::Dump, &["dump"]),
     (Command::Environment, &["environment", "env", "envi"]),
     (Command::GetTraceMask, &["get_trace_mask", "gtmk"]),
+    (Command::HandOver, &["hand_over"]),
     (Command::Hash, &["hash"]),
     (Command::InitialConfiguration, &["initial_configuration", "icfg"]),
     (Command::IsReadOnly, &["is_read_only", "isro"]),
@@ -87,7 +89,7 @@ impl Command {
         COMMANDS.iter().find(|(_, names)| names.contains(&name)).map(|(command, _)| *command)
     }
 
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         let row = COMMANDS.iter().find(|(command, _)| *command == self);
         row.expect("every command has a row").1[0]
     }
@@ -122,9 +124,10 @@ pub struct Membership<'a> {
 }
 
 /// The list of commands, as a page.
-pub(super) fn index(command_url: &str) -> Answer {
+pub(super) fn index(command_url: &str, may_hand_over: bool) -> Answer {
     let links: Vec<String> = COMMANDS
         .iter()
+        .filter(|(command, _)| may_hand_over || *command != Command::HandOver)
         .map(|(_, names)| format!("<a href=\"{command_url}/{0}\">{0}</a>", names[0]))
         .collect();
     Answer::new(200, Answer::HTML, links.join("\n<br/>\n"))
@@ -190,6 +193,7 @@ pub fn answer(command: Command, server: &impl Shown, membership: &Membership<'_>
             json!({ "path_to_session_ids": by_path.collect::<Map<String, Value>>() })
         }
         Command::ZabState => zab_state(membership, server.is_serving()),
+        Command::HandOver => unreachable!("answered when it is known how it ends"),
     };
     finish(fields, command, None)
 }

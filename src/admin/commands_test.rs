@@ -252,7 +252,7 @@ fn mntr_makes_several_numbers_of_a_summary() {
 
 #[test]
 fn the_index_names_each_command_once_and_every_name_finds_its_command() {
-    let page = String::from_utf8(index("/commands").bytes().to_vec()).expect("text");
+    let page = String::from_utf8(index("/commands", true).bytes().to_vec()).expect("text");
     assert!(page.contains("<a href=\"/commands/zabstate\">zabstate</a>"), "{page}");
     for (name, other) in [("mntr", "monitor"), ("conf", "configuration"), ("stat", "stats")] {
         assert_eq!(Command::named(name), Command::named(other));

@@ -21,7 +21,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{Channel, Either, Full};
 use hyper::body::Incoming;
-use hyper::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
@@ -177,10 +177,11 @@ impl<R: Runtime> Inner<R> {
 
     async fn respond(&self, site: &Site, client: &str, request: &Request<Incoming>) -> Answer {
         if !matches!(*request.method(), Method::GET | Method::HEAD | Method::POST) {
-            return Answer::text(405, "GET, HEAD or POST\n");
+            return Answer::not_allowed("GET, HEAD, POST");
         }
         let authorization = request.headers().get(AUTHORIZATION);
         let asked = Asked {
+            is_post: request.method() == Method::POST,
             path: request.uri().path(),
             query: request.uri().query().unwrap_or_default(),
             client,
@@ -282,11 +283,8 @@ fn with_head(
         StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let head = response.headers_mut();
     head.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    if status == 405 {
-        head.insert(ALLOW, HeaderValue::from_static("GET, HEAD, POST"));
-    }
     for (name, value) in headers {
-        let value = HeaderValue::try_from(value).expect("numbers");
+        let value = HeaderValue::try_from(value).expect("numbers and words");
         head.insert(HeaderName::from_static(name), value);
     }
     response

@@ -17,6 +17,7 @@
 //!     question.rs     what is asked there
 //!     snapshot.rs     the answers of command `snapshot`
 //!     commands.rs     the commands of the admin port, in JSON
+//!     hand_over.rs    how a leadership is handed over
 //!     health.rs       what probes ask
 //!     metrics.rs      what is counted, in the formats of mntr, monitor and Prometheus
 //!
@@ -30,6 +31,7 @@ mod commands_test;
 mod conf;
 mod connections;
 mod dumps;
+mod hand_over;
 mod health;
 mod http;
 mod java_date;
@@ -49,6 +51,7 @@ pub use answer::Answer;
 pub use commands::{Command, Membership, answer as answer_command};
 pub use conf::{Conf, QuorumConf};
 pub use dumps::{Dump, ExpiryBucket, SessionsDump, WatchSummary};
+pub use hand_over::HandOver;
 pub use health::{Health, Stopping, live, ready, safe_to_stop};
 pub use http::{AdminDriver, AdminEvent};
 pub use metrics::metrics;

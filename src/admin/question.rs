@@ -65,6 +65,7 @@ impl Authorization {
 /// A request, as far as it matters.
 #[derive(Clone, Copy)]
 pub(super) struct Asked<'a> {
+    pub(super) is_post: bool,
     pub(super) path: &'a str,
     pub(super) query: &'a str,
     /// `ip:port`
@@ -76,8 +77,8 @@ pub(super) struct Asked<'a> {
 /// What is to be found at a port.
 #[derive(Clone, Debug)]
 pub enum Site {
-    /// Commands below this path, and what probes ask for.
-    Admin { command_url: String },
+    /// Commands below this path, and what probes ask for. `may_hand_over`: a POST may end a leadership.
+    Admin { command_url: String, may_hand_over: bool },
     /// `/metrics` alone.
     Metrics,
 }
@@ -92,7 +93,7 @@ impl Site {
 
     /// What is asked for; or the answer, where it needs no server.
     pub(super) fn find(&self, asked: Asked<'_>) -> Result<Question, Answer> {
-        let Site::Admin { command_url } = self else {
+        let Site::Admin { command_url, may_hand_over } = self else {
             return match asked.path {
                 "/metrics" => Ok(Question::Metrics),
                 _ => Err(Answer::text(404, "metrics are at /metrics\n")),
@@ -106,15 +107,15 @@ impl Site {
             _ => {}
         }
         match asked.path.strip_prefix(command_url.as_str()) {
-            Some("" | "/") => Err(index(command_url)),
-            Some(rest) if rest.starts_with('/') => asked.command(&rest[1..]),
+            Some("" | "/") => Err(index(command_url, *may_hand_over)),
+            Some(rest) if rest.starts_with('/') => asked.command(&rest[1..], *may_hand_over),
             _ => Err(Answer::text(404, format!("commands are at {command_url}\n"))),
         }
     }
 }
 
 impl Asked<'_> {
-    fn command(&self, name: &str) -> Result<Question, Answer> {
+    fn command(&self, name: &str, may_hand_over: bool) -> Result<Question, Answer> {
         if RESTORE.contains(&name) {
             return Err(no_restore());
         }
@@ -130,6 +131,10 @@ impl Asked<'_> {
                 client: self.client.into(),
                 authorization: self.authorization.map(Authorization::parse),
             })),
+            Command::HandOver if !may_hand_over => {
+                Err(Answer::text(403, "admin.handOver.enabled=true in zoo.cfg allows this\n"))
+            }
+            Command::HandOver if !self.is_post => Err(Answer::not_allowed("POST")),
             command => Ok(Question::Command(command)),
         }
     }

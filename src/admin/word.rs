@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Every word of Apache 3.9.
+/// Every word of Apache 3.9, and `hand`, which is ours.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub enum Word {
     Conf,
@@ -12,6 +12,7 @@ pub enum Word {
     Dump,
     Envi,
     Gtmk,
+    Hand,
     Hash,
     Isro,
     Mntr,
@@ -25,7 +26,7 @@ pub enum Word {
     Wchs,
 }
 
-const WORDS: [(&str, Word); 18] = [
+const WORDS: [(&str, Word); 19] = [
     ("conf", Word::Conf),
     ("cons", Word::Cons),
     ("crst", Word::Crst),
@@ -33,6 +34,7 @@ const WORDS: [(&str, Word); 18] = [
     ("dump", Word::Dump),
     ("envi", Word::Envi),
     ("gtmk", Word::Gtmk),
+    ("hand", Word::Hand),
     ("hash", Word::Hash),
     ("isro", Word::Isro),
     ("mntr", Word::Mntr),
@@ -63,13 +65,15 @@ impl Word {
     }
 }
 
-/// The word, if it may be answered. `whitelist` is `4lw.commands.whitelist`; `*` in it is all words.
+/// The word, if it may be answered. `whitelist` is `4lw.commands.whitelist`; `*` in it is all words of
+/// Apache's: whoever asks for one of these changes no more than numbers.
 /// An error is what is said instead: nothing to a word that nobody knows, as in Apache, which closes
 /// the connection in silence.
 pub fn admit(word: [u8; 4], whitelist: &[String]) -> Result<Word, String> {
     let known = WORDS.iter().find(|(name, _)| name.as_bytes() == word);
     let Some((name, word)) = known else { return Err(String::new()) };
-    if !whitelist.iter().any(|listed| listed == "*" || listed == name) {
+    let all = if *word == Word::Hand { name } else { "*" };
+    if !whitelist.iter().any(|listed| listed == all || listed == name) {
         return Err(format!("{name} is not executed because it is not in the whitelist.\n"));
     }
     Ok(*word)

@@ -46,5 +46,6 @@ pub fn answer(word: Word, server: &impl Shown) -> String {
         Word::Wchp => wchp(&server.watches_by_path()),
         Word::Hash => hash(&server.digests()),
         Word::Ruok | Word::Envi | Word::Gtmk | Word::Stmk => unreachable!("answered above"),
+        Word::Hand => unreachable!("answered when it is known how it ends"),
     }
 }

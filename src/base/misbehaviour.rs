@@ -131,6 +131,10 @@ pub enum GaveUp {
     BadSnapshot { error: String },
     /// The disk refused what the role needs. The words are the storage's.
     Storage { error: String },
+    /// A leader gave its leadership to this voter, which has everything.
+    HandedOver { to: ServerId },
+    /// The server is told to end.
+    Stopped,
 }
 
 impl GaveUp {
@@ -149,6 +153,8 @@ impl GaveUp {
             GaveUp::MembersChanged(_) => "members_changed",
             GaveUp::BadSnapshot { .. } => "bad_snapshot",
             GaveUp::Storage { .. } => "storage",
+            GaveUp::HandedOver { .. } => "handed_over",
+            GaveUp::Stopped => "stopped",
         }
     }
 }
@@ -245,6 +251,8 @@ impl fmt::Display for GaveUp {
             GaveUp::MembersChanged(why) => why.fmt(f),
             GaveUp::BadSnapshot { error } => write!(f, "the leader's snapshot: {error}"),
             GaveUp::Storage { error } => f.write_str(error),
+            GaveUp::HandedOver { to } => write!(f, "the leadership is handed over to server {to}"),
+            GaveUp::Stopped => f.write_str("the server is told to end"),
         }
     }
 }

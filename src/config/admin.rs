@@ -13,6 +13,8 @@ pub struct AdminConfig {
     pub listen: Option<HostPort>,
     /// `admin.commandURL`: what stands before the name of a command.
     pub command_url: String,
+    /// `admin.handOver.enabled`: the command `hand_over` is obeyed.
+    pub may_hand_over: bool,
     /// `admin.idleTimeout`: a connection that is silent for so long ends.
     pub idle_timeout: Duration,
     /// `admin.snapshot.enabled`: a snapshot may be asked for.
@@ -29,6 +31,7 @@ impl Default for AdminConfig {
         AdminConfig {
             listen: None,
             command_url: "/commands".into(),
+            may_hand_over: false,
             idle_timeout: Duration::from_secs(30),
             snapshot_enabled: true,
             snapshot_interval: Duration::from_secs(300),

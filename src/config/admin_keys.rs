@@ -22,6 +22,9 @@ pub(super) const ADMIN_PROPERTIES: [&str; 7] = [
     "admin.snapshot.enabled",
 ];
 
+/// The same, and unknown to Apache.
+pub(super) const OUR_ADMIN_PROPERTIES: [&str; 1] = ["admin.handOver.enabled"];
+
 /// Read from zoo.cfg alone, as in Apache.
 pub(super) const METRICS_KEYS: [&str; 3] =
     ["metricsProvider.className", "metricsProvider.httpHost", "metricsProvider.httpPort"];
@@ -47,6 +50,7 @@ impl Draft {
             }
             admin.command_url = url.value.clone();
         }
+        admin.may_hand_over = self.boolean("admin.handOver.enabled")?.unwrap_or(false);
         if let Some(timeout) = self.millis("admin.idleTimeout", 1)? {
             admin.idle_timeout = timeout;
         }

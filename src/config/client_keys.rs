@@ -140,6 +140,9 @@ impl Draft {
             *value = self.number(key, 4096, INT_MAX, "bytes")?.map_or(*value, |n| n as usize);
         }
         let threads = self.number("net.threads", 0, NET_THREADS_MAX, "threads")?;
+        if let Some(timeout) = self.millis("stop.timeout", 1)? {
+            config.stop_timeout = timeout;
+        }
         config.net_threads = threads.map(|n| n as usize);
         Ok(())
     }

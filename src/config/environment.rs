@@ -137,6 +137,8 @@ mod tests {
             ("CLIENT_JVMFLAGS", "-Dd=1"),
         ]);
         assert_eq!(flags(&given), [pair("c", "1"), pair("b", "2"), pair("a", "3")]);
+        let by_java = environment(&[("JAVA_TOOL_OPTIONS", "-Da=1"), ("JDK_JAVA_OPTIONS", "-Da=2")]);
+        assert_eq!(flags(&by_java), [pair("a", "2")]);
         let disabled = environment(&[("ZOO_DATADIR_AUTOCREATE_DISABLE", "1")]);
         assert_eq!(flags(&disabled), [pair("zookeeper.datadir.autocreate", "false")]);
     }

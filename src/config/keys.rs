@@ -10,7 +10,7 @@
 //! as a property. Here each of them may stand in zoo.cfg, with or without `zookeeper.`, and those
 //! that are properties in Apache may be `-D` flags of the JVM too.
 
-use super::admin_keys::{ADMIN_PROPERTIES, METRICS_KEYS};
+use super::admin_keys::{ADMIN_PROPERTIES, METRICS_KEYS, OUR_ADMIN_PROPERTIES};
 use super::no_meaning::NO_MEANING;
 use super::tls_keys::TLS_PROPERTIES;
 
@@ -143,6 +143,7 @@ const OUR_PROPERTIES: &[&str] = &[
     "net.threads",
     "otlp.endpoint",
     "otlp.writesPerTrace",
+    "stop.timeout",
 ];
 
 const OFF: &[&str] = &["false"];
@@ -246,6 +247,7 @@ pub(super) fn classify_key(key: &str) -> Option<Class> {
         .chain(&ADMIN_PROPERTIES)
         .chain(&TLS_PROPERTIES)
         .chain(OUR_PROPERTIES)
+        .chain(&OUR_ADMIN_PROPERTIES)
         .find(|k| **k == name)
     {
         return Some(Class::Property(property));
@@ -298,6 +300,7 @@ pub(super) fn nearest_key(key: &str) -> Option<&'static str> {
         .chain(&METRICS_KEYS)
         .chain(&TLS_PROPERTIES)
         .chain(OUR_PROPERTIES)
+        .chain(&OUR_ADMIN_PROPERTIES)
         .chain(NOT_YET.iter().map(|(k, _)| k))
         .chain(NO_MEANING.iter().map(|(k, ..)| k).filter(|k| !k.ends_with('.')))
         .chain(REFUSED.iter().map(|(k, ..)| k).filter(|k| !k.ends_with('.')))
@@ -378,6 +381,7 @@ mod tests {
             .chain(&METRICS_KEYS)
             .chain(&TLS_PROPERTIES)
             .chain(OUR_PROPERTIES)
+            .chain(&OUR_ADMIN_PROPERTIES)
             .copied()
             .collect();
         all.extend(NOT_YET.iter().map(|(k, _)| k));
@@ -409,7 +413,8 @@ mod tests {
         let files = FILE.iter().chain(&METRICS_KEYS).chain(PROPERTIES).chain(BARE_PROPERTIES);
         let supported = files.chain(&ADMIN_PROPERTIES).chain(&TLS_PROPERTIES);
         supported.for_each(|key| stands(key, &["same", "better"]));
-        OURS.iter().chain(OUR_PROPERTIES).for_each(|key| stands(key, &["ours"]));
+        let ours = OURS.iter().chain(OUR_PROPERTIES).chain(&OUR_ADMIN_PROPERTIES);
+        ours.for_each(|key| stands(key, &["ours"]));
         NOT_YET.iter().for_each(|(key, _)| stands(key, &["not yet"]));
         NOT_YET_FAMILIES.iter().for_each(|key| stands(key, &["not yet"]));
         NO_MEANING.iter().for_each(|(key, ..)| stands(key, &["no meaning"]));

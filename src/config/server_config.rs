@@ -122,6 +122,8 @@ pub struct ServerConfig {
     pub sync: SyncLimits,
     /// `net.threads`: threads for the sockets of clients; `None` is what the machine has cores for.
     pub net_threads: Option<usize>,
+    /// `stop.timeout`: an end in good order lasts so long at most.
+    pub stop_timeout: Duration,
     /// TLS for clients; `None` without `secureClientPort` and `client.portUnification`.
     pub client_tls: Option<ClientTls>,
     /// `extendedTypesEnabled`: TTL nodes may be made.
@@ -202,6 +204,7 @@ impl ServerConfig {
             limits: ClientLimits::default(),
             sync: SyncLimits::default(),
             net_threads: None,
+            stop_timeout: Duration::from_secs(5),
             client_tls: None,
             extended_types: false,
             enforce_quota: false,

@@ -395,6 +395,27 @@ mod tests {
     }
 
     #[test]
+    fn a_block_ends_where_all_that_began_in_it_has_ended() {
+        let text = "if a; then\n if b; then c; fi; fi\nA=1\nfor x in 1; do if a; then b; fi; done\nB=1\n\
+            f() {\n for x in 1; do\n  a\n done }\nC=1\n";
+        let others =
+            ["? 1: if a; then ...", "? 4: for x in 1; do if a; then b; fi; done", "? 6: f() { ..."];
+        let read = read(text);
+        assert_eq!([&read[0], &read[2], &read[4]], others.each_ref());
+        assert_eq!([&read[1], &read[3], &read[5]], ["A <- 1", "B <- 1", "C <- 1"]);
+    }
+
+    #[test]
+    fn what_an_export_and_a_default_may_hold() {
+        assert_eq!(
+            read("export A-B\nexport A $(b)\nexport -n A"),
+            ["? 1: export A-B", "? 2: export A $(b)", "? 3: export -n A"]
+        );
+        assert_eq!(read("A=\"\\`b\\`\""), ["A <- `b`"]);
+        assert_eq!(read("A=${B:-$C}"), ["A <- <<${B:-$C}>>"]);
+    }
+
+    #[test]
     fn a_value_knows_its_place() {
         let statements = read_statements("\n  export A=1 B='2'\n", "java.env");
         let places: Vec<_> = statements

@@ -15,7 +15,8 @@ fn after_term(me: i64, count: i64) -> Bench {
 }
 
 fn look(bench: &mut Bench, after_term: bool) {
-    let look = Input::Look { zxid: crate::base::Zxid::ZERO, epoch: Epoch(0), after_term };
+    let look =
+        Input::Look { zxid: crate::base::Zxid::ZERO, epoch: Epoch(0), after_term, successor: None };
     bench.step(0, look);
 }
 

@@ -28,7 +28,10 @@
 //! (5) A newer configuration in a notification gives its version to ours if the members are the
 //! same; with other members, a server that is LOOKING ends instead of voting on. (6) A vote for this
 //! server with a history that its log does not hold makes it begin the next round. (7) After a
-//! leader's term nobody waits for a better vote that cannot come (agreement.rs).
+//! leader's term nobody waits for a better vote that cannot come (agreement.rs). (8) A leader that has
+//! handed over votes for its successor at first, with the history that both have. It is a candidate
+//! as ever in the next round: when it hears of one, when the successor refuses its connection, and
+//! after two silences.
 //!
 //! Over 500 lines: one match, and a function for each message and time of it.
 //!
@@ -55,7 +58,8 @@ use crate::quorum::{ConfigNews, QuorumVerifier};
 pub enum Input {
     /// Start an election: the last logged zxid (`Zxid::UNINITIALISED`: may not vote) and
     /// `currentEpoch`. `after_term`: of an established leader, which this server served under, or was.
-    Look { zxid: Zxid, epoch: Epoch, after_term: bool },
+    /// `successor`: the voter with the same history to which this server, that leader, has handed over.
+    Look { zxid: Zxid, epoch: Epoch, after_term: bool, successor: Option<ServerId> },
     /// A decoded message of another server.
     Notification { from: ServerId, notification: Notification },
     /// Nobody listens on this server's election port.
@@ -127,7 +131,7 @@ pub struct Election {
     phase: Phase,
     /// My vote: while LOOKING the proposal, else the outcome. Carries round and state.
     vote: Vote,
-    /// What I voted when this election began: myself, or nobody.
+    /// What I voted when this election began: myself, my successor, or nobody.
     initial: Vote,
     /// How long the next silence is (notTimeout).
     not_timeout: Duration,
@@ -175,12 +179,15 @@ impl Election {
     pub fn step(&mut self, now: Now, input: Input, out: &mut Vec<Output>) {
         let now = now.mono;
         match input {
-            Input::Look { zxid, epoch, after_term } => {
+            Input::Look { zxid, epoch, after_term, successor } => {
                 self.agreement = Agreement::begin(after_term, self.finalize_wait);
-                self.on_look(now, zxid, epoch, out);
+                self.on_look(now, (zxid, epoch), successor, out);
             }
             Input::Refused { sid } => {
                 self.agreement.on_refused(sid);
+                if self.phase != Phase::Idle && self.successor() == Some(sid) {
+                    self.leave_round(now, self.round(), out);
+                }
                 self.end_wait_if_all_agree(out);
             }
             Input::Gone { sid } => {
@@ -265,10 +272,25 @@ impl Election {
         self.verifier.is_voter(self.me) && self.initial.zxid != Zxid::UNINITIALISED
     }
 
-    fn on_look(&mut self, now: Mono, zxid: Zxid, epoch: Epoch, out: &mut Vec<Output>) {
+    /// To whom this server has handed over, as long as it votes for that one.
+    fn successor(&self) -> Option<ServerId> {
+        let first = self.initial.leader;
+        let is_other = first != self.me && first != ServerId::NOBODY;
+        (is_other && self.vote.leader == first).then_some(first)
+    }
+
+    fn on_look(
+        &mut self,
+        now: Mono,
+        (zxid, epoch): (Zxid, Epoch),
+        successor: Option<ServerId>,
+        out: &mut Vec<Output>,
+    ) {
         let mut initial = Vote::nobody();
         if self.verifier.is_voter(self.me) {
-            initial = Vote { leader: self.me, zxid, peer_epoch: epoch, ..initial };
+            let successor = successor.filter(|sid| self.verifier.weight(*sid) > 0);
+            let leader = successor.unwrap_or(self.me);
+            initial = Vote { leader, zxid, peer_epoch: epoch, ..initial };
         }
         // Wraps like Java's counter: a peer may have sent any number as its round.
         initial.election_epoch = self.vote.election_epoch.wrapping_add(1);
@@ -292,7 +314,11 @@ impl Election {
                 if !delivered {
                     out.push(Output::ConnectAll);
                 }
-                self.send_notifications(out);
+                if self.successor().is_some() && self.not_timeout > self.interval_min {
+                    self.leave_round(now, self.round(), out);
+                } else {
+                    self.send_notifications(out);
+                }
                 self.not_timeout = (self.not_timeout * 2).min(self.interval_max);
                 self.phase = Phase::Polling { deadline: now + self.not_timeout };
             }
@@ -393,9 +419,10 @@ impl Election {
         let counts = heard.election_epoch > self.round()
             || is_better(&heard, &self.vote, &self.verifier, self.museum);
         if counts && self.is_echo(&heard) {
-            return self.leave_round(heard.election_epoch, out);
+            return self.leave_round(now, heard.election_epoch, out);
         }
         if heard.election_epoch > self.round() {
+            self.become_candidate();
             self.round_votes = Ballots::default();
             let better = is_better(&heard, &self.initial, &self.verifier, self.museum);
             let mine = Vote { election_epoch: heard.election_epoch, ..self.initial };
@@ -442,10 +469,20 @@ impl Election {
     /// Others may hold on to a vote for this server that its log does not keep, as long as this
     /// round lasts. In the next one all begin with what they have. Apache votes for itself with the
     /// history it has lost, and leaves it to discovery to find a follower that is ahead.
-    fn leave_round(&mut self, round: i64, out: &mut Vec<Output>) {
+    fn leave_round(&mut self, now: Mono, round: i64, out: &mut Vec<Output>) {
+        self.become_candidate();
         self.round_votes = Ballots::default();
+        self.phase = Phase::Polling { deadline: now + self.not_timeout };
         self.propose(Vote { election_epoch: round.wrapping_add(1), ..self.initial }, out);
         self.send_notifications(out);
+    }
+
+    /// A successor is voted for in the first round alone: its log may not hold what this server
+    /// believes, and each would send the other into the next round, for ever.
+    fn become_candidate(&mut self) {
+        if self.verifier.is_voter(self.me) {
+            self.initial.leader = self.me;
+        }
     }
 
     /// A voter that is FOLLOWING or LEADING: is there a leader to join?
@@ -625,6 +662,10 @@ fn is_better(heard: &Vote, mine: &Vote, verifier: &QuorumVerifier, museum: Museu
 #[cfg(test)]
 #[path = "core_test.rs"]
 pub(super) mod tests;
+
+#[cfg(test)]
+#[path = "successor_test.rs"]
+mod successor_tests;
 
 #[cfg(test)]
 #[path = "config_test.rs"]

@@ -138,8 +138,12 @@ impl World {
         let server = self.servers.get_mut(&sid).expect("a server");
         let verifier = self.verifier.clone();
         server.election.get_or_insert_with(|| Election::new(&config, verifier));
-        let input =
-            Input::Look { zxid: Zxid(server.zxid), epoch: Epoch(server.epoch), after_term: false };
+        let input = Input::Look {
+            zxid: Zxid(server.zxid),
+            epoch: Epoch(server.epoch),
+            after_term: false,
+            successor: None,
+        };
         self.step(sid, input);
         let waiting: Vec<_> = self.waiting.extract_if(.., |(_, to), _| *to == sid).collect();
         for ((from, to), body) in waiting {

@@ -23,9 +23,10 @@ impl fmt::Display for Body<'_> {
 impl fmt::Display for core::Input {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            core::Input::Look { zxid, epoch, after_term } => {
+            core::Input::Look { zxid, epoch, after_term, successor } => {
                 let after = if *after_term { " after a term" } else { "" };
-                write!(f, "look zxid={zxid} epoch={epoch}{after}")
+                write!(f, "look zxid={zxid} epoch={epoch}{after}")?;
+                successor.map_or(Ok(()), |sid| write!(f, " handed over to {sid}"))
             }
             core::Input::Refused { sid } => write!(f, "refused {sid}"),
             core::Input::Gone { sid } => write!(f, "gone {sid}"),

@@ -11,6 +11,7 @@ use super::early_learners::EarlyLearners;
 use super::elections::Elections;
 use super::io::{Input, Output};
 use super::leader_dials::LeaderDials;
+use super::leaving::{HandingOver, Stopping};
 use super::queue::Queue;
 use super::role::{AfterLoad, Course, Role};
 use super::snapshot_state::Snapshots;
@@ -20,6 +21,7 @@ use crate::config::ServerConfig;
 use crate::database::Database;
 use crate::metrics::{Metrics, Summary};
 use crate::quorum::QuorumVerifier;
+use crate::runtime::Order;
 use crate::server;
 use crate::server::{Seeds, Service};
 use crate::storage::LogRequest;
@@ -44,6 +46,10 @@ pub struct Peer {
     pub(super) snapshots: Snapshots,
     #[serde(skip)]
     pub(super) metrics: Metrics,
+    /// This leader looks for somebody to take its place.
+    pub(super) handing_over: Option<HandingOver>,
+    /// This server is told to end.
+    pub(super) stopping: Option<Stopping>,
 }
 
 /// What a timer may be for, in the order in which one `Input::Timer` looks at them.
@@ -58,9 +64,10 @@ enum Timer {
     Clients,
     Containers,
     Purge,
+    HandingOver,
 }
 
-const TIMERS: [Timer; 9] = [
+const TIMERS: [Timer; 10] = [
     Timer::Election,
     Timer::EarlyLearners,
     Timer::Role,
@@ -70,6 +77,7 @@ const TIMERS: [Timer; 9] = [
     Timer::Clients,
     Timer::Containers,
     Timer::Purge,
+    Timer::HandingOver,
 ];
 
 /// Holds nothing yet but the configuration, which a server alone leaves out as Apache's does.
@@ -113,6 +121,8 @@ impl Peer {
             words: Words::new(),
             snapshots: Snapshots::default(),
             metrics,
+            handing_over: None,
+            stopping: None,
             verifier,
             config: Rc::new(config),
         }
@@ -138,11 +148,15 @@ impl Peer {
             Input::Client(event) => self.on_client_event(now, event),
             Input::Admin(event) => self.on_admin_event(now, event),
             Input::Stored(ticket, result) => self.on_stored(now, ticket, result),
+            Input::Order(order) => self.on_order(now, order),
             Input::Timer => self.on_timer(now),
             Input::Apply => self.apply_one(now),
             Input::SlowStep { doing, took } => self.on_slow_step(doing, took),
         }
         self.dispatch(now);
+        if self.handing_over.is_some() || self.stopping.is_some() {
+            self.try_to_leave(now);
+        }
         self.queue.end_step();
         self.queue.swap(out);
     }
@@ -152,12 +166,15 @@ impl Peer {
         let role = match &self.role {
             Role::Leading(leading) | Role::Standalone(leading) => leading.wake_at(),
             Role::Learning(learner) => learner.next_deadline(),
-            Role::Draining(draining) if self.disk.is_quiet() => draining.rest_until,
+            Role::Draining(draining) if self.disk.is_quiet() && self.may_look(draining) => {
+                draining.rest_until
+            }
             Role::Draining(_) | Role::Loading(_) | Role::Looking | Role::Halted => Mono::FAR,
         };
         let clients = self.service.next_deadline().min(self.read_only_at());
         let elections = self.elections.wake_at().min(self.early_learners.wake_at());
-        role.min(elections).min(clients).min(self.disk.next_purge())
+        let ends = self.handing_over_until().min(self.stopping_until());
+        role.min(elections).min(clients).min(self.disk.next_purge()).min(ends)
     }
 
     /// Whether [`Input::Apply`] would do something.
@@ -194,10 +211,26 @@ impl Peer {
                 leading.reap(now, db, queue);
             }
             (Timer::Purge, _) => self.disk.on_timer(now, queue),
+            (Timer::HandingOver, _) => self.stop_handing_over(now),
             // Not due, or of a role that this server has not.
             (Timer::Role | Timer::Draining | Timer::Sessions, _)
             | (Timer::ReadOnly | Timer::Clients | Timer::Containers, _) => {}
         }
+    }
+
+    fn on_order(&mut self, now: Now, order: Order) {
+        match order {
+            Order::Stop => self.stop(now),
+            Order::HandOver => self.hand_over(now, None),
+        }
+    }
+
+    /// A leadership that is handed over ends, and then the server, if it is told to.
+    fn try_to_leave(&mut self, now: Now) {
+        self.try_to_hand_over(now);
+        self.dispatch(now);
+        self.try_to_stop(now);
+        self.dispatch(now);
     }
 
     /// A step that loads a tree may last: nobody is served meanwhile.

@@ -104,7 +104,7 @@ fn no_election_begins_while_something_is_on_its_way_to_the_log() {
     let now = Now::default();
     let mut peer = loading();
     peer.write_epoch(EpochKind::Accepted, Epoch(1));
-    fires("S-19", || peer.become_looking(now, false));
+    fires("S-19", || peer.become_looking(now, false, None));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::admin::{AdminEvent, Answer, Command, Question};
 use crate::base::{ConnId, LinkId, Note};
 use crate::election::driver::ElectionEvent;
-use crate::runtime::{Halt, HostPort, Label};
+use crate::runtime::{Halt, HostPort, Label, Order};
 use crate::server::driver::ClientEvent;
 use crate::storage::{HistoryRequest, LogRequest, Outcome, SnapshotRequest, StorageError, Ticket};
 use crate::zab::driver::QuorumEvent;
@@ -22,6 +22,7 @@ pub enum Input {
     Client(ClientEvent),
     Admin(AdminEvent),
     Stored(Ticket, Result<Outcome, StorageError>),
+    Order(Order),
     /// The time of `Peer::wake_at` has come.
     Timer,
     /// A committed transaction may be applied.
@@ -54,6 +55,7 @@ impl Input {
             Input::Client(_) => "a client's request",
             Input::Admin(_) => "a question at the admin port",
             Input::Stored(..) => "what the disk answered",
+            Input::Order(_) => "an order",
             Input::Timer => "a timer",
             Input::Apply => "a transaction",
             Input::SlowStep { .. } => "a slow step",
@@ -64,21 +66,57 @@ impl Input {
 /// Everything a server can do.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Output {
-    ElectionDial { link: LinkId, to: HostPort, handshake: Bytes },
-    ElectionWrite { link: LinkId, body: Bytes },
-    ElectionClose { link: LinkId },
+    ElectionDial {
+        link: LinkId,
+        to: HostPort,
+        handshake: Bytes,
+    },
+    ElectionWrite {
+        link: LinkId,
+        body: Bytes,
+    },
+    ElectionClose {
+        link: LinkId,
+    },
     QuorumListen(HostPort),
     QuorumUnlisten,
-    QuorumDial { link: LinkId, to: HostPort },
-    QuorumWrite { link: LinkId, bytes: Bytes, label: Label },
-    QuorumNotifyDrained { link: LinkId },
-    QuorumClose { link: LinkId },
-    ClientWrite { conn: ConnId, bytes: Bytes },
-    ClientClose { conn: ConnId },
-    ClientPause { conn: ConnId },
-    ClientResume { conn: ConnId },
-    ClientNotifyDrained { conn: ConnId },
-    AdminAnswer { number: u64, answer: Answer },
+    QuorumDial {
+        link: LinkId,
+        to: HostPort,
+    },
+    QuorumWrite {
+        link: LinkId,
+        bytes: Bytes,
+        label: Label,
+    },
+    QuorumNotifyDrained {
+        link: LinkId,
+    },
+    QuorumClose {
+        link: LinkId,
+    },
+    /// No more clients: their ports close.
+    ClientUnlisten,
+    ClientWrite {
+        conn: ConnId,
+        bytes: Bytes,
+    },
+    ClientClose {
+        conn: ConnId,
+    },
+    ClientPause {
+        conn: ConnId,
+    },
+    ClientResume {
+        conn: ConnId,
+    },
+    ClientNotifyDrained {
+        conn: ConnId,
+    },
+    AdminAnswer {
+        number: u64,
+        answer: Answer,
+    },
     Log(Ticket, LogRequest),
     Snapshot(Ticket, SnapshotRequest),
     History(Ticket, HistoryRequest),

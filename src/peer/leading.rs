@@ -35,6 +35,8 @@ pub(super) struct Leading {
     sizes: ProposalSizes,
     /// From the moment the leader serves.
     serving: Option<Serving>,
+    /// What would be proposed if the leadership were not about to be handed over.
+    held: Option<Vec<Request>>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -74,7 +76,7 @@ impl Leading {
     fn of(leader: Leader, config: &ServerConfig, metrics: Metrics) -> Leading {
         let prepare = Prepare::new(PrepareOptions::of(config)).counting_in(metrics.clone());
         let leader = leader.counting_in(metrics);
-        Leading { leader, prepare, sizes: ProposalSizes::default(), serving: None }
+        Leading { leader, prepare, sizes: ProposalSizes::default(), serving: None, held: None }
     }
 
     pub(super) fn leader(&self) -> &Leader {
@@ -112,9 +114,20 @@ impl Leading {
         self.serving = Some(Serving { sessions, reaper });
     }
 
+    /// From now on nothing is proposed: requests wait, and no session ends.
+    pub(super) fn hold(&mut self) {
+        self.held.get_or_insert_default();
+    }
+
+    /// The requests that waited, in their order. What comes now is proposed again.
+    pub(super) fn release(&mut self) -> Vec<Request> {
+        self.held.take().unwrap_or_default()
+    }
+
     /// When `on_timer`, `close_expired_sessions` or `reap` has something to do.
     pub(super) fn wake_at(&self) -> Mono {
-        let serving = self.serving.as_ref().map_or(Mono::FAR, Serving::wake_at);
+        let serving = self.serving.as_ref().filter(|_| self.held.is_none());
+        let serving = serving.map_or(Mono::FAR, Serving::wake_at);
         self.leader.next_deadline().min(serving)
     }
 
@@ -137,6 +150,9 @@ impl Leading {
             tracing::warn!(session = %request.session, "a request before the leader serves");
             return;
         };
+        if let Some(held) = &mut self.held {
+            return held.push(request.clone());
+        }
         let zxid = self.leader.next_zxid();
         let proposal = self.prepare.prepare(request, zxid, now, db.tree(), &mut serving.sessions);
         self.sizes.add(proposal.bytes().len());
@@ -218,7 +234,7 @@ impl Leading {
         db: &mut Database,
         queue: &mut Queue,
     ) {
-        let Some(serving) = self.serving.as_mut() else { return };
+        let Some(serving) = self.serving.as_mut().filter(|_| self.held.is_none()) else { return };
         if serving.sessions.next_expiry().is_none_or(|at| now.mono < at) {
             return;
         }
@@ -250,7 +266,8 @@ impl Leading {
 
     /// Asks for the deletion of containers and TTL nodes that nobody uses.
     pub(super) fn reap(&mut self, now: Now, db: &mut Database, queue: &mut Queue) {
-        while let Some(reaper) = self.serving.as_mut().and_then(|s| s.reaper.as_mut())
+        while self.held.is_none()
+            && let Some(reaper) = self.serving.as_mut().and_then(|s| s.reaper.as_mut())
             && let Some(request) = reaper.reap(now, db.tree())
         {
             self.propose(now, &request, db, queue);

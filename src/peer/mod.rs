@@ -18,6 +18,9 @@
 //! | leading.rs     | what only a leader needs: prepare, sessions, reaper                  |
 //! | leader_dials.rs| how a learner dials its leader                                       |
 //! | early_learners.rs | the quorum port while this server looks, and who connects then     |
+//! | leaving.rs     | how far a server is with the two that follow                         |
+//! | handing_over.rs | a leader gives its leadership to a follower that has everything     |
+//! | stopping.rs    | the end of a server in good order                                    |
 //! | members.rs     | the version of the configuration, and the end over other members     |
 //! | elections.rs   | the election and its connections                                     |
 //! | reach.rs       | tells which servers our dials reach                                  |
@@ -46,10 +49,12 @@ mod dispatch;
 mod early_learners;
 mod elections;
 mod fingerprint;
+mod handing_over;
 mod inbox;
 mod io;
 mod leader_dials;
 mod leading;
+mod leaving;
 mod members;
 mod pump;
 mod questions;
@@ -64,6 +69,7 @@ mod shown;
 mod snapshot_state;
 mod snapshots;
 mod snapshotter;
+mod stopping;
 mod stored;
 mod word_state;
 mod words;

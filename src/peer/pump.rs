@@ -27,7 +27,7 @@ use crate::base::{Now, Stamp, Zxid};
 use crate::config::ServerConfig;
 use crate::election::driver::{ElectionDriver, ElectionEvent, ElectionLimits};
 use crate::runtime::link::Post;
-use crate::runtime::{Label, LabelKind, Purpose, Runtime};
+use crate::runtime::{Label, LabelKind, Order, Purpose, Runtime};
 use crate::server::Seeds;
 use crate::server::driver::{ClientDriver, ClientEvent};
 use crate::storage::{self, HistoryRequest, LogRequest, SnapshotRequest, StorageOptions, Ticket};
@@ -40,6 +40,7 @@ mod class {
     pub(super) const QUORUM: u8 = 3;
     pub(super) const CLIENT: u8 = 4;
     pub(super) const ADMIN: u8 = 5;
+    pub(super) const ORDER: u8 = 6;
 }
 
 /// Steps of one turn of the pump.
@@ -102,14 +103,16 @@ pub async fn run_observed<R: Runtime>(
     }
     hands.clients.listen_all(config.client.as_ref(), config.client_tls.as_ref());
     let command_url = config.admin.command_url.clone();
+    let may_hand_over = config.admin.may_hand_over;
     for (on, site) in [
-        (&config.admin.listen, Site::Admin { command_url }),
+        (&config.admin.listen, Site::Admin { command_url, may_hand_over }),
         (&config.admin.metrics, Site::Metrics),
     ] {
         if let Some(on) = on {
             hands.admin.listen(on.clone(), site);
         }
     }
+    rt.spawn("orders", take_orders(rt.clone(), post(&inbox, class::ORDER, Input::Order)));
     let pump = Pump {
         rt,
         inbox,
@@ -129,6 +132,14 @@ pub async fn run_observed<R: Runtime>(
         slow_step: config.tick_time / 4,
     };
     pump.run().await;
+}
+
+/// What whoever runs this server tells it.
+async fn take_orders<R: Runtime>(rt: R, post: Post<Order>) {
+    loop {
+        let (at, order) = rt.next_order().await;
+        post(at, 0, order);
+    }
 }
 
 struct Pump<R: Runtime, O> {
@@ -422,6 +433,7 @@ impl<R: Runtime> Hands<R> {
             }
             Output::QuorumNotifyDrained { link } => self.quorum.notify_drained(at, link),
             Output::QuorumClose { link } => self.quorum.close(at, link),
+            Output::ClientUnlisten => self.clients.unlisten(),
             Output::ClientWrite { conn, bytes } => self.clients.write(at, conn, bytes),
             Output::ClientClose { conn } => self.clients.close(at, conn),
             Output::ClientPause { conn } => self.clients.pause(conn),

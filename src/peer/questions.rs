@@ -4,6 +4,7 @@
 
 use super::core::Peer;
 use super::io::Output;
+use super::leaving::Asker;
 use super::role::Role;
 use super::shown::ShownPeer;
 use crate::admin::{AdminEvent, Answer, Command, Health, Membership, Question, Stopping};
@@ -23,6 +24,9 @@ impl Peer {
                 self.service.reset_connection_stats();
             }
             Question::Command(Command::StatReset) => self.reset_stats(),
+            Question::Command(Command::HandOver) => {
+                return self.hand_over(now, Some(Asker::Command(number)));
+            }
             Question::Command(command) if command.tells_sizes() && self.service.is_serving() => {
                 self.words.let_command_wait(number, command);
                 return self.disk.ask_sizes(&mut self.queue);
@@ -40,6 +44,10 @@ impl Peer {
         sizes: DirSizes,
     ) {
         let answer = self.answer_to(now, question, sizes);
+        self.answer_command(number, answer);
+    }
+
+    pub(super) fn answer_command(&mut self, number: u64, answer: Answer) {
         self.queue.push(Output::AdminAnswer { number, answer });
     }
 

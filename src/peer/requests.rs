@@ -31,6 +31,7 @@ impl Peer {
             ClientEvent::Frame { conn, body } => S::Frame { conn, body },
             ClientEvent::Lost { conn } => {
                 self.words.forget(conn);
+                self.on_closed(conn);
                 S::Lost { conn }
             }
             ClientEvent::Drained { conn } => S::Drained { conn },

@@ -5,8 +5,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::leading::Leading;
-use crate::base::Mono;
 use crate::base::invariant::invariant;
+use crate::base::{Mono, ServerId};
 use crate::zab::learner::Learner;
 
 /// At most one of leader and learner exists.
@@ -42,6 +42,8 @@ pub(super) struct Draining {
     pub(super) reload: bool,
     /// The ensemble served in it.
     pub(super) after_term: bool,
+    /// To whom this server has handed its leadership over.
+    pub(super) successor: Option<ServerId>,
 }
 
 /// A role without what belongs to it.
@@ -111,7 +113,6 @@ impl Course {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::ServerId;
     use crate::base::invariant::testing::fires;
     use crate::config::ServerConfig;
     use crate::database::Database;

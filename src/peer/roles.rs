@@ -48,8 +48,13 @@ impl Peer {
         if matches!(self.role, Role::Draining(_) | Role::Looking | Role::Halted) {
             return; // The disk refused what a role had asked for that is over already.
         }
+        let successor = match why {
+            GaveUp::HandedOver { to } => Some(to),
+            _ => None,
+        };
         self.count_election(Some(&why));
         self.note(Note::GaveUp { why });
+        self.on_role_ending();
         self.course.unavailable_since.get_or_insert(now.mono);
         let rest_until = self.choose_rest(now);
         let after_term = self.is_established();
@@ -61,7 +66,8 @@ impl Peer {
             self.disk.is_installing() && !self.config.museum.on(Exhibit::SnapshotKeptInMemory);
         self.disk.abort_snapshot(&mut self.queue);
         self.forget_asked_snapshot();
-        self.role.become_next(Role::Draining(Draining { rest_until, reload, after_term }));
+        let draining = Draining { rest_until, reload, after_term, successor };
+        self.role.become_next(Role::Draining(draining));
         self.course.since = now.mono;
         self.note(Note::Role { role: RoleName::Looking, epoch: self.db.current_epoch() });
         self.try_look(now);
@@ -91,17 +97,31 @@ impl Peer {
         if !self.disk.is_quiet() || now.mono < draining.rest_until {
             return;
         }
+        if !self.may_look(&draining) {
+            return;
+        }
         if draining.reload {
             self.role.become_next(Role::Loading(AfterLoad::Look));
             self.disk.ask_log(ForWhom::Load, LogRequest::Load, &mut self.queue);
         } else {
-            self.become_looking(now, draining.after_term);
+            self.become_looking(now, draining.after_term, draining.successor);
         }
     }
 
+    /// A server that is about to end would only be in the way of those that stay, unless it votes for
+    /// its successor.
+    pub(super) fn may_look(&self, draining: &Draining) -> bool {
+        !self.is_stopping() || draining.successor.is_some()
+    }
+
     /// Tree, log and vote say the same from here on; then the election starts. `after_term`: of a
-    /// leader that was established.
-    pub(super) fn become_looking(&mut self, now: Now, after_term: bool) {
+    /// leader that was established. `successor`: to whom this server, that leader, has handed over.
+    pub(super) fn become_looking(
+        &mut self,
+        now: Now,
+        after_term: bool,
+        successor: Option<ServerId>,
+    ) {
         invariant!(self.disk.is_quiet(), "S-19", "{:?} is on its way at look", self.disk);
         let mut zxid = self.db.last_applied();
         if !self.config.museum.on(Exhibit::VoteFromTree) {
@@ -119,7 +139,7 @@ impl Peer {
         }
         self.open_quorum_port();
         let epoch = self.db.current_epoch();
-        let look = election::core::Input::Look { zxid, epoch, after_term };
+        let look = election::core::Input::Look { zxid, epoch, after_term, successor };
         self.elections.step(now, look, &mut self.queue);
     }
 
@@ -127,6 +147,9 @@ impl Peer {
     pub(super) fn on_decided(&mut self, now: Now, leader: ServerId, role: PeerState) {
         let looks = matches!(self.role, Role::Looking);
         invariant!(looks, "PE-8", "an election ends while the role is {:?}", self.role);
+        if self.is_stopping() {
+            return self.has_voted(); // It has voted for its successor, and takes no role any more.
+        }
         self.end_read_only(now);
         self.metrics.record_ms(Summary::ElectionTime, now.mono.since(self.course.since));
         self.course.since = now.mono;

@@ -118,7 +118,7 @@ impl Peer {
             let (role, epoch) = (RoleName::Looking, self.db.current_epoch());
             self.note(Note::Role { role, epoch });
         }
-        self.become_looking(now, false);
+        self.become_looking(now, false, None);
     }
 
     fn restore(&mut self, loaded: Loaded) -> bool {

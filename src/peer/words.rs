@@ -2,6 +2,7 @@
 //!
 //!     conf, dirs         wait for the disk, which is asked how much lies there
 //!     srst, crst, stmk   change something before they are answered
+//!     hand               is answered when the leadership is handed over, or stays
 //!     long answers       are refused while too many of others are on their way
 //!
 //! Not here: the texts (admin), what is kept from one step to another (word_state.rs).
@@ -10,6 +11,7 @@ use bytes::Bytes;
 
 use super::core::Peer;
 use super::io::Output;
+use super::leaving::Asker;
 use super::role::Role;
 use super::shown::ShownPeer;
 use crate::admin::{Question, Word, admit, answer, is_too_much};
@@ -38,6 +40,7 @@ impl Peer {
         };
         let is_serving = self.service.is_serving() || self.service.is_read_only();
         match admitted {
+            Word::Hand => return self.hand_over(now, Some(Asker::Word(conn))),
             Word::Stmk => self.words.set_trace_mask(mask),
             Word::Srst if is_serving => self.reset_stats(),
             Word::Crst if is_serving => self.service.reset_connection_stats(),
@@ -69,7 +72,7 @@ impl Peer {
         self.write_answer(conn, text);
     }
 
-    fn write_answer(&mut self, conn: ConnId, text: String) {
+    pub(super) fn write_answer(&mut self, conn: ConnId, text: String) {
         self.service.count_word_answer();
         self.queue.push(Output::ClientWrite { conn, bytes: Bytes::from(text) });
         self.queue.push(Output::ClientClose { conn });

@@ -13,6 +13,7 @@ use std::cell::Cell;
 use std::fmt;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use crate::base::SessionId;
 use crate::jute::client::{
@@ -23,7 +24,7 @@ use crate::jute::data::{Acl, Ids};
 use crate::jute::{DecodeError, Jute, Reader};
 
 /// A write as it reaches the leader, from a client of its own or through a learner.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Request {
     /// Whose it is; for createSession the session that is to be.
     pub session: SessionId,
@@ -34,6 +35,7 @@ pub struct Request {
     /// The operation's record, undecoded.
     pub body: Bytes,
     /// What stands in it, where that was read already: at the server that its client asked.
+    #[serde(skip)]
     pub decoded: DecodedBody,
     /// What the client's connection has proven, its address among it.
     pub auth: Ids,

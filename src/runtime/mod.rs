@@ -16,12 +16,14 @@ mod disk;
 mod environment;
 pub mod link;
 mod net;
+mod order;
 pub mod os;
 pub mod tls;
 
 pub use disk::{DirEntry, File, FilePermissions, Lane, OpenMode};
 pub use environment::Environment;
 pub use net::{HostPort, Label, LabelKind, Listener, Stream, ip_of};
+pub use order::Order;
 
 use std::fmt;
 use std::future::{self, Future};
@@ -152,6 +154,11 @@ pub trait Runtime: Clone + 'static {
     /// The end of this process. On the machine it does not return; in the simulator it crashes
     /// the node, and the caller's future is dropped at its next await.
     fn halt(&self, why: Halt);
+
+    /// The next thing that this process is told, and when it was told. Waits for it.
+    fn next_order(&self) -> impl Future<Output = (Stamp, Order)> {
+        future::pending()
+    }
 
     /// Opens a connection; the address is resolved anew at every call. `at` is the stamp of the
     /// event that asked for it. Fails with `TimedOut` after `timeout`. Returns when it was open.

@@ -31,9 +31,10 @@ use crate::runtime::tls::{ClientTls, TlsPort};
 use crate::runtime::{HostPort, Label, Runtime, Stream};
 
 /// The words that begin a connection instead of a length, allowed ones or not.
-const FOUR_LETTER_WORDS: [[u8; 4]; 18] = [
-    *b"conf", *b"cons", *b"crst", *b"dirs", *b"dump", *b"envi", *b"gtmk", *b"hash", *b"isro",
-    *b"mntr", *b"ruok", *b"srst", *b"srvr", *b"stat", *b"stmk", *b"wchc", *b"wchp", *b"wchs",
+const FOUR_LETTER_WORDS: [[u8; 4]; 19] = [
+    *b"conf", *b"cons", *b"crst", *b"dirs", *b"dump", *b"envi", *b"gtmk", *b"hand", *b"hash",
+    *b"isro", *b"mntr", *b"ruok", *b"srst", *b"srvr", *b"stat", *b"stmk", *b"wchc", *b"wchp",
+    *b"wchs",
 ];
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -82,6 +83,7 @@ struct Inner<R> {
     rt: R,
     post: Post<ClientEvent>,
     conns: LinkTable,
+    listening: RefCell<Vec<Listening>>,
     accepted: Cell<u64>,
     frame_bytes_max: Cell<usize>,
     per_address_max: Cell<u32>,
@@ -102,6 +104,7 @@ impl<R: Runtime> ClientDriver<R> {
                 rt,
                 post,
                 conns: LinkTable::default(),
+                listening: RefCell::default(),
                 accepted: Cell::new(0),
                 frame_bytes_max: Cell::new(JUTE_MAXBUFFER_BYTES),
                 per_address_max: Cell::new(0),
@@ -174,6 +177,7 @@ impl<R: Runtime> ClientDriver<R> {
     fn accept_from(&self, listener: impl Future<Output = io::Result<R::Listener>> + 'static) {
         let inner = Rc::clone(&self.inner);
         let listening = Listening::default();
+        inner.listening.borrow_mut().push(listening.clone());
         self.inner.rt.spawn("client listen", async move {
             let rt = inner.rt.clone();
             match listener.await {
@@ -186,6 +190,11 @@ impl<R: Runtime> ClientDriver<R> {
                 }
             }
         });
+    }
+
+    /// No more connections are accepted; those that were stay.
+    pub fn unlisten(&self) {
+        self.inner.listening.borrow().iter().for_each(Listening::stop);
     }
 
     /// Sends bytes as they are: a reply with its length, or the text of a word.

@@ -286,7 +286,8 @@ impl Ensemble {
                 self.server(from).inputs.push(Input::Client(ClientEvent::Drained { conn }));
             }
             Output::Note(note) => self.server(from).hear(&note),
-            Output::ClientPause { .. }
+            Output::ClientUnlisten
+            | Output::ClientPause { .. }
             | Output::ClientResume { .. }
             | Output::AdminAnswer { .. } => {}
             Output::ClientClose { conn } => panic!("{from} sent the client {conn} away"),

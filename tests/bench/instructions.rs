@@ -97,7 +97,11 @@ fn votes() {
     let text: Bytes = verifier.config_text().into();
     let mut election = Election::new(&config, verifier);
     let mut out = Vec::new();
-    election.step(now, Heard::Look { zxid: Zxid(1), epoch: Epoch(1), after_term: false }, &mut out);
+    election.step(
+        now,
+        Heard::Look { zxid: Zxid(1), epoch: Epoch(1), after_term: false, successor: None },
+        &mut out,
+    );
     let round = election.round();
     let told = |n: u64| {
         let from = ServerId(2 + (n % 4) as i64);

@@ -139,6 +139,11 @@ impl Server {
         self.stands_still = false;
     }
 
+    /// SIGTERM.
+    pub(crate) fn terminate(&self) {
+        self.signal(Signal::TERM);
+    }
+
     fn signal(&self, signal: Signal) {
         let child = self.child.as_ref().expect("it was started");
         let pid = Pid::from_child(child);

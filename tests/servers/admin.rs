@@ -14,7 +14,7 @@ use crate::ensemble::{Ensemble, Plan, create_request, wait_for};
 const EPHEMERAL: i32 = 1;
 
 /// Status and body of the response to a request that ends its connection.
-fn request(address: SocketAddr, head: &str) -> (u16, String) {
+pub(super) fn request(address: SocketAddr, head: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(address).expect("the admin port is open");
     stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a socket");
     write!(stream, "{head}\r\nhost: x\r\nconnection: close\r\n\r\n").expect("a request");
@@ -25,7 +25,7 @@ fn request(address: SocketAddr, head: &str) -> (u16, String) {
     (status.expect("a status"), body.into())
 }
 
-fn get(address: SocketAddr, path: &str) -> (u16, String) {
+pub(super) fn get(address: SocketAddr, path: &str) -> (u16, String) {
     request(address, &format!("GET {path} HTTP/1.1"))
 }
 

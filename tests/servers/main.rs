@@ -26,6 +26,7 @@ mod replication;
 mod sessions;
 mod snapshots;
 mod standalone;
+mod stops;
 mod threads;
 mod watches;
 mod words;

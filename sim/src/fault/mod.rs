@@ -34,6 +34,7 @@ mod impersonate;
 mod kind;
 mod lie_fsync;
 mod mend_disk;
+mod order;
 mod pause;
 mod process;
 mod reset_quorum;
@@ -129,6 +130,7 @@ faults! {
     full_backlog::FullBacklog,
     slow_steps::SlowSteps,
     impersonate::Impersonate,
+    order::Order,
 }
 
 /// Classes of [chaos] that have no word in a timeline.

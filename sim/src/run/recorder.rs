@@ -360,8 +360,9 @@ impl Observer for Recorder {
     fn halted(&self, at: Stamp, server: ServerId, n: u64, halt: &Halt) {
         let words = format!("the process ended itself with code {}: {}", halt.exit_code, halt.why);
         let world = self.world.borrow().clone();
-        if world.is_some_and(|world| world.disk_explains(server, halt)) {
-            // What a server must do whose disk the laboratory has made fail.
+        let is_told = halt.exit_code == 0;
+        if is_told || world.is_some_and(|world| world.disk_explains(server, halt)) {
+            // What a server must do that is told to end, or whose disk the laboratory has made fail.
             self.add(at, server.0, 1, n, What::Line(words));
             return self.lab(at, server, Event::Died);
         }

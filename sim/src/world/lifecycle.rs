@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use madsim::runtime::{Handle, NodeHandle};
 use quorate::base::{Broken, ServerId, Stamp};
-use quorate::runtime::Halt;
+use quorate::runtime::{Halt, Order};
 
 use super::handle::{Event, Host, World};
 use super::observe::ServerChange;
@@ -120,6 +120,14 @@ impl World {
                 host.disk.borrow_mut().lose_power();
             }
             None => {}
+        }
+    }
+
+    /// Tells the process of a server something, now. Nothing happens if none runs.
+    pub fn tell(&self, server: ServerId, order: Order) {
+        let process = self.server(server).process.borrow().clone();
+        if let Some(process) = process.filter(|process| !process.is_dead()) {
+            process.tell(self.now(), order);
         }
     }
 

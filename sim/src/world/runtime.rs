@@ -1,13 +1,13 @@
 //! `quorate::runtime::Runtime` for one process of the world.
 
 use std::fmt;
-use std::future::Future;
+use std::future::{self, Future};
 use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
 use quorate::base::{Mono, Note, Now, Stamp};
-use quorate::runtime::{Halt, HostPort, LaneId, Purpose, Runtime};
+use quorate::runtime::{Halt, HostPort, LaneId, Order, Purpose, Runtime};
 
 use super::disk::SimLane;
 use super::handle::World;
@@ -99,6 +99,16 @@ impl Runtime for SimRuntime {
 
     fn halt(&self, why: Halt) {
         self.world.halt(&self.process, why);
+    }
+
+    async fn next_order(&self) -> (Stamp, Order) {
+        let mut awaited = false;
+        let told = future::poll_fn(|cx| {
+            let polled = self.process.poll_order(awaited, cx);
+            awaited = true;
+            polled
+        });
+        told.await
     }
 
     async fn connect(

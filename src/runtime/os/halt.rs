@@ -32,7 +32,10 @@ pub(super) fn end_broken(task: &str, panic: Box<dyn Any + Send>) -> ! {
 }
 
 pub(super) fn end(why: &Halt) -> ! {
-    tracing::error!(exit_code = why.exit_code, "the server ends: {}", why.why);
+    match why.exit_code {
+        0 => tracing::info!("the server ends: {}", why.why),
+        exit_code => tracing::error!(exit_code, "the server ends: {}", why.why),
+    }
     log::finish_log();
     std::process::exit(why.exit_code)
 }

@@ -13,6 +13,7 @@ mod halt;
 mod log;
 mod net;
 mod notes;
+mod orders;
 mod slots;
 mod socket;
 mod stream;
@@ -42,12 +43,13 @@ use tokio::task::LocalSet;
 use crate::base::{Mono, Note, Now, Stamp};
 use crate::runtime::tls::{ClientTls, TlsPort};
 use crate::runtime::{Environment, FilePermissions, Halt, HostPort};
-use crate::runtime::{LaneId, Purpose, Runtime};
+use crate::runtime::{LaneId, Order, Purpose, Runtime};
 
 use clock::{Clock, WallClock};
 use descriptors::Shares;
 use halt::{end, guarded};
 use net::Door;
+use orders::Orders;
 use slots::Slots;
 use tls::{Accepting, Tls};
 use workers::{CARRIERS_MIN, Workers};
@@ -76,6 +78,7 @@ pub struct Machine {
     /// How many threads carry the connections of clients, and they once they have begun.
     client_threads: usize,
     workers: Rc<RefCell<Option<Rc<Workers>>>>,
+    orders: Orders,
 }
 
 impl Machine {
@@ -101,6 +104,7 @@ impl Machine {
             tls: Rc::default(),
             client_threads: 0,
             workers: Rc::default(),
+            orders: Orders::default(),
         }
     }
 
@@ -113,6 +117,11 @@ impl Machine {
     pub fn client_threads() -> usize {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         (cores - 1).min(CLIENT_THREADS_MAX)
+    }
+
+    /// Signals are orders from now on. An end in good order may take so long.
+    pub fn obey_signals(&self, stop_timeout: Duration) -> io::Result<()> {
+        self.orders.begin(stop_timeout)
     }
 
     fn workers(&self) -> io::Result<Option<Rc<Workers>>> {
@@ -195,6 +204,10 @@ impl Runtime for Machine {
 
     fn halt(&self, why: Halt) {
         end(&why);
+    }
+
+    async fn next_order(&self) -> (Stamp, Order) {
+        self.orders.next(self.clock).await
     }
 
     async fn connect(

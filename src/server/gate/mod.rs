@@ -11,6 +11,7 @@
 //!                                                 more than globalOutstandingLimit
 //!                                             does not read what it was sent, or waits to be sent more
 //!                                             has many bytes of requests in process
+//!                                             and any, once the server is about to end
 //!     it is closed once it                    has no session within nio.sessionlessCnxnTimeout
 //!                                             was not heard for its session's timeout
 //!                                             sends a large request too many
@@ -31,6 +32,8 @@
 //!
 //! Different from Apache on purpose: pings and other requests without an xid count too; Apache has
 //! no bound on what waits to be sent.
+//!
+//! Over 500 lines: one type, with every limit that it keeps.
 //!
 //! queue.rs is the queue of requests that wait, outflow.rs is about what is sent and not taken,
 //! turn.rs about how much one step answers (sending.rs is what the service asks of both), blue_throttle.rs about new sessions,
@@ -153,6 +156,9 @@ pub(super) struct Gate {
     large_requests_bytes_max: usize,
     sessionless_timeout: Duration,
 
+    /// What clients ask from now on waits: the server is about to end.
+    is_finishing: bool,
+
     connections: usize,
     per_address: BTreeMap<String, u32>,
     /// When each connection expires.
@@ -185,6 +191,7 @@ impl Gate {
             large_request_threshold: limits.large_request_threshold.unwrap_or(usize::MAX),
             large_requests_bytes_max: limits.large_requests_bytes_max,
             sessionless_timeout: limits.sessionless_timeout.max(Duration::from_millis(1)),
+            is_finishing: false,
             connections: 0,
             per_address: BTreeMap::new(),
             expiry: BTreeSet::new(),
@@ -239,6 +246,16 @@ impl Gate {
     /// The connection has ended, and nothing that was written to it is on the way any more.
     pub(super) fn on_gone(&mut self, conn: ConnId) {
         self.outflow.on_gone(conn);
+    }
+
+    /// The server is about to end: it carries out nothing more than it has begun.
+    pub(super) fn finish(&mut self) {
+        self.is_finishing = true;
+    }
+
+    /// Whether anything that was asked is not answered yet.
+    pub(super) fn has_outstanding(&self) -> bool {
+        self.requests > 0 || self.queue.len() > 0
     }
 
     /// The role ended: nothing waits any more.
@@ -445,6 +462,7 @@ impl Gate {
     /// Its frames must wait for a reason of its own.
     fn waits_alone(&self, standing: Standing, flow: &Flow) -> bool {
         standing.awaits_session
+            || self.is_finishing
             || flow.awaits_sending()
             || !self.may_send(flow)
             || flow.pending_bytes >= CLIENT_PENDING_BYTES_HOLD

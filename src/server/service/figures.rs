@@ -75,6 +75,15 @@ impl Service {
         self.connections.values().map(|c| c.pending.len()).sum()
     }
 
+    /// Whether anything that a client has asked is not answered yet.
+    pub fn has_outstanding(&self) -> bool {
+        self.gate.has_outstanding()
+    }
+
+    pub fn connections(&self) -> impl Iterator<Item = ConnId> {
+        self.connections.keys().copied()
+    }
+
     /// Every connection, those that ask a word included, for `stat` and `cons`.
     pub fn connection_lines(&self) -> impl Iterator<Item = ConnectionLine> {
         self.connections.values().map(|connection| ConnectionLine {

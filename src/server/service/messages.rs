@@ -40,6 +40,8 @@ pub enum Input {
     Serve,
     /// No leader is in sight, and the tree stands still: whoever asks for it may read.
     ServeReadOnly,
+    /// The server is about to end: what clients ask from now on waits.
+    Finish,
     /// The role ended: every client goes, and looks for another server.
     Stop,
     /// The oldest committed transaction was applied to the tree.

@@ -128,6 +128,7 @@ impl Service {
             Input::Word { conn } => return self.count_word(conn),
             Input::Serve => return self.is_serving = true,
             Input::ServeReadOnly => return self.local.begin_read_only(),
+            Input::Finish => return self.gate.finish(),
             Input::Stop => return self.stop(out),
             Input::SessionMoved { session } => return self.on_session_moved(session),
         }

@@ -40,6 +40,18 @@ pub(super) enum Stage {
     Broadcast,
 }
 
+/// How far the search for a successor is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(super) enum Succession {
+    /// Nobody wants one.
+    None,
+    /// Something is outstanding.
+    Waiting,
+    /// Who answers PINGs of this round, or of a later one, lived behind the last commit. `patience`:
+    /// until when the answers of all who have acked everything are waited for.
+    Asked { round: u64, patience: Option<Mono> },
+}
+
 /// What one reading of the log brought.
 #[derive(Debug)]
 pub enum HistoryRead {
@@ -86,6 +98,10 @@ pub enum Input {
         session: SessionId,
         at: SessionAt,
     },
+    /// Nothing more is proposed: which voter has everything, and can lead in place of this server?
+    HandOver,
+    /// None was found in time, and the leadership goes on.
+    KeepLeading,
     Timer,
     /// The role is over: every learner goes.
     Stop,
@@ -180,6 +196,7 @@ pub struct Leader {
     pub(super) synchronised: BTreeMap<ServerId, u64>,
     pub(super) broadcast: Broadcast,
     pub(super) proofs: Proofs,
+    pub(super) succession: Succession,
     /// A link has gone in this step: another may have waited for that.
     pub(super) has_lost_link: bool,
     /// Discovery and synchronisation must be over by then.
@@ -255,6 +272,7 @@ impl Leader {
             synchronised: BTreeMap::new(),
             broadcast: Broadcast::new(config.museum),
             proofs: Proofs::default(),
+            succession: Succession::None,
             has_lost_link: false,
             deadline: Mono::FAR,
             epoch_deadline: Mono::FAR,
@@ -299,11 +317,16 @@ impl Leader {
                 self.send(link, Packet::RevalidateReply { session, valid: true }, out);
             }
             Input::UnknownSession { session, at } => self.deny(session, at, out),
+            Input::HandOver => self.succession = Succession::Waiting,
+            Input::KeepLeading => self.succession = Succession::None,
             Input::Timer => self.on_timer(now, db, out),
             Input::Stop => return self.on_stop(db, out),
         }
         if !self.gave_up && std::mem::take(&mut self.has_lost_link) {
             self.admit_waiting(now, db, out);
+        }
+        if self.succession == Succession::Waiting && !self.gave_up {
+            self.ask_successors(now, out);
         }
         let is_last = matches!(out.last(), Some(Output::GiveUp(_)));
         invariant!(
@@ -382,35 +405,8 @@ impl Leader {
         self.epoch
     }
 
-    /// How far it is, in the words of Apache's QuorumPeer.ZabState.
-    pub fn zab_state(&self) -> &'static str {
-        match self.stage {
-            Stage::Discovery | Stage::OfferingEpoch | Stage::EpochAcks | Stage::TakingEpoch => {
-                "discovery"
-            }
-            Stage::Synchronisation => "synchronization",
-            Stage::Broadcast => "broadcast",
-        }
-    }
-
     pub fn is_established(&self) -> bool {
         self.stage == Stage::Broadcast
-    }
-
-    /// Learners connected, synced followers and synced observers, for `mntr`.
-    pub fn learner_counts(&self) -> (usize, usize, usize) {
-        let synced = |observer: bool| {
-            let is = |h: &&Handler| h.phase >= Phase::Synced && h.observer == observer;
-            self.handlers.values().filter(is).count()
-        };
-        (self.handlers.len(), synced(false), synced(true))
-    }
-
-    /// The observers that are up to date: since when they have been brought there, and up to where they
-    /// were sent all that is committed.
-    pub fn observers(&self) -> impl Iterator<Item = (ServerId, Mono, Zxid)> + '_ {
-        let is_synced = |h: &&Handler| h.phase >= Phase::Synced && h.observer;
-        self.handlers.values().filter(is_synced).map(|h| (h.sid, h.sync_began, h.sent_to))
     }
 
     /// When the leader wants to be woken.
@@ -428,7 +424,8 @@ impl Leader {
             _ => handler.deadline,
         };
         let learners = self.handlers.values().map(due).min().unwrap_or(Mono::FAR);
-        establishing.min(self.next_ping).min(learners).min(self.next_speaker_due())
+        let ends = self.next_speaker_due().min(self.patience());
+        establishing.min(self.next_ping).min(learners).min(ends)
     }
 
     pub(super) fn send(&mut self, link: LinkId, packet: Packet, out: &mut Vec<Output>) {

@@ -15,6 +15,7 @@ impl Leader {
             return;
         }
         self.drop_silent_learners(now, out);
+        self.lose_patience(now);
         self.stop_reading(now, db, out);
         if now.mono >= self.next_ping {
             self.next_ping = now.mono + self.tick / 2;

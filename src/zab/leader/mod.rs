@@ -30,6 +30,7 @@ mod discovery;
 #[cfg(test)]
 mod discovery_test;
 mod epochs;
+mod figures;
 mod handler;
 #[cfg(test)]
 mod history_test;
@@ -41,6 +42,9 @@ mod proof;
 mod speakers;
 #[cfg(test)]
 mod speakers_test;
+mod succession;
+#[cfg(test)]
+mod succession_test;
 mod sync;
 #[cfg(test)]
 mod sync_test;
