@@ -14,6 +14,8 @@ use std::convert::Infallible;
 use std::fmt;
 use std::future::poll_fn;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -25,7 +27,7 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 use tracing::{info, warn};
 
 use super::answer::Answer;
@@ -37,7 +39,7 @@ use crate::runtime::{HostPort, Runtime};
 
 /// Open connections of one port.
 const CONNECTIONS_MAX: usize = 64;
-/// Bytes of answers that nobody has read yet. While there are more, probes alone are answered.
+/// Bytes of answers that the kernel has not taken yet. While there are more, probes alone are answered.
 const UNREAD_BYTES_MAX: usize = 64 << 20;
 /// Bytes of the head of a request.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
@@ -86,8 +88,10 @@ struct Inner<R> {
     post: Post<AdminEvent>,
     idle_timeout: Duration,
     asked: Cell<u64>,
-    /// Bytes of the last answer of each open connection.
-    unread_bytes: Cell<usize>,
+    /// Of all answers that are made and not written to their end.
+    unread_bytes: Arc<AtomicUsize>,
+    /// One answer that may be long is made at a time, so that the next one knows of it.
+    turn: Semaphore,
     waiting: RefCell<BTreeMap<u64, oneshot::Sender<Answer>>>,
 }
 
@@ -105,8 +109,9 @@ struct Port {
 
 impl<R: Runtime> AdminDriver<R> {
     pub fn new(rt: R, post: Post<AdminEvent>, idle_timeout: Duration) -> AdminDriver<R> {
-        let (asked, unread_bytes, waiting) = (Cell::new(0), Cell::new(0), RefCell::default());
-        let inner = Inner { rt, post, idle_timeout, asked, unread_bytes, waiting };
+        let (asked, turn, waiting) = (Cell::new(0), Semaphore::new(1), RefCell::default());
+        let unread_bytes = Arc::default();
+        let inner = Inner { rt, post, idle_timeout, asked, unread_bytes, turn, waiting };
         AdminDriver { inner: Rc::new(inner) }
     }
 
@@ -185,16 +190,12 @@ impl<R: Runtime> Inner<R> {
         port.open.set(port.open.get() + 1);
         let (inner, port) = (Rc::clone(self), Rc::clone(port));
         self.rt.spawn("admin connection", async move {
-            let (heard, unread) = (Cell::new(at), Cell::new(0));
+            let heard = Cell::new(at);
             let service = service_fn(|request| {
                 heard.set(inner.rt.stamp());
-                // Who asks again has read the answer before.
-                inner.count_unread(&unread, 0);
-                let (inner, port, heard, unread) = (&inner, &port, &heard, &unread);
+                let (inner, port, heard) = (&inner, &port, &heard);
                 Box::pin(async move {
-                    let answer = inner.respond(&port.site, &request).await;
-                    inner.count_unread(unread, answer.body.len());
-                    let response = response(answer);
+                    let response = response(inner.respond(&port.site, &request).await);
                     heard.set(inner.rt.stamp());
                     Ok::<_, Infallible>(response)
                 })
@@ -211,15 +212,8 @@ impl<R: Runtime> Inner<R> {
                 () = served => {}
                 () = inner.silence(&heard) => {}
             }
-            inner.count_unread(&unread, 0);
             port.open.set(port.open.get() - 1);
         });
-    }
-
-    /// So much of a connection is not read yet.
-    fn count_unread(&self, of_connection: &Cell<usize>, bytes: usize) {
-        let before = of_connection.replace(bytes);
-        self.unread_bytes.set(self.unread_bytes.get() - before + bytes);
     }
 
     /// Returns when nothing was heard for the idle timeout.
@@ -238,12 +232,15 @@ impl<R: Runtime> Inner<R> {
             return Answer::text(405, "GET, HEAD or POST\n");
         }
         match site.find(request.uri().path(), request.uri().query().unwrap_or_default()) {
-            // Probes are answered always: what they get is short.
-            Ok(Question::Command(_) | Question::Metrics)
-                if self.unread_bytes.get() >= UNREAD_BYTES_MAX =>
-            {
-                Answer::text(503, "too much of other answers is not read yet\n")
+            Ok(question @ (Question::Command(_) | Question::Metrics)) => {
+                let _turn = self.turn.acquire().await.expect("it is never closed");
+                if self.unread_bytes.load(Ordering::Relaxed) >= UNREAD_BYTES_MAX {
+                    return Answer::text(503, "too much of other answers is not read yet\n");
+                }
+                let answer = self.ask(question).await;
+                Answer { body: counted(answer.body, &self.unread_bytes), ..answer }
             }
+            // Probes are answered always: what they get is short.
             Ok(question) => self.ask(question).await,
             Err(answer) => answer,
         }
@@ -257,6 +254,26 @@ impl<R: Runtime> Inner<R> {
         (self.post)(self.rt.stamp(), 0, AdminEvent::Asked { number, question });
         answer.await.unwrap_or_else(|_| Answer::text(503, "the server has ended\n"))
     }
+}
+
+/// These bytes, counted there as long as anybody holds them: hyper does until the kernel has taken the last one.
+fn counted(body: Bytes, bytes: &Arc<AtomicUsize>) -> Bytes {
+    struct Counted {
+        body: Bytes,
+        bytes: Arc<AtomicUsize>,
+    }
+    impl AsRef<[u8]> for Counted {
+        fn as_ref(&self) -> &[u8] {
+            &self.body
+        }
+    }
+    impl Drop for Counted {
+        fn drop(&mut self) {
+            self.bytes.fetch_sub(self.body.len(), Ordering::Relaxed);
+        }
+    }
+    bytes.fetch_add(body.len(), Ordering::Relaxed);
+    Bytes::from_owner(Counted { body, bytes: Arc::clone(bytes) })
 }
 
 /// Reads what a client still sends after the last response, to its end: a connection that is closed
