@@ -41,14 +41,6 @@ impl Answer {
         answer
     }
 
-    /// Bytes of it that this process holds.
-    pub(super) fn len(&self) -> usize {
-        match &self.body {
-            Body::Bytes(bytes) => bytes.len(),
-            Body::File(_) => 0,
-        }
-    }
-
     #[cfg(test)]
     pub fn bytes(&self) -> &[u8] {
         match &self.body {

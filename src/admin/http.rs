@@ -16,6 +16,8 @@ use std::future::poll_fn;
 use std::io;
 use std::path::Path;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -27,7 +29,7 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 use tracing::{info, warn};
 
 use super::answer::{Answer, Body};
@@ -39,7 +41,7 @@ use crate::runtime::{File, HostPort, Lane, LaneId, OpenMode, Runtime, Stream};
 
 /// Open connections of one port.
 const CONNECTIONS_MAX: usize = 64;
-/// Bytes of answers that nobody has read yet. While there are more, probes alone are answered.
+/// Bytes of answers that the kernel has not taken yet. While there are more, probes alone are answered.
 const UNREAD_BYTES_MAX: usize = 64 << 20;
 /// Bytes of the head of a request.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
@@ -68,8 +70,10 @@ struct Inner<R> {
     post: Post<AdminEvent>,
     idle_timeout: Duration,
     asked: Cell<u64>,
-    /// Bytes of the last answer of each open connection.
-    unread_bytes: Cell<usize>,
+    /// Of all answers that are made and not written to their end.
+    unread_bytes: Arc<AtomicUsize>,
+    /// One answer that may be long is made at a time, so that the next one knows of it.
+    turn: Semaphore,
     waiting: RefCell<BTreeMap<u64, oneshot::Sender<Answer>>>,
 }
 
@@ -87,8 +91,9 @@ struct Port {
 
 impl<R: Runtime> AdminDriver<R> {
     pub fn new(rt: R, post: Post<AdminEvent>, idle_timeout: Duration) -> AdminDriver<R> {
-        let (asked, unread_bytes, waiting) = (Cell::new(0), Cell::new(0), RefCell::default());
-        let inner = Inner { rt, post, idle_timeout, asked, unread_bytes, waiting };
+        let (asked, turn, waiting) = (Cell::new(0), Semaphore::new(1), RefCell::default());
+        let unread_bytes = Arc::default();
+        let inner = Inner { rt, post, idle_timeout, asked, unread_bytes, turn, waiting };
         AdminDriver { inner: Rc::new(inner) }
     }
 
@@ -126,16 +131,12 @@ impl<R: Runtime> Inner<R> {
         let (inner, port) = (Rc::clone(self), Rc::clone(port));
         self.rt.spawn("admin connection", async move {
             let client = stream.peer();
-            let (heard, unread) = (Rc::new(Cell::new(at)), Cell::new(0));
+            let heard = Rc::new(Cell::new(at));
             let service = service_fn(|request| {
                 heard.set(inner.rt.stamp());
-                // Who asks again has read the answer before.
-                inner.count_unread(&unread, 0);
-                let (inner, port, heard, unread) = (&inner, &port, &heard, &unread);
-                let client = &client;
+                let (inner, port, heard, client) = (&inner, &port, &heard, &client);
                 Box::pin(async move {
                     let answer = inner.respond(&port.site, client, &request).await;
-                    inner.count_unread(unread, answer.len());
                     let response = inner.response(answer, heard).await;
                     heard.set(inner.rt.stamp());
                     Ok::<_, Infallible>(response)
@@ -153,15 +154,8 @@ impl<R: Runtime> Inner<R> {
                 () = served => {}
                 () = inner.silence(&heard) => {}
             }
-            inner.count_unread(&unread, 0);
             port.open.set(port.open.get() - 1);
         });
-    }
-
-    /// So much of a connection is not read yet.
-    fn count_unread(&self, of_connection: &Cell<usize>, bytes: usize) {
-        let before = of_connection.replace(bytes);
-        self.unread_bytes.set(self.unread_bytes.get() - before + bytes);
     }
 
     /// Returns when nothing was heard for the idle timeout.
@@ -188,12 +182,14 @@ impl<R: Runtime> Inner<R> {
             authorization: authorization.and_then(|value| value.to_str().ok()),
         };
         match site.find(asked) {
-            // Probes are answered always: what they get is short.
-            Ok(Question::Command(_) | Question::Metrics | Question::Snapshot(_))
-                if self.unread_bytes.get() >= UNREAD_BYTES_MAX =>
-            {
-                Answer::text(503, "too much of other answers is not read yet\n")
+            Ok(question @ (Question::Command(_) | Question::Metrics)) => {
+                let _turn = self.turn.acquire().await.expect("it is never closed");
+                if self.unread_bytes.load(Ordering::Relaxed) >= UNREAD_BYTES_MAX {
+                    return Answer::text(503, "too much of other answers is not read yet\n");
+                }
+                self.ask(question).await
             }
+            // Probes are answered always: what they get is short.
             Ok(question) => self.ask(question).await,
             Err(answer) => answer,
         }
@@ -203,7 +199,8 @@ impl<R: Runtime> Inner<R> {
         let Answer { status, headers, content_type, body } = answer;
         match body {
             Body::Bytes(bytes) => {
-                with_head((status, content_type), headers, Either::Left(Full::new(bytes)))
+                let bytes = Full::new(counted(bytes, &self.unread_bytes));
+                with_head((status, content_type), headers, Either::Left(bytes))
             }
             Body::File(path) => match self.send_file(&path, heard).await {
                 Ok(file) => with_head((status, content_type), headers, Either::Right(file)),
@@ -257,6 +254,26 @@ impl<R: Runtime> Inner<R> {
         (self.post)(self.rt.stamp(), 0, AdminEvent::Asked { number, question });
         answer.await.unwrap_or_else(|_| Answer::text(503, "the server has ended\n"))
     }
+}
+
+/// These bytes, counted there as long as anybody holds them: hyper does until the kernel has taken the last one.
+fn counted(body: Bytes, bytes: &Arc<AtomicUsize>) -> Bytes {
+    struct Counted {
+        body: Bytes,
+        bytes: Arc<AtomicUsize>,
+    }
+    impl AsRef<[u8]> for Counted {
+        fn as_ref(&self) -> &[u8] {
+            &self.body
+        }
+    }
+    impl Drop for Counted {
+        fn drop(&mut self) {
+            self.bytes.fetch_sub(self.body.len(), Ordering::Relaxed);
+        }
+    }
+    bytes.fetch_add(body.len(), Ordering::Relaxed);
+    Bytes::from_owner(Counted { body, bytes: Arc::clone(bytes) })
 }
 
 /// Reads what a client still sends after the last response, to its end: a connection that is closed

@@ -39,8 +39,12 @@ WAIT_S = 90
 QUORATE, APACHE = "quorate", "apache"
 
 
+GIVEN = set()
+
+
 def free_ports(count):
-    """Ports below the range that outgoing connections use, so that a server that restarts finds its own free."""
+    """Ports that nobody has been given here, below the range that outgoing connections use, so that a server that
+    restarts finds its own free."""
     ports = []
     while len(ports) < count:
         port = random.randrange(15000, 32000)
@@ -50,7 +54,8 @@ def free_ports(count):
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
-        if port not in ports:
+        if port not in GIVEN:
+            GIVEN.add(port)
             ports.append(port)
     return ports
 

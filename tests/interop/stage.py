@@ -94,8 +94,8 @@ class Stage:
 
     def make_networks(self):
         must("ip", "link", "set", "lo", "up")
-        os.makedirs("/run/netns", exist_ok=True)
-        must("mount", "-t", "tmpfs", "none", "/run/netns")
+        # Where `ip` keeps namespaces, and only root may.
+        must("mount", "-t", "tmpfs", "none", "/run")
         must("ip", "link", "add", "bridge", "type", "bridge")
         must("ip", "addr", "add", "10.77.0.254/24", "dev", "bridge")
         must("ip", "link", "set", "bridge", "up")

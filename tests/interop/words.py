@@ -60,7 +60,7 @@ class Side:
     """Ensembles of one kind, one server alone and three together, and the clients that give them their state."""
 
     def __init__(self, kind, servers, whitelist="*"):
-        self.kind, self.names, self.links = kind, {}, []
+        self.kind, self.names, self.links, self.silent = kind, {}, [], []
         self.e = Ensemble(
             servers,
             tick_ms=2000,
@@ -109,7 +109,6 @@ class Side:
         # All have all now.
         for link in self.links:
             assert link.ask(99, (SYNC, text("/"))).err == 0
-        self.silent = []
         for sid in self.sids():
             self.silent.append(socket.create_connection(("127.0.0.1", self.e.client_port[sid])))
             self.name_port(self.silent[-1].getsockname()[1], "silent")
@@ -165,7 +164,7 @@ class Closed(Side):
         super().__init__(kind, 1, whitelist="ruok")
 
     def wait_serving(self):
-        self.roles, self.silent = {1: "alone"}, []
+        self.roles = {1: "alone"}
         wait_for("it to answer", lambda: self.e.word(1, "ruok"))
 
     def answers(self):
