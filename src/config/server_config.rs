@@ -12,7 +12,7 @@ use super::limits::ClientLimits;
 use super::sync_limits::SyncLimits;
 use crate::base::{Dialect, Museum, ServerId};
 use crate::runtime::tls::ClientTls;
-use crate::runtime::{FilePermissions, HostPort};
+use crate::runtime::{ClientSockets, FilePermissions, HostPort};
 
 /// Whether a server votes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -84,6 +84,10 @@ pub struct ServerConfig {
     pub max_client_cnxns: u32,
     /// Transactions between two snapshots (`snapCount`).
     pub snap_count: u32,
+    /// `snapSizeLimitInKb`: bytes of a log behind which a snapshot is due; `None` (0 and below) is off.
+    pub snap_log_bytes: Option<u64>,
+    /// `txnLogSizeLimitInKb`: bytes of a log behind which the next one begins; `None` is off.
+    pub txn_log_bytes_max: Option<u64>,
     /// `preAllocSize` in bytes.
     pub pre_alloc_bytes: u64,
     /// `autopurge.snapRetainCount`.
@@ -117,6 +121,9 @@ pub struct ServerConfig {
     pub sync: SyncLimits,
     /// `net.threads`: threads for the sockets of clients; `None` is what the machine has cores for.
     pub net_threads: Option<usize>,
+    pub client_sockets: ClientSockets,
+    /// `leaderServes`: a leader takes clients.
+    pub leader_serves: bool,
     /// TLS for clients; `None` without `secureClientPort` and `client.portUnification`.
     pub client_tls: Option<ClientTls>,
     /// `extendedTypesEnabled`: TTL nodes may be made.
@@ -176,6 +183,8 @@ impl ServerConfig {
             session_timeout_max: tick_time * 20,
             max_client_cnxns: 60,
             snap_count: 100_000,
+            snap_log_bytes: Some(4 * 1024 * 1024 * 1024),
+            txn_log_bytes_max: None,
             pre_alloc_bytes: 64 * 1024 * 1024,
             snap_retain_count: 3,
             purge_interval: None,
@@ -195,6 +204,8 @@ impl ServerConfig {
             limits: ClientLimits::default(),
             sync: SyncLimits::default(),
             net_threads: None,
+            client_sockets: ClientSockets::default(),
+            leader_serves: true,
             client_tls: None,
             extended_types: false,
             enforce_quota: false,

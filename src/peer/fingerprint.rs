@@ -24,7 +24,7 @@ const RULES: Rules = Rules {
         ("Course", &["since", "last_election"]),
         ("LeaderDials", &["next_link"]),
         ("Links", &["next_link"]),
-        ("Disk", &["last_ticket", "index", "is_measuring"]),
+        ("Disk", &["last_ticket", "index", "log_end", "rolled", "is_measuring"]),
         ("Leader", &["half_ticks"]),
         ("Handler", &["sent_bytes", "next_telling"]),
         ("QuotaCheck", &["warned"]),

@@ -21,7 +21,7 @@ pub mod tls;
 
 pub use disk::{DirEntry, File, FilePermissions, Lane, OpenMode};
 pub use environment::Environment;
-pub use net::{HostPort, Label, LabelKind, Listener, Stream, ip_of};
+pub use net::{ClientSockets, HostPort, Label, LabelKind, Listener, Stream, ip_of};
 
 use std::fmt;
 use std::future::{self, Future};
