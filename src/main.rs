@@ -14,7 +14,7 @@ fn main() {
 fn serve(mut config: ServerConfig) -> i32 {
     let machine = Machine::with_permissions(config.file_permissions);
     let threads = config.net_threads.unwrap_or_else(Machine::client_threads);
-    let machine = machine.with_client_threads(threads);
+    let machine = machine.with_client_threads(threads).with_client_sockets(config.client_sockets);
     if let Err(error) = machine.obey_signals(config.stop_timeout) {
         tracing::warn!("signals end the server at once: {error}");
     }

@@ -225,7 +225,7 @@ fn configuration(conf: &Conf) -> Value {
         "min_session_timeout": conf.session_timeout_min_ms,
         "max_session_timeout": conf.session_timeout_max_ms,
         "server_id": conf.server_id,
-        "client_port_listen_backlog": -1,
+        "client_port_listen_backlog": conf.listen_backlog.map_or(-1, i64::from),
     });
     if let Some(secure) = conf.secure_client_port {
         fields["secure_client_port"] = secure.into();

@@ -17,6 +17,7 @@ pub struct Conf {
     pub data_log_bytes: u64,
     pub tick_time_ms: u64,
     pub max_client_cnxns: u32,
+    pub listen_backlog: Option<u32>,
     pub session_timeout_min_ms: u64,
     pub session_timeout_max_ms: u64,
     /// 0 for a standalone server, whatever its `myid` says.
@@ -53,8 +54,7 @@ pub(super) fn conf(conf: &Conf) -> String {
     line("maxClientCnxns", &conf.max_client_cnxns);
     line("minSessionTimeout", &conf.session_timeout_min_ms);
     line("maxSessionTimeout", &conf.session_timeout_max_ms);
-    // No other value is taken.
-    line("clientPortListenBacklog", &-1);
+    line("clientPortListenBacklog", &conf.listen_backlog.map_or(-1, i64::from));
     line("serverId", &conf.server_id);
     let Some(quorum) = &conf.quorum else { return text };
     line("initLimit", &quorum.init_limit);

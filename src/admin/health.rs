@@ -10,6 +10,8 @@ use crate::base::ServerId;
 pub struct Health {
     /// It serves writes: alone, or as a member of a quorum that is up to date.
     pub serves: bool,
+    /// It leads, and takes no clients (`leaderServes=no`).
+    pub turns_away: bool,
     /// It serves reads to those who want no more (`readonlymode.enabled`).
     pub reads_only: bool,
     /// Whom it follows; itself, if it leads or stands alone.
@@ -35,6 +37,9 @@ pub fn live() -> Answer {
 /// Whether clients may be sent here.
 pub fn ready(health: &Health) -> Answer {
     match health {
+        Health { serves: true, turns_away: true, .. } => {
+            Answer::text(503, "leads, and takes no clients: leaderServes=no\n")
+        }
         Health { serves: true, .. } => Answer::text(200, "serves\n"),
         Health { reads_only: true, .. } => {
             Answer::text(503, "serves reads alone: there is no quorum\n")

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::draft::{Draft, INT_MAX};
 use super::error::ConfigError;
 use super::jaas::read_server_section;
+use super::properties::Entry;
 use super::{DigestAlg, ServerConfig};
 
 /// More than one thread that decides can keep busy. Each has some descriptors of its own.
@@ -42,11 +43,7 @@ impl Draft {
     fn read_access(&self, config: &mut ServerConfig) -> Result<(), ConfigError> {
         let access = &mut config.access;
         if let Some(entry) = self.setting("skipACL") {
-            access.skip_acl = match entry.value.as_str() {
-                "yes" => true,
-                "no" => false,
-                _ => return Err(entry.mistyped(0, "yes or no")),
-            };
+            access.skip_acl = yes_or_no(entry)?;
         }
         access.eager_check = self.boolean("enableEagerACLCheck")?.unwrap_or(false);
         access.digest_enabled =
@@ -120,6 +117,9 @@ impl Draft {
                 entry.mistyped(0, "a number of bytes from 1024 to 1073741823, or 0x and hex digits")
             })? as usize;
         }
+        if let Some(n) = self.number("jute.maxbuffer.extrasize", 0, INT_MAX, "bytes")? {
+            limits.jute_extra_size = n as usize;
+        }
         if let Some(n) = self.number("globalOutstandingLimit", 1, INT_MAX, "requests")? {
             limits.outstanding_max = n as u32;
         }
@@ -139,6 +139,11 @@ impl Draft {
         ] {
             *value = self.number(key, 4096, INT_MAX, "bytes")?.map_or(*value, |n| n as usize);
         }
+        let sockets = &mut config.client_sockets;
+        if let Some(n) = self.number("clientPortListenBacklog", -1, INT_MAX, "connections")? {
+            sockets.backlog = Some(n as u32).filter(|_| n > 0);
+        }
+        sockets.keep_alive = self.boolean("clientTcpKeepAlive")?.unwrap_or(false);
         let threads = self.number("net.threads", 0, NET_THREADS_MAX, "threads")?;
         if let Some(timeout) = self.millis("stop.timeout", 1)? {
             config.stop_timeout = timeout;
@@ -199,6 +204,9 @@ impl Draft {
         ] {
             *value = self.boolean(key)?.unwrap_or(*value);
         }
+        if let Some(entry) = self.setting("leaderServes") {
+            config.leader_serves = yes_or_no(entry)?;
+        }
         // Clients that look for a read-only server ask this word. (FourLetterCommands)
         let words = &mut config.four_letter_words;
         if config.read_only_mode && !words.iter().any(|word| word == "isro" || word == "*") {
@@ -225,6 +233,14 @@ impl Draft {
         let Some(entry) = self.setting(key) else { return Ok(None) };
         let share = entry.value.parse().ok().filter(|share| (0.0..=1.0).contains(share));
         share.map(Some).ok_or_else(|| entry.mistyped(0, "a number from 0 to 1"))
+    }
+}
+
+fn yes_or_no(entry: &Entry) -> Result<bool, ConfigError> {
+    match entry.value.as_str() {
+        "yes" => Ok(true),
+        "no" => Ok(false),
+        _ => Err(entry.mistyped(0, "yes or no")),
     }
 }
 

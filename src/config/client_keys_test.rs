@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use super::{DigestAlg, ServerConfig, parse};
+use crate::runtime::ClientSockets;
 
 const BASE: &str = "dataDir=/d\nclientPort=2181\n";
 
@@ -67,6 +68,9 @@ fn limits_are_read() {
     assert_eq!(limits.throttled_op_wait, Duration::from_millis(8));
     assert_eq!(limits.connection_throttle.tokens_max, 9);
     assert_eq!(limits.connection_throttle.drop_increase, 0.5);
+    assert_eq!(limits.field_bytes_max(), 8 << 20);
+    let extra = with("jute.maxbuffer=0x400000\njute.maxbuffer.extrasize=9999999\n").limits;
+    assert_eq!(extra.field_bytes_max(), (4 << 20) + 9_999_999);
     assert!(refused("jute.maxbuffer=1MB\n").contains("a number of bytes"));
     assert!(refused("connection_throttle_drop_increase=2\n").contains("from 0 to 1"));
 }
@@ -103,6 +107,16 @@ fn threads_for_sockets_are_read() {
     let flags = Some("-Dzookeeper.net.threads=3");
     let loaded = parse(BASE, "zoo.cfg", None, flags).expect("a property too");
     assert_eq!((loaded.config.net_threads, loaded.warnings.len()), (Some(3), 0));
+}
+
+#[test]
+fn how_clients_are_heard_is_read() {
+    let config = with("clientTcpKeepAlive=true\nclientPortListenBacklog=64\nleaderServes=no\n");
+    let sockets = ClientSockets { keep_alive: true, backlog: Some(64) };
+    assert_eq!((config.client_sockets, config.leader_serves), (sockets, false));
+    let config = with("clientPortListenBacklog=-1\nleaderServes=yes\n");
+    assert_eq!((config.client_sockets, config.leader_serves), (ClientSockets::default(), true));
+    assert!(refused("leaderServes=false\n").contains("yes or no"));
 }
 
 #[test]

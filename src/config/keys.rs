@@ -47,6 +47,7 @@ const FILE: &[&str] = &[
     "autopurge.snapRetainCount",
     "clientPort",
     "clientPortAddress",
+    "clientPortListenBacklog",
     "dataDir",
     "dataLogDir",
     "dynamicConfigFile",
@@ -74,6 +75,7 @@ const PROPERTIES: &[&str] = &[
     "DigestAuthenticationProvider.superDigest",
     "X509AuthenticationProvider.superUser",
     "allowSaslFailedClients",
+    "clientTcpKeepAlive",
     "cnxTimeout",
     "commitLogCount",
     "connection_throttle_decrease_ratio",
@@ -100,9 +102,11 @@ const PROPERTIES: &[&str] = &[
     "fastleader.minNotificationInterval",
     "fsync.warningthresholdms",
     "globalOutstandingLimit",
+    "jute.maxbuffer.extrasize",
     "largeRequestMaxBytes",
     "largeRequestThreshold",
     "leader.maxTimeToWaitForEpoch",
+    "leaderServes",
     "maxCnxns",
     "nio.sessionlessCnxnTimeout",
     "preAllocSize",
@@ -116,9 +120,11 @@ const PROPERTIES: &[&str] = &[
     "sessionRequireClientSASLAuth",
     "skipACL",
     "snapCount",
+    "snapSizeLimitInKb",
     "snapshot.trust.empty",
     "snapshotSizeFactor",
     "throttled_op_wait_time",
+    "txnLogSizeLimitInKb",
 ];
 
 /// Supported; properties in Apache too, but without `zookeeper.` before the name.
@@ -147,7 +153,6 @@ const OUR_PROPERTIES: &[&str] = &[
 ];
 
 const OFF: &[&str] = &["false"];
-const YES: &[&str] = &["yes"];
 const NONE: &[&str] = &[];
 
 /// Known, not supported yet, with the values that say what happens anyway.
@@ -156,13 +161,9 @@ const NOT_YET: &[(&str, &[&str])] = &[
     ("admin.portUnification", OFF),
     ("admin.restore.enabled", OFF),
     ("audit.enable", OFF),
-    ("clientPortListenBacklog", &["-1"]),
-    ("clientTcpKeepAlive", OFF),
     ("connectToLearnerMasterLimit", &["0"]),
-    ("jute.maxbuffer.extrasize", NONE),
     ("leader.maxConcurrentDiffSyncs", NONE),
     ("leader.maxConcurrentSnapSyncs", NONE),
-    ("leaderServes", YES),
     ("messageTracker.BufferSize", NONE),
     ("messageTracker.Enabled", OFF),
     ("multiAddress.enabled", OFF),
@@ -174,12 +175,11 @@ const NOT_YET: &[(&str, &[&str])] = &[
     ("oraclePath", NONE),
     ("quorumCnxnTimeoutMs", &["-1"]),
     ("reconfigEnabled", OFF),
-    ("snapSizeLimitInKb", NONE),
     ("snapshot.compression.method", &[""]),
 ];
 
 /// Known, not supported yet, by the beginning of the name.
-const NOT_YET_FAMILIES: &[&str] = &["metricsProvider.", "pathStats.", "txnLogSizeLimitInKb"];
+const NOT_YET_FAMILIES: &[&str] = &["metricsProvider.", "pathStats."];
 
 const ADMIN_CLEAR: &str = "open the admin port without the TLS it was meant to have";
 /// Without effect in Apache ZooKeeper too.

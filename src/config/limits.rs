@@ -18,6 +18,9 @@ pub struct ClientLimits {
     pub connections_max: u32,
     /// `jute.maxbuffer`: bytes of a request, inclusive.
     pub jute_max_buffer: usize,
+    /// `jute.maxbuffer.extrasize`: bytes that a string or buffer between servers and on the disk may
+    /// have beyond `jute.maxbuffer`.
+    pub jute_extra_size: usize,
     /// `globalOutstandingLimit`: requests in process before busy connections are not read.
     pub outstanding_max: u32,
     /// `nio.sessionlessCnxnTimeout`: how long a connection may be without a session.
@@ -69,10 +72,11 @@ pub struct ConnectionThrottle {
 
 impl ClientLimits {
     /// The longest string or buffer between servers and on the disk, in bytes: whatever a client may
-    /// send must travel. A small `jute.maxbuffer` does not lessen it: a server's own messages, and
+    /// send must travel. A small `jute.maxbuffer` does not lessen it, nor does a small extra size: a server's own messages, and
     /// what it logged before, are longer.
     pub fn field_bytes_max(&self) -> usize {
-        self.jute_max_buffer.saturating_mul(2).clamp(JUTE_FIELD_BYTES_MAX, i32::MAX as usize)
+        let extra = self.jute_extra_size.max(self.jute_max_buffer);
+        self.jute_max_buffer.saturating_add(extra).clamp(JUTE_FIELD_BYTES_MAX, i32::MAX as usize)
     }
 }
 
@@ -92,6 +96,7 @@ impl Default for ClientLimits {
         ClientLimits {
             connections_max: 0,
             jute_max_buffer: JUTE_MAXBUFFER_BYTES,
+            jute_extra_size: 0,
             outstanding_max: 1000,
             sessionless_timeout: Duration::from_secs(10),
             large_request_threshold: None,

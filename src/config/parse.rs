@@ -324,6 +324,12 @@ impl Draft {
         if let Some(ms) = self.number("fsync.warningthresholdms", 0, INT_MAX, "milliseconds")? {
             config.fsync_warning = Duration::from_millis(ms as u64);
         }
+        if let Some(kib) = self.number("snapSizeLimitInKb", -INT_MAX, INT_MAX, "kilobytes")? {
+            config.snap_log_bytes = log_bytes(kib);
+        }
+        if let Some(kib) = self.number("txnLogSizeLimitInKb", -INT_MAX, INT_MAX, "kilobytes")? {
+            config.txn_log_bytes_max = log_bytes(kib);
+        }
         if let Some(entry) = self.setting("filePermissions") {
             let what = "three octal digits such as 640: the owner reads and writes, and nobody \
                         executes (directories get that where files may be read)";
@@ -390,6 +396,11 @@ impl Draft {
         }
         Ok(())
     }
+}
+
+/// Zero and below is no limit.
+fn log_bytes(kib: i64) -> Option<u64> {
+    u64::try_from(kib).ok().filter(|kib| *kib > 0).map(|kib| kib * 1024)
 }
 
 fn is_harmless(value: &str, harmless: &[&str]) -> bool {

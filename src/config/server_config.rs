@@ -13,7 +13,7 @@ use super::otlp::OtlpConfig;
 use super::sync_limits::SyncLimits;
 use crate::base::{Dialect, Museum, ServerId};
 use crate::runtime::tls::ClientTls;
-use crate::runtime::{FilePermissions, HostPort};
+use crate::runtime::{ClientSockets, FilePermissions, HostPort};
 
 /// Whether a server votes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -87,6 +87,10 @@ pub struct ServerConfig {
     pub snap_count: u32,
     /// `fsync.warningthresholdms`: a sync of the log that takes longer is told of.
     pub fsync_warning: Duration,
+    /// `snapSizeLimitInKb`: bytes of a log behind which a snapshot is due; `None` (0 and below) is off.
+    pub snap_log_bytes: Option<u64>,
+    /// `txnLogSizeLimitInKb`: bytes of a log behind which the next one begins; `None` is off.
+    pub txn_log_bytes_max: Option<u64>,
     /// `preAllocSize` in bytes.
     pub pre_alloc_bytes: u64,
     /// `autopurge.snapRetainCount`.
@@ -124,6 +128,9 @@ pub struct ServerConfig {
     pub net_threads: Option<usize>,
     /// `stop.timeout`: an end in good order lasts so long at most.
     pub stop_timeout: Duration,
+    pub client_sockets: ClientSockets,
+    /// `leaderServes`: a leader takes clients.
+    pub leader_serves: bool,
     /// TLS for clients; `None` without `secureClientPort` and `client.portUnification`.
     pub client_tls: Option<ClientTls>,
     /// `extendedTypesEnabled`: TTL nodes may be made.
@@ -184,6 +191,8 @@ impl ServerConfig {
             max_client_cnxns: 60,
             snap_count: 100_000,
             fsync_warning: Duration::from_secs(1),
+            snap_log_bytes: Some(4 * 1024 * 1024 * 1024),
+            txn_log_bytes_max: None,
             pre_alloc_bytes: 64 * 1024 * 1024,
             snap_retain_count: 3,
             purge_interval: None,
@@ -205,6 +214,8 @@ impl ServerConfig {
             sync: SyncLimits::default(),
             net_threads: None,
             stop_timeout: Duration::from_secs(5),
+            client_sockets: ClientSockets::default(),
+            leader_serves: true,
             client_tls: None,
             extended_types: false,
             enforce_quota: false,

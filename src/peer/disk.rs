@@ -22,8 +22,8 @@ use crate::base::{Epoch, Exhibit, LinkId, Mono, Museum, Note, Now, Zxid};
 use crate::config::ServerConfig;
 use crate::database::Database;
 use crate::storage::{Batch, Ticket};
-use crate::storage::{DirSizes, EpochKind, HistoryRequest, Loaded, LogIndex, LogRequest, Outcome};
-use crate::storage::{SnapshotRequest, StorageError};
+use crate::storage::{DirSizes, EpochKind, HistoryRequest, Loaded, LogIndex, LogPosition};
+use crate::storage::{LogRequest, Outcome, SnapshotRequest, StorageError};
 use crate::zab::leader::HistoryRead;
 
 /// When a purge is due while old files are read or cut, it waits so long.
@@ -39,6 +39,12 @@ pub(super) struct Disk {
     on_history: BTreeMap<Ticket, (LinkId, Zxid)>,
     /// Where in the log old transactions stand.
     index: LogIndex,
+    /// Where the newest durable record begins, unless the next one begins a new log.
+    log_end: Option<LogPosition>,
+    /// The log that is to be followed by a new one.
+    rolled: Option<Zxid>,
+    /// `txnLogSizeLimitInKb`
+    log_bytes_max: Option<u64>,
     snapshotter: Snapshotter,
     purge_interval: Option<Duration>,
     next_purge: Mono,
@@ -120,6 +126,9 @@ impl Disk {
             on_log: VecDeque::new(),
             on_history: BTreeMap::new(),
             index: LogIndex::default(),
+            log_end: None,
+            rolled: None,
+            log_bytes_max: config.txn_log_bytes_max,
             snapshotter: Snapshotter::new(config),
             purge_interval: config.purge_interval,
             next_purge: Mono::FAR,
@@ -182,10 +191,31 @@ impl Disk {
     /// One more transaction was applied. `may_snapshot`: the tree is the ensemble's.
     pub(super) fn on_applied(&mut self, may_snapshot: bool, db: &Database, queue: &mut Queue) {
         self.snapshotter.count();
-        if may_snapshot && self.snapshotter.take_due() {
-            self.ask_log(ForWhom::Role, LogRequest::Roll, queue);
+        let log_bytes = self.log_end.map_or(0, |end| end.offset);
+        if may_snapshot && self.snapshotter.take_due(log_bytes) {
+            self.roll(queue);
             self.begin_snapshot(Purpose::Routine, db, queue);
         }
+    }
+
+    /// The next record begins a new log.
+    fn roll(&mut self, queue: &mut Queue) {
+        self.rolled = self.log_end.take().map(|end| end.log).or(self.rolled);
+        self.ask_log(ForWhom::Role, LogRequest::Roll, queue);
+    }
+
+    /// The log is durable up to a record here.
+    fn on_log_grown(&mut self, at: LogPosition, queue: &mut Queue) {
+        // Of a log that is done with, what was on its way still comes.
+        self.log_end = Some(at).filter(|at| self.rolled != Some(at.log));
+        if self.log_bytes_max.is_some_and(|max| self.log_end.is_some_and(|end| end.offset > max)) {
+            self.roll(queue);
+        }
+    }
+
+    /// Logs may get names anew.
+    fn on_log_cut(&mut self) {
+        (self.log_end, self.rolled) = (None, None);
     }
 
     pub(super) fn begin_snapshot(&mut self, purpose: Purpose, db: &Database, queue: &mut Queue) {
@@ -294,6 +324,7 @@ impl Disk {
                     self.waiting.bytes -= batch.bytes;
                 }
                 self.index.learn(zxid, at);
+                self.on_log_grown(at, queue);
                 db.set_durable(zxid);
                 queue.note_routine(|| Note::Durable { zxid });
                 self.of_snapshotter(queue, |s, out| s.finish(db.durable(), out));
@@ -311,6 +342,7 @@ impl Disk {
             (ForWhom::Load, Outcome::Loaded(loaded)) => Stored::Loaded(loaded),
             (ForWhom::Replace, Outcome::Truncated { to }) => {
                 self.index.cut(to);
+                self.on_log_cut();
                 queue.note(Note::Truncated { to });
                 self.ask_log(ForWhom::Replace, LogRequest::Load, queue);
                 Stored::Nothing
@@ -322,6 +354,7 @@ impl Disk {
             }
             (ForWhom::Reset, Outcome::LogReset) => {
                 self.index.clear();
+                self.on_log_cut();
                 Stored::LogReset
             }
             (whom, outcome) => {

@@ -29,6 +29,25 @@ impl Bench {
         }
     }
 
+    /// A record is durable that begins at `offset` of this log; what is asked for then.
+    fn logged(&mut self, log: i64, offset: u64) -> Vec<Output> {
+        let zxid = self.db.durable().next();
+        let ticket = self.ask(ForWhom::Role, LogRequest::Append(txn(zxid)));
+        let at = LogPosition { log: Zxid(log), offset };
+        self.stored(ticket, Outcome::Durable { zxid, at });
+        self.requests()
+    }
+
+    /// What is asked for, without the notes. A new log is begun at once.
+    fn requests(&mut self) -> Vec<Output> {
+        let mut asked = self.queue.take();
+        asked.retain(|output| matches!(output, Output::Log(..) | Output::Snapshot(..)));
+        if let [Output::Log(ticket, LogRequest::Roll), ..] = asked[..] {
+            self.stored(ticket, Outcome::Rolled);
+        }
+        asked
+    }
+
     fn ask_history(&mut self) -> Vec<Output> {
         let (from, up_to) = (Zxid(1), Zxid(2));
         let (portion_bytes, bytes_max) = (10, 10);
@@ -40,6 +59,11 @@ impl Bench {
     fn stored(&mut self, ticket: Ticket, outcome: Outcome) -> Stored {
         self.disk.on_stored(ticket, Ok(outcome), &mut self.db, &mut self.queue)
     }
+}
+
+fn txn(zxid: Zxid) -> Rc<Proposal> {
+    let header = TxnHeader { zxid, ..TxnHeader::default() };
+    Rc::new(Proposal::new(header, Txn::Error(ErrorTxn { err: -1 }), None))
 }
 
 #[test]
@@ -164,12 +188,8 @@ fn a_leaders_snapshot_gets_its_name_when_the_guard_file_names_it() {
 #[test]
 fn old_transactions_are_read_from_the_last_mark_before_them() {
     let mut bench = Bench::new();
-    let txn = |zxid: i64| {
-        let header = TxnHeader { zxid: Zxid(zxid), ..TxnHeader::default() };
-        Rc::new(Proposal::new(header, Txn::Error(ErrorTxn { err: -1 }), None))
-    };
     for (zxid, offset) in [(1, 16), (2, 3_000_000)] {
-        let append = bench.ask(ForWhom::Role, LogRequest::Append(txn(zxid)));
+        let append = bench.ask(ForWhom::Role, LogRequest::Append(txn(Zxid(zxid))));
         let at = LogPosition { log: Zxid(1), offset };
         bench.stored(append, Outcome::Durable { zxid: Zxid(zxid), at, time_ms: 0, batch: None });
         bench.queue.take();
@@ -182,4 +202,45 @@ fn old_transactions_are_read_from_the_last_mark_before_them() {
     let reset = bench.ask(ForWhom::Reset, LogRequest::Reset { behind: Zxid(9) });
     bench.stored(reset, Outcome::LogReset);
     assert_eq!(begin(&mut bench), None);
+}
+
+fn rolls(asked: &[Output]) -> bool {
+    matches!(asked, [Output::Log(_, LogRequest::Roll), ..])
+}
+
+#[test]
+fn a_log_of_the_greatest_size_is_followed_by_a_new_one_once() {
+    let mut bench = Bench::new();
+    bench.disk.log_bytes_max = Some(1000);
+    assert!(bench.logged(1, 1000).is_empty());
+    assert!(rolls(&bench.logged(1, 1001)));
+    assert!(bench.logged(1, 2000).is_empty(), "it was on its way to the log that is done with");
+    assert!(bench.logged(2, 900).is_empty());
+    assert!(rolls(&bench.logged(2, 1900)));
+    // A log that was cut away may come again under its name.
+    let cut = bench.ask(ForWhom::Replace, LogRequest::Truncate { to: Zxid(1) });
+    bench.stored(cut, Outcome::Truncated { to: Zxid(1) });
+    bench.queue.take();
+    let load = Outcome::Loaded(Box::default());
+    let ticket = bench.disk.on_log.back().expect("it is read anew").0;
+    bench.stored(ticket, load);
+    assert!(rolls(&bench.logged(2, 1900)));
+}
+
+#[test]
+fn a_snapshot_is_due_behind_many_transactions_or_a_long_log() {
+    let mut config = ServerConfig::defaults(ServerId(1));
+    config.snap_log_bytes = Some(1000);
+    let mut bench = Bench { disk: Disk::new(&config), ..Bench::new() };
+    let applied = |bench: &mut Bench| {
+        bench.disk.on_applied(true, &bench.db, &mut bench.queue);
+        bench.requests()
+    };
+    bench.logged(1, 500);
+    assert!(applied(&mut bench).is_empty(), "half of it at least");
+    bench.logged(1, 1001);
+    let asked = applied(&mut bench);
+    assert!(rolls(&asked) && asked.len() == 3, "{asked:?}");
+    bench.logged(2, 1001);
+    assert!(applied(&mut bench).is_empty(), "the first is not done yet");
 }

@@ -24,7 +24,7 @@ const RULES: Rules = Rules {
         ("Course", &["since", "unavailable_since"]),
         ("LeaderDials", &["next_link"]),
         ("Links", &["next_link"]),
-        ("Disk", &["last_ticket", "index", "is_measuring", "waiting"]),
+        ("Disk", &["last_ticket", "index", "log_end", "rolled", "is_measuring", "waiting"]),
         ("Leader", &["half_ticks"]),
         ("Outstanding", &["proposed", "durable"]),
         ("Handler", &["sent_bytes", "next_telling"]),

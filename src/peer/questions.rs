@@ -80,6 +80,7 @@ impl Peer {
     fn health(&self) -> Health {
         Health {
             serves: self.service.is_serving(),
+            turns_away: self.service.turns_away(),
             reads_only: self.service.is_read_only(),
             leader: self.whose_epoch(),
             me: self.config.my_id,

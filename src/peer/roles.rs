@@ -229,8 +229,9 @@ impl Peer {
         self.elections.step(now, established, &mut self.queue);
     }
 
-    /// Clients are welcome.
+    /// Clients are welcome, unless this server leads and `leaderServes` says no.
     fn begin_serving(&mut self, now: Now) {
+        let leads = matches!(self.role, Role::Leading(_));
         match &mut self.role {
             Role::Leading(leading) | Role::Standalone(leading) => {
                 leading.serve(now, &self.config, &self.db);
@@ -240,7 +241,11 @@ impl Peer {
         }
         self.count_serving(now);
         self.db.become_initialised();
-        self.step_service(now, server::Input::Serve);
+        let serve = match leads && !self.config.leader_serves {
+            true => server::Input::ServeLearners,
+            false => server::Input::Serve,
+        };
+        self.step_service(now, serve);
     }
 }
 

@@ -59,6 +59,7 @@ impl Shown for ShownPeer<'_> {
             data_log_bytes: self.sizes.log,
             tick_time_ms: config.tick_time.as_millis() as u64,
             max_client_cnxns: config.max_client_cnxns,
+            listen_backlog: config.client_sockets.backlog,
             session_timeout_min_ms: config.session_timeout_min.as_millis() as u64,
             session_timeout_max_ms: config.session_timeout_max.as_millis() as u64,
             server_id: if config.is_standalone() { 0 } else { config.my_id.0 },

@@ -70,7 +70,9 @@ struct Writing {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Snapshotter {
     snap_count: u32,
-    /// Which part of the second half of `snap_count` is waited for.
+    /// `snapSizeLimitInKb`
+    log_bytes: Option<u64>,
+    /// Which part of the second half of either is waited for.
     spread: u32,
     /// Znodes in one slice.
     slice: usize,
@@ -87,6 +89,7 @@ impl Snapshotter {
     pub(super) fn new(config: &ServerConfig) -> Snapshotter {
         Snapshotter {
             snap_count: config.snap_count.max(2),
+            log_bytes: config.snap_log_bytes,
             spread: (config.my_id.0 as u32).wrapping_mul(0x9e37_79b9),
             slice: config.sync.slice_nodes,
             slice_bytes: config.sync.slice_bytes,
@@ -116,10 +119,13 @@ impl Snapshotter {
         self.since_last += 1;
     }
 
-    /// Whether it is time for a routine snapshot. If so, the count begins anew.
-    pub(super) fn take_due(&mut self) -> bool {
+    /// Whether it is time for a routine snapshot: after so many transactions, or so many bytes of the
+    /// present log. If so, the count begins anew.
+    pub(super) fn take_due(&mut self, log_bytes: u64) -> bool {
         let half = self.snap_count / 2;
-        let is_due = self.writing.is_none() && self.since_last > half + self.spread % half.max(1);
+        let are_many = self.since_last > half + self.spread % half.max(1);
+        let is_long = self.log_bytes.is_some_and(|limit| log_bytes > part_of(limit, self.spread));
+        let is_due = self.writing.is_none() && (are_many || is_long);
         if is_due {
             self.since_last = 0;
         }
@@ -216,4 +222,10 @@ impl Snapshotter {
             out.push(SnapshotRequest::Finish);
         }
     }
+}
+
+/// Half of it, and this share of the other half.
+fn part_of(limit: u64, spread: u32) -> u64 {
+    let half = limit / 2;
+    half + ((u128::from(half) * u128::from(spread)) >> 32) as u64
 }

@@ -22,7 +22,7 @@ pub mod tls;
 
 pub use disk::{DirEntry, File, FilePermissions, Lane, OpenMode};
 pub use environment::Environment;
-pub use net::{HostPort, Label, LabelKind, Listener, Stream, ip_of};
+pub use net::{ClientSockets, HostPort, Label, LabelKind, Listener, Stream, ip_of};
 pub use order::Order;
 
 use std::fmt;

@@ -11,6 +11,15 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::base::{Stamp, Zxid};
 
+/// How the sockets of clients are set.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct ClientSockets {
+    /// `clientTcpKeepAlive`: the kernel asks now and then whether a silent client is still there.
+    pub keep_alive: bool,
+    /// `clientPortListenBacklog`: connections the kernel holds before they are accepted.
+    pub backlog: Option<u32>,
+}
+
 /// A host, by name or number, and a port. Resolved when it is used, never before.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct HostPort {

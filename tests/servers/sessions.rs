@@ -209,3 +209,33 @@ fn one_address_gets_as_many_connections_as_the_configuration_says() {
     second.close_session().expect("the server runs");
     drop(alone.client(1));
 }
+
+#[test]
+fn a_leader_that_takes_no_clients_leads_all_the_same() {
+    let plan = Plan::voters(&[1, 2, 3]).setting("leaderServes=no");
+    let mut ensemble = plan.start();
+    let (leader, followers) = (ensemble.leader(), ensemble.followers());
+    let mut client = ensemble.client(followers[0]);
+    client.create("/a", "x", EPHEMERAL).expect("the leader takes it from its follower");
+    let closed = Failure::Lost(ErrorKind::UnexpectedEof);
+    let address = ensemble.server(leader).address;
+    assert_eq!(Client::connect(address, &Session::new(30_000)).err(), Some(closed.clone()));
+    assert_eq!(Client::connect(address, &client.session).err(), Some(closed.clone()));
+    assert_eq!(ensemble.server(leader).mode().as_deref(), Some("leader"), "words are answered");
+
+    // What it was comes with the role.
+    ensemble.server_mut(leader).kill();
+    let next = wait_for("another leader", || {
+        followers
+            .iter()
+            .copied()
+            .find(|id| ensemble.server(*id).mode().as_deref() == Some("leader"))
+    });
+    ensemble.server_mut(leader).start();
+    ensemble.wait_until_all_serve();
+    let address = ensemble.server(next).address;
+    assert_eq!(Client::connect(address, &Session::new(30_000)).err(), Some(closed));
+    let mut client = Client::reach(&[ensemble.server(leader).address], &client.session);
+    client.sync("/").expect("the ensemble is whole");
+    assert_eq!(client.get("/a", false).expect("its session lives").0, "x");
+}

@@ -8,7 +8,7 @@ use std::path::Path;
 use quorate::base::{Epoch, Zxid};
 use quorate::jute::client::create_flags::EPHEMERAL;
 
-use crate::ensemble::{Client, Ensemble, Plan, pipeline_sets, read_tree};
+use crate::ensemble::{Client, Ensemble, Plan, pipeline_sets, read_tree, wait_for};
 
 #[test]
 fn a_standalone_server_counts_its_zxids_from_one() {
@@ -125,4 +125,37 @@ fn files_are_for_the_owner_and_his_group_unless_the_configuration_says_otherwise
     alone.wait_until_all_serve();
     alone.client(1).create("/c", "", 0).expect("a new node");
     assert_eq!(permissions(&alone), (BTreeSet::from([0o600]), 0o700));
+}
+
+#[test]
+fn a_log_ends_at_the_size_that_the_configuration_says() {
+    let size = "txnLogSizeLimitInKb=16";
+    let mut alone = Plan::standalone().setting(size).start();
+    let logs = |alone: &Ensemble, kind: &str| {
+        let files = alone.server(1).files("data");
+        files.iter().filter(|name| name.starts_with(kind)).count()
+    };
+    let mut client = alone.client(1);
+    for n in 0..30 {
+        client.create(&format!("/n{n}"), &"x".repeat(4000), 0).expect("a new node");
+    }
+    assert!((5..=9).contains(&logs(&alone, "log.")), "{:?}", alone.server(1).files("data"));
+    assert_eq!(logs(&alone, "snapshot."), 1, "that of the empty tree");
+    alone.server_mut(1).restart();
+    alone.wait_until_all_serve();
+    assert_eq!(alone.client(1).children("/", false).expect("the server runs").len(), 31);
+
+    // By the other limit a snapshot is due.
+    let other = "txnLogSizeLimitInKb=0\nsnapSizeLimitInKb=16";
+    alone.server(1).edit_config(|text| text.replace("txnLogSizeLimitInKb=16", other));
+    alone.server_mut(1).restart();
+    alone.wait_until_all_serve();
+    let mut client = alone.client(1);
+    for n in 30..60 {
+        client.create(&format!("/n{n}"), &"x".repeat(4000), 0).expect("a new node");
+    }
+    wait_for("a snapshot", || (logs(&alone, "snapshot.") > 1).then_some(()));
+    alone.server_mut(1).restart();
+    alone.wait_until_all_serve();
+    assert_eq!(alone.client(1).children("/", false).expect("the server runs").len(), 61);
 }

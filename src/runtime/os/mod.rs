@@ -42,7 +42,7 @@ use tokio::task::LocalSet;
 
 use crate::base::{Mono, Note, Now, Stamp};
 use crate::runtime::tls::{ClientTls, TlsPort};
-use crate::runtime::{Environment, FilePermissions, Halt, HostPort};
+use crate::runtime::{ClientSockets, Environment, FilePermissions, Halt, HostPort};
 use crate::runtime::{LaneId, Order, Purpose, Runtime};
 
 use clock::{Clock, WallClock};
@@ -72,6 +72,7 @@ pub struct Machine {
     shares: Shares,
     /// Connections of clients, on all ports.
     clients: Slots,
+    client_sockets: ClientSockets,
     wall: Rc<WallClock>,
     /// Shared by the ports of one server: the files are read and watched once.
     tls: Rc<RefCell<Weak<Tls>>>,
@@ -100,6 +101,7 @@ impl Machine {
             traces: std::env::var_os(TRACE_VARIABLE).is_some(),
             shares,
             clients: Slots::new(shares.clients),
+            client_sockets: ClientSockets::default(),
             wall: Rc::default(),
             tls: Rc::default(),
             client_threads: 0,
@@ -111,6 +113,11 @@ impl Machine {
     /// The sockets of clients have so many threads of their own (`net.threads`).
     pub fn with_client_threads(self, client_threads: usize) -> Machine {
         Machine { client_threads, ..self }
+    }
+
+    /// The sockets of clients are set so.
+    pub fn with_client_sockets(self, client_sockets: ClientSockets) -> Machine {
+        Machine { client_sockets, ..self }
     }
 
     /// What there are cores for, beside the thread that decides.
@@ -221,14 +228,15 @@ impl Runtime for Machine {
     }
 
     async fn listen(&self, on: &HostPort) -> io::Result<MachineListener> {
-        net::listen(self.clock, on, Door::Plain(Slots::new(self.shares.peers), None)).await
+        let door = Door::Plain(Slots::new(self.shares.peers), None);
+        net::listen(self.clock, on, door, ClientSockets::default()).await
     }
 
     async fn listen_clients(&self, on: &HostPort) -> io::Result<MachineListener> {
         let carried = self.client_threads >= CARRIERS_MIN;
         let workers = if carried { self.workers()? } else { None };
         let door = Door::Plain(self.clients.clone(), workers);
-        net::listen(self.clock, on, door).await
+        net::listen(self.clock, on, door, self.client_sockets).await
     }
 
     async fn listen_tls(
@@ -247,7 +255,7 @@ impl Runtime for Machine {
         *self.tls.borrow_mut() = Arc::downgrade(&tls);
         let (clients, workers) = (self.clients.clone(), self.workers()?);
         let accepting = Accepting::new(tls, port, clients, per_address_max, workers);
-        net::listen(self.clock, on, Door::Tls(accepting)).await
+        net::listen(self.clock, on, Door::Tls(accepting), self.client_sockets).await
     }
 
     fn disk(&self, lane: LaneId) -> MachineLane {

@@ -20,10 +20,10 @@ use super::stream::{MachineStream, plain};
 use super::tls::Accepting;
 use super::workers::Workers;
 use crate::base::Stamp;
-use crate::runtime::{HostPort, Listener};
+use crate::runtime::{ClientSockets, HostPort, Listener};
 
-/// Connections the kernel holds before they are accepted.
-const LISTEN_BACKLOG: i32 = 1024;
+/// Connections the kernel holds before they are accepted. Java's 50 are too few for a storm of clients.
+const LISTEN_BACKLOG: u32 = 1024;
 
 /// A listening TCP socket.
 #[derive(Debug)]
@@ -125,14 +125,20 @@ pub(super) async fn connect_any(
 }
 
 /// A host that stands for all addresses of the machine is open to IPv6 and IPv4, as in Java.
-pub(super) async fn listen(clock: Clock, on: &HostPort, door: Door) -> io::Result<MachineListener> {
-    let tcp = listen_any(on).await.map_err(|error| said(error, format!("listen on {on}")))?;
+pub(super) async fn listen(
+    clock: Clock,
+    on: &HostPort,
+    door: Door,
+    sockets: ClientSockets,
+) -> io::Result<MachineListener> {
+    let tcp =
+        listen_any(on, sockets).await.map_err(|error| said(error, format!("listen on {on}")))?;
     Ok(MachineListener { tcp, clock, door })
 }
 
-async fn listen_any(on: &HostPort) -> io::Result<TcpListener> {
+async fn listen_any(on: &HostPort, sockets: ClientSockets) -> io::Result<TcpListener> {
     if on.is_any() {
-        let any = |ip: std::net::IpAddr| bind(SocketAddr::new(ip, on.port));
+        let any = |ip: std::net::IpAddr| bind(SocketAddr::new(ip, on.port), sockets);
         // A machine without IPv6 has no dual-stack sockets.
         return any(std::net::Ipv6Addr::UNSPECIFIED.into()).or_else(|error| match error.kind() {
             io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied => Err(error),
@@ -143,7 +149,7 @@ async fn listen_any(on: &HostPort) -> io::Result<TcpListener> {
     let unknown = |error| io::Error::new(io::ErrorKind::NotFound, in_words(error));
     let found = tokio::net::lookup_host((on.host.as_str(), on.port)).await.map_err(unknown)?;
     for address in found {
-        match bind(address) {
+        match bind(address, sockets) {
             Ok(listener) => return Ok(listener),
             Err(error) => last = Some(error),
         }
@@ -151,7 +157,7 @@ async fn listen_any(on: &HostPort) -> io::Result<TcpListener> {
     Err(last.unwrap_or_else(|| io::Error::new(io::ErrorKind::NotFound, "name has no address")))
 }
 
-fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+fn bind(address: SocketAddr, sockets: ClientSockets) -> io::Result<TcpListener> {
     let socket =
         socket2::Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if address.is_ipv6() {
@@ -159,9 +165,12 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     }
     // A restarted server must not wait for the TIME_WAIT of its predecessor's connections.
     socket.set_reuse_address(true)?;
+    // Linux gives it to whatever is accepted.
+    socket.set_keepalive(sockets.keep_alive)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
-    socket.listen(LISTEN_BACKLOG)?;
+    let backlog = sockets.backlog.unwrap_or(LISTEN_BACKLOG);
+    socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
     TcpListener::from_std(socket.into())
 }
 

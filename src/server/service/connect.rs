@@ -77,6 +77,7 @@ impl Service {
 
     fn serving(&self) -> Serving {
         match (self.is_serving, self.is_read_only()) {
+            (true, _) if self.turns_away => Serving::Nobody,
             (true, _) => Serving::Everybody,
             (false, true) => Serving::Readers,
             (false, false) => Serving::Nobody,

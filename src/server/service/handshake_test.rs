@@ -111,6 +111,19 @@ fn a_session_on_its_way_when_the_role_ends_is_nobodys() {
 }
 
 #[test]
+fn a_leader_that_takes_no_clients_tells_them_to_look_elsewhere() {
+    let mut bench = Bench::serving(&config());
+    bench.step(Input::Stop);
+    bench.step(Input::ServeLearners);
+    assert!(bench.service.is_serving() && bench.service.turns_away());
+    let out = bench.greet(A, &hello(SessionId(0)));
+    assert!(matches!(&out[..], [Output::Close(A)]), "{out:?}");
+    bench.step(Input::Stop);
+    bench.step(Input::Serve);
+    bench.open_global(A);
+}
+
+#[test]
 fn a_second_close_of_a_session_finds_nothing_to_do() {
     let mut bench = Bench::serving(&config());
     let session = bench.open_global(A);

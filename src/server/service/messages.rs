@@ -38,6 +38,8 @@ pub enum Input {
     },
     /// The role begins to serve: clients are welcome.
     Serve,
+    /// The same of a leader that takes no clients (`leaderServes=no`).
+    ServeLearners,
     /// No leader is in sight, and the tree stands still: whoever asks for it may read.
     ServeReadOnly,
     /// The server is about to end: what clients ask from now on waits.

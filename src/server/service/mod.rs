@@ -73,6 +73,8 @@ pub struct Service {
     watches: Watches,
     ids: Option<IdGenerator>,
     is_serving: bool,
+    /// Serves, and takes no clients.
+    turns_away: bool,
     stats: ServiceStats,
     #[serde(skip)]
     metrics: Metrics,
@@ -91,6 +93,7 @@ impl Service {
             watches: Watches::default(),
             ids: None,
             is_serving: false,
+            turns_away: false,
             stats: ServiceStats::default(),
             metrics,
         }
@@ -127,6 +130,10 @@ impl Service {
             // Nothing that was held becomes free by these.
             Input::Word { conn } => return self.count_word(conn),
             Input::Serve => return self.is_serving = true,
+            Input::ServeLearners => {
+                (self.is_serving, self.turns_away) = (true, true);
+                return;
+            }
             Input::ServeReadOnly => return self.local.begin_read_only(),
             Input::Finish => return self.gate.finish(),
             Input::Stop => return self.stop(out),
@@ -430,7 +437,7 @@ impl Service {
 
     /// The role ended.
     fn stop(&mut self, out: &mut Vec<Output>) {
-        self.is_serving = false;
+        (self.is_serving, self.turns_away) = (false, false);
         self.gate.clear();
         let all: BTreeSet<ConnId> = self.connections.keys().copied().collect();
         for conn in all {
@@ -482,6 +489,11 @@ impl Service {
 
     pub fn is_serving(&self) -> bool {
         self.is_serving
+    }
+
+    /// Clients are told to look elsewhere.
+    pub fn turns_away(&self) -> bool {
+        self.turns_away
     }
 
     pub fn is_read_only(&self) -> bool {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::runtime::tls::{Store, shell};
+use crate::runtime::tls::{Store, StoreFormat, shell};
 
 /// Why TLS cannot be offered: one sentence that names the key of zoo.cfg and the file.
 #[derive(Debug, Error)]
@@ -70,6 +70,15 @@ impl StoreFile {
     /// Its name for a command.
     pub(super) fn shell(&self) -> String {
         shell(&self.file)
+    }
+
+    /// The error of a store of Java's that is none.
+    pub(super) fn malformed(&self, format: StoreFormat, why: &str) -> TlsError {
+        let why = format!(
+            "{why}. Was it copied as a whole? `keytool -list -keystore {}` says what Java makes of it",
+            self.shell()
+        );
+        TlsError::Malformed { at: self.clone(), format: format.name(), why }
     }
 
     /// The only one of these private keys of a store of Java's, each under its alias.

@@ -56,7 +56,7 @@ pub(super) fn key_and_chain(
     let entry = at.only_key(entries.keys)?;
     let key = unprotect(entry.protected, &utf_16(password));
     let key = key.map_err(|flaw| match flaw {
-        Flaw::Malformed => malformed(at, "its private key is not as Java writes it".into()),
+        Flaw::Malformed => at.malformed(StoreFormat::Jks, "its private key is not as Java writes it"),
         Flaw::Password => TlsError::PasswordWrong {
             at: at.clone(),
             what: "its private key cannot be decrypted",
@@ -86,7 +86,7 @@ fn open<'a>(
     content: &'a [u8],
     password: Option<&str>,
 ) -> Result<Entries<'a>, TlsError> {
-    let entries = parse(content).map_err(|why| malformed(at, why))?;
+    let entries = parse(content).map_err(|why| at.malformed(StoreFormat::Jks, &why))?;
     let (before, digest) = content.split_at(content.len() - HASH_LEN);
     if hash(&[&utf_16(password), WHITENER, before]) == digest {
         return Ok(entries);
@@ -99,10 +99,6 @@ fn open<'a>(
             else_wrong: ": the password is wrong, or the file is damaged",
         },
     })
-}
-
-fn malformed(at: &StoreFile, why: String) -> TlsError {
-    TlsError::Malformed { at: at.clone(), format: StoreFormat::Jks.name(), why }
 }
 
 fn utf_16(password: Option<&str>) -> Vec<u8> {

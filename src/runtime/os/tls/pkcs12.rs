@@ -74,10 +74,12 @@ fn explain(at: &StoreFile, password: Option<&str>, error: &Error) -> TlsError {
         // Where there is no code over the whole. (pkcs5::Error::{DecryptFailed, EncryptFailed})
         Error::Pkcs5Error(why) if why.ends_with("cryption failed") => wrong_password(at, password),
         Error::DerError(error) if !matches!(error.kind(), ErrorKind::OidUnknown { .. }) => {
-            malformed(at, why)
+            at.malformed(StoreFormat::Pkcs12, &why)
         }
-        Error::X509Error(_) | Error::InvalidData | Error::InvalidLength => malformed(at, why),
-        Error::InvalidPrivateKey => malformed(at, why),
+        Error::X509Error(_)
+        | Error::InvalidData
+        | Error::InvalidLength
+        | Error::InvalidPrivateKey => at.malformed(StoreFormat::Pkcs12, &why),
         _ => TlsError::Encryption {
             at: at.clone(),
             what: "it is protected",
@@ -88,10 +90,6 @@ fn explain(at: &StoreFile, password: Option<&str>, error: &Error) -> TlsError {
             ),
         },
     }
-}
-
-fn malformed(at: &StoreFile, why: String) -> TlsError {
-    TlsError::Malformed { at: at.clone(), format: StoreFormat::Pkcs12.name(), why }
 }
 
 fn wrong_password(at: &StoreFile, password: Option<&str>) -> TlsError {
