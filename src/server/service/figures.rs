@@ -3,8 +3,13 @@
 //!
 //! Apart from mod.rs because no client's request comes here.
 
+use std::net::IpAddr;
+
 use super::{ConnectionLine, Service, ServiceStats};
-use crate::base::{ConnId, Mono, SessionId};
+use crate::base::{ConnId, Mono, Now, SessionId};
+use crate::metrics::{Counter, Summary};
+use crate::runtime::ip_of;
+use crate::server::gate::Asked;
 use crate::server::watches::Watching;
 use crate::session::SessionTracker;
 
@@ -13,6 +18,27 @@ impl Service {
         self.stats.received += 1;
         if let Some(connection) = self.connections.get_mut(&conn) {
             connection.received += 1;
+        }
+    }
+
+    /// A client that showed no certificate: of this machine, or of another.
+    pub(super) fn count_without_certificate(&self, peer: &str) {
+        let is_local = ip_of(peer).parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+        self.metrics.count(match is_local {
+            true => Counter::NonMtlsLocalConnCount,
+            false => Counter::NonMtlsRemoteConnCount,
+        });
+    }
+
+    /// A request has left the queue.
+    pub(super) fn count_queued(&self, now: Now, asked: &Asked) {
+        let waited = now.mono.since(asked.received);
+        self.metrics.record_ms(Summary::RequestThrottleQueueTime, waited);
+        if asked.is_stale {
+            self.metrics.count(Counter::StaleRequests);
+        }
+        if asked.is_throttled {
+            self.metrics.count(Counter::ThrottledOps);
         }
     }
 
