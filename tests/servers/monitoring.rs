@@ -135,6 +135,88 @@ fn altered(healthy: &[Sample], changes: &[Change]) -> Vec<Sample> {
     samples
 }
 
+/// The least value of a metric over all servers that have it, and the greatest.
+fn range(samples: &[Sample], name: &str) -> (f64, f64) {
+    let values = samples.iter().filter(|sample| sample.name == name).map(|sample| sample.value);
+    values.fold((f64::MAX, f64::MIN), |(min, max), value| (min.min(value), max.max(value)))
+}
+
+#[test]
+fn what_three_servers_and_their_clients_do_is_counted() {
+    let ensemble = ensemble();
+    let samples = scrape(&ensemble).0;
+    for name in [
+        "dbinittime_count",
+        "election_time_count",
+        "fsynctime_count",
+        "looking_count",
+        "propagation_latency_count",
+        "quorate_elections",
+        "request_commit_queued",
+        "startup_snap_load_time_count",
+        "sync_processor_request_queued",
+        "unavailable_time_count",
+    ] {
+        assert!(range(&samples, name).0 >= 1.0, "{name}: every server");
+    }
+    for name in [
+        "bytes_received_count",
+        "commit_count",
+        "commit_propagation_latency_count",
+        "connection_request_count",
+        "diff_count",
+        "follower_sync_time_count",
+        "leader_unavailable_time_count",
+        "learner_commit_received_count",
+        "learner_proposal_received_count",
+        "non_mtls_local_conn_count",
+        "node_changed_watch_count_count",
+        "proposal_ack_creation_latency_count",
+        "proposal_count",
+        "quorate_commit_latency_us_count",
+        "quorum_ack_latency_count",
+        "readlatency_count",
+        "response_bytes",
+        "updatelatency_count",
+        "watch_bytes",
+    ] {
+        let (least, greatest) = range(&samples, name);
+        assert!(least >= 0.0 && greatest >= 1.0, "{name}: {greatest}");
+    }
+    let of = |name: &str| -> BTreeSet<&str> {
+        let of_it = samples.iter().filter(|sample| sample.name == name);
+        of_it.map(|sample| sample.labels["key"].as_str()).collect()
+    };
+    assert_eq!(of("ack_latency_count"), ["1", "2", "3"].into());
+    assert_eq!(of("quorate_elections"), ["start"].into());
+    let operations = of("quorate_request_latency_ms_count");
+    assert!(operations.is_superset(&["create", "getData", "setData", "closeSession"].into()));
+    for name in ["commit_count", "proposal_count"] {
+        assert_eq!(range(&samples, name).0, 0.0, "{name}: a follower has none");
+    }
+}
+
+#[test]
+fn a_slow_sync_is_told_of_and_counted_and_srst_leaves_that_count() {
+    let plan = Plan::standalone().setting("admin.enableServer=true");
+    let ensemble = plan.setting("fsync.warningthresholdms=0").start();
+    let numbers = |name: &str| -> Value {
+        let (_, body) = get(ensemble.admin(0), &format!("/commands/{name}"));
+        serde_json::from_str(&body).expect("JSON")
+    };
+    let mut client = ensemble.client(1);
+    client.create("/slow", "x", 0).expect("a new node");
+    ensemble.servers[0].wait_for_words("a sync of the log was slow: 1 transactions with");
+    let slow = numbers("server_stats")["server_stats"]["fsync_threshold_exceed_count"].as_u64();
+    assert!(slow >= Some(2), "{slow:?}: a session and a node");
+    assert!(numbers("monitor")["cnt_fsynctime"].as_u64() >= Some(2));
+    numbers("stat_reset");
+    assert_eq!(numbers("monitor")["cnt_fsynctime"], 0);
+    assert!(numbers("monitor")["non_mtls_local_conn_count"].as_u64() >= Some(1));
+    let sizes = &numbers("server_stats")["server_stats"]["client_response_stats"];
+    assert_eq!(sizes["max_buffer_size"], -1, "they begin anew");
+}
+
 #[test]
 fn each_rule_is_silent_when_all_is_well_and_fires_when_it_is_not() {
     let ensemble = ensemble();
