@@ -358,6 +358,8 @@ fn server_stats(stats: &ServerStats, conf: &Conf) -> Value {
             "data_dir_size": conf.data_dir_bytes,
             "log_dir_size": conf.data_log_bytes,
             "auth_failed_count": stats.auth_failed,
+            "non_mtlsremote_conn_count": stats.non_mtls.0,
+            "non_mtlslocal_conn_count": stats.non_mtls.1,
             "client_response_stats": buffer_stats(sizes),
             "fsync_threshold_exceed_count": stats.fsync_threshold_exceeded,
             "provider_null": false,

@@ -153,6 +153,8 @@ pub struct ServerStats {
     pub uptime_ms: u64,
     /// Clients that could not prove who they are.
     pub auth_failed: u64,
+    /// Connections without a certificate: from other machines, and from this one.
+    pub non_mtls: (u64, u64),
     /// How likely the next new session is turned away, from 0 to 1.
     pub connection_drop_chance: f64,
     /// Bytes of the last, smallest and largest reply to a client; `None` before the first.

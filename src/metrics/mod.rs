@@ -29,7 +29,7 @@ use crate::base::{Mono, Now, ServerId};
 use crate::jute::client::{op, op_name};
 
 pub use family::{Digest, Family, Kind, Number, Sample, Value};
-pub use names::{Counter, CounterSet, Summary, SummarySet};
+pub use names::{Counter, CounterSet, Summary};
 use series::Series;
 
 /// Quantiles are of the last one to two of these.
@@ -37,10 +37,11 @@ const WINDOW: Duration = Duration::from_secs(5 * 60);
 /// Operations of clients have numbers from -11 to 107; each has its own latencies.
 const OPS: usize = 120;
 const FIRST_OP: i32 = -11;
-/// What `srst` leaves as it is, as in Apache.
-const KEPT: [Counter; 2] = [Counter::AuthFailedCount, Counter::FsyncThresholdExceedCount];
 /// What all further namespaces are counted under: none is called so.
-const OTHER_NAMESPACES: &str = "/";
+const OTHERS: &str = "/";
+/// Apache calls them gauges, and `srst` leaves them as they are.
+const GAUGES: [Counter; 3] =
+    [Counter::AuthFailedCount, Counter::NonMtlsRemoteConnCount, Counter::NonMtlsLocalConnCount];
 
 /// A handle on the registry of one server.
 #[derive(Clone, Default)]
@@ -50,7 +51,6 @@ struct Registry {
     counters: [Cell<u64>; Counter::ROWS.len()],
     summaries: [Series; Summary::ROWS.len()],
     counter_sets: [RefCell<BTreeMap<Rc<str>, u64>>; CounterSet::ROWS.len()],
-    summary_sets: [RefCell<BTreeMap<Rc<str>, Series>>; SummarySet::ROWS.len()],
     /// From a request's arrival to its answer, by operation.
     requests: [Series; OPS],
     /// From a proposal to each server's ack of it. (ack_latency)
@@ -74,7 +74,6 @@ impl Default for Registry {
             counters: std::array::from_fn(|_| Cell::new(0)),
             summaries: std::array::from_fn(|_| Series::default()),
             counter_sets: Default::default(),
-            summary_sets: Default::default(),
             requests: std::array::from_fn(|_| Series::default()),
             acks: Default::default(),
             response_sizes: Cell::new(None),
@@ -90,8 +89,8 @@ impl fmt::Debug for Metrics {
 }
 
 impl Metrics {
-    /// A step of the server begins: quantiles forget what is too old.
-    pub fn begin_step(&self, now: Mono) {
+    /// Called now and then, and before somebody is shown: quantiles forget what is too old.
+    pub fn forget_old(&self, now: Mono) {
         if now >= self.0.rotates.get() {
             self.0.rotates.set(now + WINDOW);
             self.0.for_each_series(Series::rotate);
@@ -144,17 +143,8 @@ impl Metrics {
             *count += 1;
             return;
         }
-        let key = room_for(&counts, key);
+        let key = if counts.len() < NAMESPACES_MAX { key } else { OTHERS };
         *counts.entry(key.into()).or_default() += 1;
-    }
-
-    pub fn record_under(&self, set: SummarySet, key: &str, value: u64) {
-        let mut all = self.0.summary_sets[set as usize].borrow_mut();
-        if let Some(series) = all.get(key) {
-            return series.record(value);
-        }
-        let key = room_for(&all, key);
-        all.entry(key.into()).or_default().record(value);
     }
 
     /// A request is answered. (ServerStats.updateLatency)
@@ -187,13 +177,12 @@ impl Metrics {
     pub fn reset(&self) {
         let registry = &self.0;
         for (n, counter) in registry.counters.iter().enumerate() {
-            if KEPT.iter().all(|kept| *kept as usize != n) {
+            if kind_of(n) == Kind::Counter {
                 counter.set(0);
             }
         }
         registry.for_each_series(Series::reset);
         registry.counter_sets.iter().for_each(|set| set.borrow_mut().clear());
-        registry.summary_sets.iter().for_each(|set| set.borrow_mut().clear());
         registry.acks.borrow_mut().clear();
         registry.response_sizes.set(None);
     }
@@ -202,10 +191,12 @@ impl Metrics {
     pub fn families(&self) -> Vec<Family> {
         let registry = &self.0;
         let mut families = Vec::new();
-        for (name, counter) in Counter::ROWS.iter().zip(&registry.counters) {
-            let is_gauge = *name == Counter::ROWS[Counter::AuthFailedCount as usize];
-            let kind = if is_gauge { Kind::Gauge } else { Kind::Counter };
-            families.push(Family::one(name, kind, Value::Number(counter.get().into())));
+        for (n, counter) in registry.counters.iter().enumerate() {
+            families.push(Family::one(
+                Counter::ROWS[n],
+                kind_of(n),
+                Value::Number(counter.get().into()),
+            ));
         }
         for (name, set) in CounterSet::ROWS.iter().zip(&registry.counter_sets) {
             let set = set.borrow();
@@ -215,12 +206,6 @@ impl Metrics {
         }
         for (&(name, kind), series) in Summary::ROWS.iter().zip(&registry.summaries) {
             families.push(Family::one(name, kind, Value::Summary(series.digest())));
-        }
-        for (&(name, kind), set) in SummarySet::ROWS.iter().zip(&registry.summary_sets) {
-            let set = set.borrow();
-            let samples =
-                set.iter().map(|(key, series)| (key.clone(), Value::Summary(series.digest())));
-            families.push(Family::keyed(name, kind, samples));
         }
         let acks = registry.acks.borrow();
         let acks = acks.iter();
@@ -248,16 +233,14 @@ impl Metrics {
 impl Registry {
     fn for_each_series(&self, act: impl Fn(&Series)) {
         self.summaries.iter().chain(&self.requests).for_each(&act);
-        for set in &self.summary_sets {
-            set.borrow().values().for_each(&act);
-        }
         self.acks.borrow().values().for_each(&act);
     }
 }
 
-/// The key to count under: clients choose what namespaces are called, and how many there are.
-fn room_for<'a, T>(set: &BTreeMap<Rc<str>, T>, key: &'a str) -> &'a str {
-    if set.len() < NAMESPACES_MAX { key } else { OTHER_NAMESPACES }
+/// Of the counter in this place.
+fn kind_of(n: usize) -> Kind {
+    let is_gauge = GAUGES.iter().any(|gauge| *gauge as usize == n);
+    if is_gauge { Kind::Gauge } else { Kind::Counter }
 }
 
 fn ago(now: Now, time_ms: i64) -> Option<u64> {
@@ -317,11 +300,11 @@ mod tests {
     #[test]
     fn quantiles_forget_what_is_older_than_two_windows_and_counts_do_not() {
         let metrics = Metrics::default();
-        metrics.begin_step(Mono(1));
+        metrics.forget_old(Mono(1));
         metrics.record(Summary::FsyncTime, 7);
-        metrics.begin_step(Mono(1) + WINDOW);
+        metrics.forget_old(Mono(1) + WINDOW);
         assert_eq!(digest(&metrics, "fsynctime").quantiles, Some([7; 5]));
-        metrics.begin_step(Mono(1) + 2 * WINDOW);
+        metrics.forget_old(Mono(1) + 2 * WINDOW);
         let old = digest(&metrics, "fsynctime");
         assert_eq!((old.count, old.max, old.quantiles), (1, 7, None));
     }
@@ -330,15 +313,14 @@ mod tests {
     fn a_thousand_namespaces_have_a_key_each_and_all_others_one() {
         let metrics = Metrics::default();
         for n in 0..=NAMESPACES_MAX + 1 {
-            metrics.record_under(SummarySet::WritePerNamespace, &n.to_string(), 1);
             metrics.count_under(CounterSet::QuotaExceededErrorPerNamespace, &n.to_string());
         }
-        for name in ["write_per_namespace", "quota_exceeded_error_per_namespace"] {
-            let families = metrics.families();
-            let family = families.iter().find(|family| family.name == name).expect("it is there");
-            assert_eq!(family.samples.len(), NAMESPACES_MAX + 1);
-            assert_eq!(family.samples[0].key.as_deref(), Some("/"), "it sorts first");
-        }
+        let families = metrics.families();
+        let name = "quota_exceeded_error_per_namespace";
+        let family = families.iter().find(|family| family.name == name).expect("it is there");
+        assert_eq!(family.samples.len(), NAMESPACES_MAX + 1);
+        let others = Sample { key: Some("/".into()), value: Value::Number(2_u64.into()) };
+        assert_eq!(family.samples[0], others, "it sorts first");
     }
 
     #[test]

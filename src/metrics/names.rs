@@ -23,8 +23,12 @@ macro_rules! names {
 names! {
     /// A number that only rises.
     Counter: &str {
-        /// Apache shows it as a gauge.
+        /// Apache shows these three as gauges.
         AuthFailedCount = "auth_failed_count",
+        /// Connections without a certificate: from other machines, ...
+        NonMtlsRemoteConnCount = "non_mtls_remote_conn_count",
+        /// ... and from this one.
+        NonMtlsLocalConnCount = "non_mtls_local_conn_count",
         /// From clients, with the lengths of the frames.
         BytesReceived = "bytes_received_count",
         CnxnClosedWithoutZkServerRunning = "cnxn_closed_without_zk_server_running",
@@ -118,13 +122,5 @@ names! {
         QuotaExceededErrorPerNamespace = "quota_exceeded_error_per_namespace",
         /// Elections that this server took part in, by why it began to look.
         Elections = "quorate_elections",
-    }
-}
-
-names! {
-    /// Summaries by a key.
-    SummarySet: (&str, Kind) {
-        ReadPerNamespace = ("read_per_namespace", Kind::BASIC),
-        WritePerNamespace = ("write_per_namespace", Kind::BASIC),
     }
 }

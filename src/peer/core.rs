@@ -140,7 +140,6 @@ impl Peer {
             return;
         }
         self.queue.swap(out);
-        self.metrics.begin_step(now.mono);
         match input {
             Input::Begin => self.disk.ask_log(ForWhom::Load, LogRequest::Load, &mut self.queue),
             Input::Election(event) => self.elections.on_event(now, event, &mut self.queue),
@@ -184,6 +183,7 @@ impl Peer {
 
     /// What one timer causes is done before the next is looked at.
     fn on_timer(&mut self, now: Now) {
+        self.metrics.forget_old(now.mono);
         for timer in TIMERS {
             self.on_one_timer(now, timer);
             self.dispatch(now);

@@ -7,9 +7,9 @@
 
 use super::core::Peer;
 use super::role::Role;
-use crate::base::{GaveUp, Note, Now, RoleName, SyncMode, paths};
-use crate::jute::txn::{Proposal, Txn};
-use crate::metrics::{Counter, CounterSet, Summary, SummarySet};
+use crate::base::{GaveUp, Note, Now, RoleName, SyncMode};
+use crate::jute::txn::Proposal;
+use crate::metrics::{Counter, CounterSet, Summary};
 use crate::storage::{Batch, LoadTimes};
 
 impl Peer {
@@ -108,30 +108,6 @@ impl Peer {
         self.metrics.record_since(Summary::PropagationLatency, now, time_ms);
         if matches!(self.role, Role::Learning(_)) {
             self.metrics.record_since(Summary::CommitPropagationLatency, now, time_ms);
-        }
-        self.count_written(&proposal.txn);
-    }
-
-    /// (DataTree.updateWriteStat)
-    fn count_written(&self, txn: &Txn) {
-        let (path, data) = match txn {
-            Txn::Create(txn) => (&txn.path, txn.data.as_ref()),
-            Txn::CreateTtl(txn) => (&txn.path, txn.data.as_ref()),
-            Txn::CreateContainer(txn) => (&txn.path, txn.data.as_ref()),
-            Txn::SetData(txn) => (&txn.path, txn.data.as_ref()),
-            Txn::Delete(txn) => (&txn.path, None),
-            Txn::Multi(parts) => {
-                return parts.iter().for_each(|(_, part)| self.count_written(part));
-            }
-            Txn::SetAcl(_)
-            | Txn::CreateSession(_)
-            | Txn::CloseSession(_)
-            | Txn::Error(_)
-            | Txn::CheckVersion(_) => return,
-        };
-        if let Some(namespace) = paths::namespace(path) {
-            let bytes = (path.len() + data.map_or(0, |data| data.len())) as u64;
-            self.metrics.record_under(SummarySet::WritePerNamespace, namespace, bytes);
         }
     }
 }

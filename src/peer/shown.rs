@@ -41,6 +41,7 @@ impl Shown for ShownPeer<'_> {
     }
 
     fn families(&self) -> Vec<Family> {
+        self.peer.metrics.forget_old(self.now.mono);
         let mut families = self.peer.metrics.families();
         families.extend(self.peer.quota_families());
         families
@@ -212,6 +213,10 @@ impl Peer {
             local_sessions: self.service.local_session_count() as u64,
             uptime_ms: millis(self.course.since),
             auth_failed: self.metrics.counted(Counter::AuthFailedCount),
+            non_mtls: (
+                self.metrics.counted(Counter::NonMtlsRemoteConnCount),
+                self.metrics.counted(Counter::NonMtlsLocalConnCount),
+            ),
             connection_drop_chance: self.service.drop_chance(),
             response_sizes: self
                 .metrics

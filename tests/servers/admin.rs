@@ -25,7 +25,7 @@ pub(super) fn request(address: SocketAddr, head: &str) -> (u16, String) {
     (status.expect("a status"), body.into())
 }
 
-pub(super) fn get(address: SocketAddr, path: &str) -> (u16, String) {
+pub(crate) fn get(address: SocketAddr, path: &str) -> (u16, String) {
     request(address, &format!("GET {path} HTTP/1.1"))
 }
 

@@ -17,9 +17,11 @@ mod limits;
 mod local_sessions;
 mod logs;
 mod members;
+mod monitoring;
 mod observers;
 #[cfg(feature = "otlp")]
 mod otlp;
+mod promql;
 mod read_only;
 mod recovery;
 mod replication;

@@ -3,11 +3,15 @@
 //!
 //! Apart from mod.rs because no client's request comes here.
 
+use std::net::IpAddr;
+
 use super::{ConnectionLine, Service, ServiceStats};
-use crate::base::{ConnId, Mono, SessionId};
+use crate::base::{ConnId, Mono, Now, SessionId};
 use crate::database::Database;
+use crate::metrics::{Counter, Summary};
 use crate::runtime::ip_of;
 use crate::server::auth::Permit;
+use crate::server::gate::Asked;
 use crate::server::watches::Watching;
 use crate::session::SessionTracker;
 
@@ -22,6 +26,27 @@ impl Service {
     /// What answers a word counts as sent, and does not show itself.
     pub fn count_word_answer(&mut self) {
         self.stats.sent += 1;
+    }
+
+    /// A client that showed no certificate: of this machine, or of another.
+    pub(super) fn count_without_certificate(&self, peer: &str) {
+        let is_local = ip_of(peer).parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+        self.metrics.count(match is_local {
+            true => Counter::NonMtlsLocalConnCount,
+            false => Counter::NonMtlsRemoteConnCount,
+        });
+    }
+
+    /// A request has left the queue.
+    pub(super) fn count_queued(&self, now: Now, asked: &Asked) {
+        let waited = now.mono.since(asked.received);
+        self.metrics.record_ms(Summary::RequestThrottleQueueTime, waited);
+        if asked.is_stale {
+            self.metrics.count(Counter::StaleRequests);
+        }
+        if asked.is_throttled {
+            self.metrics.count(Counter::ThrottledOps);
+        }
     }
 
     /// `srst`: the packets are counted anew.

@@ -48,7 +48,7 @@ use crate::config::ServerConfig;
 use crate::database::Database;
 use crate::jute::client::{RequestHeader, op};
 use crate::jute::{Jute, Reader};
-use crate::metrics::{Counter, Metrics, Summary};
+use crate::metrics::{Counter, Metrics};
 use crate::prepare::{self, Request};
 use crate::runtime::ip_of;
 use crate::session::IdGenerator;
@@ -320,14 +320,7 @@ impl Service {
 
     fn leave_queue(&mut self, now: Now, queued: Queued, db: &Database, out: &mut Vec<Output>) {
         let Queued { conn, asked, auth } = queued;
-        let waited = now.mono.since(asked.received);
-        self.metrics.record_ms(Summary::RequestThrottleQueueTime, waited);
-        if asked.is_stale {
-            self.metrics.count(Counter::StaleRequests);
-        }
-        if asked.is_throttled {
-            self.metrics.count(Counter::ThrottledOps);
-        }
+        self.count_queued(now, &asked);
         if let Some(connection) = self.connections.get_mut(&conn) {
             connection.flow.leave_queue();
             return self.begin(now, conn, asked, db, out);
@@ -400,8 +393,9 @@ impl Service {
             self.metrics.count(Counter::ConnectionRejected);
             return out.push(Output::Close(conn));
         }
-        if let Some(subject) = subject {
-            connection.grant(self.authority.ids_of_subject(subject));
+        match subject {
+            Some(subject) => connection.grant(self.authority.ids_of_subject(subject)),
+            None => self.count_without_certificate(&connection.peer),
         }
         self.connections.insert(conn, Box::new(connection));
     }
