@@ -114,6 +114,7 @@ impl Service {
                 self.on_revalidated(now, session, valid, out);
             }
             Input::Timer => self.on_timer(now, out),
+            Input::Limits(config) => self.gate.set_limits(&config),
             // Nothing that was held becomes free by these.
             Input::Word { conn } => return self.count_word(conn),
             Input::Serve => return self.is_serving = true,
