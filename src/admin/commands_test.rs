@@ -115,6 +115,7 @@ fn fields(value: &Value, at: &str, found: &mut BTreeSet<String>) {
 fn all_fields(value: &Value) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     fields(value, "", &mut found);
+    found.retain(|field| !LEFT_OUT.iter().any(|out| field.starts_with(out)));
     found
 }
 

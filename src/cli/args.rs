@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::bench::BenchArgs;
-use crate::config::ServerConfig;
+use crate::config::{Reread, ServerConfig};
 
 /// Runs a server until it ends; the answer is the exit code of the process.
-pub type Serve = fn(ServerConfig) -> i32;
+pub type Serve = fn(ServerConfig, Reread) -> i32;
 
 pub(super) const FAILED: i32 = 1;
 pub(super) const INVALID: i32 = 2;
@@ -76,6 +76,7 @@ pub(super) enum ServerVerb {
     Status,
     PrintCmd,
     Version,
+    Upgrade,
 }
 
 impl ServerVerb {

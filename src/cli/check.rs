@@ -20,7 +20,7 @@ pub(super) fn check(path: &Path) -> i32 {
         Ok(loaded) => (Some(loaded), Vec::new()),
         Err(Mistakes { errors, rest }) => (rest.map(|rest| *rest), errors_as_text(&errors)),
     };
-    if let Some(Loaded { config, warnings, unknown_keys }) = &loaded {
+    if let Some(Loaded { config, warnings, unknown_keys, .. }) = &loaded {
         for warning in warnings {
             println!("warning: {warning}");
         }

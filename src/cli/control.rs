@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use super::args::{FAILED, INVALID, NO_ACCESS, Serve, ServerArgs, ServerVerb};
 use super::places::Places;
-use super::{files, logging, probe};
-use crate::config::{ConfigError, Mistakes, ServerConfig};
+use super::{files, logging, probe, reread};
+use crate::config::{ConfigError, Mistakes, Reread, ServerConfig};
 use crate::runtime::FilePermissions;
 use crate::runtime::os::check_tls;
 
@@ -22,11 +22,19 @@ const START_WATCH: Duration = Duration::from_secs(1);
 /// How long `stop` waits for the end of the process.
 const STOP_WAIT: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(50);
+/// The verb converted directories of ZooKeeper 2; Apache's servers have lost it, too.
+const NOTHING_TO_UPGRADE: &str = "Nothing to upgrade: a start reads the data directories of ZooKeeper 3.4 and later as \
+they are. Logs of 3.4 without a snapshot need snapshot.trust.empty=true for their first start; docs/migration.md has the \
+way from an ensemble of Apache's.";
 const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(super) fn run_server_verb(args: &ServerArgs, serve: Serve) -> i32 {
     if args.verb == ServerVerb::Version {
         println!("Quorate, version {} (as Apache ZooKeeper 3.9.3)", env!("CARGO_PKG_VERSION"));
+        return 0;
+    }
+    if args.verb == ServerVerb::Upgrade {
+        println!("{NOTHING_TO_UPGRADE}");
         return 0;
     }
     let places = match Places::find(args) {
@@ -50,6 +58,7 @@ pub(super) fn run_server_verb(args: &ServerArgs, serve: Serve) -> i32 {
         Ok(loaded) => loaded,
         Err(mistakes) => return refuse(args.verb, &mistakes),
     };
+    let reread = reread::reread(&places, &loaded);
     let config = loaded.config;
     if args.verb.starts()
         && let Some(tls) = &config.client_tls
@@ -63,7 +72,7 @@ pub(super) fn run_server_verb(args: &ServerArgs, serve: Serve) -> i32 {
                 format!("{unknown}. It has no effect (config.strict=true makes it an error)")
             });
             let warnings: Vec<String> = loaded.warnings.iter().cloned().chain(unknown).collect();
-            run_foreground(args, config, &warnings, serve)
+            run_foreground(args, (config, reread), &warnings, serve)
         }
         ServerVerb::Start => start(&places, &config),
         ServerVerb::Stop => stop(&places, &config),
@@ -72,7 +81,7 @@ pub(super) fn run_server_verb(args: &ServerArgs, serve: Serve) -> i32 {
             failed => failed,
         },
         ServerVerb::Status => status(&config),
-        ServerVerb::PrintCmd | ServerVerb::Version => 0,
+        ServerVerb::PrintCmd | ServerVerb::Version | ServerVerb::Upgrade => 0,
     }
 }
 
@@ -102,7 +111,7 @@ fn refused(verb: ServerVerb, exit_code: i32, lines: &[String]) -> i32 {
 
 fn run_foreground(
     args: &ServerArgs,
-    config: ServerConfig,
+    (config, reread): (ServerConfig, Reread),
     warnings: &[String],
     serve: Serve,
 ) -> i32 {
@@ -115,11 +124,11 @@ fn run_foreground(
     if args.attached {
         end_with_parent();
     }
-    logging::set_up();
+    logging::set_up(config.log_level.as_deref());
     for warning in warnings {
         tracing::warn!("{warning}");
     }
-    serve(config)
+    serve(config, reread)
 }
 
 /// Ends this process, as SIGTERM would, when the other end of standard input is closed: that

@@ -1,14 +1,41 @@
-//! The log: to standard error, in one line an event, as much as RUST_LOG asks for (`info`).
+//! The log: to standard error, in one line an event, as much as RUST_LOG or `log.level` asks for (`info`).
+
+use std::sync::OnceLock;
 
 use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::{EnvFilter, registry};
+use tracing_subscriber::{EnvFilter, Registry, registry, reload};
 
 use crate::runtime::os::log_layer;
 
+/// What is logged, which may change while the process runs.
+static FILTER: OnceLock<reload::Handle<EnvFilter, Registry>> = OnceLock::new();
+
 /// Once a process. `start` redirects standard error to a file before this runs.
-pub(super) fn set_up() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+pub(super) fn set_up(level: Option<&str>) {
+    let (filter, handle) = reload::Layer::new(filter(level));
     let subscriber = registry().with(filter).with(log_layer());
     // Somebody who embeds the library may have set a subscriber: theirs stays.
-    let _ = tracing::subscriber::set_global_default(subscriber);
+    if tracing::subscriber::set_global_default(subscriber).is_ok() {
+        let _first = FILTER.set(handle);
+    }
+}
+
+/// `log.level` has changed.
+pub(super) fn change(level: Option<&str>) {
+    if let Some(handle) = FILTER.get() {
+        // It fails where the subscriber is gone, and nobody logs any more.
+        let _ = handle.reload(filter(level));
+    }
+}
+
+/// RUST_LOG wins: it was given to this very process.
+fn filter(level: Option<&str>) -> EnvFilter {
+    if let Ok(filter) = EnvFilter::try_from_default_env() {
+        return filter;
+    }
+    let level = level.unwrap_or("info");
+    EnvFilter::try_new(level).unwrap_or_else(|error| {
+        eprintln!("log.level={level}: {error}; it is info instead");
+        EnvFilter::new("info")
+    })
 }

@@ -11,6 +11,7 @@ mod files;
 mod logging;
 mod places;
 mod probe;
+mod reread;
 mod up;
 
 use std::path::Path;

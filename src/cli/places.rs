@@ -12,7 +12,7 @@ pub(super) struct Places {
     pub(super) environment: Environment,
     pub(super) config: PathBuf,
     /// The configuration directory that was asked for, where those files are looked for first.
-    config_dir: PathBuf,
+    pub(super) config_dir: PathBuf,
 }
 
 impl Places {

@@ -148,6 +148,7 @@ impl Draft {
         if let Some(timeout) = self.millis("stop.timeout", 1)? {
             config.stop_timeout = timeout;
         }
+        config.log_level = self.text("log.level").map(String::from);
         config.net_threads = threads.map(|n| n as usize);
         Ok(())
     }

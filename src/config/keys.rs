@@ -138,7 +138,7 @@ const BARE_PROPERTIES: &[&str] = &[
 ];
 
 /// Supported, and unknown to Apache; read from zoo.cfg alone.
-const OURS: &[&str] = &["filePermissions"];
+const OURS: &[&str] = &["filePermissions", "log.level"];
 
 /// The same, as properties too.
 const OUR_PROPERTIES: &[&str] = &[
@@ -151,6 +151,22 @@ const OUR_PROPERTIES: &[&str] = &[
     "otlp.writesPerTrace",
     "stop.timeout",
 ];
+
+/// What counts as soon as the configuration is read again. All else counts from the next start on.
+const LIVE: &[&str] = &[
+    "4lw.commands.whitelist",
+    "globalOutstandingLimit",
+    "largeRequestMaxBytes",
+    "largeRequestThreshold",
+    "log.level",
+    "maxClientCnxns",
+    "maxCnxns",
+];
+
+/// Whether a change of this key counts while the server runs.
+pub fn is_live(key: &str) -> bool {
+    LIVE.contains(&key) || key.starts_with("connection_throttle_")
+}
 
 const OFF: &[&str] = &["false"];
 const NONE: &[&str] = &[];

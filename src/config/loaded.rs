@@ -1,6 +1,9 @@
 //! What is read beside zoo.cfg, and what comes of it all.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
+use std::rc::Rc;
 
 use super::ServerConfig;
 use super::error::ConfigError;
@@ -14,6 +17,25 @@ pub struct Loaded {
     pub warnings: Vec<String>,
     /// Keys that nobody knows: Apache ZooKeeper starts with them, but they are hardly meant.
     pub unknown_keys: Vec<ConfigError>,
+    /// Every key that was given, in zoo.cfg, the dynamic file or a flag, with a number that another value
+    /// would hardly have: there are secrets among the values.
+    pub settings: BTreeMap<String, u64>,
+}
+
+/// How a server that runs reads its configuration again.
+#[derive(Clone)]
+pub struct Reread {
+    /// What is looked at for changes.
+    pub file: PathBuf,
+    /// The configuration as it is now, if something in it has changed that counts at once. Says what
+    /// else has changed, and what is wrong.
+    pub read: Rc<dyn Fn() -> Option<ServerConfig>>,
+}
+
+impl fmt::Debug for Reread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reread").field("file", &self.file).finish_non_exhaustive()
+    }
 }
 
 /// What stands beside zoo.cfg.

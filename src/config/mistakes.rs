@@ -4,8 +4,10 @@
 //! there is nothing left to blame. What only follows from such a line (a server that is not in the
 //! list because its line was wrong) is not told.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+
+use twox_hash::XxHash3_64;
 
 use super::error::{At, ConfigError};
 use super::keys::{classify_key, is_foreign_property, nearest_key};
@@ -64,6 +66,15 @@ impl Sources {
             .map(|(name, text)| (name.to_owned(), read_good_lines(text, name, &mut errors)));
         let flags = beside.flags.to_vec();
         Sources { file: file.into(), entries, flags, dynamic, errors, ..Sources::default() }
+    }
+
+    /// A number for the value that counts of each key.
+    pub(super) fn settings(&self) -> BTreeMap<String, u64> {
+        let dynamic = self.dynamic.iter().flat_map(|(_, entries)| entries);
+        let all = self.flags.iter().chain(dynamic).chain(&self.entries);
+        let numbered =
+            |entry: &Entry| (entry.name().to_owned(), XxHash3_64::oneshot(entry.value.as_bytes()));
+        all.map(numbered).collect()
     }
 
     /// The configuration that `read` makes of these sources, or what is wrong.

@@ -4,6 +4,7 @@
 //! in `properties.rs`, the list of keys in `keys.rs`, servers and groups in `membership.rs`.
 //! (QuorumPeerConfig.parseProperties, and the system properties of the classes that own them)
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -76,6 +77,7 @@ fn attempt(sources: &Sources, beside: Beside<'_>) -> Result<Loaded, ConfigError>
     let sasl_users = draft.sasl_users(beside.jaas)?;
     let mut loaded = draft.into_config(beside.myid)?;
     loaded.config.access.sasl_users = sasl_users;
+    loaded.settings = sources.settings();
     loaded.config.config_version = beside.dynamic.map_or(0, |(name, _)| version_in_name(name));
     Ok(loaded)
 }
@@ -264,7 +266,12 @@ impl Draft {
         if config.client.is_none() && !secure {
             self.warnings.push("no clientPort is given: no client can connect".into());
         }
-        Ok(Loaded { config, warnings: self.warnings, unknown_keys: Vec::new() })
+        Ok(Loaded {
+            config,
+            warnings: self.warnings,
+            unknown_keys: Vec::new(),
+            settings: BTreeMap::new(),
+        })
     }
 
     /// The highest byte of a TTL node's owner is 0xFF, and that of a session id its server.

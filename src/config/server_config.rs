@@ -126,6 +126,8 @@ pub struct ServerConfig {
     pub sync: SyncLimits,
     /// `net.threads`: threads for the sockets of clients; `None` is what the machine has cores for.
     pub net_threads: Option<usize>,
+    /// `log.level`: how much is logged, unless RUST_LOG says it.
+    pub log_level: Option<String>,
     /// `stop.timeout`: an end in good order lasts so long at most.
     pub stop_timeout: Duration,
     pub client_sockets: ClientSockets,
@@ -213,6 +215,7 @@ impl ServerConfig {
             limits: ClientLimits::default(),
             sync: SyncLimits::default(),
             net_threads: None,
+            log_level: None,
             stop_timeout: Duration::from_secs(5),
             client_sockets: ClientSockets::default(),
             leader_serves: true,
@@ -231,6 +234,11 @@ impl ServerConfig {
     /// A server without an ensemble: no peers, no epochs.
     pub fn is_standalone(&self) -> bool {
         self.servers.is_empty()
+    }
+
+    /// Whether this word is answered, of those that `*` names.
+    pub fn admits_word(&self, word: &str) -> bool {
+        self.four_letter_words.iter().any(|listed| listed == word || listed == "*")
     }
 
     /// `initLimit` as a time.

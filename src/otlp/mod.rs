@@ -24,16 +24,16 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use crate::base::invariant::want_routine_notes;
-use crate::config::{OtlpConfig, ServerConfig};
+use crate::config::{OtlpConfig, Reread, ServerConfig};
 use crate::peer;
 use crate::runtime::Runtime;
 
 /// Runs one server until its process ends, and sends spans of its writes there.
-pub async fn run<R: Runtime>(rt: R, config: ServerConfig, to: OtlpConfig) {
+pub async fn run<R: Runtime>(rt: R, config: ServerConfig, reread: Reread, to: OtlpConfig) {
     want_routine_notes();
     let finished = Rc::new(RefCell::new(spans::Finished::default()));
     let tracer = spans::Tracer::new(to.writes_per_trace, Rc::clone(&finished));
     let (server, sends) = (config.my_id, rt.clone());
     rt.spawn("otlp", async move { export::run(sends, server, to, finished).await });
-    peer::run_observed(rt, config, tracer).await;
+    peer::run_observed(rt, config, tracer, Some(reread)).await;
 }

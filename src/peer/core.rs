@@ -148,6 +148,7 @@ impl Peer {
             Input::Admin(event) => self.on_admin_event(now, event),
             Input::Stored(ticket, result) => self.on_stored(now, ticket, result),
             Input::Order(order) => self.on_order(now, order),
+            Input::Reread(config) => self.on_reread(now, *config),
             Input::Timer => self.on_timer(now),
             Input::Apply => self.apply_one(now),
             Input::SlowStep { doing, took } => self.on_slow_step(doing, took),
@@ -179,6 +180,11 @@ impl Peer {
     /// Whether [`Input::Apply`] would do something.
     pub fn has_work_to_apply(&self) -> bool {
         self.service.is_serving() && self.db.next_to_apply().is_some()
+    }
+
+    /// Whether clients are served, be it reads alone.
+    pub(super) fn serves(&self) -> bool {
+        self.service.is_serving() || self.service.is_read_only()
     }
 
     /// What one timer causes is done before the next is looked at.
@@ -222,6 +228,7 @@ impl Peer {
         match order {
             Order::Stop => self.stop(now),
             Order::HandOver => self.hand_over(now, None),
+            Order::Reread => {} // It was, and `Input::Reread` follows if something has changed.
         }
     }
 

@@ -34,7 +34,7 @@ impl Bench {
         let zxid = self.db.durable().next();
         let ticket = self.ask(ForWhom::Role, LogRequest::Append(txn(zxid)));
         let at = LogPosition { log: Zxid(log), offset };
-        self.stored(ticket, Outcome::Durable { zxid, at });
+        self.stored(ticket, Outcome::Durable { zxid, at, time_ms: 0, batch: None });
         self.requests()
     }
 

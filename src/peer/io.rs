@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use crate::admin::{AdminEvent, Answer, Command, Question};
 use crate::base::{ConnId, LinkId, Note};
+use crate::config::ServerConfig;
 use crate::election::driver::ElectionEvent;
 use crate::runtime::{Halt, HostPort, Label, Order};
 use crate::server::driver::ClientEvent;
@@ -23,6 +24,8 @@ pub enum Input {
     Admin(AdminEvent),
     Stored(Ticket, Result<Outcome, StorageError>),
     Order(Order),
+    /// The configuration was read again: what of it counts at once has changed.
+    Reread(Box<ServerConfig>),
     /// The time of `Peer::wake_at` has come.
     Timer,
     /// A committed transaction may be applied.
@@ -46,6 +49,16 @@ impl Input {
         matches!(question, Question::Metrics | Question::Command(Command::Monitor))
     }
 
+    /// Whether whoever posted it posts nothing more.
+    pub(super) fn is_last_of_its_source(&self) -> bool {
+        matches!(
+            self,
+            Input::Election(ElectionEvent::Lost { .. } | ElectionEvent::DialFailed { .. })
+                | Input::Quorum(QuorumEvent::Lost { .. } | QuorumEvent::DialFailed { .. })
+                | Input::Client(ClientEvent::Lost { .. })
+        )
+    }
+
     /// What a step does with it, in a word.
     pub(super) fn name(&self) -> &'static str {
         match self {
@@ -56,6 +69,7 @@ impl Input {
             Input::Admin(_) => "a question at the admin port",
             Input::Stored(..) => "what the disk answered",
             Input::Order(_) => "an order",
+            Input::Reread(_) => "another configuration",
             Input::Timer => "a timer",
             Input::Apply => "a transaction",
             Input::SlowStep { .. } => "a slow step",
@@ -94,6 +108,10 @@ pub enum Output {
     },
     QuorumClose {
         link: LinkId,
+    },
+    /// Whether the word `stmk` is answered has changed.
+    ClientWords {
+        takes_trace_mask: bool,
     },
     /// No more clients: their ports close.
     ClientUnlisten,

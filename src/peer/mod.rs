@@ -21,6 +21,8 @@
 //! | leaving.rs     | how far a server is with the two that follow                         |
 //! | handing_over.rs | a leader gives its leadership to a follower that has everything     |
 //! | stopping.rs    | the end of a server in good order                                    |
+//! | orders.rs      | what whoever runs a server tells it                                  |
+//! | reread.rs      | another configuration for a server that runs                        |
 //! | members.rs     | the version of the configuration, and the end over other members     |
 //! | elections.rs   | the election and its connections                                     |
 //! | reach.rs       | tells which servers our dials reach                                  |
@@ -56,6 +58,7 @@ mod leader_dials;
 mod leading;
 mod leaving;
 mod members;
+mod orders;
 mod pump;
 mod questions;
 mod queue;
@@ -63,6 +66,7 @@ mod reach;
 mod read_only;
 mod reaper;
 mod requests;
+mod reread;
 mod role;
 mod roles;
 mod shown;

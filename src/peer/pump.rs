@@ -12,6 +12,8 @@
 //! oldest. So pings and acks go on however many requests of clients wait, and clients are served
 //! however much is forwarded. A step that lasts longer than a quarter of a tick delays them all the
 //! same: it is logged and counted, and is a bug.
+//!
+//! Over 500 lines: the loop, and the hands that carry its outputs out.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -21,17 +23,18 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use super::core::Peer;
 use super::inbox::{Inbox, Source};
 use super::io::{Input, Output};
+use super::orders;
 use crate::admin::{AdminDriver, Site};
 use crate::base::limits::STRANGER_LINK_TIMEOUT;
 use crate::base::{Now, Stamp, Zxid};
-use crate::config::ServerConfig;
-use crate::election::driver::{ElectionDriver, ElectionEvent, ElectionLimits};
+use crate::config::{Reread, ServerConfig};
+use crate::election::driver::{ElectionDriver, ElectionLimits};
 use crate::runtime::link::Post;
-use crate::runtime::{Label, LabelKind, Order, Purpose, Runtime};
+use crate::runtime::{Label, LabelKind, Notice, Purpose, Runtime};
 use crate::server::Seeds;
-use crate::server::driver::{ClientDriver, ClientEvent};
+use crate::server::driver::ClientDriver;
 use crate::storage::{self, HistoryRequest, LogRequest, SnapshotRequest, StorageOptions, Ticket};
-use crate::zab::driver::{QuorumDriver, QuorumEvent};
+use crate::zab::driver::QuorumDriver;
 
 /// Classes of sources, in the order in which their inputs of one instant are taken.
 mod class {
@@ -40,7 +43,6 @@ mod class {
     pub(super) const QUORUM: u8 = 3;
     pub(super) const CLIENT: u8 = 4;
     pub(super) const ADMIN: u8 = 5;
-    pub(super) const ORDER: u8 = 6;
 }
 
 /// Steps of one turn of the pump.
@@ -69,15 +71,16 @@ impl StepObserver for () {
 }
 
 /// Runs one server until its process ends.
-pub async fn run<R: Runtime>(rt: R, config: ServerConfig) {
-    run_observed(rt, config, ()).await;
+pub async fn run<R: Runtime>(rt: R, config: ServerConfig, reread: Reread) {
+    run_observed(rt, config, (), Some(reread)).await;
 }
 
-/// The same, with somebody who hears of every step.
+/// The same, with somebody who hears of every step. Without `reread` no configuration is read again.
 pub async fn run_observed<R: Runtime>(
     rt: R,
     config: ServerConfig,
     mut observer: impl StepObserver,
+    reread: Option<Reread>,
 ) {
     let inbox = Inbox::new(rt.settle(), class::CLIENT);
     let hands = Hands::new(&rt, &config, &inbox);
@@ -102,8 +105,8 @@ pub async fn run_observed<R: Runtime>(
         hands.election.listen(election);
     }
     hands.clients.listen_all(config.client.as_ref(), config.client_tls.as_ref());
-    let command_url = config.admin.command_url.clone();
-    let may_hand_over = config.admin.may_hand_over;
+    let (command_url, may_hand_over) =
+        (config.admin.command_url.clone(), config.admin.may_hand_over);
     for (on, site) in [
         (&config.admin.listen, Site::Admin { command_url, may_hand_over }),
         (&config.admin.metrics, Site::Metrics),
@@ -112,8 +115,11 @@ pub async fn run_observed<R: Runtime>(
             hands.admin.listen(on.clone(), site);
         }
     }
-    rt.spawn("orders", take_orders(rt.clone(), post(&inbox, class::ORDER, Input::Order)));
+    orders::take(&rt, &inbox, reread);
     let pump = Pump {
+        alive_at: rt.sign_of_life_every().map_or(Stamp::FAR, |_| Stamp(0)),
+        alive_every: rt.sign_of_life_every().unwrap_or_default(),
+        is_ready: false,
         rt,
         inbox,
         hands,
@@ -132,14 +138,6 @@ pub async fn run_observed<R: Runtime>(
         slow_step: config.tick_time / 4,
     };
     pump.run().await;
-}
-
-/// What whoever runs this server tells it.
-async fn take_orders<R: Runtime>(rt: R, post: Post<Order>) {
-    loop {
-        let (at, order) = rt.next_order().await;
-        post(at, 0, order);
-    }
 }
 
 struct Pump<R: Runtime, O> {
@@ -168,6 +166,10 @@ struct Pump<R: Runtime, O> {
     rotation: u8,
     /// A step that lasts longer is too slow.
     slow_step: Duration,
+    /// When the service manager is to hear next that this loop goes on, and how often.
+    alive_at: Stamp,
+    alive_every: Duration,
+    is_ready: bool,
 }
 
 /// What a step is about.
@@ -183,11 +185,21 @@ enum Next {
 impl<R: Runtime, O: StepObserver> Pump<R, O> {
     async fn run(mut self) {
         loop {
+            if self.alive_at != Stamp::FAR {
+                self.give_sign_of_life(self.rt.stamp());
+            }
             if self.turn() {
                 self.rt.give_way().await;
             } else {
                 self.wait().await;
             }
+        }
+    }
+
+    fn give_sign_of_life(&mut self, present: Stamp) {
+        if present >= self.alive_at {
+            self.rt.notify(Notice::Alive);
+            self.alive_at = present + self.alive_every;
         }
     }
 
@@ -242,7 +254,7 @@ impl<R: Runtime, O: StepObserver> Pump<R, O> {
         let (first, timer, apply) = self.next_times();
         self.planned = timer;
         let next = first.min(timer).min(apply);
-        self.wait_until(next.max(self.free_at.unwrap_or(next))).await;
+        self.wait_until(next.max(self.free_at.unwrap_or(next)).min(self.alive_at)).await;
     }
 
     /// When the next input happened, when the timer is due, and when something may be applied.
@@ -274,7 +286,7 @@ impl<R: Runtime, O: StepObserver> Pump<R, O> {
             Next::OfPeers => self.inbox.pop_of_peers(),
         };
         let (at, source, input) = input.expect("there was one when this was chosen");
-        if is_last_of_its_source(&input) {
+        if input.is_last_of_its_source() {
             self.inbox.forget(source);
         }
         self.step(at, input)
@@ -316,21 +328,16 @@ impl<R: Runtime, O: StepObserver> Pump<R, O> {
         self.observer.outputs(&self.outputs);
         self.free_at = self.rt.step_time(self.outputs.len()).map(|takes| at + takes);
         self.hands.perform(&self.rt, at, &mut self.outputs);
+        if !self.is_ready && self.peer.serves() {
+            self.is_ready = true;
+            self.rt.notify(Notice::Ready);
+        }
         if self.apply_at.is_none() && self.peer.has_work_to_apply() {
             self.applied += 1;
             self.apply_at = Some(at + self.rt.apply_delay(self.applied));
         }
         doing
     }
-}
-
-fn is_last_of_its_source(input: &Input) -> bool {
-    matches!(
-        input,
-        Input::Election(ElectionEvent::Lost { .. } | ElectionEvent::DialFailed { .. })
-            | Input::Quorum(QuorumEvent::Lost { .. } | QuorumEvent::DialFailed { .. })
-            | Input::Client(ClientEvent::Lost { .. })
-    )
 }
 
 /// Everything that carries outputs out.
@@ -391,8 +398,7 @@ impl<R: Runtime> Hands<R> {
         hands.quorum.set_sync_limits(&config.sync);
         hands.clients.set_frame_bytes_max(config.limits.jute_max_buffer);
         hands.clients.set_per_address_max(config.max_client_cnxns);
-        let is_listed = |word: &String| word == "stmk" || word == "*";
-        hands.clients.set_takes_trace_mask(config.four_letter_words.iter().any(is_listed));
+        hands.clients.set_takes_trace_mask(config.admits_word("stmk"));
         let room = inbox.clone();
         hands.clients.set_room(Rc::new(move |cx| room.has_room_for_clients(cx)));
         let room = inbox.clone();
@@ -433,7 +439,13 @@ impl<R: Runtime> Hands<R> {
             }
             Output::QuorumNotifyDrained { link } => self.quorum.notify_drained(at, link),
             Output::QuorumClose { link } => self.quorum.close(at, link),
-            Output::ClientUnlisten => self.clients.unlisten(),
+            Output::ClientWords { takes_trace_mask: takes } => {
+                self.clients.set_takes_trace_mask(takes);
+            }
+            Output::ClientUnlisten => {
+                rt.notify(Notice::Stopping);
+                self.clients.unlisten();
+            }
             Output::ClientWrite { conn, bytes } => self.clients.write(at, conn, bytes),
             Output::ClientClose { conn } => self.clients.close(at, conn),
             Output::ClientPause { conn } => self.clients.pause(conn),

@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::base::ServerId;
+use crate::server::driver::ClientEvent;
 use crate::storage::fake::FakeWorld;
+use crate::zab::driver::QuorumEvent;
 use std::cell::{Cell, RefCell};
 use std::pin::{Pin, pin};
 use std::task::{Context, Waker};
@@ -58,6 +60,9 @@ impl Bench {
             outputs: Vec::new(),
             free_at: None,
             rotation: 0,
+            alive_at: Stamp::FAR,
+            alive_every: Duration::ZERO,
+            is_ready: false,
             rt,
             inbox: inbox.clone(),
         };

@@ -23,7 +23,7 @@ pub mod tls;
 pub use disk::{DirEntry, File, FilePermissions, Lane, OpenMode};
 pub use environment::Environment;
 pub use net::{ClientSockets, HostPort, Label, LabelKind, Listener, Stream, ip_of};
-pub use order::Order;
+pub use order::{Notice, Order};
 
 use std::fmt;
 use std::future::{self, Future};
@@ -155,9 +155,14 @@ pub trait Runtime: Clone + 'static {
     /// the node, and the caller's future is dropped at its next await.
     fn halt(&self, why: Halt);
 
-    /// The next thing that this process is told, and when it was told. Waits for it.
-    fn next_order(&self) -> impl Future<Output = (Stamp, Order)> {
-        future::pending()
+    /// From now on `take` is called with what this process is told, and when it was told.
+    fn take_orders(&self, _take: impl Fn(Stamp, Order) + 'static) {}
+
+    /// Tells the service manager, if there is one that wants to hear it.
+    fn notify(&self, _notice: Notice) {}
+    /// How often the manager wants to hear that the pump lives; `None`: not at all.
+    fn sign_of_life_every(&self) -> Option<Duration> {
+        None
     }
 
     /// Opens a connection; the address is resolved anew at every call. `at` is the stamp of the

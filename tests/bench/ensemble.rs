@@ -287,6 +287,7 @@ impl Ensemble {
             }
             Output::Note(note) => self.server(from).hear(&note),
             Output::ClientUnlisten
+            | Output::ClientWords { .. }
             | Output::ClientPause { .. }
             | Output::ClientResume { .. }
             | Output::AdminAnswer { .. } => {}

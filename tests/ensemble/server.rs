@@ -75,6 +75,13 @@ impl Server {
         self.spawn(&mut command);
     }
 
+    /// The same, without RUST_LOG where it is not one of them.
+    pub(crate) fn start_with_variables_alone(&mut self, variables: &[(&str, &str)]) {
+        let mut command = self.command();
+        command.env_remove("RUST_LOG").envs(variables.iter().copied());
+        self.spawn(&mut command);
+    }
+
     /// Starts it with no more file descriptors than these.
     pub(crate) fn start_with_descriptors(&mut self, soft: u32, hard: u32) {
         let server = self.command();
@@ -137,6 +144,11 @@ impl Server {
     pub(crate) fn go_on(&mut self) {
         self.signal(Signal::CONT);
         self.stands_still = false;
+    }
+
+    /// SIGHUP.
+    pub(crate) fn hang_up(&self) {
+        self.signal(Signal::HUP);
     }
 
     /// SIGTERM.

@@ -53,6 +53,8 @@ pub(crate) const EXAMPLES: &[&str] = &[
     "resume 3",
     "wipe 4",
     "look 2 3",
+    "hand-over 1 2",
+    "terminate 3",
     "fill-backlog 1 2",
     "free-backlog 1",
     "slow-steps 1 3 2ms",

@@ -213,7 +213,7 @@ impl Driver {
                 if idle_task {
                     rt.spawn("idle", sleep_for_ever(rt.clone()));
                 }
-                quorate::peer::run_observed(rt, config, observer).await;
+                quorate::peer::run_observed(rt, config, observer, None).await;
             };
             Box::pin(main) as Pin<Box<dyn Future<Output = ()>>>
         };

@@ -8,7 +8,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::future::Future;
+use std::future::{self, Future};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::time::Duration;
@@ -126,9 +126,20 @@ impl World {
     /// Tells the process of a server something, now. Nothing happens if none runs.
     pub fn tell(&self, server: ServerId, order: Order) {
         let process = self.server(server).process.borrow().clone();
-        if let Some(process) = process.filter(|process| !process.is_dead()) {
-            process.tell(self.now(), order);
-        }
+        let Some(process) = process.filter(|process| !process.is_dead()) else { return };
+        let Some(take) = process.taker.borrow().clone() else { return };
+        let (at, told) = (self.now(), process.clone());
+        let telling = async move {
+            let mut awaited = false;
+            let seen = future::poll_fn(|cx| {
+                let polled = told.poll_input(at, awaited, cx);
+                awaited = true;
+                polled
+            });
+            take(seen.await, order);
+        };
+        let task = Guarded::new(self.clone(), process.clone(), telling, false);
+        self.spawn_in(&process, "order", task);
     }
 
     /// From now on the process sees nothing more, until [`World::resume`]. Its kernel and its

@@ -12,7 +12,6 @@
 
 use std::cell::Cell;
 use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::fmt;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -44,6 +43,9 @@ struct Pause {
     until: Option<Stamp>,
 }
 
+/// Takes an order, and when it was given.
+pub(crate) type Taker = Rc<dyn Fn(Stamp, Order)>;
+
 pub(crate) struct Process {
     pub(crate) time: Rc<WorldTime>,
     pub(crate) machine: Rc<Machine>,
@@ -57,9 +59,8 @@ pub(crate) struct Process {
     reaped: Cell<bool>,
     pauses: RefCell<Vec<Pause>>,
     deferred: RefCell<Vec<Waker>>,
-    /// What it is told and has not taken yet, and who waits for that.
-    orders: RefCell<VecDeque<(Stamp, Order)>>,
-    orders_reader: RefCell<Option<Waker>>,
+    /// Who takes what it is told.
+    pub(crate) taker: RefCell<Option<Taker>>,
     /// The stamp of the newest step its pump told of.
     step: Cell<Stamp>,
     /// The stamp of the event that resumed a task of it last.
@@ -86,8 +87,7 @@ impl Process {
             reaped: Cell::new(false),
             pauses: RefCell::new(vec![]),
             deferred: RefCell::new(vec![]),
-            orders: RefCell::default(),
-            orders_reader: RefCell::default(),
+            taker: RefCell::default(),
             step: Cell::new(started),
             seen: Cell::new(started),
         }
@@ -184,24 +184,6 @@ impl Process {
     pub(crate) fn catch_up(&self) {
         let wakers = std::mem::take(&mut *self.deferred.borrow_mut());
         wakers.into_iter().for_each(Waker::wake);
-    }
-
-    /// Whoever runs it tells it something.
-    pub(crate) fn tell(&self, at: Stamp, order: Order) {
-        self.orders.borrow_mut().push_back((at, order));
-        if let Some(waker) = self.orders_reader.take() {
-            self.wake(at, waker);
-        }
-    }
-
-    pub(crate) fn poll_order(&self, awaited: bool, cx: &Context<'_>) -> Poll<(Stamp, Order)> {
-        let Some((at, order)) = self.orders.borrow().front().copied() else {
-            self.orders_reader.replace(Some(cx.waker().clone()));
-            return Poll::Pending;
-        };
-        let seen = std::task::ready!(self.poll_input(at, awaited, cx));
-        self.orders.borrow_mut().pop_front();
-        Poll::Ready((seen, order))
     }
 
     /// The moment this process takes `at` for; None while a pause hides it.

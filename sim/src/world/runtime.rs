@@ -1,7 +1,7 @@
 //! `quorate::runtime::Runtime` for one process of the world.
 
 use std::fmt;
-use std::future::{self, Future};
+use std::future::Future;
 use std::io;
 use std::rc::Rc;
 use std::time::Duration;
@@ -101,14 +101,8 @@ impl Runtime for SimRuntime {
         self.world.halt(&self.process, why);
     }
 
-    async fn next_order(&self) -> (Stamp, Order) {
-        let mut awaited = false;
-        let told = future::poll_fn(|cx| {
-            let polled = self.process.poll_order(awaited, cx);
-            awaited = true;
-            polled
-        });
-        told.await
+    fn take_orders(&self, take: impl Fn(Stamp, Order) + 'static) {
+        self.process.taker.replace(Some(Rc::new(take)));
     }
 
     async fn connect(

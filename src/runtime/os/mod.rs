@@ -11,6 +11,7 @@ mod disk;
 mod environment;
 mod halt;
 mod log;
+mod manager;
 mod net;
 mod notes;
 mod orders;
@@ -32,6 +33,7 @@ use std::cell::RefCell;
 use std::fmt;
 use std::future::Future;
 use std::io;
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::{Arc, Weak};
 use std::thread;
@@ -43,11 +45,12 @@ use tokio::task::LocalSet;
 use crate::base::{Mono, Note, Now, Stamp};
 use crate::runtime::tls::{ClientTls, TlsPort};
 use crate::runtime::{ClientSockets, Environment, FilePermissions, Halt, HostPort};
-use crate::runtime::{LaneId, Order, Purpose, Runtime};
+use crate::runtime::{LaneId, Notice, Order, Purpose, Runtime};
 
 use clock::{Clock, WallClock};
 use descriptors::Shares;
 use halt::{end, guarded};
+use manager::Manager;
 use net::Door;
 use orders::Orders;
 use slots::Slots;
@@ -80,6 +83,7 @@ pub struct Machine {
     client_threads: usize,
     workers: Rc<RefCell<Option<Rc<Workers>>>>,
     orders: Orders,
+    manager: Manager,
 }
 
 impl Machine {
@@ -107,6 +111,7 @@ impl Machine {
             client_threads: 0,
             workers: Rc::default(),
             orders: Orders::default(),
+            manager: Manager::default(),
         }
     }
 
@@ -126,9 +131,15 @@ impl Machine {
         (cores - 1).min(CLIENT_THREADS_MAX)
     }
 
+    /// The service manager that started this process is told what it wants to hear.
+    pub fn with_manager(self) -> Machine {
+        Machine { manager: Manager::of_process(), ..self }
+    }
+
     /// Signals are orders from now on. An end in good order may take so long.
-    pub fn obey_signals(&self, stop_timeout: Duration) -> io::Result<()> {
-        self.orders.begin(stop_timeout)
+    /// `watched`: the file of the configuration, of which a change is an order, too.
+    pub fn obey_signals(&self, stop_timeout: Duration, watched: &Path) -> io::Result<()> {
+        self.orders.begin(stop_timeout, watched)
     }
 
     fn workers(&self) -> io::Result<Option<Rc<Workers>>> {
@@ -213,8 +224,21 @@ impl Runtime for Machine {
         end(&why);
     }
 
-    async fn next_order(&self) -> (Stamp, Order) {
-        self.orders.next(self.clock).await
+    fn take_orders(&self, take: impl Fn(Stamp, Order) + 'static) {
+        let (orders, clock) = (self.orders.clone(), self.clock);
+        self.spawn("orders", async move {
+            while let Some(order) = orders.next().await {
+                take(clock.stamp(), order);
+            }
+        });
+    }
+
+    fn notify(&self, notice: Notice) {
+        self.manager.tell(notice);
+    }
+
+    fn sign_of_life_every(&self) -> Option<Duration> {
+        self.manager.sign_of_life_every()
     }
 
     async fn connect(

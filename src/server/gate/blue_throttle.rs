@@ -38,6 +38,11 @@ pub(super) struct BlueThrottle {
 }
 
 impl BlueThrottle {
+    /// Begins anew with other limits.
+    pub(super) fn set_limits(&mut self, config: &ConnectionThrottle, local_sessions: bool) {
+        *self = BlueThrottle::new(config, local_sessions, self.random);
+    }
+
     /// `seed`: random bits, for whom to turn away.
     pub(super) fn new(
         config: &ConnectionThrottle,

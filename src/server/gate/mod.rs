@@ -208,6 +208,17 @@ impl Gate {
         }
     }
 
+    /// Other limits count from now on. Who has more than is allowed now keeps it.
+    pub(super) fn set_limits(&mut self, config: &ServerConfig) {
+        let limits = &config.limits;
+        self.connections_max = limits.connections_max;
+        self.per_address_max = config.max_client_cnxns;
+        self.outstanding_max = outstanding_max(config);
+        self.large_request_threshold = limits.large_request_threshold.unwrap_or(usize::MAX);
+        self.large_requests_bytes_max = limits.large_requests_bytes_max;
+        self.sessions.set_limits(&limits.connection_throttle, config.local_sessions);
+    }
+
     /// A new connection. An error is the limit for which it is refused.
     pub(super) fn accept(
         &mut self,

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::base::{ConnId, SessionId, Zxid};
+use crate::config::ServerConfig;
 use crate::jute::txn::Proposal;
 use crate::prepare::Request;
 use crate::server::connection_stats::SessionLine;
@@ -42,6 +43,8 @@ pub enum Input {
     ServeLearners,
     /// No leader is in sight, and the tree stands still: whoever asks for it may read.
     ServeReadOnly,
+    /// Other limits count from now on: those of this configuration.
+    Limits(Rc<ServerConfig>),
     /// The server is about to end: what clients ask from now on waits.
     Finish,
     /// The role ended: every client goes, and looks for another server.

@@ -16,6 +16,7 @@
 mod answer;
 #[cfg(test)]
 mod bench;
+mod closing;
 mod connect;
 mod figures;
 #[cfg(test)]
@@ -127,6 +128,7 @@ impl Service {
                 self.on_revalidated(now, session, valid, out);
             }
             Input::Timer => self.on_timer(now, out),
+            Input::Limits(config) => self.gate.set_limits(&config),
             // Nothing that was held becomes free by these.
             Input::Word { conn } => return self.count_word(conn),
             Input::Serve => return self.is_serving = true,
@@ -438,42 +440,6 @@ impl Service {
             self.close(conn, out);
         }
         self.local.end();
-    }
-
-    fn close_for_large_requests(&mut self, conn: ConnId, out: &mut Vec<Output>) {
-        let peer = self.connections.get(&conn).map_or("", |connection| &connection.peer);
-        tracing::warn!(peer, "closing a client: too many bytes of large requests are in process");
-        self.metrics.count(Counter::LargeRequestsRejected);
-        self.close(conn, out);
-    }
-
-    /// Closes a connection after the last word to it, if there is one.
-    fn send_away(&mut self, conn: ConnId, reply: Option<Bytes>, out: &mut Vec<Output>) {
-        if let Some(reply) = reply {
-            self.write(conn, reply, out);
-        }
-        self.close(conn, out);
-    }
-
-    fn close(&mut self, conn: ConnId, out: &mut Vec<Output>) {
-        out.push(Output::Close(conn));
-        self.forget(conn);
-    }
-
-    fn forget(&mut self, conn: ConnId) {
-        let Some(mut connection) = self.connections.remove(&conn) else { return };
-        self.watches.remove_conn(conn);
-        self.reaching.remove(&conn);
-        if let Some(session) = connection.session()
-            && self.by_session.get(&session) == Some(&conn)
-        {
-            self.by_session.remove(&session);
-            self.local.on_disconnected(session);
-        }
-        for pending in &connection.pending {
-            self.gate.give_back(conn, pending.admission, &mut connection.flow);
-        }
-        self.gate.forget(conn, ip_of(&connection.peer), &connection.flow);
     }
 
     /// When [`Input::Timer`] has something to do, `Mono::FAR` if never.
