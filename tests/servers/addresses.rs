@@ -51,8 +51,9 @@ fn a_client_port_address_may_stand_in_brackets() {
     let server = alone.server_mut(1);
     server.start();
     let address = (Ipv6Addr::LOCALHOST, server.address.port()).into();
-    let serves = |answer: &String| answer.contains("Mode: standalone");
-    wait_for("a server that serves", || ask(address, "srvr").ok().filter(serves));
+    let serves = |answer: &String| answer.contains("Mode: ");
+    let answer = wait_for("it to serve", || ask(address, "srvr").ok().filter(serves));
+    assert!(answer.contains("Mode: standalone"), "{answer}");
     assert!(server.word("ruok").is_err(), "it listens there alone");
 }
 
