@@ -28,7 +28,11 @@ pub(super) const NO_MEANING: &[(&str, &str, &[&str])] = &[
     ("forceSync", "the log is always synced", &["yes"]),
     ("forward_learner_requests_to_commit_processor_disabled", QUEUES, OFF),
     ("jvm.pause.", "there is no JVM; what takes long at one go is logged and counted", NONE),
-    ("leader.ackLoggingFrequency", "single acks are not logged", NONE),
+    (
+        "leader.ackLoggingFrequency",
+        "acks are counted for one zxid in 1000, as by default, and not logged",
+        NONE,
+    ),
     ("leader.closeSocketAsync", SENDING, NONE),
     ("leader.nodelay", NODELAY, ON),
     ("leaderConnectDelayDuringRetryMs", "a leader is dialled on a schedule of its own", NONE),

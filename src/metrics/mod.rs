@@ -54,7 +54,8 @@ struct Registry {
     /// From a request's arrival to its answer, by operation.
     requests: [Series; OPS],
     /// From a proposal to each server's ack of it. (ack_latency)
-    acks: RefCell<BTreeMap<ServerId, Series>>,
+    /// Of each server that acked, in the order of the first acks: they are few.
+    acks: RefCell<Vec<(ServerId, Series)>>,
     response_sizes: Cell<Option<Sizes>>,
     /// When a new window of the quantiles begins.
     rotates: Cell<Mono>,
@@ -133,7 +134,13 @@ impl Metrics {
     /// A server has acked a transaction that its leader stamped so.
     pub fn record_ack(&self, from: ServerId, now: Now, time_ms: i64) {
         if let Some(ago) = ago(now, time_ms) {
-            self.0.acks.borrow_mut().entry(from).or_default().record(ago);
+            let mut acks = self.0.acks.borrow_mut();
+            let known = acks.iter().position(|(sid, _)| *sid == from);
+            let known = known.unwrap_or_else(|| {
+                acks.push((from, Series::default()));
+                acks.len() - 1
+            });
+            acks[known].1.record(ago);
         }
     }
 
@@ -208,9 +215,11 @@ impl Metrics {
             families.push(Family::one(name, kind, Value::Summary(series.digest())));
         }
         let acks = registry.acks.borrow();
-        let acks = acks.iter();
-        let acks =
-            acks.map(|(sid, series)| (sid.0.to_string().into(), Value::Summary(series.digest())));
+        let mut acks: Vec<_> = acks.iter().collect();
+        acks.sort_by_key(|(sid, _)| *sid);
+        let acks = acks
+            .into_iter()
+            .map(|(sid, series)| (sid.0.to_string().into(), Value::Summary(series.digest())));
         families.push(Family::keyed("ack_latency", Kind::ADVANCED, acks));
         let (updates, reads) = (self.requests(is_update).0, self.requests(|op| !is_update(op)).0);
         families.push(Family::one("readlatency", Kind::ADVANCED, Value::Summary(reads)));
@@ -233,7 +242,7 @@ impl Metrics {
 impl Registry {
     fn for_each_series(&self, act: impl Fn(&Series)) {
         self.summaries.iter().chain(&self.requests).for_each(&act);
-        self.acks.borrow().values().for_each(&act);
+        self.acks.borrow().iter().for_each(|(_, series)| act(series));
     }
 }
 
