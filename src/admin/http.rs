@@ -2,9 +2,9 @@
 //!
 //!     a path --> Question --> posted to the server --> Answer --> a response
 //!
-//! A connection is closed when it has been silent for `admin.idleTimeout`, and one that comes while
-//! [`CONNECTIONS_MAX`] are open is closed at once; probes alone are answered while
-//! [`UNREAD_BYTES_MAX`] of answers are not read: what strangers hold here is bounded.
+//! A connection is closed when it has been silent for `admin.idleTimeout`, and when a new one comes while
+//! [`CONNECTIONS_MAX`] are open, and it has asked nothing for the longest time of them; probes alone are
+//! answered while [`UNREAD_BYTES_MAX`] of answers are not read: what strangers hold here is bounded.
 //!
 //! Not here: what is answered (commands.rs, metrics.rs).
 
@@ -83,10 +83,39 @@ impl<R: Runtime> fmt::Debug for AdminDriver<R> {
     }
 }
 
-/// One port, and how many of its connections are open.
+/// One port, and its connections by their numbers.
 struct Port {
     site: Site,
-    open: Cell<usize>,
+    last: Cell<u64>,
+    open: RefCell<BTreeMap<u64, Open>>,
+}
+
+struct Open {
+    /// When its last request came, or a piece of a file was taken.
+    heard: Rc<Cell<Stamp>>,
+    /// Dropped: the connection ends.
+    _end: oneshot::Sender<Infallible>,
+}
+
+impl Port {
+    fn new(site: Site) -> Port {
+        Port { site, last: Cell::new(0), open: RefCell::default() }
+    }
+
+    /// One more, in the place of the one that has asked nothing for the longest time if there are too
+    /// many: who holds connections and asks nothing keeps nobody out.
+    fn admit(&self, heard: Rc<Cell<Stamp>>) -> (u64, oneshot::Receiver<Infallible>) {
+        let mut open = self.open.borrow_mut();
+        if open.len() >= CONNECTIONS_MAX
+            && let Some((&longest, _)) = open.iter().min_by_key(|(_, open)| open.heard.get())
+        {
+            open.remove(&longest);
+        }
+        let (end, ended) = oneshot::channel();
+        self.last.set(self.last.get() + 1);
+        open.insert(self.last.get(), Open { heard, _end: end });
+        (self.last.get(), ended)
+    }
 }
 
 impl<R: Runtime> AdminDriver<R> {
@@ -106,7 +135,7 @@ impl<R: Runtime> AdminDriver<R> {
             match rt.listen(&on).await {
                 Ok(listener) => {
                     info!(%on, "{} port open", site.name());
-                    let port = Rc::new(Port { site, open: Cell::new(0) });
+                    let port = Rc::new(Port::new(site));
                     let accept = |at, stream| inner.on_accept(at, stream, &port);
                     Listening::default().accept(&rt, listener, accept).await;
                 }
@@ -124,14 +153,11 @@ impl<R: Runtime> AdminDriver<R> {
 
 impl<R: Runtime> Inner<R> {
     fn on_accept(self: &Rc<Self>, at: Stamp, stream: R::Stream, port: &Rc<Port>) {
-        if port.open.get() >= CONNECTIONS_MAX {
-            return;
-        }
-        port.open.set(port.open.get() + 1);
+        let heard = Rc::new(Cell::new(at));
+        let (number, ended) = port.admit(Rc::clone(&heard));
         let (inner, port) = (Rc::clone(self), Rc::clone(port));
         self.rt.spawn("admin connection", async move {
             let client = stream.peer();
-            let heard = Rc::new(Cell::new(at));
             let service = service_fn(|request| {
                 heard.set(inner.rt.stamp());
                 let (inner, port, heard, client) = (&inner, &port, &heard, &client);
@@ -153,8 +179,9 @@ impl<R: Runtime> Inner<R> {
                 biased;
                 () = served => {}
                 () = inner.silence(&heard) => {}
+                _gave_way = ended => {}
             }
-            port.open.set(port.open.get() - 1);
+            port.open.borrow_mut().remove(&number);
         });
     }
 

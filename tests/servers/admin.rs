@@ -107,6 +107,33 @@ fn what_is_no_question_gets_a_clear_answer_and_the_server_goes_on() {
     assert_eq!(command(admin, "ruok")["error"], Value::Null);
 }
 
+#[test]
+fn who_holds_connections_and_asks_nothing_keeps_nobody_out() {
+    let ensemble = Plan::standalone().setting("admin.enableServer=true").start();
+    let admin = ensemble.admin(0);
+    let ask = "GET /live HTTP/1.1\r\nhost: x\r\n\r\n";
+    let mut asker = TcpStream::connect(admin).expect("the admin port is open");
+    let held: Vec<TcpStream> = (0..63)
+        .map(|_| {
+            let mut stranger = TcpStream::connect(admin).expect("the admin port is open");
+            stranger.write_all(b"G").expect("it is taken");
+            stranger
+        })
+        .collect();
+    asker.set_read_timeout(Some(Duration::from_secs(60))).expect("a socket");
+    asker.write_all(ask.as_bytes()).expect("it is taken");
+    assert!(asker.read(&mut [0; 1024]).expect("an answer") > 0);
+    for _ in 0..10 {
+        assert_eq!(get(admin, "/live").0, 200);
+    }
+    asker.write_all(ask.as_bytes()).expect("it is taken");
+    assert!(
+        asker.read(&mut [0; 1024]).expect("an answer") > 0,
+        "others have asked nothing for longer"
+    );
+    drop(held);
+}
+
 /// 64 MiB of them may wait: answers of 8 MB here, more than the kernel takes of one. All are asked for at once, and
 /// again behind that, before anything is read.
 #[test]
