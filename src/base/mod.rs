@@ -23,3 +23,6 @@ pub use misbehaviour::{Dismissed, GaveUp, PacketSeen, PeerMisbehaved};
 pub use museum::{Exhibit, Museum};
 pub use note::{AckKind, Note, RoleName, SyncMode};
 pub use time::{Mono, Now, Stamp};
+
+/// The target of the audit's lines in the log.
+pub const AUDIT_TARGET: &str = "audit";

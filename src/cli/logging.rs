@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::{EnvFilter, Registry, registry, reload};
 
+use crate::base::AUDIT_TARGET;
 use crate::runtime::os::log_layer;
 
 /// What is logged, which may change while the process runs.
@@ -34,7 +35,8 @@ fn filter(level: Option<&str>) -> EnvFilter {
         return filter;
     }
     let level = level.unwrap_or("info");
-    EnvFilter::try_new(level).unwrap_or_else(|error| {
+    // Whoever switches the audit on wants it, however little is logged beside it.
+    EnvFilter::try_new(format!("{AUDIT_TARGET}=info,{level}")).unwrap_or_else(|error| {
         eprintln!("log.level={level}: {error}; it is info instead");
         EnvFilter::new("info")
     })

@@ -37,7 +37,25 @@ impl Draft {
         self.read_limits(config)?;
         self.read_throttles(config)?;
         self.read_sessions(config)?;
-        self.read_containers(config)
+        self.read_containers(config)?;
+        self.read_audit(config)
+    }
+
+    /// The log is Apache's default, under the names that it has had; which one is read where there is one.
+    fn read_audit(&self, config: &mut ServerConfig) -> Result<(), ConfigError> {
+        const LOG: [&str; 2] = [
+            "org.apache.zookeeper.audit.Slf4jAuditLogger",
+            "org.apache.zookeeper.audit.Log4jAuditLogger",
+        ];
+        config.audit = self.boolean("audit.enable")?.unwrap_or(false);
+        match self.setting("audit.impl.class") {
+            Some(entry) if config.audit && !LOG.contains(&entry.value.as_str()) => {
+                let what = "org.apache.zookeeper.audit.Slf4jAuditLogger, which is the default: \
+                            the audit goes to the log of the server, and no Java class is loaded";
+                Err(entry.mistyped(0, what))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn read_access(&self, config: &mut ServerConfig) -> Result<(), ConfigError> {

@@ -120,6 +120,19 @@ fn how_clients_are_heard_is_read() {
 }
 
 #[test]
+fn an_audit_goes_to_the_log_and_nowhere_else() {
+    assert!(!with("").audit);
+    assert!(with("audit.enable=true\n").audit);
+    let class = "audit.impl.class=org.apache.zookeeper.audit.Slf4jAuditLogger\n";
+    assert!(with(&format!("zookeeper.audit.enable=true\n{class}")).audit);
+    let other = "audit.impl.class=com.example.Auditor\n";
+    let said = refused(&format!("audit.enable=true\n{other}"));
+    assert!(said.contains("the audit goes to the log of the server"), "{said}");
+    assert!(!with(other).audit, "Apache reads the class of an audit that is on");
+    assert!(refused("audit.enable=yes\n").contains("true or false"));
+}
+
+#[test]
 fn sessions_and_containers_are_read() {
     let config = with(
         "localSessionsEnabled=true\nlocalSessionsUpgradingEnabled=true\n\

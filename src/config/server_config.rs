@@ -128,6 +128,9 @@ pub struct ServerConfig {
     pub net_threads: Option<usize>,
     /// `log.level`: how much is logged, unless RUST_LOG says it.
     pub log_level: Option<String>,
+    /// `audit.enable`: changes are told of in the log, with who asked for them.
+    #[serde(skip)]
+    pub audit: bool,
     /// `stop.timeout`: an end in good order lasts so long at most.
     pub stop_timeout: Duration,
     pub client_sockets: ClientSockets,
@@ -216,6 +219,7 @@ impl ServerConfig {
             sync: SyncLimits::default(),
             net_threads: None,
             log_level: None,
+            audit: false,
             stop_timeout: Duration::from_secs(5),
             client_sockets: ClientSockets::default(),
             leader_serves: true,

@@ -216,6 +216,7 @@ impl Peer {
     /// The process ends.
     pub(super) fn become_halted(&mut self, halt: Halt) {
         self.metrics.count(Counter::UnrecoverableErrorCount);
+        self.service.note_end(halt.exit_code);
         self.role.become_next(Role::Halted);
         self.queue.push(Output::Halt(halt));
     }

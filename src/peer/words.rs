@@ -21,8 +21,9 @@ use crate::server;
 use crate::storage::DirSizes;
 
 impl Peer {
-    /// Where this server runs, for `envi`.
+    /// Where this server runs, for `envi` and the audit log.
     pub fn set_environment(&mut self, environment: Environment) {
+        self.service.set_process_user(environment.user_name.clone());
         self.words.set_environment(environment);
     }
 

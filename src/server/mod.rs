@@ -3,6 +3,7 @@
 //!     service/            the order of everything: what comes in, and what goes back
 //!     gate/               how much clients may take: admits, holds or refuses
 //!     auth/               who a client is
+//!     audit.rs            who changed what, as lines of the log
 //!     handshake.rs        what is made of a client's first message
 //!     local_sessions.rs   sessions that this server alone knows, and read-only service
 //!     reads/              what is answered from the tree
@@ -20,6 +21,7 @@
 //!
 //! Not here: writes (`prepare`, `zab` proposes), session expiry (`session`).
 
+mod audit;
 mod auth;
 mod connection;
 mod connection_stats;

@@ -8,6 +8,7 @@ mod ensemble;
 
 mod addresses;
 mod admin;
+mod audits;
 mod beginnings;
 mod descriptors;
 mod environment;

@@ -47,6 +47,9 @@ impl Service {
         if matches!(proposal.txn, Txn::CreateSession(_)) {
             self.local.on_global(session);
         }
+        if self.audit.is_on() {
+            self.audit_applied(proposal, applied);
+        }
         if let Some(conn) = self.by_session.get(&session).copied() {
             match &proposal.txn {
                 Txn::CreateSession(_) => self.on_session_created(now, conn, session, db, out),

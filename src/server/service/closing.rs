@@ -30,6 +30,9 @@ impl Service {
 
     pub(super) fn forget(&mut self, conn: ConnId) {
         let Some(mut connection) = self.connections.remove(&conn) else { return };
+        if self.audit.is_on() {
+            self.keep_audited(&connection);
+        }
         self.watches.remove_conn(conn);
         self.reaching.remove(&conn);
         if let Some(session) = connection.session()

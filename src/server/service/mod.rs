@@ -14,6 +14,9 @@
 //! clients is answer.rs; what an operator is shown, figures.rs.
 
 mod answer;
+mod auditing;
+#[cfg(test)]
+mod auditing_test;
 #[cfg(test)]
 mod bench;
 mod closing;
@@ -37,6 +40,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::audit::{Audit, Audited};
 use super::auth::{Authority, Decision};
 use super::connection::{Connection, Pending, State, Wait};
 use super::gate::{Asked, Gate, Leaving, Queued, Verdict};
@@ -79,6 +83,8 @@ pub struct Service {
     stats: ServiceStats,
     #[serde(skip)]
     metrics: Metrics,
+    #[serde(skip)]
+    audit: Audit,
 }
 
 impl Service {
@@ -97,6 +103,7 @@ impl Service {
             turns_away: false,
             stats: ServiceStats::default(),
             metrics,
+            audit: Audit::new(config),
         }
     }
 
@@ -131,12 +138,12 @@ impl Service {
             Input::Limits(config) => self.gate.set_limits(&config),
             // Nothing that was held becomes free by these.
             Input::Word { conn } => return self.count_word(conn),
-            Input::Serve => return self.is_serving = true,
-            Input::ServeLearners => {
-                (self.is_serving, self.turns_away) = (true, true);
-                return;
+            Input::Serve => return self.begin_serving(false),
+            Input::ServeLearners => return self.begin_serving(true),
+            Input::ServeReadOnly => {
+                self.audit.on_serving();
+                return self.local.begin_read_only();
             }
-            Input::ServeReadOnly => return self.local.begin_read_only(),
             Input::Finish => return self.gate.finish(),
             Input::Stop => return self.stop(out),
             Input::SessionMoved { session } => return self.on_session_moved(session),
@@ -331,6 +338,10 @@ impl Service {
         let Asked { session, header: RequestHeader { xid: cxid, op }, body, is_throttled, .. } =
             asked;
         if !is_throttled && let Some(decoded) = prepare::read(op, &body) {
+            if self.audit.is_on() {
+                let (body, auth) = (body.clone(), auth.clone());
+                self.audit.keep(Audited { session, cxid, op, body, auth });
+            }
             let request = Request { session, cxid, op, body, decoded, auth, origin: 0 };
             out.push(Output::Submit(request));
         }
@@ -431,6 +442,11 @@ impl Service {
         }
     }
 
+    fn begin_serving(&mut self, turns_away: bool) {
+        (self.is_serving, self.turns_away) = (true, turns_away);
+        self.audit.on_serving();
+    }
+
     /// The role ended.
     fn stop(&mut self, out: &mut Vec<Output>) {
         (self.is_serving, self.turns_away) = (false, false);
@@ -440,6 +456,7 @@ impl Service {
             self.close(conn, out);
         }
         self.local.end();
+        self.audit.clear();
     }
 
     /// When [`Input::Timer`] has something to do, `Mono::FAR` if never.

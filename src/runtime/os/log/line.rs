@@ -3,14 +3,20 @@
 //! Much of what is logged was sent by strangers. A line break or a control character in it would
 //! forge lines, or move the cursor of whoever reads them, so both are written as escapes (`\n`,
 //! `\u{1b}`). What is longer than a line should be is cut, with its whole length behind it.
+//!
+//! A line of the audit has Apache's form: `name=value` between tabs, values as they are. (AuditEvent)
 
 use std::fmt::{self, Write};
 
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level};
 
+use crate::base::AUDIT_TARGET;
+
 /// Bytes of one field.
 const FIELD_BYTES_MAX: usize = 200;
+/// The same in a line of the audit.
+const AUDIT_FIELD_BYTES_MAX: usize = 2000;
 /// Bytes of the sentence of a line, which is ours; what it was made of may be a stranger's.
 const MESSAGE_BYTES_MAX: usize = 1000;
 /// The same of a last word, and of lines that somebody has asked for by their level.
@@ -20,7 +26,8 @@ const LONG_MESSAGE_BYTES_MAX: usize = 8192;
 pub(super) fn text_of(event: &Event<'_>) -> String {
     let metadata = event.metadata();
     let (message, fields) = (String::new(), String::new());
-    let mut words = Words { level: *metadata.level(), message, fields };
+    let is_audit = metadata.target() == AUDIT_TARGET;
+    let mut words = Words { level: *metadata.level(), is_audit, message, fields };
     event.record(&mut words);
     let mut text = format!("{:>5} {}: ", metadata.level().as_str(), metadata.target());
     text.push_str(&words.message);
@@ -31,6 +38,7 @@ pub(super) fn text_of(event: &Event<'_>) -> String {
 /// Sentence and fields as they are told one by one.
 struct Words {
     level: Level,
+    is_audit: bool,
     message: String,
     fields: String,
 }
@@ -41,6 +49,10 @@ impl Visit for Words {
             let is_long = !matches!(self.level, Level::WARN | Level::INFO);
             let max = if is_long { LONG_MESSAGE_BYTES_MAX } else { MESSAGE_BYTES_MAX };
             cut(&mut self.message, max, format_args!("{value:?}"));
+        } else if self.is_audit {
+            let tab = if self.fields.is_empty() { "" } else { "\t" };
+            let _ = write!(self.fields, "{tab}{}=", field.name());
+            cut(&mut self.fields, AUDIT_FIELD_BYTES_MAX, format_args!("{value:?}"));
         } else {
             // A name is ours; there is nothing to escape.
             let _ = write!(self.fields, " {}=", field.name());

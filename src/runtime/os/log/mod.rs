@@ -33,6 +33,7 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::layer::Context;
 
+use crate::base::AUDIT_TARGET;
 use limit::{Limits, Verdict};
 use queue::Queue;
 
@@ -93,8 +94,10 @@ impl Log {
     fn take(&self, event: &Event<'_>) {
         let metadata = event.metadata();
         let kind = (metadata.file().unwrap_or_default(), metadata.line().unwrap_or_default());
-        // An error is the end of something; what is below was asked for by its level.
-        let is_limited = matches!(*metadata.level(), Level::WARN | Level::INFO);
+        // An error is the end of something; what is below was asked for by its level, and an audit
+        // that leaves lines out is none.
+        let is_limited = matches!(*metadata.level(), Level::WARN | Level::INFO)
+            && metadata.target() != AUDIT_TARGET;
         let verdict = match is_limited {
             true => self.limits().judge(kind, self.begun.elapsed()),
             false => Verdict::Write,
@@ -210,6 +213,23 @@ mod tests {
                 format!(" WARN {HERE}: at {shown}"),
             ]
         );
+    }
+
+    #[test]
+    fn a_line_of_the_audit_has_tabs_between_its_fields_and_none_in_them() {
+        let (znode, none) = ("/a\tresult=success\n\u{1b}".repeat(2), None::<&str>);
+        let long = "x".repeat(1 << 20);
+        let lines = said(|| {
+            for _ in 0..30 {
+                info!(target: AUDIT_TARGET, user = %"bob", acl = none, %znode, result = %"failure");
+            }
+            info!(target: AUDIT_TARGET, znode = %long, result = %"failure");
+        });
+        let shown = r"/a\tresult=success\n\u{1b}".repeat(2);
+        let line = format!(" INFO audit: user=bob\tznode={shown}\tresult=failure");
+        assert_eq!(lines[..30], vec![line; 30], "none is left out");
+        let cut = format!("{}... (1048576 bytes)", "x".repeat(2000));
+        assert_eq!(lines[30], format!(" INFO audit: znode={cut}\tresult=failure"));
     }
 
     #[test]
