@@ -39,8 +39,13 @@ impl Peer {
         self.hand_over(now, None);
     }
 
+    /// When the process ends: now, if nothing is missing and nothing else may wake it any more.
     pub(super) fn stopping_until(&self) -> Mono {
-        self.stopping.as_ref().map_or(Mono::FAR, |stopping| stopping.until)
+        match &self.stopping {
+            None => Mono::FAR,
+            Some(stopping) if self.has_stopped(stopping) => Mono(0),
+            Some(stopping) => stopping.until,
+        }
     }
 
     /// The role is about to end, and the connections of clients with it.
@@ -68,22 +73,30 @@ impl Peer {
     pub(super) fn try_to_stop(&mut self, now: Now) {
         let Some(stopping) = &self.stopping else { return };
         let is_over = now.mono >= stopping.until;
-        let is_done = match &self.role {
-            Role::Leading(_) | Role::Learning(_) | Role::Standalone(_) if !is_over => {
+        match &self.role {
+            Role::Halted => {}
+            _ if is_over || self.has_stopped(stopping) => {
+                self.become_halted(Halt::new(0, "it was told to"));
+            }
+            Role::Leading(_) | Role::Learning(_) | Role::Standalone(_) => {
                 let is_busy = self.handing_over.is_some() || self.service.has_outstanding();
                 if !is_busy {
+                    // What was written in this step leaves behind it: the process ends in a later one.
                     self.become_draining(now, GaveUp::Stopped);
                 }
-                false // What was written in this step leaves behind it.
             }
+            Role::Loading(_) | Role::Draining(_) | Role::Looking => {}
+        }
+    }
+
+    /// Its role is over, and nothing is missing.
+    fn has_stopped(&self, stopping: &Stopping) -> bool {
+        match &self.role {
+            Role::Leading(_) | Role::Learning(_) | Role::Standalone(_) | Role::Halted => false,
             Role::Draining(draining) => draining.successor.is_none() && self.has_left(stopping),
             Role::Looking => stopping.has_voted && self.has_left(stopping),
-            Role::Halted => return,
             // Its disk is read, and nobody was told anything.
-            _ => true,
-        };
-        if is_done || is_over {
-            self.become_halted(Halt::new(0, "it was told to"));
+            Role::Loading(_) => true,
         }
     }
 

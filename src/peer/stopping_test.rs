@@ -125,6 +125,18 @@ fn what_was_asked_is_answered_and_has_left_before_the_process_ends() {
 }
 
 #[test]
+fn a_server_that_nobody_uses_is_not_held_up_by_the_bound() {
+    let mut bench = Bench::serving();
+    bench.step(Input::Client(ClientEvent::Lost { conn: CLIENT }));
+    bench.said();
+    bench.step(Input::Order(Order::Stop));
+    assert_eq!(bench.said(), ["unlisten"]);
+    assert!(bench.peer.wake_at() <= bench.now.mono, "{:?}", bench.peer.wake_at());
+    bench.step(Input::Timer);
+    assert_eq!(bench.said(), ["halt 0"]);
+}
+
+#[test]
 fn who_takes_nothing_is_waited_for_until_the_bound() {
     let mut bench = Bench::serving();
     bench.step(Input::Order(Order::Stop));
