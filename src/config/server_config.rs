@@ -13,7 +13,7 @@ use super::otlp::OtlpConfig;
 use super::sync_limits::SyncLimits;
 use crate::base::{Dialect, Museum, ServerId};
 use crate::runtime::tls::ClientTls;
-use crate::runtime::{ClientSockets, FilePermissions, HostPort};
+use crate::runtime::{ClientSockets, FilePermissions, HostPort, LogSettings};
 
 /// Whether a server votes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -128,6 +128,7 @@ pub struct ServerConfig {
     pub net_threads: Option<usize>,
     /// `log.level`: how much is logged, unless RUST_LOG says it.
     pub log_level: Option<String>,
+    pub log: LogSettings,
     /// `stop.timeout`: an end in good order lasts so long at most.
     pub stop_timeout: Duration,
     pub client_sockets: ClientSockets,
@@ -216,6 +217,7 @@ impl ServerConfig {
             sync: SyncLimits::default(),
             net_threads: None,
             log_level: None,
+            log: LogSettings::default(),
             stop_timeout: Duration::from_secs(5),
             client_sockets: ClientSockets::default(),
             leader_serves: true,
