@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use super::args::{FAILED, INVALID, NO_ACCESS, Serve, ServerArgs, ServerVerb};
 use super::places::Places;
-use super::{files, logging, probe, reread};
+use super::{files, logging, probe, reread, room};
 use crate::config::{ConfigError, Mistakes, Reread, ServerConfig};
 use crate::runtime::FilePermissions;
 use crate::runtime::os::check_tls;
@@ -134,6 +134,7 @@ fn run_foreground(
     for warning in warnings {
         tracing::warn!("{warning}");
     }
+    room::warn_of_little(&config);
     serve(config, reread)
 }
 

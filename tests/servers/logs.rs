@@ -111,6 +111,19 @@ fn a_log_that_goes_where_it_was_sent_is_not_rotated() {
 }
 
 #[test]
+fn a_start_says_how_much_room_a_disk_should_have() {
+    // Three logs of 2 TiB each.
+    let mut alone = Plan::standalone().log_dirs().setting("preAllocSize=2147483647").lay_out();
+    alone.server_mut(1).start();
+    let server = alone.server(1);
+    server.wait_for_words("MiB free, and 6291456 MiB are wanted");
+    let log = server.log();
+    let told: Vec<&str> = log.lines().filter(|line| line.contains(" are wanted")).collect();
+    assert!(told[0].contains("dataDir (") && told.len() == 1, "both are on one disk: {told:?}");
+    alone.wait_until_all_serve();
+}
+
+#[test]
 fn strangers_neither_forge_lines_nor_fill_the_disk() {
     let alone = Plan::standalone().setting("ensembleAuthName=right").start();
     let forged = "x\n2026-01-01T00:00:00.000000Z ERROR quorate: forged\u{1b}[2J";
