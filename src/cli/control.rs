@@ -1,7 +1,8 @@
 //! zkServer.sh's verbs, lines and files. (bin/zkServer.sh)
 //!
 //! `start` runs the same program as `start-foreground --detached` with its output in
-//! `$ZOO_LOG_DIR/zookeeper.log` and writes the pid file; `stop` goes by the pid file alone.
+//! `$ZOO_LOG_DIR/zookeeper.log`, which that process rotates, and writes the pid file; `stop` goes by the
+//! pid file alone.
 
 use std::fs;
 use std::io::{self, Write};
@@ -12,7 +13,7 @@ use std::time::Duration;
 
 use super::args::{FAILED, INVALID, NO_ACCESS, Serve, ServerArgs, ServerVerb};
 use super::places::Places;
-use super::{files, logging, probe, reread};
+use super::{files, logging, probe, reread, room};
 use crate::config::{ConfigError, Mistakes, Reread, ServerConfig};
 use crate::runtime::FilePermissions;
 use crate::runtime::os::check_tls;
@@ -41,7 +42,10 @@ pub(super) fn run_server_verb(args: &ServerArgs, serve: Serve) -> i32 {
         Ok(places) => places,
         Err(mistakes) => return refuse(args.verb, &mistakes),
     };
-    eprintln!("Using config: {}", places.config.display());
+    // `start` has said it, and lines of a log are all alike.
+    if !args.detached {
+        eprintln!("Using config: {}", places.config.display());
+    }
     if args.verb == ServerVerb::PrintCmd {
         return print_command(&places);
     }
@@ -72,7 +76,7 @@ pub(super) fn run_server_verb(args: &ServerArgs, serve: Serve) -> i32 {
                 format!("{unknown}. It has no effect (config.strict=true makes it an error)")
             });
             let warnings: Vec<String> = loaded.warnings.iter().cloned().chain(unknown).collect();
-            run_foreground(args, (config, reread), &warnings, serve)
+            run_foreground(args, &places, (config, reread), &warnings, serve)
         }
         ServerVerb::Start => start(&places, &config),
         ServerVerb::Stop => stop(&places, &config),
@@ -111,6 +115,7 @@ fn refused(verb: ServerVerb, exit_code: i32, lines: &[String]) -> i32 {
 
 fn run_foreground(
     args: &ServerArgs,
+    places: &Places,
     (config, reread): (ServerConfig, Reread),
     warnings: &[String],
     serve: Serve,
@@ -124,10 +129,12 @@ fn run_foreground(
     if args.attached {
         end_with_parent();
     }
-    logging::set_up(config.log_level.as_deref());
+    let log_file = args.detached.then(|| places.log_file(&config));
+    logging::set_up(&config, log_file.as_deref());
     for warning in warnings {
         tracing::warn!("{warning}");
     }
+    room::warn_of_little(&config);
     serve(config, reread)
 }
 

@@ -1,20 +1,24 @@
-//! The log: to standard error, in one line an event, as much as RUST_LOG or `log.level` asks for (`info`).
+//! The log, in one line an event: as much as RUST_LOG or `log.level` asks for (`info`), to standard error,
+//! or to the log file of a server in the background.
 
+use std::path::Path;
 use std::sync::OnceLock;
 
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::{EnvFilter, Registry, registry, reload};
 
 use crate::base::AUDIT_TARGET;
+use crate::config::ServerConfig;
 use crate::runtime::os::log_layer;
 
 /// What is logged, which may change while the process runs.
 static FILTER: OnceLock<reload::Handle<EnvFilter, Registry>> = OnceLock::new();
 
-/// Once a process. `start` redirects standard error to a file before this runs.
-pub(super) fn set_up(level: Option<&str>) {
-    let (filter, handle) = reload::Layer::new(filter(level));
-    let subscriber = registry().with(filter).with(log_layer());
+/// Once a process.
+pub(super) fn set_up(config: &ServerConfig, file: Option<&Path>) {
+    let (filter, handle) = reload::Layer::new(filter(config.log_level.as_deref()));
+    let file = file.map(|file| (file, config.file_permissions));
+    let subscriber = registry().with(filter).with(log_layer(&config.log, file));
     // Somebody who embeds the library may have set a subscriber: theirs stays.
     if tracing::subscriber::set_global_default(subscriber).is_ok() {
         let _first = FILTER.set(handle);

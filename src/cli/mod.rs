@@ -12,6 +12,7 @@ mod logging;
 mod places;
 mod probe;
 mod reread;
+mod room;
 mod up;
 
 use std::path::Path;

@@ -10,9 +10,13 @@ use super::error::ConfigError;
 use super::jaas::read_server_section;
 use super::properties::Entry;
 use super::{DigestAlg, ServerConfig};
+use crate::runtime::LogFormat;
 
 /// More than one thread that decides can keep busy. Each has some descriptors of its own.
 const NET_THREADS_MAX: i64 = 16;
+
+const LOG_FILES_MAX: i64 = 1000;
+const SECONDS_OF_DAY: u64 = 24 * 60 * 60;
 
 /// Names the file of SASL's users.
 pub(super) const JAAS_KEY: &str = "java.security.auth.login.config";
@@ -166,8 +170,32 @@ impl Draft {
         if let Some(timeout) = self.millis("stop.timeout", 1)? {
             config.stop_timeout = timeout;
         }
-        config.log_level = self.text("log.level").map(String::from);
         config.net_threads = threads.map(|n| n as usize);
+        self.read_log(config)
+    }
+
+    fn read_log(&self, config: &mut ServerConfig) -> Result<(), ConfigError> {
+        config.log_level = self.text("log.level").map(String::from);
+        let log = &mut config.log;
+        if let Some(entry) = self.setting("log.format") {
+            log.format = match entry.value.as_str() {
+                "text" => LogFormat::Text,
+                "json" => LogFormat::Json,
+                _ => return Err(entry.mistyped(0, "text or json")),
+            };
+        }
+        if let Some(entry) = self.setting("log.maxSize") {
+            let what = "a number of bytes such as 1048576, 1024k, 1M or 1G, or 0 for no bound";
+            let bytes = bytes_of(&entry.value).ok_or_else(|| entry.mistyped(0, what))?;
+            log.bytes_max = Some(bytes).filter(|bytes| *bytes > 0);
+        }
+        if let Some(n) = self.number("log.maxFiles", 1, LOG_FILES_MAX, "files")? {
+            log.files_max = n as u32;
+        }
+        if let Some(n) = self.number("log.maxAge", 0, INT_MAX, "days")? {
+            let age = Duration::from_secs(n as u64 * SECONDS_OF_DAY);
+            log.age_max = Some(age).filter(|age| !age.is_zero());
+        }
         Ok(())
     }
 
@@ -274,4 +302,16 @@ fn java_integer(text: &str) -> Option<i64> {
         Some(hex) => i64::from_str_radix(hex, 16).ok(),
         None => text.parse().ok(),
     }
+}
+
+/// `10`, `10k`, `10M`, `10G`: bytes, and 1024, 1024^2 and 1024^3 of them. In either case.
+fn bytes_of(text: &str) -> Option<u64> {
+    let (number, unit) = match text.char_indices().last()? {
+        (at, 'k' | 'K') => (&text[..at], 1 << 10),
+        (at, 'm' | 'M') => (&text[..at], 1 << 20),
+        (at, 'g' | 'G') => (&text[..at], 1 << 30),
+        _ => (text, 1),
+    };
+    let is_number = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
+    number.parse::<u64>().ok().filter(|_| is_number)?.checked_mul(unit)
 }

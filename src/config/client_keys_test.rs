@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::{DigestAlg, ServerConfig, parse};
-use crate::runtime::ClientSockets;
+use crate::runtime::{ClientSockets, LogFormat, LogSettings};
 
 const BASE: &str = "dataDir=/d\nclientPort=2181\n";
 
@@ -195,4 +195,30 @@ fn sasl_users_come_from_the_file_of_the_login_configuration() {
     assert_eq!(users("", Some(("/jaas", jaas))).expect("not asked for"), None);
     let error = users(key, None).expect_err("no such file").to_string();
     assert!(error.contains("/jaas") && error.contains("zoo.cfg:3:"), "{error}");
+}
+
+#[test]
+fn what_the_log_is_like_is_read() {
+    let log = with("log.format=json\nlog.maxSize=3M\nlog.maxFiles=4\nlog.maxAge=7\n").log;
+    let age_max = Some(Duration::from_secs(7 * 86_400));
+    let format = LogFormat::Json;
+    assert_eq!(log, LogSettings { format, bytes_max: Some(3 << 20), files_max: 4, age_max });
+    let log = with("log.maxAge=0\n").log;
+    assert_eq!(log, LogSettings::default());
+    assert_eq!(log.bytes_max, Some(256 << 20), "zookeeper.log.maxfilesize");
+    for (size, bytes) in [("0", None), ("77", Some(77)), ("2k", Some(2048)), ("1G", Some(1 << 30))]
+    {
+        assert_eq!(with(&format!("log.maxSize={size}\n")).log.bytes_max, bytes, "{size}");
+    }
+    for wrong in [
+        "maxSize=1T",
+        "maxSize=M",
+        "maxSize=-1",
+        "maxSize=+1",
+        "maxFiles=0",
+        "maxAge=1d",
+        "format=xml",
+    ] {
+        assert!(refused(&format!("log.{wrong}\n")).starts_with("zoo.cfg:3:"), "{wrong}");
+    }
 }

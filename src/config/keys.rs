@@ -140,7 +140,8 @@ const BARE_PROPERTIES: &[&str] = &[
 ];
 
 /// Supported, and unknown to Apache; read from zoo.cfg alone.
-const OURS: &[&str] = &["filePermissions", "log.level"];
+const OURS: &[&str] =
+    &["filePermissions", "log.format", "log.level", "log.maxAge", "log.maxFiles", "log.maxSize"];
 
 /// The same, as properties too.
 const OUR_PROPERTIES: &[&str] = &[

@@ -13,7 +13,7 @@ use super::otlp::OtlpConfig;
 use super::sync_limits::SyncLimits;
 use crate::base::{Dialect, Museum, ServerId};
 use crate::runtime::tls::ClientTls;
-use crate::runtime::{ClientSockets, FilePermissions, HostPort};
+use crate::runtime::{ClientSockets, FilePermissions, HostPort, LogSettings};
 
 /// Whether a server votes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -131,6 +131,7 @@ pub struct ServerConfig {
     /// `audit.enable`: changes are told of in the log, with who asked for them.
     #[serde(skip)]
     pub audit: bool,
+    pub log: LogSettings,
     /// `stop.timeout`: an end in good order lasts so long at most.
     pub stop_timeout: Duration,
     pub client_sockets: ClientSockets,
@@ -220,6 +221,7 @@ impl ServerConfig {
             net_threads: None,
             log_level: None,
             audit: false,
+            log: LogSettings::default(),
             stop_timeout: Duration::from_secs(5),
             client_sockets: ClientSockets::default(),
             leader_serves: true,

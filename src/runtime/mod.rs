@@ -15,6 +15,7 @@ pub mod accept;
 mod disk;
 mod environment;
 pub mod link;
+mod log;
 mod net;
 mod order;
 pub mod os;
@@ -22,6 +23,7 @@ pub mod tls;
 
 pub use disk::{DirEntry, File, FilePermissions, Lane, OpenMode};
 pub use environment::Environment;
+pub use log::{LogFormat, LogSettings};
 pub use net::{ClientSockets, HostPort, Label, LabelKind, Listener, Stream, ip_of};
 pub use order::{Notice, Order};
 

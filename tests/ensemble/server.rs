@@ -106,6 +106,15 @@ impl Server {
         unread
     }
 
+    /// As the process that `start` begins, which writes its log itself: the same file, with all that it
+    /// could tell.
+    pub(crate) fn start_in_the_background(&mut self) {
+        let mut command = self.command();
+        command.arg("--detached").env("RUST_LOG", "trace").env("QUORATE_TRACE", "1");
+        command.env("ZOO_LOG_DIR", &self.home).env("ZOO_LOG_FILE", "server.log");
+        self.spawn(&mut command);
+    }
+
     fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_quorate"));
         command.args(["server", "start-foreground", "--attached"]).arg(self.home.join("zoo.cfg"));

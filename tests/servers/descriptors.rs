@@ -40,6 +40,9 @@ fn plan(plan: Plan) -> Ensemble {
 #[test]
 fn a_server_without_room_for_more_clients_goes_on_with_those_it_has() {
     let mut alone = plan(Plan::standalone());
+    alone
+        .server(1)
+        .wait_for_words("may have 100 open files, which is room for 44 clients: 4096 or more");
     let mut client = alone.client(1);
     client.create("/a", "", 0).expect("a new node");
     let logs = |alone: &Ensemble| {

@@ -18,6 +18,9 @@ use std::fs;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing::warn;
 
+/// With less than this many, a server is soon full of clients.
+const WANTED: usize = 4096;
+
 /// Descriptors by what they are for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Shares {
@@ -40,7 +43,15 @@ impl Shares {
                 current
             }
         };
-        Shares::of(has.and_then(|has| usize::try_from(has).ok()).unwrap_or(usize::MAX))
+        let shares =
+            Shares::of(has.and_then(|has| usize::try_from(has).ok()).unwrap_or(usize::MAX));
+        if let Shares { all: all @ ..WANTED, clients, .. } = shares {
+            warn!(
+                "this process may have {all} open files, which is room for {clients} clients: {WANTED} \
+                 or more are wanted (ulimit -n, or LimitNOFILE= of a unit of systemd)"
+            );
+        }
+        shares
     }
 
     fn of(all: usize) -> Shares {

@@ -15,6 +15,7 @@ mod manager;
 mod net;
 mod notes;
 mod orders;
+mod room;
 mod slots;
 mod socket;
 mod stream;
@@ -26,6 +27,7 @@ mod workers;
 pub use disk::{MachineFile, MachineLane};
 pub use log::{finish_log, log_layer};
 pub use net::MachineListener;
+pub use room::{Room, room_in};
 pub use stream::MachineStream;
 pub use tls::{Hosts, TlsError, check_tls, hosts_of, subject_of};
 

@@ -1,7 +1,8 @@
-//! The log of a server: a line an event on standard error.
+//! The log of a server: a line an event, on standard error or in a file that makes room.
 //!
 //! | file       | what it is                                                     |
 //! |------------|----------------------------------------------------------------|
+//! | `file.rs`  | the file of a server in the background, and those before it    |
 //! | `line.rs`  | an event as one line, escaped and cut                          |
 //! | `limit.rs` | how many lines of a kind there are                             |
 //! | `queue.rs` | lines on their way to a thread that writes them, or dropped    |
@@ -13,6 +14,7 @@
 //!
 //! Not here: what is logged, and at which level (RUST_LOG, cli).
 
+mod file;
 mod limit;
 mod line;
 mod queue;
@@ -21,31 +23,40 @@ mod veil;
 pub(super) use veil::Veiled;
 
 use std::backtrace::{Backtrace, BacktraceStatus};
-use std::io::{self, IsTerminal};
+use std::fs::File;
+use std::io::{self, IsTerminal, Write};
 use std::panic::{self, PanicHookInfo};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tracing::{Event, Level, Subscriber, error};
+use rustix::stdio;
+use tracing::{Event, Level, Subscriber, error, warn};
 use tracing_subscriber::Layer;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::layer::Context;
 
 use crate::base::AUDIT_TARGET;
+use file::LogFile;
 use limit::{Limits, Verdict};
 use queue::Queue;
+
+use crate::runtime::{FilePermissions, LogFormat, LogSettings};
 
 /// The log of this process, once it has one.
 static LOG: OnceLock<Arc<Log>> = OnceLock::new();
 
 /// Begins the log of this process, and takes the words of panics into it. The layer does nothing if
-/// no subscriber uses it.
-pub fn log_layer<S: Subscriber>() -> impl Layer<S> {
+/// no subscriber uses it. Without a file it goes to standard error, and is never rotated.
+pub fn log_layer<S: Subscriber>(
+    settings: &LogSettings,
+    file: Option<(&Path, FilePermissions)>,
+) -> impl Layer<S> {
     let log = LOG.get_or_init(|| {
         panic::set_hook(Box::new(log_panic));
-        Arc::new(Log::begin())
+        Arc::new(Log::begin(settings, file))
     });
     LogLayer(Arc::clone(log))
 }
@@ -60,6 +71,7 @@ pub fn finish_log() {
 #[derive(Debug)]
 struct Log {
     begun: Instant,
+    format: LogFormat,
     has_colours: bool,
     limits: Mutex<Limits>,
     queue: Queue,
@@ -74,14 +86,28 @@ impl<S: Subscriber> Layer<S> for LogLayer {
 }
 
 impl Log {
-    fn begin() -> Log {
-        thread::spawn(|| {
+    fn begin(settings: &LogSettings, file: Option<(&Path, FilePermissions)>) -> Log {
+        let format = settings.format;
+        let opened = file.map(|(path, permissions)| {
+            let opened = LogFile::open(path, permissions, settings.clone(), take_standard_streams);
+            opened.map_err(|error| format!("{}: {error}", path.display()))
+        });
+        thread::spawn(move || {
             let log = LOG.wait();
-            log.queue.write_to(io::stderr(), || log.sums(), lost)
+            let out: Box<dyn Write> = match opened {
+                Some(Ok(file)) => Box::new(file),
+                Some(Err(error)) => {
+                    warn!(error, "cannot open the log file: this goes to standard error");
+                    Box::new(io::stderr())
+                }
+                None => Box::new(io::stderr()),
+            };
+            log.queue.write_to(out, || log.sums(), |lines| lost(format, lines))
         });
         Log {
             begun: Instant::now(),
-            has_colours: io::stderr().is_terminal(),
+            format,
+            has_colours: format == LogFormat::Text && io::stderr().is_terminal(),
             limits: Mutex::default(),
             queue: Queue::default(),
         }
@@ -107,11 +133,11 @@ impl Log {
             Verdict::LeaveOutFirst => return self.queue.poke(),
             Verdict::Write | Verdict::WriteFirst => {}
         }
-        let text = line::text_of(event);
+        let text = line::text_of(event, self.format);
         if verdict == Verdict::WriteFirst {
             self.limits().example(kind, &text);
         }
-        self.queue.push(&timed(&self.coloured(*metadata.level(), text)));
+        self.queue.push(&timed(self.format, &self.coloured(*metadata.level(), text)));
     }
 
     fn coloured(&self, level: Level, text: String) -> String {
@@ -134,24 +160,34 @@ impl Log {
         let now = self.begun.elapsed();
         let mut limits = self.limits();
         let sums = limits.take_sums(now);
-        (sums.iter().map(|sum| timed(sum)).collect(), limits.until_sum(now))
+        (sums.iter().map(|sum| timed(self.format, sum)).collect(), limits.until_sum(now))
+    }
+}
+
+/// Has all that this process says go to a file.
+fn take_standard_streams(file: &File) {
+    let taken = stdio::dup2_stdout(file).and_then(|()| stdio::dup2_stderr(file));
+    if let Err(error) = taken {
+        warn!(%error, "what is not logged, but printed, does not reach the log file");
     }
 }
 
 /// A whole line.
-fn timed(text: &str) -> String {
-    let mut line = String::with_capacity(text.len() + 30);
+fn timed(format: LogFormat, text: &str) -> String {
+    let mut time = String::with_capacity(30);
     // Writing to a string does not fail.
-    let _ = SystemTime.format_time(&mut Writer::new(&mut line));
-    format!("{line} {text}\n")
+    let _ = SystemTime.format_time(&mut Writer::new(&mut time));
+    match format {
+        LogFormat::Text => format!("{time} {text}\n"),
+        LogFormat::Json => format!("{{\"timestamp\":\"{time}\",{text}\"}}\n"),
+    }
 }
 
-fn lost(lines: u64) -> String {
-    timed(&format!(
-        " WARN {}: {lines} lines of this log are missing here: it was not read, or \
-         could not be written, in time",
-        module_path!()
-    ))
+fn lost(format: LogFormat, lines: u64) -> String {
+    let message = format!(
+        "{lines} lines of this log are missing here: it was not read, or could not be written, in time"
+    );
+    timed(format, &line::spell(format, Level::WARN, module_path!(), &message, ""))
 }
 
 /// Instead of the standard hook, which would wait for whoever reads standard error.
@@ -171,7 +207,8 @@ fn log_panic(panic: &PanicHookInfo<'_>) {
 mod tests {
     use std::io::{BufRead, BufReader};
 
-    use tracing::{debug, info, warn};
+    use serde_json::{Value, json};
+    use tracing::{debug, info};
     use tracing_subscriber::layer::SubscriberExt;
     use tracing_subscriber::registry;
 
@@ -179,8 +216,14 @@ mod tests {
 
     /// What the log says of this, without times.
     fn said(speak: impl FnOnce()) -> Vec<String> {
+        let lines = written(LogFormat::Text, speak);
+        lines.map(|line| line.split_once(' ').expect("a time").1.to_string()).collect()
+    }
+
+    fn written(format: LogFormat, speak: impl FnOnce()) -> impl Iterator<Item = String> {
         let log = Arc::new(Log {
             begun: Instant::now(),
+            format,
             has_colours: false,
             limits: Mutex::default(),
             queue: Queue::default(),
@@ -189,10 +232,10 @@ mod tests {
         tracing::subscriber::with_default(subscriber, speak);
         let (read, write) = std::io::pipe().expect("a pipe");
         log.queue.push("the end\n");
+        let lost = move |lines| lost(format, lines);
         thread::spawn(move || log.queue.write_to(write, || (Vec::new(), None), lost));
         let lines = BufReader::new(read).lines().map(|line| line.expect("it is open"));
-        let lines = lines.take_while(|line| line != "the end");
-        lines.map(|line| line.split_once(' ').expect("a time").1.to_string()).collect()
+        lines.take_while(|line| line != "the end")
     }
 
     #[test]
@@ -230,6 +273,56 @@ mod tests {
         assert_eq!(lines[..30], vec![line; 30], "none is left out");
         let cut = format!("{}... (1048576 bytes)", "x".repeat(2000));
         assert_eq!(lines[30], format!(" INFO audit: znode={cut}\tresult=failure"));
+    }
+
+    #[test]
+    fn a_line_of_the_audit_is_an_object_of_json_too() {
+        let long = "x".repeat(300);
+        let mut lines = written(LogFormat::Json, || {
+            info!(target: AUDIT_TARGET, user = %"bob", znode = %long, result = %"failure");
+        });
+        let event: Value = serde_json::from_str(&lines.next().expect("a line")).expect("an object");
+        assert_eq!(event["fields"], json!({ "user": "bob", "znode": long, "result": "failure" }));
+        assert_eq!(event["target"], "audit");
+    }
+
+    #[test]
+    fn an_event_is_one_object_of_json_whatever_stands_in_it() {
+        let address = "a:1\n\"\\\u{1b}\u{202e}\u{85}";
+        let lines = written(LogFormat::Json, || {
+            info!(%address, scheme = "di\ngest", number = -7, open = true, why = ?Some("x"), "at {address}");
+            (0..30).for_each(|_| warn!("again"));
+        });
+        let lines: Vec<String> = lines.collect();
+        assert!(lines.iter().all(|line| line.chars().all(line::is_harmless)), "{lines:?}");
+        let event: Value = serde_json::from_str(&lines[0]).expect("an object");
+        let fields = json!({
+            "address": address, "scheme": "di\ngest", "number": -7, "open": true, "why": "Some(\"x\")"
+        });
+        assert_eq!(event["fields"], fields);
+        assert_eq!(event["message"], format!("at {address}"));
+        assert_eq!((&event["level"], &event["target"]), (&json!("INFO"), &json!(module_path!())));
+        assert!(event["timestamp"].as_str().is_some_and(|time| time.ends_with('Z')), "{event}");
+        let lost: Value = serde_json::from_str(&lost(LogFormat::Json, 3)).expect("an object");
+        let words = lost["message"].as_str().expect("a sentence");
+        assert!(words.starts_with("3 lines of this log are missing here"), "{lost}");
+        assert_eq!(lost["fields"], json!({}));
+    }
+
+    #[test]
+    fn what_was_left_out_is_told_in_json_too() {
+        let mut limits = Limits::default();
+        let text = line::spell(LogFormat::Json, Level::WARN, "quorate", "knock", "");
+        for n in 0..22 {
+            if limits.judge(("a.rs", 1), Duration::ZERO) == Verdict::WriteFirst {
+                assert_eq!(n, 0);
+                limits.example(("a.rs", 1), &text);
+            }
+        }
+        let sums = limits.take_sums(Duration::from_secs(60));
+        let sum = timed(LogFormat::Json, &sums[0]);
+        let sum: Value = serde_json::from_str(&sum).expect("an object");
+        assert_eq!(sum["message"], "knock (2 more like this in 60 s)");
     }
 
     #[test]
