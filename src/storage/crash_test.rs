@@ -2,8 +2,8 @@
 
 use super::fake::FakeDisk;
 use super::storage_test::{
-    DIR, Done, append, disk_in_epoch_3, loaded, log_run, snapshot_run, try_load, write_snapshot,
-    zxids,
+    DIR, Done, append, disk_in_epoch_3, disk_with, loaded, log_run, snapshot_run, try_load,
+    write_snapshot, zxids,
 };
 use super::{EpochKind, LogRequest, Outcome, SnapshotRequest};
 use crate::base::{Epoch, Zxid};
@@ -203,4 +203,19 @@ fn a_write_torn_at_any_sectors_is_cut_back_to_what_was_acknowledged() {
         log_run(&torn, vec![LogRequest::Load, append(last + 1)]);
         assert_eq!(loaded(&torn).last_logged, Zxid(last + 1), "{kept:b}");
     }
+}
+
+#[test]
+fn what_a_cut_without_its_sync_took_away_does_not_come_back_behind_a_start() {
+    let disk = disk_with(&[0]);
+    disk.put(format!("{DIR}/acceptedEpoch"), b"1");
+    let mut requests = vec![LogRequest::Load];
+    requests.extend([1, 2, 3].map(append));
+    log_run(&disk, requests);
+    disk.fail_behind("cut log.1 ", "sync log.1");
+    log_run(&disk, vec![LogRequest::Load, LogRequest::Truncate { to: Zxid(2) }]);
+    disk.mend();
+    log_run(&disk, vec![LogRequest::Load, append(1 << 32 | 1)]);
+    disk.crash();
+    assert_eq!(zxids(&loaded(&disk).txns), [1, 2, 1 << 32 | 1], "the start voted with it");
 }

@@ -64,6 +64,7 @@ struct State {
     next: u64,
     ops: Vec<String>,
     fail: Option<String>,
+    fail_behind: Option<(String, String)>,
     stop_after: Option<usize>,
     ended: u64,
     bytes_read: usize,
@@ -75,6 +76,8 @@ struct Content {
     durable: Vec<u8>,
     /// Bytes that a failed sync has marked clean: none saves them until they are written again.
     dropped: BTreeSet<usize>,
+    /// The same of a length that is shorter than the durable one.
+    dropped_cut: bool,
 }
 
 impl Content {
@@ -85,12 +88,22 @@ impl Content {
                 *byte = old.get(*at).copied().unwrap_or(0);
             }
         }
+        if self.dropped_cut && old.len() > self.durable.len() {
+            let cut = self.durable.len();
+            self.durable.extend_from_slice(&old[cut..]);
+        }
     }
 
     fn drop_dirty(&mut self) {
         let changed = |at: &usize| self.durable.get(*at) != self.now.get(*at);
         let changed: Vec<usize> = (0..self.now.len()).filter(changed).collect();
         self.dropped.extend(changed);
+        self.dropped_cut |= self.now.len() < self.durable.len();
+    }
+
+    fn set_len(&mut self, len: u64) {
+        self.dropped_cut &= len as usize == self.now.len();
+        self.now.resize(len as usize, 0);
     }
 
     fn write(&mut self, offset: u64, data: &[u8]) {
@@ -113,6 +126,7 @@ impl FakeDisk {
             now: content.to_vec(),
             durable: content.to_vec(),
             dropped: BTreeSet::new(),
+            dropped_cut: false,
         });
         state.names.insert(path.clone(), id);
         state.durable_names.insert(path, id);
@@ -142,6 +156,11 @@ impl FakeDisk {
     /// From now on an operation whose line begins so fails.
     pub(super) fn fail(&self, line: &str) {
         self.0.borrow_mut().fail = Some(line.into());
+    }
+
+    /// The same once an operation whose line begins with `behind` was done.
+    pub(super) fn fail_behind(&self, behind: &str, line: &str) {
+        self.0.borrow_mut().fail_behind = Some((behind.into(), line.into()));
     }
 
     /// Nothing fails any more.
@@ -304,8 +323,14 @@ impl Lane for FakeLane {
 
 impl FakeFile {
     fn change(&self, line: String, change: impl FnOnce(&mut Content)) -> io::Result<()> {
-        self.disk.op(line)?;
-        change(self.disk.0.borrow_mut().files.get_mut(&self.id).expect("open files exist"));
+        self.disk.op(line.clone())?;
+        let mut state = self.disk.0.borrow_mut();
+        change(state.files.get_mut(&self.id).expect("open files exist"));
+        if let Some((_, fails)) =
+            state.fail_behind.take_if(|(behind, _)| line.starts_with(&**behind))
+        {
+            state.fail = Some(fails);
+        }
         Ok(())
     }
 }
@@ -344,7 +369,7 @@ impl File for FakeFile {
 
     async fn set_len(&mut self, len: u64) -> io::Result<()> {
         let line = format!("cut {} {len}", self.name);
-        self.change(line, |content| content.now.resize(len as usize, 0))
+        self.change(line, |content| content.set_len(len))
     }
 
     async fn sync(&mut self) -> io::Result<()> {

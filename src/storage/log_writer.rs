@@ -267,6 +267,13 @@ pub(super) async fn rewrite<F: File>(file: &mut F, from: u64, to: u64) -> io::Re
     Ok(())
 }
 
+/// The same of a file's length: a cut whose sync has failed is seen by who reads, and no later sync saves
+/// it. What was cut off would come back behind this start.
+pub(super) async fn cut_again<F: File>(file: &mut F, len: u64) -> io::Result<()> {
+    file.set_len(len + 1).await?;
+    file.set_len(len).await
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

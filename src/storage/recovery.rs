@@ -34,7 +34,7 @@ use super::layout::{
 };
 use super::log_format::RecordFault;
 use super::log_reader::{Head, LogScan, Step, is_repeated};
-use super::log_writer::rewrite;
+use super::log_writer::{cut_again, rewrite};
 use super::snapshot_reader::{Progress, read_snapshot};
 use super::truncate::remove_logs;
 use super::{LoadTimes, Loaded, SnapshotData, StorageOptions};
@@ -402,6 +402,9 @@ impl<'a, L: Lane> Replay<'a, L> {
         let mut file = scan.into_file();
         if bound.is_some() || newest {
             rewrite(&mut file, bound.unwrap_or(0), offset).await.when("rewriting", &path)?;
+        }
+        if is_whole {
+            cut_again(&mut file, offset).await.when("cutting", &path)?;
         }
         if let Some(fault) = fault {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
