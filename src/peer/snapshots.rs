@@ -11,12 +11,12 @@
 //! (snapshot_state.rs), what the answer looks like (admin/snapshot.rs).
 
 use super::core::Peer;
-use super::io::Output;
 use super::snapshot_state::Asker;
-use crate::admin::{Answer, SnapshotFile, SnapshotQuestion, SnapshotRefusal};
+use crate::admin::{SnapshotFile, SnapshotQuestion, SnapshotRefusal};
 use crate::admin::{refuse_snapshot, snapshot_taken};
 use crate::base::{Now, Zxid};
 use crate::server::Permit;
+use crate::storage::snapshot_path;
 
 impl Peer {
     pub(super) fn on_snapshot_question(
@@ -26,7 +26,7 @@ impl Peer {
         question: &SnapshotQuestion,
     ) {
         if let Err(refusal) = self.may_ask_for_snapshot(now, question) {
-            return self.answer_snapshot(number, refuse_snapshot(refusal));
+            return self.answer_command(number, refuse_snapshot(refusal));
         }
         self.snapshots.ask(now, Asker { number, streaming: question.streaming });
         self.begin_asked_snapshot();
@@ -67,21 +67,16 @@ impl Peer {
         self.snapshots.note(zxid, Some(now));
         let Some(bytes) = asked_bytes else { return };
         if let Some(Asker { number, streaming }) = self.snapshots.take_asker() {
-            let path =
-                self.config.data_dir.join("version-2").join(format!("snapshot.{:x}", zxid.0));
+            let path = snapshot_path(&self.config.data_dir, zxid);
             let file = SnapshotFile { path, zxid, bytes };
-            self.answer_snapshot(number, snapshot_taken(file, streaming));
+            self.answer_command(number, snapshot_taken(file, streaming));
         }
     }
 
     /// The role has ended, and what was being written with it.
     pub(super) fn forget_asked_snapshot(&mut self) {
         if let Some(Asker { number, .. }) = self.snapshots.take_asker() {
-            self.answer_snapshot(number, refuse_snapshot(SnapshotRefusal::NotServing));
+            self.answer_command(number, refuse_snapshot(SnapshotRefusal::NotServing));
         }
-    }
-
-    fn answer_snapshot(&mut self, number: u64, answer: Answer) {
-        self.queue.push(Output::AdminAnswer { number, answer });
     }
 }

@@ -21,6 +21,8 @@ pub(super) const GUARD_FILE: &str = "quorate.guard";
 pub(super) const FLOOR_FILE: &str = "quorate.floor";
 pub(super) const ACCEPTED_EPOCH_FILE: &str = "acceptedEpoch";
 pub(super) const CURRENT_EPOCH_FILE: &str = "currentEpoch";
+/// Below `dataDir` and `dataLogDir`: snapshots, logs and epochs are there.
+const VERSION_2: &str = "version-2";
 pub(super) const TMP_SUFFIX: &str = ".tmp";
 
 /// The directories of one server.
@@ -39,8 +41,8 @@ impl Layout {
         Layout {
             data_dir: options.data_dir.clone(),
             data_log_dir: options.data_log_dir.clone(),
-            snap_dir: options.data_dir.join("version-2"),
-            log_dir: options.data_log_dir.join("version-2"),
+            snap_dir: options.data_dir.join(VERSION_2),
+            log_dir: options.data_log_dir.join(VERSION_2),
             // It may exceed one field's limit by its other fields, never twice over.
             payload_max: options.field_bytes_max.saturating_mul(2),
         }
@@ -107,6 +109,11 @@ pub(super) fn log_name(first: Zxid) -> String {
 
 pub(super) fn parse_log_name(name: &str) -> Option<Zxid> {
     parse_hex(name.strip_prefix("log.")?)
+}
+
+/// Where this server writes a snapshot of that zxid.
+pub fn snapshot_path(data_dir: &Path, zxid: Zxid) -> PathBuf {
+    data_dir.join(VERSION_2).join(snapshot_name(zxid))
 }
 
 pub(super) fn snapshot_name(zxid: Zxid) -> String {
