@@ -30,7 +30,7 @@ enum Flow {
 }
 
 /// Who the client is to a server, and whom it trusts.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Security {
     pub(super) tls: Option<ServerTrust>,
     pub(super) sasl: Option<Credentials>,
@@ -168,7 +168,7 @@ impl<R: Runtime> Shell<R> {
 
     async fn perform(&mut self, words: &[String]) -> Flow {
         let Some((name, words)) = words.split_first() else { return Flow::Goes };
-        let Some(command) = table::find(name) else {
+        let Some(command) = table::find_command(name) else {
             self.print.note(&table::usage());
             self.fail(&Refused::unknown_command(name));
             return Flow::Goes;
@@ -246,7 +246,7 @@ impl<R: Runtime> Shell<R> {
             Some(name) => {
                 let unknown =
                     || Refused::unknown_command(name).with_hint("help lists the commands");
-                table::help_of(table::find(name).ok_or_else(unknown)?)
+                table::help_of(table::find_command(name).ok_or_else(unknown)?)
             }
         };
         self.print.line(&text);
