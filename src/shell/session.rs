@@ -76,6 +76,13 @@ impl<R: Runtime> Shell<R> {
 
     /// The answer is the exit code of the process.
     pub(super) async fn run(mut self) -> i32 {
+        if let Some((_, words)) =
+            self.invocation.command.split_first().filter(|(name, _)| *name == "help")
+        {
+            let name = words.first().cloned();
+            let helped = self.help(name.as_deref());
+            return helped.map_or_else(|refused| self.fail(&refused), |()| self.exit_code);
+        }
         self.print.line(&format!("Connecting to {}", self.host));
         let host = self.host.clone();
         if let Err(refused) = self.connect(&host).await {
@@ -161,9 +168,11 @@ impl<R: Runtime> Shell<R> {
         }
     }
 
-    fn fail(&mut self, refused: &Refused) {
+    /// The answer is the exit code.
+    fn fail(&mut self, refused: &Refused) -> i32 {
         refused.show(&self.print);
         self.exit_code = refused.exit_code;
+        self.exit_code
     }
 
     async fn perform(&mut self, words: &[String]) -> Flow {

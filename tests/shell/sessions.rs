@@ -69,6 +69,16 @@ fn nobody_there_is_said_with_what_to_do() {
 }
 
 #[test]
+fn help_needs_no_server() {
+    let answer = run(&["help"]);
+    assert_eq!((answer.code, answer.err.as_str()), (0, ""));
+    assert!(answer.out.starts_with("addWatch [-m mode] path\n    Watches"), "{answer:?}");
+    let create = run(&["help", "create"]);
+    assert!(create.out.contains("  -t <arg>"), "{create:?}");
+    assert_eq!(run(&["help", "nosuch"]).code, 127);
+}
+
+#[test]
 fn a_script_ends_with_the_code_of_its_last_command() {
     let ensemble = Plan::standalone().start();
     let address = ensemble.servers[0].address;
