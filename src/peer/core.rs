@@ -124,7 +124,7 @@ impl Peer {
             words: Words::new(),
             snapshots: Snapshots::default(),
             metrics,
-            page: PageState::default(),
+            page: PageState::begin(now),
             handing_over: None,
             stopping: None,
             verifier,

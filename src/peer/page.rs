@@ -54,7 +54,7 @@ impl Peer {
         let lags = self.learners(now).into_iter().filter_map(|(_, learner)| learner.unacked_ms);
         let lag_ms = matches!(self.role, Role::Leading(_)).then(|| lags.max().unwrap_or(0));
         let (serves, metrics, seen) = (self.serves(), &self.metrics, &mut self.page.seen);
-        let since = counts.since(&seen.counts.replace(counts).unwrap_or(counts));
+        let since = counts.since(&std::mem::replace(&mut seen.counts, counts));
         let interval = Interval {
             at_ms: now.wall_ms,
             took_ms: since.mono_ms,
@@ -110,14 +110,13 @@ impl Peer {
             leader: self.whose_epoch(),
             epoch: self.db.current_epoch(),
             applied: self.shown_zxid(),
-            logged: self.db.last_logged(),
+            durable: self.db.durable(),
             since_ms: millis(now.mono.since(self.course.since)),
             unserved_ms: self.course.unavailable_since.map(|at| millis(now.mono.since(at))),
             leader_heard_ms: match &self.role {
                 Role::Learning(learner) => learner.heard_ago(now.mono).map(millis),
                 _ => None,
             },
-            init_timeout: config.init_timeout(),
             sync_timeout: config.sync_timeout(),
             tick: config.tick_time,
             fsync_warning: config.fsync_warning,
@@ -223,7 +222,6 @@ impl Peer {
             Some(BusyClient {
                 address: line.peer,
                 session: line.session.map(|session| session.session.to_string()),
-                is_paused: flow.is_paused,
                 unread_bytes: flow.unread_bytes as u64,
                 queued: line.queued as u64,
             })

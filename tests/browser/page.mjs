@@ -270,10 +270,43 @@ async function sessionsAreListed(page) {
 }
 
 async function themes(page, name) {
+  const paper = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  await page.evaluate(() => document.activeElement?.blur());
+  const light = await paper();
   await picture(page, `${name}-light`);
   await page.locator('#theme').click();
+  check(`${name}: the button changes the theme`, light !== await paper());
   await picture(page, `${name}-dark`);
   await page.locator('#theme').click();
+}
+
+/// Nobody looks: nobody asks.
+async function aHiddenPageAsksNothing(page) {
+  let asked = 0;
+  const count = () => asked++;
+  const hide = (hidden) => page.evaluate((hidden) => {
+    Object.defineProperty(document, 'hidden', { value: hidden, configurable: true });
+    document.dispatchEvent(new Event('visibilitychange'));
+  }, hidden);
+  await hide(true);
+  await page.waitForLoadState('networkidle');
+  page.on('request', count);
+  await page.waitForTimeout(4500);
+  same('a hidden page asks nothing', asked, 0);
+  await hide(false);
+  await until('it asks again', () => asked > 0);
+  page.off('request', count);
+}
+
+/// What docs/page.md shows.
+function forTheDocs() {
+  const docs = process.env.DOCS;
+  if (!docs) return;
+  for (const [shot, name] of [['page-overview-light', 'page'], ['page-slow-dark', 'page-slow'], ['page-tree-light', 'page-tree']]) {
+    const picture = path.join(out, `${shot}.png`);
+    check(`${shot} is small`, fs.statSync(picture).size < 200_000, fs.statSync(picture).size);
+    fs.copyFileSync(picture, path.join(docs, `${name}.png`));
+  }
 }
 
 async function everyTabFits(browser, server) {
@@ -305,7 +338,7 @@ async function main() {
     const followers = servers.filter((server) => server !== leader);
     planted = await plant(leader.client);
     const load = spawn(process.env.QUORATE, ['bench', servers.map(({ client }) => `127.0.0.1:${client}`).join(','),
-      '--connections', '12', '--outstanding', '4', '--seconds', process.env.LOAD_SECONDS ?? '25'], { stdio: 'ignore' });
+      '--connections', '6', '--outstanding', '2', '--seconds', '600'], { stdio: 'ignore' });
     children.push(load);
     const page = await open(browser, leader, '', wide);
     check('/ leads to /page', page.url().endsWith('/page'), page.url());
@@ -323,6 +356,7 @@ async function main() {
     await sessionsAreListed(page);
     await themes(page, 'page-sessions');
     await everyTabFits(browser, leader);
+    await aHiddenPageAsksNothing(page);
 
     const [slow, gone] = followers;
     slow.process.kill('SIGSTOP');
@@ -333,7 +367,7 @@ async function main() {
     slow.process.kill('SIGCONT');
     await until('calm', async () => (await page.locator('#blocks .warning').count()) === 0);
     gone.process.kill('SIGKILL');
-    await until('the loss', async () => (await page.locator('#blocks').innerText()).includes(`server ${gone.id} is not connected`));
+    await until('the loss', async () => (await page.locator('#blocks').innerText()).includes(`Server ${gone.id} is not connected`));
     check('one more loss is an alarm', (await page.locator('#blocks .alarm').count()) === 1);
     await page.waitForTimeout(1500);
     await themes(page, 'page-killed');
@@ -351,6 +385,7 @@ async function main() {
     await until('the page says so', async () => (await last.locator('#trouble').innerText()).includes('does not answer'));
     await picture(last, 'page-silent');
     await last.context().close();
+    forTheDocs();
   } finally {
     planted?.close();
     await browser.close();

@@ -84,7 +84,14 @@ fn a_leader_tells_of_its_followers_and_a_follower_of_its_leader() {
         let others = (0..3).filter(|n| *n != leader);
         others.into_iter().all(|n| state_of(&of_leader, id_of(n)) == "following").then_some(())
     });
-    let of_leader = glance(leader);
+    let mut client = ensemble.client(id_of(follower));
+    client.call(op::CREATE, &create_request("/a", "", 0)).expect("a new node");
+    let of_leader = wait_for("all to have acked what is durable", || {
+        let of_leader = glance(leader);
+        let servers = of_leader["servers"].as_array().expect("a list");
+        let level = servers.iter().filter(|server| server["acked"] == of_leader["durable"]);
+        (level.count() == 2 && of_leader["counts"]["txns"] == 2).then_some(of_leader)
+    });
     assert_eq!(state_of(&of_leader, id_of(leader)), "itself");
     assert_eq!((&of_leader["serves"], &of_leader["blocks"]), (&true.into(), &json!([])));
     let changes = of_leader["changes"].as_array().expect("a list");

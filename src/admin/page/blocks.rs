@@ -232,7 +232,7 @@ fn log(glance: &Glance<'_>, found: &mut Found) {
         found.add(
             (Level::Hint, "others_slow"),
             format!(
-                "of {} to a commit (p99) {} are spent waiting for other servers, not for this disk",
+                "a commit takes {} (p99): {} of that is waiting for other servers, not for this disk",
                 time(commit / 1000),
                 time(wait / 1000)
             ),
@@ -244,8 +244,9 @@ fn log(glance: &Glance<'_>, found: &mut Found) {
 fn clients(glance: &Glance<'_>, found: &mut Found) {
     let clients = &glance.clients;
     let worst = clients.worst.first().map(|client| {
+        let session = client.session.as_deref().unwrap_or("none");
         format!(
-            "; the worst is {} ({} unread, {} requests queued)",
+            "; the worst is {}, session {session} ({} unread, {} requests queued)",
             client.address,
             size(client.unread_bytes),
             count(client.queued)

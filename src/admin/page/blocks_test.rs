@@ -46,11 +46,10 @@ fn leader(past: &Past) -> Glance<'_> {
         leader: Some(ServerId(1)),
         epoch: Epoch(4),
         applied: Zxid(7),
-        logged: Zxid(7),
+        durable: Zxid(7),
         since_ms: 60_000,
         unserved_ms: None,
         leader_heard_ms: None,
-        init_timeout: Duration::from_secs(20),
         sync_timeout: Duration::from_secs(10),
         tick: Duration::from_secs(2),
         fsync_warning: Duration::from_secs(1),
@@ -152,7 +151,6 @@ fn clients_that_wait_are_counted_and_the_worst_is_named() {
     let worst = BusyClient {
         address: "10.0.0.9:4711".into(),
         session: None,
-        is_paused: false,
         unread_bytes: 2 << 20,
         queued: 12,
     };
@@ -160,7 +158,7 @@ fn clients_that_wait_are_counted_and_the_worst_is_named() {
     let (_, id, what) = only(&glance);
     assert_eq!(id, "clients_unread");
     assert!(
-        what.starts_with("1 connection: ") && what.contains("10.0.0.9:4711 (2.0 MiB"),
+        what.starts_with("1 connection: ") && what.contains("10.0.0.9:4711, session none (2.0 MiB"),
         "{what}"
     );
     glance.clients.unread = 0;

@@ -26,17 +26,16 @@ pub struct Glance<'a> {
     pub leader: Option<ServerId>,
     /// `currentEpoch`
     pub epoch: Epoch,
-    /// The last transaction applied, and the last in the log.
+    /// The last transaction applied, and the last that is durable in the log.
     pub applied: Zxid,
-    pub logged: Zxid,
+    pub durable: Zxid,
     /// How long it has had its role.
     pub since_ms: u64,
     /// How long it has not served.
     pub unserved_ms: Option<u64>,
     /// On a learner: how long ago it heard of its leader.
     pub leader_heard_ms: Option<u64>,
-    /// `initLimit` and `syncLimit`, as times.
-    pub init_timeout: Duration,
+    /// `syncLimit` as a time.
     pub sync_timeout: Duration,
     pub tick: Duration,
     pub fsync_warning: Duration,
@@ -145,7 +144,6 @@ pub struct BusyClient {
     /// `ip:port`
     pub address: String,
     pub session: Option<String>,
-    pub is_paused: bool,
     pub unread_bytes: u64,
     pub queued: u64,
 }
@@ -170,7 +168,7 @@ impl Glance<'_> {
             "leader": self.leader.map(|leader| leader.0),
             "epoch": self.epoch.0,
             "applied": zxid_text(self.applied),
-            "logged": zxid_text(self.logged),
+            "durable": zxid_text(self.durable),
             "since_ms": self.since_ms,
             "unserved_ms": self.unserved_ms,
             "leader_heard_ms": self.leader_heard_ms,

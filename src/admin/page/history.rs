@@ -1,6 +1,6 @@
 //! The last hour of a server in numbers, kept in memory: an interval of ten seconds each.
 //!
-//! What is counted is read when an interval ends: no request pays for it. An interval is some 150 bytes,
+//! What is counted is read when an interval ends: no request pays for it. An interval is some 220 bytes,
 //! and an hour of them all there ever is.
 
 use std::collections::VecDeque;
@@ -124,6 +124,12 @@ mod tests {
 
     fn at(at_ms: i64) -> Interval {
         Interval { at_ms, ..Interval::default() }
+    }
+
+    #[test]
+    fn an_hour_takes_less_than_90_kilobytes() {
+        let bytes = INTERVALS_MAX * size_of::<Interval>();
+        assert!(bytes < 90_000, "{bytes}");
     }
 
     #[test]

@@ -51,13 +51,13 @@ function drawHead(glance) {
     fact("epoch", String(glance.epoch)),
     fact("zxid", make("span", { class: "mono" }, glance.applied)),
     glance.leader !== null && glance.leader !== glance.me && fact("follows", `server ${glance.leader}`),
-    fact(glance.serves ? "serves for" : "so for", said(time(glance.since_ms))),
+    fact(`${glance.role} for`, said(time(glance.since_ms))),
     fact("version", glance.version.split(",")[0]));
 }
 
 function drawBlocks(blocks) {
   const block = ({ level, what, do: advice }) => make("div", { class: `block ${LEVELS[level] ?? "hint"}` },
-    make("b", {}, level), make("span", { class: "what" }, ...shown(what)), make("span", { class: "do" }, ...shown(advice)));
+    make("b", {}, level), make("span", { class: "what" }, ...shown(sentence(what))), make("span", { class: "do" }, ...shown(sentence(advice))));
   const none = make("div", { class: "block none" }, make("b", {}, "calm"), make("span", { class: "what" }, "Nothing is in the way."));
   fill(find("blocks"), ...(blocks.length ? blocks.map(block) : [none]));
 }
@@ -71,14 +71,16 @@ function serverRow(server, glance) {
   const nothing = n([NONE, ""]);
   const learns = server.heard_ms !== undefined;
   const acks = server.acks_ms;
+  // Our own log is one vote among the others.
+  const acked = own ? glance.durable : server.acked;
   const page = !own && pageOf(server, glance);
   const percent = server.sync_percent === null || server.sync_percent === undefined ? "" : ` ${server.sync_percent} %`;
   return make("tr", { class: own ? "me" : "" },
     make("td", {}, String(server.id), !server.votes && make("small", {}, " observer")),
     make("td", {}, make("span", { class: `role ${state}` }, `${state}${percent}`)),
     make("td", { class: "mono" }, server.quorum),
-    server.acked ? make("td", { class: "n mono" }, server.acked) : nothing.cloneNode(true),
-    learns && state !== "observing" ? n(count(server.unacked)) : nothing.cloneNode(true),
+    acked ? make("td", { class: "n mono" }, acked) : nothing.cloneNode(true),
+    own ? n(count(glance.figures.log_waiting_txns)) : learns && state !== "observing" ? n(count(server.unacked)) : nothing.cloneNode(true),
     learns && state !== "observing" ? n(server.unacked_ms === null ? ["0", "ms"] : coarse(server.unacked_ms), server.unacked_ms > 500) : nothing.cloneNode(true),
     acks ? n(coarse(acks.p50)) : nothing.cloneNode(true),
     acks ? n(coarse(acks.p99)) : nothing.cloneNode(true),
@@ -93,7 +95,7 @@ function drawServers(glance) {
     leading: "This server leads: it knows how far the others are. What each does for its own clients is on its own page.",
     following: `Its leader, server ${glance.leader}, knows how far the others are: see its page.`,
     observing: `Its leader, server ${glance.leader}, knows how far the others are: see its page.`,
-    looking: "This server looks for a leader: it knows of nobody how far he is.",
+    looking: "This server looks for a leader: it does not know how far the others are.",
   };
   find("known").textContent = words[glance.role] ?? "";
   const heads = make("tr", {}, ...HEADS.map(([name, kind]) => make("th", { class: kind ?? "", scope: "col" }, name)));
@@ -108,8 +110,8 @@ function drawFigures(glance) {
     ["Ephemerals", cell(count(f.ephemerals))],
     ["Watches on this server", cell(count(f.watches))],
     ["Sessions", f.local_sessions ? [`${whole(f.sessions)} and ${whole(f.local_sessions)} local`] : cell(count(f.sessions))],
-    ["Last snapshot", f.snapshot ? [f.snapshot.zxid, f.snapshot.at_ms !== null && make("span", { class: "unit" }, ` ${said(time(Math.max(0, glance.at_ms - f.snapshot.at_ms)))} ago`)] : [NONE]],
-    ["In the log", [glance.logged]],
+    ["Last snapshot", f.snapshot ? [make("span", { class: "mono" }, f.snapshot.zxid), f.snapshot.at_ms !== null && make("span", { class: "unit" }, ` ${said(time(Math.max(0, glance.at_ms - f.snapshot.at_ms)))} ago`)] : [NONE]],
+    ["Durable in the log", [make("span", { class: "mono" }, glance.durable)]],
     ["Waits for the log", [`${whole(f.log_waiting_txns)} transactions, ${said(size(f.log_waiting_bytes))}`]],
     ["Sent, not known to be taken", cell(size(f.unsent_bytes))],
     ["File descriptors", f.descriptors ? [`${whole(f.descriptors[0])} of ${whole(f.descriptors[1])}`] : [NONE]],

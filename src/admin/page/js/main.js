@@ -17,6 +17,7 @@ function show(tab) {
 /// The place in the address says what is shown: #overview, #tree/PATH, #sessions.
 function follow() {
   const place = location.hash.slice(1);
+  if (place === "main") return; // The way past the head, for keyboards.
   if (place.startsWith("tree")) {
     show("node");
     let path = "/";

@@ -36,7 +36,7 @@ async function refreshNode() {
     if (turn !== tree.asked) return;
     const refused = error instanceof Refused;
     const why = refused ? error.message : "the server does not answer";
-    drawNothing(refused && error.status === 404 ? `There is no node ${plain(tree.path)}.` : `${why[0].toUpperCase()}${why.slice(1)}.`);
+    drawNothing(refused && error.status === 404 ? `There is no node ${plain(tree.path)}.` : sentence(why));
     if (!refused) throw error;
   }
 }

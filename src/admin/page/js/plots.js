@@ -107,7 +107,8 @@ class Plot {
       }
     });
     this.cross = add("line", { class: "cross", y1: 0, y2: HEIGHT });
-    this.top.textContent = said(this.spec.unit(top));
+    const some = rows.flat().some((value) => value !== null);
+    this.top.textContent = some ? said(this.spec.unit(top)) : "nothing in this time";
     this.rows = rows;
     this.x = x;
     this.say();

@@ -33,7 +33,7 @@ function drawSessions(page) {
 }
 
 function sessionRow(session) {
-  const n = (value, bad) => make("td", { class: bad ? "n bad" : "n" }, ...cell(value));
+  const n = (value, bad) => make("td", { class: bad ? "n bad" : value[0] === "0" || value[0] === NONE ? "n none" : "n" }, ...cell(value));
   const c = session.connection;
   const isOpen = session.id === listed.open;
   const of = (value) => (c ? value(c) : [NONE, ""]);

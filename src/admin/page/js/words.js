@@ -80,6 +80,8 @@ const said = ([number, unit]) => (unit ? `${number} ${unit}` : number);
 /// A number in a cell or a sentence, its unit small.
 const cell = ([number, unit]) => [number, unit && make("span", { class: "unit" }, ` ${unit}`)];
 
+const sentence = (words) => `${words[0].toUpperCase()}${words.slice(1)}.`;
+
 const two = (n) => String(n).padStart(2, "0");
 function clock(ms) {
   const at = new Date(ms);
