@@ -77,6 +77,7 @@ pub(super) fn run_ensemble(args: &UpArgs) -> i32 {
     }
     let addresses: Vec<String> = members.iter().map(|member| address(member).to_string()).collect();
     println!("Connect to {}", addresses.join(","));
+    println!("A page to look at: http://{LOOPBACK}:{}/", members[0].client + ADMIN_PORTS);
     println!("Data and logs are in {}. Ctrl-C ends the ensemble.", args.dir.display());
     loop {
         if let Some((number, status)) = children.ended() {
@@ -148,7 +149,7 @@ fn configuration(member: &Member, members: &[Member]) -> String {
     let mut text = format!(
         "tickTime=2000\ninitLimit=10\nsyncLimit=5\nmaxClientCnxns=0\n4lw.commands.whitelist=*\n\
          dataDir={dir}\nclientPort={}\nclientPortAddress={LOOPBACK}\n\
-         admin.serverPort={}\nadmin.serverAddress={LOOPBACK}\n",
+         admin.serverPort={}\nadmin.serverAddress={LOOPBACK}\nadmin.page.tree.enabled=true\n",
         member.client,
         member.client + ADMIN_PORTS
     );
