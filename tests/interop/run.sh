@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Real clients against real servers on loopback.
 #
-#   run.sh                    kazoo, kazoo_suite, zkcli, kill_leader, observer, tours, words, differential, mixed, docs
-#   run.sh NAME...            some of: kazoo kazoo_suite zkcli kill_leader observer tours words differential mixed docs
+#   run.sh                    kazoo, kazoo_suite, zkcli, kill_leader, observer, tours, words, differential, mixed, docs, testing
+#   run.sh NAME...            some of: kazoo kazoo_suite zkcli kill_leader observer tours words differential mixed docs testing
 #                             scale torture torture_short attacks attacks_short
 #
 # SHORT=1        fewer rounds, for CI
@@ -58,6 +58,14 @@ debian() { # package...
     ((EUID == 0)) || sudo=sudo
     $sudo apt-get update -qq &&
         $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >"$logs/apt" 2>&1
+}
+
+# pytest, and what looks at workflows; JUnit. The rest is passed over where it is not there.
+need_testing() {
+    need_tours
+    "$venv/bin/python" -c 'import pytest, check_jsonschema' 2>/dev/null ||
+        "$venv/bin/pip" install --quiet 'pytest==8.3.4' 'check-jsonschema==0.39.0' || die "pip could not install pytest"
+    [[ -f /usr/share/java/junit4.jar ]] || debian junit4 || echo "interop: Debian's package junit4 could not be installed"
 }
 
 need_docs() {
@@ -157,7 +165,7 @@ run() {
 
 passed=0 failed=0
 tests=("$@")
-((${#tests[@]})) || tests=(kazoo kazoo_suite zkcli kill_leader observer tours words differential mixed docs)
+((${#tests[@]})) || tests=(kazoo kazoo_suite zkcli kill_leader observer tours words differential mixed docs testing)
 need_kazoo
 need_server
 for name in "${tests[@]}"; do
@@ -169,6 +177,7 @@ for name in "${tests[@]}"; do
     observer) run observer ./observer_same_host.sh ;;
     tours) need_tours && run tours "$venv/bin/python" tours.py ;;
     words) need_apache && run words "$venv/bin/python" words.py ;;
+    testing) need_testing && run testing "$venv/bin/python" recipes_testing.py ;;
     docs) need_docs && run docs "$venv/bin/python" docs.py ;;
     differential) need_apache && run differential ./differential.sh ;;
     # No test: what `make bench` needs.
