@@ -73,7 +73,7 @@ bench-sim: ## how fast a simulated run is: the chaos scenario, and a short one w
 bench-instructions: ## instructions of each operation beside a baseline, 5 % at most; ARGS=--record renews it
 	CARGO="$(CARGO)" tests/bench/instructions.py $(ARGS)
 
-interop: ## clients of five languages, kazoo's own suite, Apache asked the same, mixed ensembles; SHORT=1: fewer rounds
+interop: ## clients of five languages, kazoo's own suite, Apache asked the same, mixed ensembles, recipes for tests; SHORT=1: fewer rounds
 	SHORT=$(SHORT) tests/interop/run.sh $(ARGS)
 
 torture: ## servers killed, stopped, cut off, disks full or slow, clocks that jump; hostile clients; SHORT=1: five minutes

