@@ -91,7 +91,8 @@ fuzz: ## every decoder, FUZZ_SECONDS (60) each; one of them: make fuzz TARGET=cl
 advisories: ## known vulnerabilities in dependencies; needs the network
 	$(CARGO) deny check advisories
 
-install: ## into PREFIX (/usr/local), with a link for zkServer.sh
+install: ## into PREFIX (/usr/local), with links for zkServer.sh and zkCli.sh
 	$(CARGO) build --release -p quorate
 	install -D -m 755 $(TARGET_DIR)/release/quorate $(DESTDIR)$(PREFIX)/bin/quorate
 	ln -sf quorate $(DESTDIR)$(PREFIX)/bin/zkServer.sh
+	ln -sf quorate $(DESTDIR)$(PREFIX)/bin/zkCli.sh

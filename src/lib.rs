@@ -23,12 +23,15 @@
 //! | `peer`     | LOOKING / FOLLOWING / LEADING / OBSERVING, standalone; the pump       |
 //! | `otlp`     | spans of writes for OpenTelemetry: a feature of the build              |
 //! | `bench`    | `quorate bench`, a load client: beside the server, no part of it      |
+//! | `client`   | a client of any ZooKeeper server                                     |
+//! | `shell`    | `quorate shell`: the commands of zkCli.sh                            |
 //! | `cli`      | the `quorate` command                                                 |
 
 pub mod admin;
 pub mod base;
 pub mod bench;
 pub mod cli;
+pub mod client;
 pub mod config;
 pub mod database;
 pub mod election;
@@ -42,6 +45,7 @@ pub mod quorum;
 pub mod runtime;
 pub mod server;
 pub mod session;
+pub mod shell;
 pub mod storage;
 pub mod tree;
 pub mod zab;

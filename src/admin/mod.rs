@@ -12,7 +12,6 @@
 //!     connections.rs  the connections of `stat` and `cons`
 //!     dumps.rs        what grows with the server: `dump`, `wchc`, `wchp`, `wchs`, `hash`
 //!     conf.rs         `conf`, `dirs`, `envi`
-//!     java_date.rs    dates as Java prints them
 //!     http.rs         the admin port and the metrics port
 //!     question.rs     what is asked there
 //!     snapshot.rs     the answers of command `snapshot`
@@ -37,7 +36,6 @@ mod dumps;
 mod hand_over;
 mod health;
 mod http;
-mod java_date;
 mod metrics;
 mod mntr;
 pub mod page;

@@ -1,6 +1,6 @@
 //! The `quorate` command: a local ensemble, zkServer.sh's verbs, the check of a configuration, a load.
 //!
-//! Called by the name of a script of Apache ZooKeeper (`zkServer.sh`), it answers as that script.
+//! Called by the name of a script of Apache ZooKeeper (`zkServer.sh`, `zkCli.sh`), it answers as that script.
 //! Exit codes: 0 done, 1 it failed, 2 the command or a file is wrong; a server's own are Apache's
 //! (ExitCode.java). Not here: the server, which the caller passes in as a function.
 
@@ -22,14 +22,20 @@ use clap::Parser;
 pub use args::Serve;
 
 use crate::bench;
+use crate::shell;
 use args::{Command, INVALID, Verb};
 
 /// Parses the command line of this process and does what it says. The answer is the exit code.
 pub fn run(serve: Serve) -> i32 {
     let mut args: Vec<std::ffi::OsString> = std::env::args_os().collect();
     let name = args.first().map(|name| Path::new(name).file_name().unwrap_or_default().to_owned());
-    if name.is_some_and(|name| name == "zkServer.sh" || name == "zkServer") {
-        args.insert(1, "server".into());
+    let verb = match name.as_ref().and_then(|name| name.to_str()) {
+        Some("zkServer.sh" | "zkServer") => Some("server"),
+        Some("zkCli.sh" | "zkCli") => Some("shell"),
+        _ => None,
+    };
+    if let Some(verb) = verb {
+        args.insert(1, verb.into());
     }
     let command = match Command::try_parse_from(args) {
         Ok(command) => command,
@@ -43,6 +49,7 @@ pub fn run(serve: Serve) -> i32 {
         Verb::Up(args) => up::run_ensemble(&args),
         Verb::Server(args) => control::run_server_verb(&args, serve),
         Verb::Bench(args) => bench::run(&args),
+        Verb::Shell(args) => shell::run(&args),
         Verb::Check { config } => check::check(&config),
     }
 }

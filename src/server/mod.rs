@@ -34,7 +34,7 @@ mod replies;
 mod service;
 mod watches;
 
-pub use auth::Permit;
+pub use auth::{Directives, Permit, Proof};
 pub use connection_stats::{LastOp, SessionLine};
 pub use service::{
     ConnectionFlow, ConnectionLine, Input, Output, Seeds, Service, ServiceStats, WaitingConnections,

@@ -43,6 +43,7 @@ use crate::jute::{Jute, Reader};
 use crate::metrics::{Counter, Metrics};
 
 pub(super) use digest_md5::DigestMd5;
+pub use digest_md5::{Directives, Proof};
 use nonces::Nonces;
 pub(super) use order::add_ids;
 use serde::{Deserialize, Serialize};
