@@ -23,6 +23,7 @@
 //! | `peer`     | LOOKING / FOLLOWING / LEADING / OBSERVING, standalone; the pump       |
 //! | `otlp`     | spans of writes for OpenTelemetry: a feature of the build              |
 //! | `bench`    | `quorate bench`, a load client: beside the server, no part of it      |
+//! | `toolkit`  | tools for a data directory: logs and snapshots, read as storage does  |
 //! | `cli`      | the `quorate` command                                                 |
 
 pub mod admin;
@@ -43,5 +44,6 @@ pub mod runtime;
 pub mod server;
 pub mod session;
 pub mod storage;
+pub mod toolkit;
 pub mod tree;
 pub mod zab;

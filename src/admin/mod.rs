@@ -54,6 +54,7 @@ pub use dumps::{Dump, ExpiryBucket, SessionsDump, WatchSummary};
 pub use hand_over::HandOver;
 pub use health::{Health, Stopping, live, ready, safe_to_stop};
 pub use http::{AdminDriver, AdminEvent};
+pub use java_date::java_date;
 pub use metrics::metrics;
 pub use question::{Question, Site, SnapshotQuestion};
 pub use shown::Shown;

@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::bench::BenchArgs;
 use crate::config::{Reread, ServerConfig};
+use crate::toolkit::ToolCommand;
 
 /// Runs a server until it ends; the answer is the exit code of the process.
 pub type Serve = fn(ServerConfig, Reread) -> i32;
@@ -35,6 +36,8 @@ pub(super) enum Verb {
         /// A zoo.cfg
         config: PathBuf,
     },
+    #[command(flatten)]
+    Tool(ToolCommand),
 }
 
 #[derive(Args, Debug)]

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Real clients against real servers on loopback.
 #
-#   run.sh                    kazoo, kazoo_suite, zkcli, kill_leader, observer, tours, words, differential, mixed, docs
-#   run.sh NAME...            some of: kazoo kazoo_suite zkcli kill_leader observer tours words differential mixed docs
-#                             scale torture torture_short attacks attacks_short
+#   run.sh                    kazoo, kazoo_suite, zkcli, kill_leader, observer, tours, words, toolkit, differential, mixed,
+#                             docs
+#   run.sh NAME...            some of: kazoo kazoo_suite zkcli kill_leader observer tours words toolkit differential mixed
+#                             docs scale torture torture_short attacks attacks_short
 #
 # SHORT=1        fewer rounds, for CI
 # SERVER_CMD     another server in place of target/release/quorate, its zoo.cfg is appended:
@@ -157,7 +158,7 @@ run() {
 
 passed=0 failed=0
 tests=("$@")
-((${#tests[@]})) || tests=(kazoo kazoo_suite zkcli kill_leader observer tours words differential mixed docs)
+((${#tests[@]})) || tests=(kazoo kazoo_suite zkcli kill_leader observer tours words toolkit differential mixed docs)
 need_kazoo
 need_server
 for name in "${tests[@]}"; do
@@ -169,6 +170,7 @@ for name in "${tests[@]}"; do
     observer) run observer ./observer_same_host.sh ;;
     tours) need_tours && run tours "$venv/bin/python" tours.py ;;
     words) need_apache && run words "$venv/bin/python" words.py ;;
+    toolkit) need_apache && run toolkit "$venv/bin/python" toolkit.py ;;
     docs) need_docs && run docs "$venv/bin/python" docs.py ;;
     differential) need_apache && run differential ./differential.sh ;;
     # No test: what `make bench` needs.
