@@ -91,8 +91,10 @@ fuzz: ## every decoder, FUZZ_SECONDS (60) each; one of them: make fuzz TARGET=cl
 advisories: ## known vulnerabilities in dependencies; needs the network
 	$(CARGO) deny check advisories
 
-install: ## into PREFIX (/usr/local), with links for zkServer.sh and zkCli.sh
+# Apache's scripts by whose names the program answers (src/cli/mod.rs SCRIPTS).
+SCRIPTS = zkCleanup zkCli zkServer zkSnapShotToolkit zkSnapshotComparer zkSnapshotRecursiveSummaryToolkit zkTxnLogToolkit
+
+install: ## into PREFIX (/usr/local), with links for Apache's scripts
 	$(CARGO) build --release -p quorate
 	install -D -m 755 $(TARGET_DIR)/release/quorate $(DESTDIR)$(PREFIX)/bin/quorate
-	ln -sf quorate $(DESTDIR)$(PREFIX)/bin/zkServer.sh
-	ln -sf quorate $(DESTDIR)$(PREFIX)/bin/zkCli.sh
+	for script in $(SCRIPTS); do ln -sf quorate $(DESTDIR)$(PREFIX)/bin/$$script.sh || exit 1; done

@@ -8,6 +8,7 @@ use super::up::UpArgs;
 use crate::bench::BenchArgs;
 use crate::config::{Reread, ServerConfig};
 use crate::shell::ShellArgs;
+use crate::toolkit::ToolCommand;
 
 /// Runs a server until it ends; the answer is the exit code of the process.
 pub type Serve = fn(ServerConfig, Reread) -> i32;
@@ -39,6 +40,8 @@ pub(super) enum Verb {
         /// A zoo.cfg
         config: PathBuf,
     },
+    #[command(flatten)]
+    Tool(ToolCommand),
 }
 
 #[derive(Args, Debug)]
