@@ -81,7 +81,10 @@ impl<R: Runtime> Shell<R> {
         {
             let name = words.first().cloned();
             let helped = self.help(name.as_deref());
-            return helped.map_or_else(|refused| self.fail(&refused), |()| self.exit_code);
+            return match helped {
+                Ok(()) => self.exit_code,
+                Err(refused) => self.fail(&refused),
+            };
         }
         self.print.line(&format!("Connecting to {}", self.host));
         let host = self.host.clone();
