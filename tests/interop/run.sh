@@ -2,8 +2,8 @@
 # Real clients against real servers on loopback.
 #
 #   run.sh                    kazoo, kazoo_suite, zkcli, kill_leader, observer, tours, words, differential, mixed, docs, testing,
-#                             deploy
-#   run.sh NAME...            some of: kazoo kazoo_suite zkcli kill_leader observer tours words differential mixed docs testing deploy
+#                             deploy, dist
+#   run.sh NAME...            some of: kazoo kazoo_suite zkcli kill_leader observer tours words differential mixed docs testing deploy dist
 #                             scale torture torture_short attacks attacks_short
 #
 # SHORT=1        fewer rounds, for CI
@@ -173,7 +173,7 @@ run() {
 
 passed=0 failed=0
 tests=("$@")
-((${#tests[@]})) || tests=(kazoo kazoo_suite zkcli kill_leader observer tours words differential mixed docs testing deploy)
+((${#tests[@]})) || tests=(kazoo kazoo_suite zkcli kill_leader observer tours words differential mixed docs testing deploy dist)
 need_kazoo
 need_server
 for name in "${tests[@]}"; do
@@ -187,6 +187,7 @@ for name in "${tests[@]}"; do
     words) need_apache && run words "$venv/bin/python" words.py ;;
     testing) need_testing && run testing "$venv/bin/python" recipes_testing.py ;;
     deploy) need_deploy && run deploy "$venv/bin/python" deploy.py ;;
+    dist) run dist "$venv/bin/python" dist.py ;;
     docs) need_docs && run docs "$venv/bin/python" docs.py ;;
     differential) need_apache && run differential ./differential.sh ;;
     # No test: what `make bench` needs.
