@@ -17,7 +17,7 @@ mod up;
 
 use std::path::Path;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 pub use args::Serve;
 
@@ -36,6 +36,10 @@ const SCRIPTS: [(&str, &str); 7] = [
     ("zkSnapshotRecursiveSummaryToolkit", "zkSnapshotRecursiveSummaryToolkit"),
     ("zkTxnLogToolkit", "zkTxnLogToolkit"),
 ];
+/// The command line as clap has it, for manual pages and completions.
+pub fn command_line() -> clap::Command {
+    Command::command()
+}
 
 /// Parses the command line of this process and does what it says. The answer is the exit code.
 pub fn run(serve: Serve) -> i32 {
