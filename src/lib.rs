@@ -23,9 +23,11 @@
 //! | `peer`     | LOOKING / FOLLOWING / LEADING / OBSERVING, standalone; the pump       |
 //! | `otlp`     | spans of writes for OpenTelemetry: a feature of the build              |
 //! | `bench`    | `quorate bench`, a load client: beside the server, no part of it      |
+//! | `backup`   | `quorate backup` and `restore`: beside the server, no part of it      |
 //! | `cli`      | the `quorate` command                                                 |
 
 pub mod admin;
+pub mod backup;
 pub mod base;
 pub mod bench;
 pub mod cli;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::backup::{BackupArgs, RestoreArgs};
 use crate::bench::BenchArgs;
 use crate::config::{Reread, ServerConfig};
 
@@ -30,6 +31,10 @@ pub(super) enum Verb {
     Server(ServerArgs),
     /// A load for any ZooKeeper server, and what it took
     Bench(Box<BenchArgs>),
+    /// Keeps a server's snapshots and logs elsewhere, while it runs
+    Backup(Box<BackupArgs>),
+    /// Makes a data directory of a backup, as it was behind any transaction
+    Restore(RestoreArgs),
     /// Says what is wrong with a configuration before it runs
     Check {
         /// A zoo.cfg

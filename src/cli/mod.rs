@@ -21,6 +21,7 @@ use clap::Parser;
 
 pub use args::Serve;
 
+use crate::backup;
 use crate::bench;
 use args::{Command, INVALID, Verb};
 
@@ -43,6 +44,8 @@ pub fn run(serve: Serve) -> i32 {
         Verb::Up(args) => up::run_ensemble(&args),
         Verb::Server(args) => control::run_server_verb(&args, serve),
         Verb::Bench(args) => bench::run(&args),
+        Verb::Backup(args) => backup::run_backup(&args),
+        Verb::Restore(args) => backup::run_restore(&args),
         Verb::Check { config } => check::check(&config),
     }
 }

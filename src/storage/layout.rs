@@ -17,12 +17,12 @@ use super::error::{StorageError, While};
 use crate::base::Zxid;
 use crate::runtime::{File, Lane, OpenMode};
 
-pub(super) const GUARD_FILE: &str = "quorate.guard";
+pub const GUARD_FILE: &str = "quorate.guard";
 pub(super) const FLOOR_FILE: &str = "quorate.floor";
 pub(super) const ACCEPTED_EPOCH_FILE: &str = "acceptedEpoch";
 pub(super) const CURRENT_EPOCH_FILE: &str = "currentEpoch";
 /// Below `dataDir` and `dataLogDir`: snapshots, logs and epochs are there.
-const VERSION_2: &str = "version-2";
+pub const VERSION_2: &str = "version-2";
 pub(super) const TMP_SUFFIX: &str = ".tmp";
 
 /// The directories of one server.
@@ -97,17 +97,17 @@ pub enum Compression {
 }
 
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) struct SnapshotName {
-    pub(super) zxid: Zxid,
-    pub(super) compression: Compression,
-    pub(super) name: String,
+pub struct SnapshotName {
+    pub zxid: Zxid,
+    pub compression: Compression,
+    pub name: String,
 }
 
-pub(super) fn log_name(first: Zxid) -> String {
+pub fn log_name(first: Zxid) -> String {
     format!("log.{:x}", first.0)
 }
 
-pub(super) fn parse_log_name(name: &str) -> Option<Zxid> {
+pub fn parse_log_name(name: &str) -> Option<Zxid> {
     parse_hex(name.strip_prefix("log.")?)
 }
 
@@ -116,11 +116,11 @@ pub fn snapshot_path(data_dir: &Path, zxid: Zxid) -> PathBuf {
     data_dir.join(VERSION_2).join(snapshot_name(zxid))
 }
 
-pub(super) fn snapshot_name(zxid: Zxid) -> String {
+pub fn snapshot_name(zxid: Zxid) -> String {
     format!("snapshot.{:x}", zxid.0)
 }
 
-pub(super) fn parse_snapshot_name(name: &str) -> Option<SnapshotName> {
+pub fn parse_snapshot_name(name: &str) -> Option<SnapshotName> {
     let rest = name.strip_prefix("snapshot.")?;
     let (hex, compression) = if let Some(hex) = rest.strip_suffix(".gz") {
         (hex, Compression::Gz)

@@ -80,7 +80,10 @@ pub use driver::{run_history, run_log, run_snapshots};
 pub use error::{SkippedSnapshot, StorageError};
 pub use floor::{Floor, run_floor};
 pub use guard::{DurableBound, Guard};
-pub use layout::snapshot_path;
+pub use layout::{
+    GUARD_FILE, SnapshotName, VERSION_2, log_name, parse_log_name, parse_snapshot_name,
+    snapshot_name, snapshot_path,
+};
 pub use log_index::LogIndex;
 pub use options::StorageOptions;
 pub use recovery::load;
