@@ -5,8 +5,8 @@ PREFIX     ?= /usr/local
 TARGET_DIR  = $(or $(CARGO_TARGET_DIR),target)
 # Features of the build that are checked and tested beside the others.
 FEATURES    = --features quorate/otlp
-# Apache's scripts, without .sh, that the program answers to by their names.
-SCRIPTS     = zkServer
+# Apache's scripts, without .sh, by whose names the program answers (src/cli/mod.rs SCRIPTS).
+SCRIPTS     = zkCleanup zkCli zkServer zkSnapShotToolkit zkSnapshotComparer zkSnapshotRecursiveSummaryToolkit zkTxnLogToolkit
 DIST        = CARGO="$(CARGO)" SCRIPTS="$(SCRIPTS)" tests/dist/dist.sh
 # Arguments for the command behind a target: make run ARGS="--servers 5"
 ARGS       ?=

@@ -21,6 +21,7 @@ use clap::{CommandFactory, Parser};
 
 pub use args::Serve;
 
+use crate::backup;
 use crate::bench;
 use crate::shell;
 use crate::toolkit;
@@ -63,6 +64,8 @@ pub fn run(serve: Serve) -> i32 {
         Verb::Server(args) => control::run_server_verb(&args, serve),
         Verb::Bench(args) => bench::run(&args),
         Verb::Shell(args) => shell::run(&args),
+        Verb::Backup(args) => backup::run_backup(&args),
+        Verb::Restore(args) => backup::run_restore(&args),
         Verb::Check { config } => check::check(&config),
         Verb::Tool(command) => toolkit::run(&command),
     }
