@@ -66,6 +66,8 @@ need_docs() {
     for program in curl openssl nc; do
         command -v "$program" >/dev/null || debian curl openssl netcat-openbsd || die "no $program: the guides use it"
     done
+    command -v keytool >/dev/null || die "no keytool: the guides use it; install a JDK"
+    [[ -f /usr/share/java/bcprov.jar ]] || debian libbcprov-java || die "no Bouncy Castle: the guides use it"
 }
 
 # Without it a part is passed over, and says so.
