@@ -5,8 +5,8 @@ PREFIX     ?= /usr/local
 TARGET_DIR  = $(or $(CARGO_TARGET_DIR),target)
 # Features of the build that are checked and tested beside the others.
 FEATURES    = --features quorate/otlp
-# Apache's scripts, without .sh, that the program answers to by their names.
-SCRIPTS     = zkServer
+# Apache's scripts, without .sh, by whose names the program answers (src/cli/mod.rs SCRIPTS).
+SCRIPTS     = zkCleanup zkCli zkServer zkSnapShotToolkit zkSnapshotComparer zkSnapshotRecursiveSummaryToolkit zkTxnLogToolkit
 DIST        = CARGO="$(CARGO)" SCRIPTS="$(SCRIPTS)" tests/dist/dist.sh
 # Arguments for the command behind a target: make run ARGS="--servers 5"
 ARGS       ?=
@@ -82,8 +82,8 @@ interop: ## clients of five languages, kazoo's own suite, Apache asked the same,
 torture: ## servers killed, stopped, cut off, disks full or slow, clocks that jump; hostile clients; SHORT=1: five minutes
 	tests/interop/run.sh $(if $(filter-out 0,$(SHORT)),torture_short attacks_short,torture attacks)
 
-browser: ## timeline pages in headless Chromium: steps, pictures, time of each frame
-	tests/browser/run.sh
+browser: ## pages in headless Chromium: timelines, and the admin port's of servers that run; ARGS=page: one of them
+	tests/browser/run.sh $(ARGS)
 
 fuzz: ## every decoder, FUZZ_SECONDS (60) each; one of them: make fuzz TARGET=clients
 	@cd fuzz && for target in $(or $(TARGET),$(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs)))); do \

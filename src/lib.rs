@@ -23,12 +23,16 @@
 //! | `peer`     | LOOKING / FOLLOWING / LEADING / OBSERVING, standalone; the pump       |
 //! | `otlp`     | spans of writes for OpenTelemetry: a feature of the build              |
 //! | `bench`    | `quorate bench`, a load client: beside the server, no part of it      |
+//! | `client`   | a client of any ZooKeeper server                                     |
+//! | `shell`    | `quorate shell`: the commands of zkCli.sh                            |
+//! | `toolkit`  | tools for a data directory: logs and snapshots, read as storage does  |
 //! | `cli`      | the `quorate` command                                                 |
 
 pub mod admin;
 pub mod base;
 pub mod bench;
 pub mod cli;
+pub mod client;
 pub mod config;
 pub mod database;
 pub mod election;
@@ -42,6 +46,8 @@ pub mod quorum;
 pub mod runtime;
 pub mod server;
 pub mod session;
+pub mod shell;
 pub mod storage;
+pub mod toolkit;
 pub mod tree;
 pub mod zab;

@@ -5,8 +5,7 @@
 
 use std::fmt::Write as _;
 
-use super::java_date::java_date;
-use crate::base::{SessionId, Zxid};
+use crate::base::{SessionId, Zxid, java_date};
 
 /// What `dump` shows.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -12,19 +12,21 @@
 //!     connections.rs  the connections of `stat` and `cons`
 //!     dumps.rs        what grows with the server: `dump`, `wchc`, `wchp`, `wchs`, `hash`
 //!     conf.rs         `conf`, `dirs`, `envi`
-//!     java_date.rs    dates as Java prints them
 //!     http.rs         the admin port and the metrics port
 //!     question.rs     what is asked there
 //!     snapshot.rs     the answers of command `snapshot`
 //!     commands.rs     the commands of the admin port, in JSON
 //!     hand_over.rs    how a leadership is handed over
 //!     health.rs       what probes ask
+//!     page/           the page for an operator, and what it is told
+//!     authorization.rs  who asks, where that matters
 //!     metrics.rs      what is counted, in the formats of mntr, monitor and Prometheus
 //!
 //! Not here: recognising a word on a connection and closing it afterwards (`server`), counting, and
 //! what `srst`, `crst` and `stmk` change (`peer`).
 
 mod answer;
+mod authorization;
 mod commands;
 #[cfg(test)]
 mod commands_test;
@@ -34,9 +36,9 @@ mod dumps;
 mod hand_over;
 mod health;
 mod http;
-mod java_date;
 mod metrics;
 mod mntr;
+pub mod page;
 mod question;
 mod shown;
 mod snapshot;

@@ -7,6 +7,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use super::up::UpArgs;
 use crate::bench::BenchArgs;
 use crate::config::{Reread, ServerConfig};
+use crate::shell::ShellArgs;
+use crate::toolkit::ToolCommand;
 
 /// Runs a server until it ends; the answer is the exit code of the process.
 pub type Serve = fn(ServerConfig, Reread) -> i32;
@@ -31,11 +33,15 @@ pub(super) enum Verb {
     Server(ServerArgs),
     /// A load for any ZooKeeper server, and what it took
     Bench(Box<BenchArgs>),
+    /// The commands of zkCli.sh, for any ZooKeeper server
+    Shell(ShellArgs),
     /// Says what is wrong with a configuration before it runs
     Check {
         /// A zoo.cfg
         config: PathBuf,
     },
+    #[command(flatten)]
+    Tool(ToolCommand),
 }
 
 #[derive(Args, Debug)]

@@ -1,6 +1,6 @@
 //! The `quorate` command: a local ensemble, zkServer.sh's verbs, the check of a configuration, a load.
 //!
-//! Called by the name of a script of Apache ZooKeeper (`zkServer.sh`), it answers as that script.
+//! Called by the name of a script of Apache ZooKeeper (`zkServer.sh`, `zkCli.sh`), it answers as that script.
 //! Exit codes: 0 done, 1 it failed, 2 the command or a file is wrong; a server's own are Apache's
 //! (ExitCode.java). Not here: the server, which the caller passes in as a function.
 
@@ -22,7 +22,20 @@ use clap::{CommandFactory, Parser};
 pub use args::Serve;
 
 use crate::bench;
+use crate::shell;
+use crate::toolkit;
 use args::{Command, INVALID, Verb};
+
+/// Apache's scripts, without `.sh`, and the verb that answers as each of them.
+const SCRIPTS: [(&str, &str); 7] = [
+    ("zkCleanup", "purge"),
+    ("zkCli", "shell"),
+    ("zkServer", "server"),
+    ("zkSnapShotToolkit", "zkSnapShotToolkit"),
+    ("zkSnapshotComparer", "zkSnapshotComparer"),
+    ("zkSnapshotRecursiveSummaryToolkit", "zkSnapshotRecursiveSummaryToolkit"),
+    ("zkTxnLogToolkit", "zkTxnLogToolkit"),
+];
 
 /// The command line as clap has it, for manual pages and completions.
 pub fn command_line() -> clap::Command {
@@ -33,10 +46,12 @@ pub fn command_line() -> clap::Command {
 pub fn run(serve: Serve) -> i32 {
     let mut args: Vec<std::ffi::OsString> = std::env::args_os().collect();
     let name = args.first().map(|name| Path::new(name).file_name().unwrap_or_default().to_owned());
-    if name.is_some_and(|name| name == "zkServer.sh" || name == "zkServer") {
-        args.insert(1, "server".into());
+    let name = name.unwrap_or_default().to_string_lossy().into_owned();
+    let script = SCRIPTS.iter().find(|(script, _)| *script == name.trim_end_matches(".sh"));
+    if let Some((_, verb)) = script {
+        args.insert(1, verb.into());
     }
-    let command = match Command::try_parse_from(args) {
+    let command = match Command::try_parse_from(toolkit::spelled_out(args)) {
         Ok(command) => command,
         Err(error) => {
             // A closed stdout is no reason to fail: the text was all there was to do.
@@ -48,6 +63,8 @@ pub fn run(serve: Serve) -> i32 {
         Verb::Up(args) => up::run_ensemble(&args),
         Verb::Server(args) => control::run_server_verb(&args, serve),
         Verb::Bench(args) => bench::run(&args),
+        Verb::Shell(args) => shell::run(&args),
         Verb::Check { config } => check::check(&config),
+        Verb::Tool(command) => toolkit::run(&command),
     }
 }

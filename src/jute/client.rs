@@ -206,10 +206,17 @@ pub mod xid {
 /// Reply codes (KeeperException.Code). Values, not Rust errors.
 pub mod code {
     pub const OK: i32 = 0;
+    pub const SYSTEM_ERROR: i32 = -1;
     pub const RUNTIME_INCONSISTENCY: i32 = -2;
+    pub const DATA_INCONSISTENCY: i32 = -3;
+    pub const CONNECTION_LOSS: i32 = -4;
     pub const MARSHALLING_ERROR: i32 = -5;
     pub const UNIMPLEMENTED: i32 = -6;
+    pub const OPERATION_TIMEOUT: i32 = -7;
     pub const BAD_ARGUMENTS: i32 = -8;
+    pub const NEW_CONFIG_NO_QUORUM: i32 = -13;
+    pub const RECONFIG_IN_PROGRESS: i32 = -14;
+    pub const API_ERROR: i32 = -100;
     pub const NO_NODE: i32 = -101;
     pub const NO_AUTH: i32 = -102;
     pub const BAD_VERSION: i32 = -103;
@@ -217,6 +224,7 @@ pub mod code {
     pub const NODE_EXISTS: i32 = -110;
     pub const NOT_EMPTY: i32 = -111;
     pub const SESSION_EXPIRED: i32 = -112;
+    pub const INVALID_CALLBACK: i32 = -113;
     pub const INVALID_ACL: i32 = -114;
     pub const AUTH_FAILED: i32 = -115;
     pub const SESSION_MOVED: i32 = -118;

@@ -36,7 +36,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use crate::base::{Mono, Note, Now, Stamp};
-use tls::{ClientTls, TlsPort};
+use tls::{ClientTls, ServerTrust, TlsPort};
 
 /// What a random number is for. Part of its key, so that one more draw for one purpose
 /// changes no draw for another.
@@ -50,6 +50,8 @@ pub enum Purpose {
     SaslNonce,
     /// Which new sessions a server turns away while it has too many (BlueThrottle).
     ConnectionThrottle,
+    /// In which order a client tries its servers.
+    ServerOrder,
 }
 
 /// Which queue of the disk an operation belongs to. Operations of one lane run one after
@@ -176,6 +178,18 @@ pub trait Runtime: Clone + 'static {
         to: &HostPort,
         timeout: Duration,
     ) -> impl Future<Output = (Stamp, io::Result<Self::Stream>)>;
+    /// The same with TLS inside: a connection is open once its handshake is done. Files that cannot be
+    /// used are an `InvalidInput`.
+    fn connect_tls(
+        &self,
+        at: Stamp,
+        _to: &HostPort,
+        _timeout: Duration,
+        _tls: &ServerTrust,
+    ) -> impl Future<Output = (Stamp, io::Result<Self::Stream>)> {
+        let error = io::Error::new(io::ErrorKind::Unsupported, "no TLS in this world");
+        future::ready((at, Err(error)))
+    }
     /// Listens. `AddrInUse` is an error, and so is a name that does not resolve: `NotFound`.
     fn listen(&self, on: &HostPort) -> impl Future<Output = io::Result<Self::Listener>>;
     /// The same for clients, who share what connections a process may have with nobody else.

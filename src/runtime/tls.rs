@@ -33,6 +33,21 @@ pub struct ClientTls {
     pub cipher_suites: Vec<String>,
 }
 
+/// What a client needs to talk to a TLS port: whom it trusts, and who it is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ServerTrust {
+    /// `ssl.keyStore.*`: for servers that ask for a certificate.
+    pub key_store: Option<StoreSettings>,
+    /// `ssl.trustStore.*`: the certificates of the authorities.
+    pub trust_store: StoreSettings,
+    /// `ssl.hostnameVerification`: the server's certificate must name the host that was dialled.
+    pub verify_host: bool,
+    /// `ssl.protocol` and `ssl.enabledProtocols`.
+    pub versions: Vec<TlsVersion>,
+    /// `ssl.ciphersuites`; empty for all of them.
+    pub cipher_suites: Vec<String>,
+}
+
 /// A key store or trust store.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoreSettings {

@@ -34,7 +34,9 @@ mod replies;
 mod service;
 mod watches;
 
-pub use auth::Permit;
+pub use auth::{Directives, Permit, Proof};
 pub use connection_stats::{LastOp, SessionLine};
-pub use service::{ConnectionLine, Input, Output, Seeds, Service, ServiceStats};
+pub use service::{
+    ConnectionFlow, ConnectionLine, Input, Output, Seeds, Service, ServiceStats, WaitingConnections,
+};
 pub use watches::Watching;

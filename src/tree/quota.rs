@@ -80,6 +80,11 @@ impl StatsTrack {
         self.values.get(key).copied().unwrap_or(-1)
     }
 
+    /// `name`: as the text has it; -1 is no limit.
+    pub fn set(&mut self, name: &str, value: i64) {
+        self.values.insert(name.to_owned(), value);
+    }
+
     pub(super) fn set_usage(&mut self, count: i64, bytes: i64) {
         self.values.insert(COUNT.to_owned(), count);
         self.values.insert(BYTES.to_owned(), bytes);

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Real clients against real servers on loopback.
 #
-#   run.sh                    kazoo, kazoo_suite, zkcli, kill_leader, observer, tours, words, differential, mixed, docs, testing,
-#                             deploy, dist
-#   run.sh NAME...            some of: kazoo kazoo_suite zkcli kill_leader observer tours words differential mixed docs testing deploy dist
-#                             scale torture torture_short attacks attacks_short
+#   run.sh                    kazoo, kazoo_suite, zkcli, kill_leader, observer, tours, words, toolkit, differential, mixed,
+#                             docs, testing, deploy, dist
+#   run.sh NAME...            some of: kazoo kazoo_suite zkcli kill_leader observer tours words toolkit differential mixed
+#                             docs testing deploy dist scale torture torture_short attacks attacks_short
 #
 # SHORT=1        fewer rounds, for CI
 # SERVER_CMD     another server in place of target/release/quorate, its zoo.cfg is appended:
@@ -81,6 +81,8 @@ need_docs() {
     for program in curl openssl nc; do
         command -v "$program" >/dev/null || debian curl openssl netcat-openbsd || die "no $program: the guides use it"
     done
+    command -v keytool >/dev/null || die "no keytool: the guides use it; install a JDK"
+    [[ -f /usr/share/java/bcprov.jar ]] || debian libbcprov-java || die "no Bouncy Castle: the guides use it"
 }
 
 # Without it a part is passed over, and says so.
@@ -173,7 +175,7 @@ run() {
 
 passed=0 failed=0
 tests=("$@")
-((${#tests[@]})) || tests=(kazoo kazoo_suite zkcli kill_leader observer tours words differential mixed docs testing deploy dist)
+((${#tests[@]})) || tests=(kazoo kazoo_suite zkcli kill_leader observer tours words toolkit differential mixed docs testing deploy dist)
 need_kazoo
 need_server
 for name in "${tests[@]}"; do
@@ -188,6 +190,7 @@ for name in "${tests[@]}"; do
     testing) need_testing && run testing "$venv/bin/python" recipes_testing.py ;;
     deploy) need_deploy && run deploy "$venv/bin/python" deploy.py ;;
     dist) run dist "$venv/bin/python" dist.py ;;
+    toolkit) need_apache && run toolkit "$venv/bin/python" toolkit.py ;;
     docs) need_docs && run docs "$venv/bin/python" docs.py ;;
     differential) need_apache && run differential ./differential.sh ;;
     # No test: what `make bench` needs.

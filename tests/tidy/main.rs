@@ -39,9 +39,10 @@ const MACHINE_WORDS: [(&str, &[&str]); 15] = [
 ];
 
 const NOBODY: &[&str] = &[];
-/// config/load.rs reads zoo.cfg before there is a runtime to read files with; bench is no server.
+/// config/load.rs reads zoo.cfg before there is a runtime to read files with; bench and shell are
+/// no server.
 const STD_EXEMPT: &[&str] =
-    &["src/cli/", "src/admin/", "src/bench/", "src/main.rs", "src/config/load.rs"];
+    &["src/cli/", "src/admin/", "src/bench/", "src/shell/", "src/main.rs", "src/config/load.rs"];
 
 fn is_test_file(path: &str) -> bool {
     path.starts_with("tests/") || path.ends_with("_test.rs") || path.ends_with("/tests.rs")

@@ -156,6 +156,7 @@ impl SimRuntime {
             Purpose::ApplyDelay => 3,
             Purpose::SaslNonce => 4,
             Purpose::ConnectionThrottle => 5,
+            Purpose::ServerOrder => 6,
         };
         key.with(purpose).with(n)
     }

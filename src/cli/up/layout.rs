@@ -140,7 +140,8 @@ fn configuration(member: &Member, members: &[Member], links: &Links) -> String {
         "# Written by `quorate up` at each start.\n\
          tickTime=2000\ninitLimit=10\nsyncLimit=5\nmaxClientCnxns=0\n4lw.commands.whitelist=*\n\
          dataDir={dir}\nclientPort={}\nclientPortAddress={LOOPBACK}\n\
-         admin.serverPort={}\nadmin.serverAddress={LOOPBACK}\n",
+         admin.serverPort={}\nadmin.serverAddress={LOOPBACK}\n\
+         admin.page.tree.enabled=true\n",
         member.ports.client, member.ports.admin
     );
     if members.len() == 1 {

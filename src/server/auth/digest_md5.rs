@@ -1,4 +1,5 @@
-//! The server's half of DIGEST-MD5 (RFC 2831), as Apache ZooKeeper's servers speak it.
+//! The server's half of DIGEST-MD5 (RFC 2831), as Apache ZooKeeper's servers speak it. Its hash and its
+//! directives are the client's too (`client/sasl.rs`).
 //!
 //!     client                                server
 //!     (anything, usually nothing)       ->
@@ -32,7 +33,7 @@ const DIGEST_URI: &str = "zookeeper/zk-sasl-md5";
 const NONCE_COUNT: &str = "00000001";
 
 /// The directives that may stand once at most; others are not looked at.
-const DIRECTIVES: [&str; 12] = [
+const DIRECTIVES: [&str; 13] = [
     "username",
     "realm",
     "nonce",
@@ -45,11 +46,12 @@ const DIRECTIVES: [&str; 12] = [
     "charset",
     "cipher",
     "authzid",
+    "rspauth",
 ];
 
 /// Why a client was not believed. For the log: the client learns only that it failed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-pub(super) enum Refusal {
+pub enum Refusal {
     #[error("the token is longer than {TOKEN_MAX_BYTES} bytes")]
     TooLong,
     #[error("the exchange is over")]
@@ -167,19 +169,20 @@ fn parse_number(text: &[u8], radix: u32) -> Option<i32> {
 }
 
 /// What both sides know once the client has answered.
-struct Proof<'a> {
-    user: &'a str,
-    realm: &'a str,
-    password: &'a str,
-    nonce: &'a [u8],
-    cnonce: &'a [u8],
-    digest_uri: &'a [u8],
-    authzid: Option<&'a [u8]>,
+#[expect(missing_debug_implementations, reason = "it holds a password")]
+pub struct Proof<'a> {
+    pub user: &'a str,
+    pub realm: &'a str,
+    pub password: &'a str,
+    pub nonce: &'a [u8],
+    pub cnonce: &'a [u8],
+    pub digest_uri: &'a [u8],
+    pub authzid: Option<&'a [u8]>,
 }
 
 impl Proof<'_> {
     /// The response value of RFC 2831 section 2.1.2.1, in hex; the server's own has no method.
-    fn hash(&self, method: &str) -> String {
+    pub fn hash(&self, method: &str) -> String {
         let secret =
             md5(&[&latin1(self.user), b":", &latin1(self.realm), b":", &latin1(self.password)]);
         let a1 = match self.authzid {
@@ -221,10 +224,10 @@ fn latin1(text: &str) -> Vec<u8> {
 
 /// `name=value` or `name="value"`, with commas or white space between them.
 #[derive(Debug)]
-struct Directives(BTreeMap<&'static str, Vec<u8>>);
+pub struct Directives(BTreeMap<&'static str, Vec<u8>>);
 
 impl Directives {
-    fn parse(text: &[u8]) -> Result<Directives, Refusal> {
+    pub fn parse(text: &[u8]) -> Result<Directives, Refusal> {
         let mut found = Directives(BTreeMap::new());
         let mut rest = text;
         loop {
@@ -259,7 +262,7 @@ impl Directives {
         }
     }
 
-    fn get(&self, name: &'static str) -> Option<&[u8]> {
+    pub fn get(&self, name: &'static str) -> Option<&[u8]> {
         self.0.get(name).map(Vec::as_slice)
     }
 
