@@ -203,7 +203,10 @@ fn the_program_answers_to_the_names_that_are_installed() {
     let names = makefile.lines().find_map(|line| line.strip_prefix("SCRIPTS ")?.split_once('='));
     let names: Vec<&str> = names.expect("the Makefile says which").1.split_whitespace().collect();
     assert!(names.contains(&"zkServer"), "{names:?}");
+    let dockerfile = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/deploy/Dockerfile");
+    let dockerfile = fs::read_to_string(dockerfile).expect("the Dockerfile");
     for name in names {
+        assert!(dockerfile.contains(&format!(" {name}")), "the image lacks {name}.sh");
         let link = root.path().join(format!("{name}.sh"));
         symlink(env!("CARGO_BIN_EXE_quorate"), &link).expect("a writable directory");
         let help = |program: &Path| {

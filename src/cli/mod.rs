@@ -37,6 +37,7 @@ const SCRIPTS: [(&str, &str); 7] = [
     ("zkSnapshotRecursiveSummaryToolkit", "zkSnapshotRecursiveSummaryToolkit"),
     ("zkTxnLogToolkit", "zkTxnLogToolkit"),
 ];
+
 /// The command line as clap has it, for manual pages and completions.
 pub fn command_line() -> clap::Command {
     Command::command()
