@@ -6,7 +6,10 @@
 //!     lines     a terminal, or a script       print     text or JSON, stdout or stderr
 //!     text      answers as Apache prints them refused   errors, and what to do about them
 //!
-//!     nodes  deletes  acls  watches  quotas  ensemble    the commands, a family a file
+//!     walk      everything below a node
+//!
+//!     nodes  deletes  acls  watches  quotas  ensemble    the commands of zkCli.sh, a family a file
+//!     subtrees  searches                                 what it never had: tree, du, find
 //!
 //! A new command is a line in the table of its family, and a function. It prints its answer twice, as
 //! lines and as JSON; the printer knows which of the two is wanted.
@@ -24,9 +27,12 @@ mod options;
 mod print;
 mod quotas;
 mod refused;
+mod searches;
 mod session;
+mod subtrees;
 mod table;
 mod text;
+mod walk;
 mod watches;
 mod words;
 

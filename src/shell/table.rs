@@ -1,7 +1,7 @@
 //! Every command there is, one table a family.
 
 use super::command::{Command, Verb};
-use super::{acls, deletes, ensemble, nodes, quotas, watches};
+use super::{acls, deletes, ensemble, nodes, quotas, searches, subtrees, watches};
 
 /// What the shell does by itself.
 const OF_SHELL: &[Command] = &[
@@ -25,7 +25,7 @@ const OF_SHELL: &[Command] = &[
     Command::of_shell("help", "[command]", "Shows this list, or what a command takes.", Verb::Help),
 ];
 
-const FAMILIES: [&[Command]; 7] = [
+const FAMILIES: [&[Command]; 9] = [
     OF_SHELL,
     nodes::COMMANDS,
     deletes::COMMANDS,
@@ -33,6 +33,8 @@ const FAMILIES: [&[Command]; 7] = [
     watches::COMMANDS,
     quotas::COMMANDS,
     ensemble::COMMANDS,
+    subtrees::COMMANDS,
+    searches::COMMANDS,
 ];
 
 /// By name, sorted.

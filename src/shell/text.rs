@@ -94,6 +94,26 @@ pub(super) fn parse_acl(text: &str) -> (Vec<Acl>, Vec<String>) {
     (acl, complaints)
 }
 
+/// A path or data as one line of a terminal: what would move the cursor or turn the text round is escaped.
+pub(super) fn shown(text: &str) -> String {
+    let is_hostile = |c: char| {
+        let turns = '\u{200e}'..='\u{200f}';
+        let breaks = '\u{2028}'..='\u{202e}';
+        let isolates = '\u{2066}'..='\u{2069}';
+        c.is_control()
+            || [turns, breaks, isolates].iter().any(|range| range.contains(&c))
+            || c == '\u{feff}'
+    };
+    if !text.contains(is_hostile) {
+        return text.to_owned();
+    }
+    let escaped = |c: char| match is_hostile(c) {
+        true => c.escape_default().to_string(),
+        false => c.to_string(),
+    };
+    text.chars().map(escaped).collect()
+}
+
 /// `[a, b]`
 pub(super) fn list(names: &[String]) -> String {
     format!("[{}]", names.join(", "))
@@ -141,6 +161,12 @@ mod tests {
             ["nope does not have the form scheme:id:perm", "Unknown perm type: x"]
         );
         assert_eq!(acl.len(), 1);
+    }
+
+    #[test]
+    fn what_would_spoil_a_terminal_is_escaped() {
+        assert_eq!(shown("/a b/\u{fc}\u{4e2d}"), "/a b/\u{fc}\u{4e2d}");
+        assert_eq!(shown("a\n\u{1b}[2J\u{9b}\u{202e}b"), "a\\n\\u{1b}[2J\\u{9b}\\u{202e}b");
     }
 
     #[test]
