@@ -18,7 +18,7 @@ use super::event::WatchedEvent;
 use super::failure::Failure;
 use super::messages::{Input, Output, State};
 use super::request::Ticket;
-use crate::base::{Mono, SessionId, Stamp};
+use crate::base::{Mono, SessionId, Stamp, Zxid};
 use crate::runtime::tls::ServerTrust;
 use crate::runtime::{HostPort, Label, Runtime, Stream};
 
@@ -38,6 +38,7 @@ pub(super) enum Command {
 pub(super) struct Shared {
     pub(super) state: Cell<State>,
     pub(super) session: Cell<SessionId>,
+    pub(super) last_zxid: Cell<Zxid>,
     pub(super) events: RefCell<Vec<mpsc::UnboundedSender<WatchedEvent>>>,
     pub(super) chroot: Option<String>,
 }
@@ -104,6 +105,7 @@ impl<R: Runtime> Driver<R> {
                 let outputs = self.core.step(self.now(), input);
                 self.shared.state.set(self.core.state());
                 self.shared.session.set(self.core.session());
+                self.shared.last_zxid.set(self.core.last_zxid());
                 for output in outputs {
                     self.perform(output, &mut wire, &mut dialling);
                 }

@@ -55,6 +55,12 @@ pub(super) fn permissions(perms: i32) -> String {
     PERMISSIONS.iter().filter(|(_, bit)| perms & bit != 0).map(|(letter, _)| *letter).collect()
 }
 
+/// A letter that stands for none is the error.
+pub(super) fn parse_permissions(letters: &str) -> Result<i32, char> {
+    let bit = |letter| PERMISSIONS.iter().find(|(known, _)| *known == letter).map(|(_, bit)| *bit);
+    letters.chars().try_fold(0, |perms, letter| Ok(perms | bit(letter).ok_or(letter)?))
+}
+
 pub(super) fn acl_lines(acl: &[Acl]) -> String {
     let line =
         |acl: &Acl| format!("'{},'{}\n: {}", acl.id.scheme, acl.id.id, permissions(acl.perms));

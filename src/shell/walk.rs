@@ -33,7 +33,7 @@ use crate::jute::client::code;
 use crate::jute::data::{Acl, Stat};
 
 /// Requests under way at a time.
-const IN_FLIGHT: usize = 64;
+pub(super) const IN_FLIGHT: usize = 64;
 /// Reads that were under way when a connection ended are asked again so many times.
 const TRIES_MAX: usize = 3;
 /// Paths that a complaint names.
@@ -160,6 +160,12 @@ impl Walk {
     /// No deeper than that.
     pub(super) fn down_to(self, depth_max: usize) -> Walk {
         Walk { depth_max, ..self }
+    }
+
+    /// Without ZooKeeper's own nodes.
+    pub(super) fn without_reserved(self, client: &Client) -> Walk {
+        let client = client.clone();
+        Walk { is_left_out: Box::new(move |path| client.is_reserved(path)), ..self }
     }
 
     /// The next node; `None` at the end. That the first one is not there is a failure.
@@ -309,6 +315,24 @@ async fn ask_once(client: &Client, path: &str, wanted: Wanted) -> Answer {
         }
         answer => answer,
     }
+}
+
+/// The answers to requests that are under way together.
+pub(super) async fn together<T>(asked: Vec<impl Future<Output = T>>) -> Vec<T> {
+    let mut asked: Vec<_> = asked.into_iter().map(Box::pin).collect();
+    let mut answers: Vec<Option<T>> = asked.iter().map(|_| None).collect();
+    future::poll_fn(|cx| {
+        for (asking, answer) in asked.iter_mut().zip(&mut answers) {
+            if answer.is_none()
+                && let Poll::Ready(ready) = asking.as_mut().poll(cx)
+            {
+                *answer = Some(ready);
+            }
+        }
+        if answers.iter().all(Option::is_some) { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    answers.into_iter().flatten().collect()
 }
 
 /// The nodes that may not be read.
