@@ -61,6 +61,7 @@ pub(super) struct Core {
     auths: Vec<(String, Bytes)>,
     watches: Watches,
     told: KeeperState,
+    opened_at: Mono,
     heard_at: Mono,
     sent_at: Mono,
     out: Vec<Output>,
@@ -85,6 +86,7 @@ impl Core {
             auths: Vec::new(),
             watches: Watches::default(),
             told: KeeperState::Disconnected,
+            opened_at: now,
             heard_at: now,
             sent_at: now,
             out: Vec::new(),
@@ -93,10 +95,6 @@ impl Core {
 
     pub(super) fn state(&self) -> State {
         self.state
-    }
-
-    pub(super) fn session(&self) -> SessionId {
-        self.session
     }
 
     /// The newest that a reply knew of.
@@ -172,7 +170,8 @@ impl Core {
             self.fail_all(&Failure::connection_loss(why));
             return self.end(State::Closed, KeeperState::Closed);
         }
-        let was_open = matches!(self.phase, Phase::Open | Phase::Proving { .. });
+        // One that ends as soon as it has begun is no better than none.
+        let served = matches!(self.phase, Phase::Open) && now.since(self.opened_at) >= ROUND_REST;
         self.out.push(Output::HangUp);
         self.state = State::Connecting;
         self.tell(KeeperState::Disconnected);
@@ -180,7 +179,7 @@ impl Core {
         for (_, request) in std::mem::take(&mut self.sent) {
             self.fail(request, &Failure { was_sent: true, ..failure.clone() });
         }
-        self.attempts += usize::from(!was_open);
+        self.attempts = if served { 0 } else { self.attempts + 1 };
         let round_is_over = self.attempts >= self.plan.servers.len();
         if round_is_over {
             self.attempts = 0;
@@ -270,7 +269,7 @@ impl Core {
 
     /// CL-2: proofs first, then what is watched, then what waits.
     fn open(&mut self, now: Mono) {
-        (self.phase, self.attempts) = (Phase::Open, 0);
+        (self.phase, self.opened_at) = (Phase::Open, now);
         for (scheme, auth) in self.auths.clone() {
             self.send_auth(now, &scheme, auth);
         }

@@ -129,6 +129,18 @@ fn a_session_that_is_refused_has_expired() {
 }
 
 #[test]
+fn a_server_that_takes_a_session_and_drops_it_is_not_dialled_without_a_rest() {
+    let mut core = open(plan(&["a"]));
+    core.step(at(500), Input::Lost("gone".into()));
+    assert_eq!(core.wake_at(), Some(at(500) + ROUND_REST));
+    core.step(at(2_000), Input::Timer);
+    core.step(at(2_000), Input::Dialled(Ok(())));
+    core.step(at(2_000), greeting(5, 30_000));
+    core.step(at(9_000), Input::Lost("gone".into()));
+    assert_eq!(core.wake_at(), Some(at(9_000)), "one that has served is dialled again at once");
+}
+
+#[test]
 fn a_silent_connection_is_asked_and_then_given_up() {
     let mut core = open(plan(&["a"]));
     assert_eq!(core.wake_at(), Some(at(10_000)));

@@ -18,7 +18,7 @@ use super::event::WatchedEvent;
 use super::failure::Failure;
 use super::messages::{Input, Output, State};
 use super::request::Ticket;
-use crate::base::{Mono, SessionId, Stamp, Zxid};
+use crate::base::{Mono, Stamp, Zxid};
 use crate::runtime::tls::ServerTrust;
 use crate::runtime::{HostPort, Label, Runtime, Stream};
 
@@ -37,7 +37,6 @@ pub(super) enum Command {
 /// What both the handle and the driver know.
 pub(super) struct Shared {
     pub(super) state: Cell<State>,
-    pub(super) session: Cell<SessionId>,
     pub(super) last_zxid: Cell<Zxid>,
     pub(super) events: RefCell<Vec<mpsc::UnboundedSender<WatchedEvent>>>,
     pub(super) chroot: Option<String>,
@@ -57,6 +56,8 @@ struct Wire<S> {
     stream: S,
     out: BytesMut,
     read: BytesMut,
+    /// Where one read puts what has come.
+    room: Vec<u8>,
 }
 
 enum Happened<S> {
@@ -92,7 +93,8 @@ impl<R: Runtime> Driver<R> {
                     inputs.push(Input::Dialled(match outcome {
                         Ok(stream) => {
                             let (out, read) = (BytesMut::new(), BytesMut::new());
-                            wire = Some(Wire { stream, out, read });
+                            let room = vec![0; READ_BYTES];
+                            wire = Some(Wire { stream, out, read, room });
                             Ok(())
                         }
                         Err(error) => Err(format!("{place}: {error}")),
@@ -104,7 +106,6 @@ impl<R: Runtime> Driver<R> {
             for input in inputs {
                 let outputs = self.core.step(self.now(), input);
                 self.shared.state.set(self.core.state());
-                self.shared.session.set(self.core.session());
                 self.shared.last_zxid.set(self.core.last_zxid());
                 for output in outputs {
                     self.perform(output, &mut wire, &mut dialling);
@@ -226,8 +227,7 @@ impl<S: Stream> Wire<S> {
         if let Poll::Ready(Err(error)) = Pin::new(&mut self.stream).poll_flush(cx) {
             return Poll::Ready(Err(error));
         }
-        let mut room = vec![0; READ_BYTES];
-        let mut read = ReadBuf::new(&mut room);
+        let mut read = ReadBuf::new(&mut self.room);
         match Pin::new(&mut self.stream).poll_read(cx, &mut read) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),

@@ -16,7 +16,7 @@ use super::failure::Failure;
 use super::messages::{Plan, State};
 use super::request::{Afterwards, Request, Ticket};
 use super::settings::ClientSettings;
-use crate::base::{SessionId, Zxid, paths};
+use crate::base::{Zxid, paths};
 use crate::jute::client::{code, op};
 use crate::jute::{Jute, Reader};
 use crate::runtime::{Purpose, Runtime};
@@ -63,7 +63,6 @@ impl Client {
         let (commands, told) = mpsc::unbounded_channel();
         let shared = Rc::new(Shared {
             state: Cell::new(core.state()),
-            session: Cell::new(SessionId(0)),
             last_zxid: Cell::new(Zxid::ZERO),
             events: RefCell::new(vec![events]),
             chroot: settings.connect.chroot.clone(),
@@ -94,11 +93,6 @@ impl Client {
     /// Whether it may still serve: it was not closed, is not expired, and was not refused.
     pub fn is_alive(&self) -> bool {
         !matches!(self.shared.state.get(), State::Closed | State::AuthFailed)
-    }
-
-    /// 0 before there is a session.
-    pub fn session(&self) -> SessionId {
-        self.shared.session.get()
     }
 
     /// The last transaction that a reply knew of: events of those before it have been told.

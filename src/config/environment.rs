@@ -17,6 +17,10 @@ use super::shell::{Piece, Statement, read_statements};
 const JVM_FLAGS: [&str; 4] =
     ["JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "SERVER_JVMFLAGS", "JVMFLAGS"];
 
+/// The same of a client's.
+const CLIENT_JVM_FLAGS: [&str; 4] =
+    ["JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "CLIENT_JVMFLAGS", "JVMFLAGS"];
+
 /// If this has a value, zkServer.sh sets `zookeeper.datadir.autocreate` to false.
 const AUTOCREATE_DISABLE: &str = "ZOO_DATADIR_AUTOCREATE_DISABLE";
 
@@ -95,15 +99,25 @@ impl Environment {
         &self.warnings
     }
 
-    /// The `-Dkey=value` flags of a server's JVM: of those with one name the last, which Java obeys.
+    /// The `-Dkey=value` flags of a client's JVM. (zkCli.sh)
+    pub(super) fn client_jvm_flags(&self) -> Vec<Entry> {
+        self.flags_in(&CLIENT_JVM_FLAGS, Vec::new())
+    }
+
+    /// The `-Dkey=value` flags of a server's JVM.
     pub(super) fn jvm_flags(&self) -> Vec<Entry> {
         let mut flags = Vec::new();
         if self.get(AUTOCREATE_DISABLE).is_some() {
             let at = &self.variables[AUTOCREATE_DISABLE].at;
             flags.extend(read_jvm_flags("-Dzookeeper.datadir.autocreate=false", at));
         }
-        for name in JVM_FLAGS {
-            if let Some(Variable { value, at }) = self.variables.get(name) {
+        self.flags_in(&JVM_FLAGS, flags)
+    }
+
+    /// Of flags with one name the last, which Java obeys.
+    fn flags_in(&self, names: &[&str], mut flags: Vec<Entry>) -> Vec<Entry> {
+        for name in names {
+            if let Some(Variable { value, at }) = self.variables.get(*name) {
                 flags.extend(read_jvm_flags(value, at));
             }
         }

@@ -31,7 +31,38 @@ pub(super) fn read_server_section(
     file: &str,
     section_name: &str,
 ) -> Result<Option<BTreeMap<String, String>>, ConfigError> {
-    let mut tokens = Tokens { text, file, at: 0 };
+    read_section(text, file, section_name, |option| option.strip_prefix(USER))
+}
+
+/// Who a client is: the options `username` and `password` of its section. `None` without that section.
+pub(super) fn read_client_section(
+    text: &str,
+    file: &str,
+    section_name: &str,
+) -> Result<Option<(String, String)>, ConfigError> {
+    fn known(option: &str) -> Option<&str> {
+        ["username", "password"].contains(&option).then_some(option)
+    }
+    let Some(mut options) = read_section(text, file, section_name, known)? else {
+        return Ok(None);
+    };
+    let whole_file = At { file: file.to_owned(), line: 1, column: 1 };
+    let mut option = |name, what| {
+        options.remove(name).ok_or(ConfigError::Syntax { at: whole_file.clone(), what })
+    };
+    let username = option("username", "the section of the client has no username=\"...\"")?;
+    let password = option("password", "the section of the client has no password=\"...\"")?;
+    Ok(Some((username, password)))
+}
+
+/// The options of this section that are kept, each under the name that it is kept under.
+fn read_section(
+    text: &str,
+    file: &str,
+    section_name: &str,
+    kept: fn(&str) -> Option<&str>,
+) -> Result<Option<BTreeMap<String, String>>, ConfigError> {
+    let mut tokens = Tokens { text, file, at: 0, kept };
     let mut users = None;
     while let Some(name) = tokens.next()? {
         let is_ours = name.is_word(section_name);
@@ -75,6 +106,8 @@ struct Tokens<'a> {
     text: &'a str,
     file: &'a str,
     at: usize,
+    /// Which options are kept, and under which name.
+    kept: fn(&str) -> Option<&str>,
 }
 
 impl Tokens<'_> {
@@ -135,7 +168,7 @@ impl Tokens<'_> {
             let Kind::Word(text) = value.kind else {
                 return Err(self.wrong(value.at, "expected the value of an option"));
             };
-            let Some(user) = name.strip_prefix(USER).filter(|_| is_ours) else { continue };
+            let Some(user) = (self.kept)(&name).filter(|_| is_ours) else { continue };
             if text.contains("${") {
                 let what = "system properties are not put into passwords: write it out";
                 return Err(self.wrong(value.at, what));
@@ -250,6 +283,20 @@ impl Tokens<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_section_of_a_client_says_who_it_is() {
+        let text = "Server { M required user_x=\"y\"; };\nClient {\n  \
+                    org.apache.zookeeper.server.auth.DigestLoginModule required\n  \
+                    username=\"bob\" password=\"a;b\";\n};";
+        let read = |section| read_client_section(text, "jaas.conf", section);
+        let bob = Some(("bob".to_owned(), "a;b".to_owned()));
+        assert_eq!(read("Client").expect("well-formed"), bob);
+        assert_eq!(read("Other").expect("well-formed"), None);
+        let nobody = text.replace("password", "pass");
+        let error = read_client_section(&nobody, "jaas.conf", "Client").expect_err("refused");
+        assert!(error.to_string().contains("has no password"), "{error}");
+    }
 
     fn users(text: &str) -> Option<BTreeMap<String, String>> {
         read_server_section(text, "jaas.conf", "Server").unwrap_or_else(|e| panic!("{e}"))

@@ -5,7 +5,9 @@ use std::io;
 use std::path::Path;
 
 use super::ServerConfig;
+use super::client_config::ClientConfig;
 use super::client_keys::JAAS_KEY;
+use super::draft::Draft;
 use super::environment::Environment;
 use super::error::ConfigError;
 use super::loaded::{Beside, Loaded, Passwords};
@@ -75,6 +77,40 @@ impl ServerConfig {
             loaded.warnings.splice(0..0, environment.warnings().iter().cloned());
         }
         loaded
+    }
+}
+
+impl ClientConfig {
+    /// Reads the file of `-client-configuration`, the flags of the JVM in the environment, and the files
+    /// that either names.
+    pub fn load(
+        file: Option<&Path>,
+        environment: &Environment,
+    ) -> Result<ClientConfig, ConfigError> {
+        let name = file.map_or("the flags of the JVM".into(), |file| file.display().to_string());
+        let there = |name: &str, why: &str| -> Result<String, ConfigError> {
+            let missing = ConfigError::Unreadable { file: name.into(), why: why.into() };
+            read(Path::new(name))?.ok_or(missing)
+        };
+        let entries = match file {
+            None => Vec::new(),
+            Some(_) => read_properties(&there(&name, "there is no such file")?, &name)?,
+        };
+        let mut draft = Draft::of_client(&name, environment.client_jvm_flags(), entries);
+        let password = |store: Store| match draft.text(store.password_path_key()) {
+            Some(file) => read_password(Path::new(file)),
+            None => Ok(None),
+        };
+        draft.passwords =
+            Passwords { key_store: password(Store::Key)?, trust_store: password(Store::Trust)? };
+        let jaas = match draft.text(JAAS_KEY).map(String::from) {
+            None => None,
+            Some(file) => {
+                let text = there(&file, "java.security.auth.login.config names it")?;
+                Some((file, text))
+            }
+        };
+        draft.into_client(jaas.as_ref().map(|(file, text)| (file.as_str(), text.as_str())))
     }
 }
 

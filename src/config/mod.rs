@@ -6,6 +6,7 @@
 mod access;
 mod admin;
 mod admin_keys;
+mod client_config;
 mod client_keys;
 #[cfg(test)]
 mod client_keys_test;
@@ -38,6 +39,7 @@ mod tls_keys_test;
 
 pub use access::{Access, DigestAlg};
 pub use admin::AdminConfig;
+pub use client_config::ClientConfig;
 pub use environment::Environment;
 pub use error::{At, ConfigError};
 pub use keys::is_live;

@@ -14,8 +14,8 @@ use super::draft::Draft;
 use super::error::ConfigError;
 use super::properties::Entry;
 use crate::runtime::tls::{
-    BCFKS, CIPHER_SUITES, ClientAuth, ClientTls, Store, StoreFormat, StoreSettings, TlsVersion,
-    bcfks_conversion,
+    BCFKS, CIPHER_SUITES, ClientAuth, ClientTls, ServerTrust, Store, StoreFormat, StoreSettings,
+    TlsVersion, bcfks_conversion,
 };
 
 /// `zookeeper.NAME` properties in Apache; `secureClientPort` and its address stand in the file alone.
@@ -91,6 +91,34 @@ impl Draft {
             versions,
             cipher_suites,
         }))
+    }
+
+    /// Whom a client trusts, and who it is. A client checks the names of servers, unless it is told not to.
+    pub(super) fn server_trust(&mut self) -> Result<ServerTrust, ConfigError> {
+        for key in ["ssl.crl", "ssl.ocsp"] {
+            if self.boolean(key)? == Some(true)
+                && let Some(entry) = self.setting(key)
+            {
+                return Err(ConfigError::Refused {
+                    at: entry.key_at.clone(),
+                    key: entry.key.clone(),
+                    danger: "trust servers whose certificates have been revoked",
+                });
+            }
+        }
+        let trust_store = self.store(Store::Trust)?.ok_or_else(|| ConfigError::MissingKey {
+            file: self.file.clone(),
+            key: Store::Trust.location_key(),
+            why: ": servers' certificates are checked against it",
+        })?;
+        let versions = self.versions()?;
+        Ok(ServerTrust {
+            key_store: self.store(Store::Key)?,
+            trust_store,
+            verify_host: self.boolean("ssl.hostnameVerification")?.unwrap_or(true),
+            cipher_suites: self.cipher_suites(&versions)?,
+            versions,
+        })
     }
 
     /// Apache has TLS with the Netty factory alone; here there is one implementation.

@@ -134,7 +134,11 @@ async fn reconfig(call: Call) -> Result<(), Refused> {
 /// The lines of a file that name members; servers check them.
 fn read_members(file: &str) -> Result<String, Refused> {
     let wrong = |why: &str| Refused::new(format!("Error processing {file}{why}"));
-    let text = fs::read_to_string(file).map_err(|error| wrong(&format!(": {error}")))?;
+    // Java names the file again.
+    let text = fs::read_to_string(file).map_err(|error| {
+        let why = error.to_string();
+        wrong(&format!("{file} ({})", why.split(" (os error").next().unwrap_or_default()))
+    })?;
     let names = ["server.", "group.", "weight.", "version"];
     let is_member = |line: &&str| names.iter().any(|name| line.trim_start().starts_with(name));
     let members: Vec<&str> = text.lines().filter(is_member).collect();

@@ -185,7 +185,7 @@ impl Completer for Names {
                 table::all().into_iter().map(|command| command.name.to_owned()).collect()
             }
             Some(name) => {
-                let options = table::find(name).map_or(&[][..], |command| command.options);
+                let options = table::find_command(name).map_or(&[][..], |command| command.options);
                 options.iter().map(|option| format!("-{}", option.name)).collect()
             }
         };

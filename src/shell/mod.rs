@@ -41,14 +41,18 @@ mod walk;
 mod watches;
 mod words;
 
-pub use args::ShellArgs;
-
+use std::env;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
+
+pub use args::ShellArgs;
 
 use args::Invocation;
 use print::{Form, Printer};
 use session::{Security, Shell};
 
+use crate::client::Credentials;
+use crate::config::{ClientConfig, Environment, Mistakes};
 use crate::runtime::os::Machine;
 
 const FAILED: i32 = 1;
@@ -64,6 +68,13 @@ pub fn run(args: &ShellArgs) -> i32 {
         }
     };
     let print = Printer::new(if invocation.json { Form::Json } else { Form::Text });
+    let security = match security(invocation.configuration.as_deref()) {
+        Ok(security) => security,
+        Err(mistakes) => {
+            mistakes.errors.iter().for_each(|error| eprintln!("error: {error}"));
+            return INVALID;
+        }
+    };
     let machine = Machine::new();
     let interrupted = {
         let machine = machine.clone();
@@ -72,9 +83,22 @@ pub fn run(args: &ShellArgs) -> i32 {
             Box::pin(async move { machine.interrupted().await })
         })
     };
-    let shell = Shell::new(machine.clone(), invocation, Security::default(), print, interrupted);
+    let shell = Shell::new(machine.clone(), invocation, security, print, interrupted);
     machine.run(shell.run()).unwrap_or_else(|error| {
         eprintln!("error: the kernel gives no event queue: {error}");
         FAILED
     })
+}
+
+/// What the file of `-client-configuration` and CLIENT_JVMFLAGS say. (zkEnv.sh)
+fn security(configuration: Option<&Path>) -> Result<Security, Mistakes> {
+    let given = env::var_os("ZOOCFGDIR").filter(|dir| !dir.is_empty()).map(PathBuf::from);
+    let dir = given.unwrap_or_else(|| {
+        let beside = PathBuf::from("conf");
+        if beside.is_dir() { beside } else { PathBuf::from("/etc/zookeeper") }
+    });
+    let config = ClientConfig::load(configuration, &Environment::of_process(&dir)?)?;
+    config.warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
+    let sasl = config.sasl.map(|(username, password)| Credentials { username, password });
+    Ok(Security { tls: config.tls, sasl })
 }

@@ -30,7 +30,7 @@ enum Flow {
 }
 
 /// Who the client is to a server, and whom it trusts.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Security {
     pub(super) tls: Option<ServerTrust>,
     pub(super) sasl: Option<Credentials>,
@@ -79,6 +79,16 @@ impl<R: Runtime> Shell<R> {
 
     /// The answer is the exit code of the process.
     pub(super) async fn run(mut self) -> i32 {
+        if let Some((_, words)) =
+            self.invocation.command.split_first().filter(|(name, _)| *name == "help")
+        {
+            let name = words.first().cloned();
+            let helped = self.help(name.as_deref());
+            return match helped {
+                Ok(()) => self.exit_code,
+                Err(refused) => self.fail(&refused),
+            };
+        }
         self.print.line(&format!("Connecting to {}", self.host));
         let host = self.host.clone();
         if let Err(refused) = self.connect(&host).await {
@@ -166,14 +176,16 @@ impl<R: Runtime> Shell<R> {
         }
     }
 
-    fn fail(&mut self, refused: &Refused) {
+    /// The answer is the exit code.
+    fn fail(&mut self, refused: &Refused) -> i32 {
         refused.show(&self.print);
         self.exit_code = refused.exit_code;
+        self.exit_code
     }
 
     async fn perform(&mut self, words: &[String]) -> Flow {
         let Some((name, words)) = words.split_first() else { return Flow::Goes };
-        let Some(command) = table::find(name) else {
+        let Some(command) = table::find_command(name) else {
             self.print.note(&table::usage());
             self.fail(&Refused::unknown_command(name));
             return Flow::Goes;
@@ -274,7 +286,7 @@ impl<R: Runtime> Shell<R> {
             Some(name) => {
                 let unknown =
                     || Refused::unknown_command(name).with_hint("help lists the commands");
-                table::help_of(table::find(name).ok_or_else(unknown)?)
+                table::help_of(table::find_command(name).ok_or_else(unknown)?)
             }
         };
         self.print.line(&text);

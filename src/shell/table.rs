@@ -51,7 +51,7 @@ pub(super) fn all() -> Vec<&'static Command> {
     all
 }
 
-pub(super) fn find(name: &str) -> Option<&'static Command> {
+pub(super) fn find_command(name: &str) -> Option<&'static Command> {
     all().into_iter().find(|command| command.name == name)
 }
 

@@ -312,7 +312,8 @@ impl Import<'_> {
         for entries in batch.chunks_mut(IN_FLIGHT) {
             let client = &self.call.client;
             let asked = entries.iter().map(|entry| client.exists(&entry.path, false)).collect();
-            for (entry, answer) in entries.iter_mut().zip(together(asked).await) {
+            let answers = together(asked).await;
+            for (entry, answer) in entries.iter_mut().zip(answers) {
                 entry.exists = match answer {
                     Ok(_) => true,
                     Err(failure) if failure.code == code::NO_NODE => false,
@@ -386,8 +387,11 @@ impl Import<'_> {
         tally.made += changes.len() - overwritten.len();
         tally.overwritten += overwritten.len();
         for entries in overwritten.chunks(IN_FLIGHT) {
-            let set = |entry: &&Entry| client.set_acl(&entry.path, entry.record.acl.clone(), -1);
-            let set = together(entries.iter().map(set).collect()).await;
+            let set = entries.iter().copied().map(|entry| {
+                let acl = entry.record.acl.clone();
+                client.set_acl(&entry.path, acl, -1)
+            });
+            let set = together(set.collect()).await;
             for (entry, answer) in entries.iter().zip(set) {
                 answer
                     .map_err(|failure| self.stopped(Some(entry), (entry, entry), tally, failure))?;

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Real clients against real servers on loopback.
 #
-#   run.sh                    kazoo, kazoo_suite, zkcli, kill_leader, observer, tours, words, differential, mixed, docs
-#   run.sh NAME...            some of: kazoo kazoo_suite zkcli kill_leader observer tours words differential mixed docs
+#   run.sh                    kazoo, kazoo_suite, zkcli, kill_leader, observer, tours, words, differential, mixed, docs, shell
+#   run.sh NAME...            some of: kazoo kazoo_suite zkcli kill_leader observer tours words differential mixed docs shell
 #                             scale torture torture_short attacks attacks_short
 #
 # SHORT=1        fewer rounds, for CI
@@ -71,6 +71,11 @@ need_docs() {
 need_torture() {
     compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null || debian faketime ||
         echo "interop: Debian's package faketime could not be installed"
+}
+
+# Without it the terminal is not tried, and that is said.
+need_tmux() {
+    command -v tmux >/dev/null || debian tmux || echo "interop: Debian's package tmux could not be installed"
 }
 
 need_zkcli() {
@@ -157,7 +162,7 @@ run() {
 
 passed=0 failed=0
 tests=("$@")
-((${#tests[@]})) || tests=(kazoo kazoo_suite zkcli kill_leader observer tours words differential mixed docs)
+((${#tests[@]})) || tests=(kazoo kazoo_suite zkcli kill_leader observer tours words differential mixed docs shell)
 need_kazoo
 need_server
 for name in "${tests[@]}"; do
@@ -169,6 +174,11 @@ for name in "${tests[@]}"; do
     observer) run observer ./observer_same_host.sh ;;
     tours) need_tours && run tours "$venv/bin/python" tours.py ;;
     words) need_apache && run words "$venv/bin/python" words.py ;;
+    shell)
+        need_apache 3.9 && need_tmux && run shell "$venv/bin/python" shell.py
+        ln -sf "${SERVER_CMD%% *}" "$logs/zkCli.sh"
+        ZKCLI="$logs/zkCli.sh" run shell_tour "$venv/bin/python" ensemble.py -- ./zkcli_tour.sh
+        ;;
     docs) need_docs && run docs "$venv/bin/python" docs.py ;;
     differential) need_apache && run differential ./differential.sh ;;
     # No test: what `make bench` needs.

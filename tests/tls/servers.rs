@@ -275,3 +275,41 @@ fn a_password_file_decrypts_the_key() {
     assert_eq!(code, Some(2));
     assert!(said.contains("cannot be decrypted with the password"), "{said}");
 }
+
+/// `quorate shell` with a file as Apache's shell takes it.
+fn shell(files: &Files, more: &str, server: &str) -> std::process::Output {
+    let lines = files.lines().replace("ssl.", "zookeeper.ssl.");
+    files.write("client.cfg", &format!("zookeeper.client.secure=true\n{lines}{more}"));
+    Command::new(env!("CARGO_BIN_EXE_quorate"))
+        .args(["shell", "-server", server, "-client-configuration"])
+        .arg(files.path("client.cfg"))
+        .args(["whoami"])
+        .env("ZOOCFGDIR", "/nonexistent")
+        .output()
+        .expect("the program of this package")
+}
+
+#[test]
+fn the_shell_speaks_tls_and_checks_whom_it_talks_to() {
+    let files = Files::new();
+    let mut alone = lay_out(&files, "");
+    alone.start_all();
+    alone.wait_until_all_serve();
+    let (secure, plain) = (secure_address(&alone), alone.server(1).address);
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let named = shell(&files, "", &format!("localhost:{}", secure.port()));
+    let out = text(&named.stdout);
+    assert!(out.contains("\nx509: CN=server,O=Acme\n"), "{out} {}", text(&named.stderr));
+    // The certificate names no address.
+    let numbered = shell(&files, "", &secure.to_string());
+    let err = text(&numbered.stderr);
+    assert!(err.contains("KeeperErrorCode = ConnectionLoss") && err.contains("hostname"), "{err}");
+    let unchecked =
+        shell(&files, "zookeeper.ssl.hostnameVerification=false\n", &secure.to_string());
+    assert!(text(&unchecked.stdout).contains("x509: CN=server"), "{}", text(&unchecked.stderr));
+    let err = text(&shell(&files, "", &format!("localhost:{}", plain.port())).stderr);
+    assert!(err.contains("does not speak TLS") || err.contains("TLS"), "{err}");
+    files.write("t.pem", &crate::certificates::Authority::new("another").pem());
+    let err = text(&shell(&files, "", &format!("localhost:{}", secure.port())).stderr);
+    assert!(err.contains("ssl.trustStore.location"), "{err}");
+}

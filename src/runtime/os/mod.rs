@@ -45,7 +45,7 @@ use tokio::runtime::Builder;
 use tokio::task::LocalSet;
 
 use crate::base::{Mono, Note, Now, Stamp};
-use crate::runtime::tls::{ClientTls, TlsPort};
+use crate::runtime::tls::{ClientTls, ServerTrust, TlsPort};
 use crate::runtime::{ClientSockets, Environment, FilePermissions, Halt, HostPort};
 use crate::runtime::{LaneId, Notice, Order, Purpose, Runtime};
 
@@ -255,7 +255,18 @@ impl Runtime for Machine {
         to: &HostPort,
         timeout: Duration,
     ) -> (Stamp, io::Result<MachineStream>) {
-        let connected = net::connect(self.clock, to, timeout).await;
+        let connected = net::connect(self.clock, to, timeout, None).await;
+        (self.clock.stamp(), connected)
+    }
+
+    async fn connect_tls(
+        &self,
+        _: Stamp,
+        to: &HostPort,
+        timeout: Duration,
+        tls: &ServerTrust,
+    ) -> (Stamp, io::Result<MachineStream>) {
+        let connected = net::connect(self.clock, to, timeout, Some(tls)).await;
         (self.clock.stamp(), connected)
     }
 

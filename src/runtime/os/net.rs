@@ -17,9 +17,10 @@ use super::clock::Clock;
 use super::slots::Slots;
 use super::socket::Socket;
 use super::stream::{MachineStream, plain};
-use super::tls::Accepting;
+use super::tls::{Accepting, dial};
 use super::workers::Workers;
 use crate::base::Stamp;
+use crate::runtime::tls::ServerTrust;
 use crate::runtime::{ClientSockets, HostPort, Listener};
 
 /// Connections the kernel holds before they are accepted. Java's 50 are too few for a storm of clients.
@@ -81,10 +82,12 @@ impl Listener for MachineListener {
     }
 }
 
+/// With TLS inside, if that is wanted.
 pub(super) async fn connect(
     clock: Clock,
     to: &HostPort,
     timeout: Duration,
+    tls: Option<&ServerTrust>,
 ) -> io::Result<MachineStream> {
     let end = Instant::now() + timeout;
     let lookup = tokio::net::lookup_host((to.host.as_str(), to.port));
@@ -97,7 +100,11 @@ pub(super) async fn connect(
         _ => in_words(error),
     })?;
     tcp.set_nodelay(true)?;
-    Ok(MachineStream::dialled(tcp, peer, clock))
+    let socket = match tls {
+        None => Socket::Plain(tcp),
+        Some(tls) => dial(tcp, &to.host, tls, (timeout, end)).await?,
+    };
+    Ok(MachineStream::dialled(socket, peer, clock))
 }
 
 fn no_answer(timeout: Duration) -> io::Error {

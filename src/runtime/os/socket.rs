@@ -7,12 +7,15 @@ use std::task::{Context, Poll};
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio_rustls::client;
 use tokio_rustls::server::TlsStream;
 
 #[derive(Debug)]
 pub(super) enum Socket {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
+    /// With TLS, as a client has it.
+    Dialled(Box<client::TlsStream<TcpStream>>),
 }
 
 impl Socket {
@@ -20,6 +23,7 @@ impl Socket {
         match self {
             Socket::Plain(tcp) => tcp,
             Socket::Tls(tls) => tls.get_ref().0,
+            Socket::Dialled(tls) => tls.get_ref().0,
         }
     }
 
@@ -28,6 +32,7 @@ impl Socket {
         let tcp = match &mut self {
             Socket::Plain(tcp) => tcp,
             Socket::Tls(tls) => tls.get_mut().0,
+            Socket::Dialled(tls) => tls.get_mut().0,
         };
         *tcp = TcpStream::from_std(SockRef::from(&*tcp).try_clone()?.into())?;
         Ok(self)
@@ -40,6 +45,7 @@ macro_rules! on_socket {
         match $socket {
             Socket::Plain(tcp) => Pin::new(tcp).$method($($argument),*),
             Socket::Tls(tls) => Pin::new(&mut **tls).$method($($argument),*),
+            Socket::Dialled(tls) => Pin::new(&mut **tls).$method($($argument),*),
         }
     };
 }
@@ -75,6 +81,7 @@ impl AsyncWrite for Socket {
         match self {
             Socket::Plain(tcp) => tcp.is_write_vectored(),
             Socket::Tls(tls) => tls.is_write_vectored(),
+            Socket::Dialled(tls) => tls.is_write_vectored(),
         }
     }
 

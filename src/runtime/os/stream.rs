@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 use super::clock::Clock;
 use super::slots::Slot;
@@ -46,8 +45,8 @@ enum Wire {
 }
 
 impl MachineStream {
-    pub(super) fn dialled(tcp: TcpStream, peer: SocketAddr, clock: Clock) -> MachineStream {
-        let wire = Wire::Here { socket: Socket::Plain(tcp), _slot: None };
+    pub(super) fn dialled(socket: Socket, peer: SocketAddr, clock: Clock) -> MachineStream {
+        let wire = Wire::Here { socket, _slot: None };
         MachineStream { wire, peer, clock, subject: None }
     }
 

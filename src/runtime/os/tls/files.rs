@@ -36,16 +36,10 @@ impl Content {
     }
 
     pub(super) fn build(&self, settings: &ClientTls) -> Result<Arc<ServerConfig>, TlsError> {
-        let provider = Arc::new(provider(settings));
-        let key = self.certified_key(settings, &provider)?;
-        let versions = settings.versions.iter().map(|version| match version {
-            TlsVersion::V1_2 => &version::TLS12,
-            TlsVersion::V1_3 => &version::TLS13,
-        });
-        let versions: Vec<&'static SupportedProtocolVersion> = versions.collect();
-        let setup = |error: rustls::Error| TlsError::Setup { why: error.to_string() };
+        let provider = Arc::new(provider(&settings.cipher_suites));
+        let key = certified_key(&settings.key_store, &self.key_store, &provider)?;
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
-            .with_protocol_versions(&versions)
+            .with_protocol_versions(&versions(&settings.versions))
             .map_err(setup)?;
         let builder = match (trust_store(settings), &self.trust_store) {
             (Some(store), Some(content)) => {
@@ -63,37 +57,50 @@ impl Content {
         config.send_tls13_tickets = 0;
         Ok(Arc::new(config))
     }
-
-    /// The key with its certificate first, then the others.
-    fn certified_key(
-        &self,
-        settings: &ClientTls,
-        provider: &CryptoProvider,
-    ) -> Result<CertifiedKey, TlsError> {
-        let at = place(Store::Key, &settings.key_store);
-        let (key, mut chain) = key_and_chain(&at, &settings.key_store, &self.key_store)?;
-        let load = |key| provider.key_provider.load_private_key(key);
-        let mut whole = chain.iter().filter_map(|cert| ec_keys::with_public_key(&key, cert));
-        let key: Arc<dyn SigningKey> = match whole.find_map(|key| load(key).ok()) {
-            Some(key) => key,
-            None => load(key)
-                .map_err(|error| TlsError::Key { at: at.clone(), why: error.to_string() })?,
-        };
-        if let Some(public) = key.public_key() {
-            let own = |cert: &CertificateDer<'_>| {
-                names::public_key_of(cert).is_some_and(|spki| spki == public.as_ref())
-            };
-            let Some(place) = chain.iter().position(own) else {
-                return Err(TlsError::Mismatch { at });
-            };
-            let own = chain.remove(place);
-            chain.insert(0, own);
-        }
-        Ok(CertifiedKey::new(chain, key))
-    }
 }
 
-fn place(store: Store, settings: &StoreSettings) -> StoreFile {
+/// The key with its certificate first, then the others.
+pub(super) fn certified_key(
+    settings: &StoreSettings,
+    content: &[u8],
+    provider: &CryptoProvider,
+) -> Result<CertifiedKey, TlsError> {
+    let at = place(Store::Key, settings);
+    let (key, mut chain) = key_and_chain(&at, settings, content)?;
+    let load = |key| provider.key_provider.load_private_key(key);
+    let mut whole = chain.iter().filter_map(|cert| ec_keys::with_public_key(&key, cert));
+    let key: Arc<dyn SigningKey> = match whole.find_map(|key| load(key).ok()) {
+        Some(key) => key,
+        None => {
+            load(key).map_err(|error| TlsError::Key { at: at.clone(), why: error.to_string() })?
+        }
+    };
+    if let Some(public) = key.public_key() {
+        let own = |cert: &CertificateDer<'_>| {
+            names::public_key_of(cert).is_some_and(|spki| spki == public.as_ref())
+        };
+        let Some(place) = chain.iter().position(own) else {
+            return Err(TlsError::Mismatch { at });
+        };
+        let own = chain.remove(place);
+        chain.insert(0, own);
+    }
+    Ok(CertifiedKey::new(chain, key))
+}
+
+pub(super) fn setup(error: rustls::Error) -> TlsError {
+    TlsError::Setup { why: error.to_string() }
+}
+
+pub(super) fn versions(wanted: &[TlsVersion]) -> Vec<&'static SupportedProtocolVersion> {
+    let version = |wanted: &TlsVersion| match wanted {
+        TlsVersion::V1_2 => &version::TLS12,
+        TlsVersion::V1_3 => &version::TLS13,
+    };
+    wanted.iter().map(version).collect()
+}
+
+pub(super) fn place(store: Store, settings: &StoreSettings) -> StoreFile {
     StoreFile { store, file: settings.file.clone() }
 }
 
@@ -102,7 +109,7 @@ fn trust_store(settings: &ClientTls) -> Option<&StoreSettings> {
     settings.trust_store.as_ref().filter(|_| settings.client_auth != ClientAuth::None)
 }
 
-fn read(at: &StoreFile) -> Result<Vec<u8>, TlsError> {
+pub(super) fn read(at: &StoreFile) -> Result<Vec<u8>, TlsError> {
     let unreadable =
         |error: std::io::Error| TlsError::Unreadable { at: at.clone(), why: error.to_string() };
     fs::read(&at.file).map_err(unreadable)
@@ -132,7 +139,7 @@ fn key_and_chain(
 }
 
 /// The certificates of authorities and clients; at least one.
-fn trusted(
+pub(super) fn trusted(
     at: &StoreFile,
     settings: &StoreSettings,
     content: &[u8],
@@ -146,13 +153,13 @@ fn trusted(
 }
 
 /// The cipher suites of `ring`, or those of them that are wanted.
-fn provider(settings: &ClientTls) -> CryptoProvider {
+pub(super) fn provider(cipher_suites: &[String]) -> CryptoProvider {
     let mut provider = ring::default_provider();
-    if !settings.cipher_suites.is_empty() {
+    if !cipher_suites.is_empty() {
         provider.cipher_suites.retain(|suite| {
             // rustls tells suites of TLS 1.3 by a name of its own.
             let name = suite.suite().as_str().unwrap_or_default().replace("TLS13_", "TLS_");
-            settings.cipher_suites.contains(&name)
+            cipher_suites.contains(&name)
         });
     }
     provider

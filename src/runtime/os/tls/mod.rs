@@ -1,4 +1,4 @@
-//! TLS of the client port on rustls.      (NettyServerCnxnFactory, X509Util, ZKTrustManager)
+//! TLS of the client port on rustls, either half.      (NettyServerCnxnFactory, X509Util, ZKTrustManager)
 //!
 //! | file        | what it is                                                            |
 //! |-------------|-----------------------------------------------------------------------|
@@ -10,6 +10,7 @@
 //! | `pkcs12.rs` | stores of Java since then                                             |
 //! | `trust.rs`  | which certificates of clients are good                                |
 //! | `accept.rs` | handshakes beside each other, the peer's address checked              |
+//! | `dial.rs`   | a client's handshake, the server's certificate checked                |
 //! | `crowd.rs`  | whose handshakes are under way, and who gives way                     |
 //! | `names.rs`  | a certificate's subject and hosts, as Java writes them                |
 //!
@@ -23,6 +24,7 @@
 
 mod accept;
 mod crowd;
+mod dial;
 mod ec_keys;
 mod error;
 mod files;
@@ -38,6 +40,7 @@ mod tests;
 mod trust;
 
 pub(super) use accept::Accepting;
+pub(super) use dial::dial;
 pub use error::TlsError;
 pub use names::{Hosts, hosts_of, subject_of};
 pub(super) use pace::Pace;
