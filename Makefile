@@ -73,14 +73,14 @@ bench-sim: ## how fast a simulated run is: the chaos scenario, and a short one w
 bench-instructions: ## instructions of each operation beside a baseline, 5 % at most; ARGS=--record renews it
 	CARGO="$(CARGO)" tests/bench/instructions.py $(ARGS)
 
-interop: ## clients of five languages, kazoo's own suite, Apache asked the same, mixed ensembles; SHORT=1: fewer rounds
+interop: ## clients of five languages, kazoo's own suite, Apache asked the same, mixed ensembles, recipes for tests; SHORT=1: fewer rounds
 	SHORT=$(SHORT) tests/interop/run.sh $(ARGS)
 
 torture: ## servers killed, stopped, cut off, disks full or slow, clocks that jump; hostile clients; SHORT=1: five minutes
 	tests/interop/run.sh $(if $(filter-out 0,$(SHORT)),torture_short attacks_short,torture attacks)
 
-browser: ## timeline pages in headless Chromium: steps, pictures, time of each frame
-	tests/browser/run.sh
+browser: ## pages in headless Chromium: timelines, and the admin port's of servers that run; ARGS=page: one of them
+	tests/browser/run.sh $(ARGS)
 
 fuzz: ## every decoder, FUZZ_SECONDS (60) each; one of them: make fuzz TARGET=clients
 	@cd fuzz && for target in $(or $(TARGET),$(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs)))); do \
@@ -91,8 +91,10 @@ fuzz: ## every decoder, FUZZ_SECONDS (60) each; one of them: make fuzz TARGET=cl
 advisories: ## known vulnerabilities in dependencies; needs the network
 	$(CARGO) deny check advisories
 
-install: ## into PREFIX (/usr/local), with links for zkServer.sh and zkCli.sh
+# Apache's scripts by whose names the program answers (src/cli/mod.rs SCRIPTS).
+SCRIPTS = zkCleanup zkCli zkServer zkSnapShotToolkit zkSnapshotComparer zkSnapshotRecursiveSummaryToolkit zkTxnLogToolkit
+
+install: ## into PREFIX (/usr/local), with links for Apache's scripts
 	$(CARGO) build --release -p quorate
 	install -D -m 755 $(TARGET_DIR)/release/quorate $(DESTDIR)$(PREFIX)/bin/quorate
-	ln -sf quorate $(DESTDIR)$(PREFIX)/bin/zkServer.sh
-	ln -sf quorate $(DESTDIR)$(PREFIX)/bin/zkCli.sh
+	for script in $(SCRIPTS); do ln -sf quorate $(DESTDIR)$(PREFIX)/bin/$$script.sh || exit 1; done

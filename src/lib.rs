@@ -25,6 +25,7 @@
 //! | `bench`    | `quorate bench`, a load client: beside the server, no part of it      |
 //! | `client`   | a client of any ZooKeeper server                                     |
 //! | `shell`    | `quorate shell`: the commands of zkCli.sh                            |
+//! | `toolkit`  | tools for a data directory: logs and snapshots, read as storage does  |
 //! | `cli`      | the `quorate` command                                                 |
 
 pub mod admin;
@@ -47,5 +48,6 @@ pub mod server;
 pub mod session;
 pub mod shell;
 pub mod storage;
+pub mod toolkit;
 pub mod tree;
 pub mod zab;

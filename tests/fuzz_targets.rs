@@ -52,10 +52,12 @@ targets! {
     client_frame in "../fuzz/fuzz_targets/client_frame.rs", 1000 cases of bytes();
     clients in "../fuzz/fuzz_targets/clients.rs", 400 cases of story(1);
     notification in "../fuzz/fuzz_targets/notification.rs", 1000 cases of bytes();
+    packed_snapshot in "../fuzz/fuzz_targets/packed_snapshot.rs", 1000 cases of bytes();
     peers in "../fuzz/fuzz_targets/peers.rs", 400 cases of story(3);
     proposal in "../fuzz/fuzz_targets/proposal.rs", 1000 cases of bytes();
     quorum_packet in "../fuzz/fuzz_targets/quorum_packet.rs", 1000 cases of bytes();
     snapshot in "../fuzz/fuzz_targets/snapshot.rs", 1000 cases of bytes();
+    txnlog in "../fuzz/fuzz_targets/txnlog.rs", 1000 cases of bytes();
 }
 
 fn bytes() -> BoxedStrategy<Vec<u8>> {

@@ -23,7 +23,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{Channel, Either, Full};
 use hyper::body::Incoming;
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
@@ -33,6 +33,7 @@ use tokio::sync::{Semaphore, oneshot};
 use tracing::{info, warn};
 
 use super::answer::{Answer, Body};
+use super::page::INTERVAL;
 use super::question::{Asked, Question, Site};
 use crate::base::Stamp;
 use crate::runtime::accept::Listening;
@@ -55,6 +56,8 @@ const LINGERING_BYTES_MAX: usize = 1 << 20;
 pub enum AdminEvent {
     /// Answered by [`AdminDriver::answer`], with this number.
     Asked { number: u64, question: Question },
+    /// An interval of the page's history has ended.
+    IntervalEnded,
 }
 
 /// The body of a response.
@@ -144,6 +147,19 @@ impl<R: Runtime> AdminDriver<R> {
         });
     }
 
+    /// From now on the server hears when an interval of the page's history ends.
+    pub fn tell_intervals(&self) {
+        let inner = Rc::clone(&self.inner);
+        self.inner.rt.spawn("admin intervals", async move {
+            let mut ends = inner.rt.stamp();
+            loop {
+                ends = ends.max(inner.rt.stamp()) + INTERVAL;
+                inner.rt.sleep_until(ends).await;
+                (inner.post)(inner.rt.stamp(), 0, AdminEvent::IntervalEnded);
+            }
+        });
+    }
+
     pub fn answer(&self, number: u64, answer: Answer) {
         if let Some(asker) = self.inner.waiting.borrow_mut().remove(&number) {
             let _gone = asker.send(answer);
@@ -200,16 +216,17 @@ impl<R: Runtime> Inner<R> {
         if !matches!(*request.method(), Method::GET | Method::HEAD | Method::POST) {
             return Answer::not_allowed("GET, HEAD, POST");
         }
-        let authorization = request.headers().get(AUTHORIZATION);
+        let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
         let asked = Asked {
             is_post: request.method() == Method::POST,
             path: request.uri().path(),
             query: request.uri().query().unwrap_or_default(),
             client,
-            authorization: authorization.and_then(|value| value.to_str().ok()),
+            authorization: header(AUTHORIZATION),
+            host: header(HOST),
         };
         match site.find(asked) {
-            Ok(question @ (Question::Command(_) | Question::Metrics)) => {
+            Ok(question @ (Question::Command(_) | Question::Metrics | Question::Page(_))) => {
                 let _turn = self.turn.acquire().await.expect("it is never closed");
                 if self.unread_bytes.load(Ordering::Relaxed) >= UNREAD_BYTES_MAX {
                     return Answer::text(503, "too much of other answers is not read yet\n");

@@ -18,12 +18,15 @@
 //!     commands.rs     the commands of the admin port, in JSON
 //!     hand_over.rs    how a leadership is handed over
 //!     health.rs       what probes ask
+//!     page/           the page for an operator, and what it is told
+//!     authorization.rs  who asks, where that matters
 //!     metrics.rs      what is counted, in the formats of mntr, monitor and Prometheus
 //!
 //! Not here: recognising a word on a connection and closing it afterwards (`server`), counting, and
 //! what `srst`, `crst` and `stmk` change (`peer`).
 
 mod answer;
+mod authorization;
 mod commands;
 #[cfg(test)]
 mod commands_test;
@@ -35,6 +38,7 @@ mod health;
 mod http;
 mod metrics;
 mod mntr;
+pub mod page;
 mod question;
 mod shown;
 mod snapshot;

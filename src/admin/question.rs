@@ -2,12 +2,10 @@
 //!
 //! Not here: HTTP (http.rs), the answers (commands.rs, health.rs, metrics.rs, snapshot.rs).
 
-use std::fmt;
-
-use bytes::Bytes;
-
 use super::answer::Answer;
+use super::authorization::Authorization;
 use super::commands::{Command, index, unknown};
+use super::page::{self, Hosts, PageQuestion};
 use super::snapshot::{RESTORE, no_restore};
 use crate::base::ServerId;
 
@@ -29,6 +27,8 @@ pub enum Question {
     },
     /// `/metrics`: everything that is counted, as Prometheus reads it.
     Metrics,
+    /// `/page/...`: what the page for an operator shows.
+    Page(PageQuestion),
 }
 
 /// A snapshot is to be written.
@@ -41,27 +41,6 @@ pub struct SnapshotQuestion {
     pub authorization: Option<Authorization>,
 }
 
-/// The header `Authorization: SCHEME PROOF`, with the schemes of a client's auth.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Authorization {
-    pub scheme: String,
-    pub proof: Bytes,
-}
-
-/// Without the proof, which may be a password.
-impl fmt::Debug for Authorization {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Authorization").field("scheme", &self.scheme).finish_non_exhaustive()
-    }
-}
-
-impl Authorization {
-    pub(super) fn parse(header: &str) -> Authorization {
-        let (scheme, proof) = header.trim().split_once(' ').unwrap_or((header.trim(), ""));
-        Authorization { scheme: scheme.into(), proof: Bytes::copy_from_slice(proof.as_bytes()) }
-    }
-}
-
 /// A request, as far as it matters.
 #[derive(Clone, Copy)]
 pub(super) struct Asked<'a> {
@@ -70,15 +49,17 @@ pub(super) struct Asked<'a> {
     pub(super) query: &'a str,
     /// `ip:port`
     pub(super) client: &'a str,
-    /// The header of that name.
+    /// The headers of these names.
     pub(super) authorization: Option<&'a str>,
+    pub(super) host: Option<&'a str>,
 }
 
 /// What is to be found at a port.
 #[derive(Clone, Debug)]
 pub enum Site {
     /// Commands below this path, and what probes ask for. `may_hand_over`: a POST may end a leadership.
-    Admin { command_url: String, may_hand_over: bool },
+    /// `page`: there is one, under these names.
+    Admin { command_url: String, may_hand_over: bool, page: Option<Hosts> },
     /// `/metrics` alone.
     Metrics,
 }
@@ -93,7 +74,7 @@ impl Site {
 
     /// What is asked for; or the answer, where it needs no server.
     pub(super) fn find(&self, asked: Asked<'_>) -> Result<Question, Answer> {
-        let Site::Admin { command_url, may_hand_over } = self else {
+        let Site::Admin { command_url, may_hand_over, page } = self else {
             return match asked.path {
                 "/metrics" => Ok(Question::Metrics),
                 _ => Err(Answer::text(404, "metrics are at /metrics\n")),
@@ -109,7 +90,10 @@ impl Site {
         match asked.path.strip_prefix(command_url.as_str()) {
             Some("" | "/") => Err(index(command_url, *may_hand_over)),
             Some(rest) if rest.starts_with('/') => asked.command(&rest[1..], *may_hand_over),
-            _ => Err(Answer::text(404, format!("commands are at {command_url}\n"))),
+            _ => match page {
+                Some(hosts) => asked.of_page(hosts, command_url),
+                None => Err(Answer::text(404, format!("commands are at {command_url}\n"))),
+            },
         }
     }
 }
@@ -137,6 +121,19 @@ impl Asked<'_> {
             Command::HandOver if !self.is_post => Err(Answer::not_allowed("POST")),
             command => Ok(Question::Command(command)),
         }
+    }
+
+    /// The page, or what it asks for.
+    fn of_page(&self, hosts: &Hosts, command_url: &str) -> Result<Question, Answer> {
+        let asked = page::Asked {
+            is_post: self.is_post,
+            path: self.path,
+            query: self.query,
+            client: self.client,
+            authorization: self.authorization,
+            host: self.host,
+        };
+        page::find(asked, hosts, command_url).map(Question::Page)
     }
 
     fn safe_to_stop(&self) -> Result<Question, Answer> {

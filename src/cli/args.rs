@@ -4,9 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::up::UpArgs;
 use crate::bench::BenchArgs;
 use crate::config::{Reread, ServerConfig};
 use crate::shell::ShellArgs;
+use crate::toolkit::ToolCommand;
 
 /// Runs a server until it ends; the answer is the exit code of the process.
 pub type Serve = fn(ServerConfig, Reread) -> i32;
@@ -38,20 +40,8 @@ pub(super) enum Verb {
         /// A zoo.cfg
         config: PathBuf,
     },
-}
-
-#[derive(Args, Debug)]
-pub(super) struct UpArgs {
-    /// How many servers
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=99))]
-    pub(super) servers: u16,
-    /// Client port of the first server; the others follow it. Quorum ports are 1000, election ports
-    /// 2000 and admin ports 3000 above
-    #[arg(long, default_value_t = 2181, value_parser = clap::value_parser!(u16).range(1..=62_400))]
-    pub(super) port: u16,
-    /// Where configurations, data and logs of the servers are kept
-    #[arg(long, default_value = "quorate-data")]
-    pub(super) dir: PathBuf,
+    #[command(flatten)]
+    Tool(ToolCommand),
 }
 
 #[derive(Args, Debug)]

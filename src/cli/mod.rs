@@ -23,21 +23,30 @@ pub use args::Serve;
 
 use crate::bench;
 use crate::shell;
+use crate::toolkit;
 use args::{Command, INVALID, Verb};
+
+/// Apache's scripts, without `.sh`, and the verb that answers as each of them.
+const SCRIPTS: [(&str, &str); 7] = [
+    ("zkCleanup", "purge"),
+    ("zkCli", "shell"),
+    ("zkServer", "server"),
+    ("zkSnapShotToolkit", "zkSnapShotToolkit"),
+    ("zkSnapshotComparer", "zkSnapshotComparer"),
+    ("zkSnapshotRecursiveSummaryToolkit", "zkSnapshotRecursiveSummaryToolkit"),
+    ("zkTxnLogToolkit", "zkTxnLogToolkit"),
+];
 
 /// Parses the command line of this process and does what it says. The answer is the exit code.
 pub fn run(serve: Serve) -> i32 {
     let mut args: Vec<std::ffi::OsString> = std::env::args_os().collect();
     let name = args.first().map(|name| Path::new(name).file_name().unwrap_or_default().to_owned());
-    let verb = match name.as_ref().and_then(|name| name.to_str()) {
-        Some("zkServer.sh" | "zkServer") => Some("server"),
-        Some("zkCli.sh" | "zkCli") => Some("shell"),
-        _ => None,
-    };
-    if let Some(verb) = verb {
+    let name = name.unwrap_or_default().to_string_lossy().into_owned();
+    let script = SCRIPTS.iter().find(|(script, _)| *script == name.trim_end_matches(".sh"));
+    if let Some((_, verb)) = script {
         args.insert(1, verb.into());
     }
-    let command = match Command::try_parse_from(args) {
+    let command = match Command::try_parse_from(toolkit::spelled_out(args)) {
         Ok(command) => command,
         Err(error) => {
             // A closed stdout is no reason to fail: the text was all there was to do.
@@ -51,5 +60,6 @@ pub fn run(serve: Serve) -> i32 {
         Verb::Bench(args) => bench::run(&args),
         Verb::Shell(args) => shell::run(&args),
         Verb::Check { config } => check::check(&config),
+        Verb::Tool(command) => toolkit::run(&command),
     }
 }

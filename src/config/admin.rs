@@ -21,6 +21,12 @@ pub struct AdminConfig {
     pub snapshot_enabled: bool,
     /// `admin.rateLimiterIntervalInMS`: the next one may be asked for so much later.
     pub snapshot_interval: Duration,
+    /// `admin.page.enabled`: the page for an operator is there.
+    pub page_enabled: bool,
+    /// `admin.page.tree.enabled`: it shows nodes to those who may read them.
+    pub page_tree_enabled: bool,
+    /// `admin.page.hosts`: names under which browsers may ask for it, beside those of the configuration.
+    pub page_hosts: Vec<String>,
     /// `metricsProvider.httpHost` and `.httpPort`; `None` where no provider answers.
     pub metrics: Option<HostPort>,
 }
@@ -35,6 +41,9 @@ impl Default for AdminConfig {
             idle_timeout: Duration::from_secs(30),
             snapshot_enabled: true,
             snapshot_interval: Duration::from_secs(300),
+            page_enabled: true,
+            page_tree_enabled: false,
+            page_hosts: Vec::new(),
             metrics: None,
         }
     }

@@ -23,7 +23,8 @@ pub(super) const ADMIN_PROPERTIES: [&str; 7] = [
 ];
 
 /// The same, and unknown to Apache.
-pub(super) const OUR_ADMIN_PROPERTIES: [&str; 1] = ["admin.handOver.enabled"];
+pub(super) const OUR_ADMIN_PROPERTIES: [&str; 4] =
+    ["admin.handOver.enabled", "admin.page.enabled", "admin.page.hosts", "admin.page.tree.enabled"];
 
 /// Read from zoo.cfg alone, as in Apache.
 pub(super) const METRICS_KEYS: [&str; 3] =
@@ -58,6 +59,10 @@ impl Draft {
             admin.snapshot_interval = interval;
         }
         admin.snapshot_enabled = self.boolean("admin.snapshot.enabled")?.unwrap_or(true);
+        admin.page_enabled = self.boolean("admin.page.enabled")?.unwrap_or(true);
+        admin.page_tree_enabled = self.boolean("admin.page.tree.enabled")?.unwrap_or(false);
+        let hosts = self.text("admin.page.hosts").unwrap_or_default().split(',').map(str::trim);
+        admin.page_hosts = hosts.filter(|host| !host.is_empty()).map(str::to_lowercase).collect();
         Ok(admin)
     }
 

@@ -32,6 +32,15 @@ pub enum DecodeError {
 }
 
 impl DecodeError {
+    pub fn offset(&self) -> Option<usize> {
+        match self {
+            DecodeError::Short { offset, .. }
+            | DecodeError::Length { offset, .. }
+            | DecodeError::Null { offset } => Some(*offset),
+            DecodeError::Unknown { .. } => None,
+        }
+    }
+
     /// Of bytes that began there.
     pub fn moved(self, by: usize) -> DecodeError {
         match self {

@@ -99,18 +99,18 @@ impl PackedNodes {
     }
 
     /// Takes the whole records at the front of these bytes. `is_all`: nothing comes behind the bytes,
-    /// so that a record which is not whole is a mistake.
+    /// so that a record which is not whole is a mistake. The whole ones in front of a mistake are taken.
     pub fn take(&mut self, bytes: &Bytes, is_all: bool) -> Result<Split, DecodeError> {
         let mut at = 0;
         let mut count = 0;
         let split = loop {
             match record_at(bytes, at) {
                 Ok(Record::Node(node)) => at = node.end,
-                Ok(Record::End(end)) => break Split { end, is_last: true },
+                Ok(Record::End(end)) => break Ok(Split { end, is_last: true }),
                 Err(DecodeError::Short { .. }) if !is_all => {
-                    break Split { end: at, is_last: false };
+                    break Ok(Split { end: at, is_last: false });
                 }
-                Err(error) => return Err(error),
+                Err(error) => break Err(error),
             }
             count += 1;
         };
@@ -118,7 +118,7 @@ impl PackedNodes {
             self.count += count;
             self.pieces.push(bytes.slice(..at));
         }
-        Ok(split)
+        split
     }
 
     /// Every node in its order. A piece goes when the last of its nodes has been handed over.

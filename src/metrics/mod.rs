@@ -2,6 +2,7 @@
 //!
 //!     names.rs     which counters, summaries and sets there are, and what they are called
 //!     series.rs    one summary: count, sum, least, greatest, and quantiles of the last minutes
+//!     recent.rs    what was recorded since somebody looked last
 //!     family.rs    what is shown of a metric, whatever the format
 //!
 //! One registry belongs to one server. Whoever counts holds a handle on it, and only adds: nothing a
@@ -16,6 +17,7 @@
 
 mod family;
 mod names;
+mod recent;
 mod series;
 
 use std::cell::{Cell, RefCell};
@@ -30,6 +32,7 @@ use crate::jute::client::{op, op_name};
 
 pub use family::{Digest, Family, Kind, Number, Sample, Value};
 pub use names::{Counter, CounterSet, Summary};
+pub use recent::{Recent, Spread};
 use series::Series;
 
 /// Quantiles are of the last one to two of these.
@@ -192,6 +195,41 @@ impl Metrics {
         registry.counter_sets.iter().for_each(|set| set.borrow_mut().clear());
         registry.acks.borrow_mut().clear();
         registry.response_sizes.set(None);
+    }
+
+    /// One summary as it is shown.
+    pub fn digest(&self, summary: Summary) -> Digest {
+        self.0.summaries[summary as usize].digest()
+    }
+
+    /// From a proposal to this server's ack of it.
+    pub fn ack_latency(&self, from: ServerId) -> Option<Digest> {
+        let acks = self.0.acks.borrow();
+        acks.iter().find(|(sid, _)| *sid == from).map(|(_, series)| series.digest())
+    }
+
+    /// Requests answered so far: reads, and writes. Pings are neither.
+    pub fn answered(&self) -> (u64, u64) {
+        let mut counts = (0, 0);
+        for (series, op) in self.0.requests.iter().zip(FIRST_OP..).filter(|(_, op)| *op != op::PING)
+        {
+            let count = if is_update(op) { &mut counts.1 } else { &mut counts.0 };
+            *count += series.count();
+        }
+        counts
+    }
+
+    /// The latencies, in milliseconds, of the requests that were answered since the last look; pings
+    /// left out.
+    pub fn requests_since(&self, last: &mut Recent) -> Option<Spread> {
+        let all = self.0.requests.iter().zip(FIRST_OP..).filter(|(_, op)| *op != op::PING);
+        last.look(all.map(|(series, _)| series), self.0.rotates.get())
+    }
+
+    /// What was recorded of this since the last look.
+    pub fn since(&self, summary: Summary, last: &mut Recent) -> Option<Spread> {
+        let series = &self.0.summaries[summary as usize];
+        last.look([series].into_iter(), self.0.rotates.get())
     }
 
     /// Everything that is counted here.

@@ -43,6 +43,19 @@ impl Series {
         self.times.get() == 0 && self.folded.borrow().count == 0
     }
 
+    pub(super) fn count(&self) -> u64 {
+        self.times.get() + self.folded.borrow().count
+    }
+
+    /// The values of the present window, or of the one before, into `all`.
+    pub(super) fn add_window(&self, before: bool, all: &mut Histogram<u32>) {
+        self.fold();
+        if let Some(windows) = &self.folded.borrow().windows {
+            // It grows as it has to.
+            _ = all.add(&windows[usize::from(before)]);
+        }
+    }
+
     pub(super) fn reset(&self) {
         self.times.set(0);
         *self.folded.borrow_mut() = Folded::default();
@@ -103,7 +116,7 @@ impl Series {
 }
 
 /// It grows with its values.
-fn histogram() -> Histogram<u32> {
+pub(super) fn histogram() -> Histogram<u32> {
     Histogram::new(DIGITS).expect("the number of digits is one that it takes")
 }
 

@@ -12,6 +12,7 @@ use super::elections::Elections;
 use super::io::{Input, Output};
 use super::leader_dials::LeaderDials;
 use super::leaving::{HandingOver, Stopping};
+use super::page_state::PageState;
 use super::queue::Queue;
 use super::role::{AfterLoad, Course, Role};
 use super::snapshot_state::Snapshots;
@@ -46,6 +47,8 @@ pub struct Peer {
     pub(super) snapshots: Snapshots,
     #[serde(skip)]
     pub(super) metrics: Metrics,
+    #[serde(skip)]
+    pub(super) page: PageState,
     /// This leader looks for somebody to take its place.
     pub(super) handing_over: Option<HandingOver>,
     /// This server is told to end.
@@ -121,6 +124,7 @@ impl Peer {
             words: Words::new(),
             snapshots: Snapshots::default(),
             metrics,
+            page: PageState::begin(now),
             handing_over: None,
             stopping: None,
             verifier,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::admin::page::PageQuestion;
 use crate::admin::{AdminEvent, Answer, Command, Question};
 use crate::base::{ConnId, LinkId, Note};
 use crate::config::ServerConfig;
@@ -46,7 +47,12 @@ impl Input {
             Input::Admin(AdminEvent::Asked { question, .. }) => question,
             _ => return false,
         };
-        matches!(question, Question::Metrics | Question::Command(Command::Monitor))
+        matches!(
+            question,
+            Question::Metrics
+                | Question::Command(Command::Monitor)
+                | Question::Page(PageQuestion::Glance)
+        )
     }
 
     /// Whether whoever posted it posts nothing more.

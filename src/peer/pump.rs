@@ -24,6 +24,7 @@ use super::core::Peer;
 use super::inbox::{Inbox, Source};
 use super::io::{Input, Output};
 use super::orders;
+use crate::admin::page::Hosts;
 use crate::admin::{AdminDriver, Site};
 use crate::base::limits::STRANGER_LINK_TIMEOUT;
 use crate::base::{Now, Stamp, Zxid};
@@ -107,8 +108,12 @@ pub async fn run_observed<R: Runtime>(
     hands.clients.listen_all(config.client.as_ref(), config.client_tls.as_ref());
     let (command_url, may_hand_over) =
         (config.admin.command_url.clone(), config.admin.may_hand_over);
+    let page = config.admin.page_enabled.then(|| Hosts::of(&config));
+    if page.is_some() && config.admin.listen.is_some() {
+        hands.admin.tell_intervals();
+    }
     for (on, site) in [
-        (&config.admin.listen, Site::Admin { command_url, may_hand_over }),
+        (&config.admin.listen, Site::Admin { command_url, may_hand_over, page }),
         (&config.admin.metrics, Site::Metrics),
     ] {
         if let Some(on) = on {

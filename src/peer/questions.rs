@@ -14,8 +14,12 @@ use crate::storage::DirSizes;
 
 impl Peer {
     pub(super) fn on_admin_event(&mut self, now: Now, event: AdminEvent) {
-        let AdminEvent::Asked { number, question } = event;
+        let (number, question) = match event {
+            AdminEvent::Asked { number, question } => (number, question),
+            AdminEvent::IntervalEnded => return self.end_interval(now),
+        };
         match question {
+            Question::Page(question) => return self.on_page_question(now, number, question),
             Question::Snapshot(question) => {
                 return self.on_snapshot_question(now, number, &question);
             }
@@ -64,6 +68,7 @@ impl Peer {
             Question::SetTraceMask(_) => self.answer_to_command(Command::SetTraceMask, &shown),
             Question::Snapshot(_) => self.answer_to_command(Command::Snapshot, &shown),
             Question::Command(command) => self.answer_to_command(command, &shown),
+            Question::Page(_) => unreachable!("answered when it came"),
         }
     }
 
@@ -89,7 +94,7 @@ impl Peer {
     }
 
     /// Who leads this server, itself included.
-    fn whose_epoch(&self) -> Option<ServerId> {
+    pub(super) fn whose_epoch(&self) -> Option<ServerId> {
         match &self.role {
             Role::Leading(_) => Some(self.config.my_id),
             Role::Learning(learner) => Some(learner.leader()),

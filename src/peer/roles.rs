@@ -53,6 +53,7 @@ impl Peer {
             _ => None,
         };
         self.count_election(Some(&why));
+        self.note_role_ended(now, &why);
         self.note(Note::GaveUp { why });
         self.on_role_ending();
         self.course.unavailable_since.get_or_insert(now.mono);
@@ -152,6 +153,7 @@ impl Peer {
         }
         self.end_read_only(now);
         self.metrics.record_ms(Summary::ElectionTime, now.mono.since(self.course.since));
+        self.note_elected(now, leader);
         self.course.since = now.mono;
         match role {
             PeerState::Leading => self.become_leading(now),
@@ -240,6 +242,7 @@ impl Peer {
             Role::Learning(_) => {}
             other => broken("PE-8", format!("{other:?} begins to serve")),
         }
+        self.note_serving(now);
         self.count_serving(now);
         self.db.become_initialised();
         let serve = match leads && !self.config.leader_serves {

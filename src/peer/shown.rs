@@ -276,7 +276,7 @@ impl Peer {
     }
 
     /// A leader that has proposed nothing yet shows the beginning of its epoch, as Apache does.
-    fn shown_zxid(&self) -> Zxid {
+    pub(super) fn shown_zxid(&self) -> Zxid {
         let applied = self.db.last_applied();
         match &self.role {
             Role::Leading(leading) if leading.leader().is_established() => {

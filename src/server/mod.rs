@@ -36,5 +36,7 @@ mod watches;
 
 pub use auth::{Directives, Permit, Proof};
 pub use connection_stats::{LastOp, SessionLine};
-pub use service::{ConnectionLine, Input, Output, Seeds, Service, ServiceStats};
+pub use service::{
+    ConnectionFlow, ConnectionLine, Input, Output, Seeds, Service, ServiceStats, WaitingConnections,
+};
 pub use watches::Watching;

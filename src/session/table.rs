@@ -57,6 +57,11 @@ impl Sessions {
         self.timeouts.iter().map(|(session, timeout_ms)| (*session, *timeout_ms))
     }
 
+    /// From this one on.
+    pub fn iter_from(&self, first: SessionId) -> impl Iterator<Item = (SessionId, i32)> + '_ {
+        self.timeouts.range(first..).map(|(session, timeout_ms)| (*session, *timeout_ms))
+    }
+
     pub fn len(&self) -> usize {
         self.timeouts.len()
     }

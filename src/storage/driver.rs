@@ -21,7 +21,7 @@ use super::floor::Floor;
 use super::history_reader::read_history;
 use super::layout::Layout;
 use super::log_writer::LogWriter;
-use super::purge::purge;
+use super::purge::PurgePlan;
 use super::queue::Queue;
 use super::recovery::recover;
 use super::request::LogPosition;
@@ -347,8 +347,9 @@ impl<L: Lane> SnapshotDriver<L> {
             }
             SnapshotRequest::Purge => {
                 let keep = self.options.snap_retain_count;
-                let removed = purge(&self.lane, &self.layout, keep).await?;
-                Ok(Outcome::Purged { removed })
+                let plan = PurgePlan::of(&self.lane, &self.layout, keep).await?;
+                plan.carry_out(&self.lane, &self.layout).await?;
+                Ok(Outcome::Purged { removed: plan.files() })
             }
             SnapshotRequest::Measure => {
                 let (data, log) = (&self.layout.snap_dir, &self.layout.log_dir);

@@ -21,8 +21,8 @@ pub enum StorageError {
     #[error("{doing} {file} failed: {reason}", file = .file.display())]
     Io { doing: &'static str, file: PathBuf, kind: io::ErrorKind, reason: String },
     #[error(
-        "{file} is damaged at offset {offset}: {fault}. Repair it with the txnlog tool, or take \
-         the file away and let the ensemble bring this server up to date", file = .file.display()
+        "{file} is damaged at offset {offset}: {fault}. See what can be saved (quorate txnlog verify), \
+         or take the file away and let the ensemble bring this server up to date", file = .file.display()
     )]
     DamagedLog { file: PathBuf, offset: u64, fault: RecordFault },
     #[error(

@@ -22,16 +22,16 @@ pub(super) const FLOOR_FILE: &str = "quorate.floor";
 pub(super) const ACCEPTED_EPOCH_FILE: &str = "acceptedEpoch";
 pub(super) const CURRENT_EPOCH_FILE: &str = "currentEpoch";
 /// Below `dataDir` and `dataLogDir`: snapshots, logs and epochs are there.
-const VERSION_2: &str = "version-2";
+pub const VERSION_2: &str = "version-2";
 pub(super) const TMP_SUFFIX: &str = ".tmp";
 
 /// The directories of one server.
 #[derive(Clone, Debug)]
-pub(super) struct Layout {
+pub struct Layout {
     pub(super) data_dir: PathBuf,
     pub(super) data_log_dir: PathBuf,
-    pub(super) snap_dir: PathBuf,
-    pub(super) log_dir: PathBuf,
+    pub snap_dir: PathBuf,
+    pub log_dir: PathBuf,
     /// Bytes of a log record's payload.
     pub(super) payload_max: usize,
 }
@@ -48,7 +48,15 @@ impl Layout {
         }
     }
 
-    pub(super) fn log(&self, first: Zxid) -> PathBuf {
+    /// Of files that are looked at and belong to no server here: each directory is the one in which
+    /// they lie. `payload_max`: a log record that claims to be longer is none.
+    pub fn of_files(snap_dir: PathBuf, log_dir: PathBuf, payload_max: usize) -> Layout {
+        let above = |dir: &Path| dir.parent().unwrap_or(dir).to_path_buf();
+        let (data_dir, data_log_dir) = (above(&snap_dir), above(&log_dir));
+        Layout { data_dir, data_log_dir, snap_dir, log_dir, payload_max }
+    }
+
+    pub fn log(&self, first: Zxid) -> PathBuf {
         self.log_dir.join(log_name(first))
     }
 
@@ -57,7 +65,7 @@ impl Layout {
     }
 
     /// The logs, oldest first.
-    pub(super) async fn logs<L: Lane>(&self, lane: &L) -> Result<Vec<LogName>, StorageError> {
+    pub async fn logs<L: Lane>(&self, lane: &L) -> Result<Vec<LogName>, StorageError> {
         let entries = lane.list(&self.log_dir).await.when("listing", &self.log_dir)?;
         let mut logs: Vec<LogName> = entries
             .iter()
@@ -70,10 +78,7 @@ impl Layout {
     }
 
     /// The snapshots, newest first.
-    pub(super) async fn snapshots<L: Lane>(
-        &self,
-        lane: &L,
-    ) -> Result<Vec<SnapshotName>, StorageError> {
+    pub async fn snapshots<L: Lane>(&self, lane: &L) -> Result<Vec<SnapshotName>, StorageError> {
         let entries = lane.list(&self.snap_dir).await.when("listing", &self.snap_dir)?;
         let mut snapshots: Vec<SnapshotName> =
             entries.iter().filter_map(|entry| parse_snapshot_name(&entry.name)).collect();
@@ -83,9 +88,9 @@ impl Layout {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) struct LogName {
-    pub(super) first: Zxid,
-    pub(super) len: u64,
+pub struct LogName {
+    pub first: Zxid,
+    pub len: u64,
 }
 
 /// How a snapshot file is packed; told by its name.
@@ -97,17 +102,17 @@ pub enum Compression {
 }
 
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) struct SnapshotName {
-    pub(super) zxid: Zxid,
-    pub(super) compression: Compression,
-    pub(super) name: String,
+pub struct SnapshotName {
+    pub zxid: Zxid,
+    pub compression: Compression,
+    pub name: String,
 }
 
 pub(super) fn log_name(first: Zxid) -> String {
     format!("log.{:x}", first.0)
 }
 
-pub(super) fn parse_log_name(name: &str) -> Option<Zxid> {
+pub fn parse_log_name(name: &str) -> Option<Zxid> {
     parse_hex(name.strip_prefix("log.")?)
 }
 
@@ -120,7 +125,7 @@ pub(super) fn snapshot_name(zxid: Zxid) -> String {
     format!("snapshot.{:x}", zxid.0)
 }
 
-pub(super) fn parse_snapshot_name(name: &str) -> Option<SnapshotName> {
+pub fn parse_snapshot_name(name: &str) -> Option<SnapshotName> {
     let rest = name.strip_prefix("snapshot.")?;
     let (hex, compression) = if let Some(hex) = rest.strip_suffix(".gz") {
         (hex, Compression::Gz)
@@ -141,7 +146,7 @@ pub(super) fn parse_hex(text: &str) -> Option<Zxid> {
 
 /// The logs that may hold transactions with a zxid of at least `from`: the newest one that begins
 /// at or below it, and all behind that.
-pub(super) fn logs_from(logs: &[LogName], from: Zxid) -> &[LogName] {
+pub fn logs_from(logs: &[LogName], from: Zxid) -> &[LogName] {
     let start = logs.partition_point(|log| log.first <= from).saturating_sub(1);
     &logs[start..]
 }

@@ -67,8 +67,13 @@ pub fn encode_log_header(out: &mut Vec<u8>) {
 
 /// One record.
 pub fn encode_record(payload: &[u8], out: &mut Vec<u8>) {
+    encode_record_as(i64::from(adler32(&payload)), payload, out);
+}
+
+/// A record with that checksum, be it right or wrong.
+pub fn encode_record_as(checksum: i64, payload: &[u8], out: &mut Vec<u8>) {
     let length = i32::try_from(payload.len()).expect("a proposal is far below 2 GiB");
-    out.extend_from_slice(&i64::from(adler32(&payload)).to_be_bytes());
+    out.extend_from_slice(&checksum.to_be_bytes());
     out.extend_from_slice(&length.to_be_bytes());
     out.extend_from_slice(payload);
     out.push(END_MARK);
@@ -106,6 +111,31 @@ pub fn read_frame(bytes: &[u8], last: bool, payload_max: usize) -> Frame<'_> {
         return Frame::Bad(RecordFault::Checksum { stored, computed });
     }
     Frame::Record { payload }
+}
+
+/// How long the payload of the record is that these bytes begin with, as it says itself.
+pub(super) fn payload_len_of(bytes: &[u8]) -> Option<usize> {
+    let length = bytes.get(8..RECORD_HEAD_BYTES)?.first_chunk()?;
+    usize::try_from(i32::from_be_bytes(*length)).ok().filter(|len| *len > 0)
+}
+
+/// The payload of that length, if its end mark stands behind it. The checksum is not looked at.
+pub(super) fn payload_of(bytes: &Bytes, payload_len: usize) -> Option<Bytes> {
+    let end = RECORD_HEAD_BYTES + payload_len;
+    (bytes.get(end) == Some(&END_MARK)).then(|| bytes.slice(RECORD_HEAD_BYTES..end))
+}
+
+/// Where in these bytes the head of a record may be, and the length of its payload: four zeros above an
+/// Adler-32, and a length of at most `payload_max`.
+pub(super) fn likely_record(bytes: &[u8], payload_max: usize) -> Option<(usize, usize)> {
+    (0..(bytes.len() + 1).saturating_sub(RECORD_OVERHEAD_BYTES)).find_map(|at| {
+        let head = &bytes[at..];
+        let is_sum = head.starts_with(&[0; 4]) && head[4..8] != [0; 4];
+        let payload_len = is_sum.then(|| payload_len_of(head))??;
+        let end = bytes.get(at + RECORD_HEAD_BYTES + payload_len);
+        let may_end = end.is_none_or(|mark| *mark == END_MARK);
+        (payload_len <= payload_max && may_end).then_some((at, payload_len))
+    })
 }
 
 /// The header and records of a log whose bytes are all at hand: offsets and payloads, and where

@@ -13,7 +13,10 @@ use bytes::Bytes;
 
 use super::error::{StorageError, While};
 use super::layout::Layout;
-use super::log_format::{Frame, RECORD_OVERHEAD_BYTES, RecordFault, read_frame};
+use super::log_format::{
+    Frame, RECORD_OVERHEAD_BYTES, RecordFault, likely_record, payload_len_of, payload_of,
+    read_frame,
+};
 use crate::jute::persist::{FILE_HEADER_BYTES, FILE_VERSION, FileHeader, LOG_MAGIC};
 use crate::jute::txn::{Proposal, Txn};
 use crate::jute::{DecodeError, Jute, Reader};
@@ -24,7 +27,7 @@ const PIECE_BYTES: usize = 256 * 1024;
 
 /// How a log file begins.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum Head {
+pub enum Head {
     Good,
     /// Shorter than a header, or zeros where it should be: created, never flushed.
     Unwritten,
@@ -33,7 +36,7 @@ pub(super) enum Head {
 
 /// The next thing in a log.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum Step {
+pub enum Step {
     Record {
         offset: u64,
         proposal: Rc<Proposal>,
@@ -45,7 +48,8 @@ pub(super) enum Step {
     },
 }
 
-pub(super) struct LogScan<F> {
+#[allow(missing_debug_implementations, reason = "a file of the runtime has none")]
+pub struct LogScan<F> {
     path: PathBuf,
     file: F,
     len: u64,
@@ -58,7 +62,7 @@ pub(super) struct LogScan<F> {
 }
 
 impl<F: File> LogScan<F> {
-    pub(super) async fn open<L: Lane<File = F>>(
+    pub async fn open<L: Lane<File = F>>(
         lane: &L,
         layout: &Layout,
         path: PathBuf,
@@ -77,21 +81,21 @@ impl<F: File> LogScan<F> {
         self
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         &self.path
     }
 
-    pub(super) fn len(&self) -> u64 {
+    pub fn file_bytes(&self) -> u64 {
         self.len
     }
 
     /// Where the next record begins.
-    pub(super) fn at(&self) -> u64 {
+    pub fn at(&self) -> u64 {
         self.at
     }
 
     /// The next record begins there: a place that `at` has told, of this file.
-    pub(super) fn go_to(&mut self, offset: u64) {
+    pub fn go_to(&mut self, offset: u64) {
         self.at = offset;
     }
 
@@ -100,7 +104,7 @@ impl<F: File> LogScan<F> {
     }
 
     /// Reads the header; records come next.
-    pub(super) async fn head(&mut self) -> Result<Head, StorageError> {
+    pub async fn head(&mut self) -> Result<Head, StorageError> {
         let bytes = self.bytes_at(0, FILE_HEADER_BYTES).await?;
         let head = bytes.slice(..bytes.len().min(FILE_HEADER_BYTES));
         self.at = FILE_HEADER_BYTES as u64;
@@ -114,7 +118,7 @@ impl<F: File> LogScan<F> {
         })
     }
 
-    pub(super) async fn next(&mut self) -> Result<Step, StorageError> {
+    pub async fn next(&mut self) -> Result<Step, StorageError> {
         let mut wanted = RECORD_OVERHEAD_BYTES;
         loop {
             let bytes = self.bytes_at(self.at, wanted).await?;
@@ -133,6 +137,49 @@ impl<F: File> LogScan<F> {
                 }
             }
         }
+    }
+
+    /// Passes over the record here, whatever its checksum is and whether or not it can be read: its
+    /// payload. `None` if where it ends is not known.
+    pub async fn pass_over(&mut self) -> Result<Option<Bytes>, StorageError> {
+        let head = self.bytes_at(self.at, RECORD_OVERHEAD_BYTES).await?;
+        let Some(payload_len) = payload_len_of(&head).filter(|len| *len <= self.payload_max) else {
+            return Ok(None);
+        };
+        let bytes = self.bytes_at(self.at, payload_len + RECORD_OVERHEAD_BYTES).await?;
+        let payload = payload_of(&bytes, payload_len);
+        if payload.is_some() {
+            self.at += (payload_len + RECORD_OVERHEAD_BYTES) as u64;
+        }
+        Ok(payload)
+    }
+
+    /// The first place at `from` or behind it where a whole record begins that can be read: behind
+    /// one that is torn, whose length says nothing.
+    pub async fn find_record(&mut self, from: u64) -> Result<Option<u64>, StorageError> {
+        let mut offset = from;
+        while offset + (RECORD_OVERHEAD_BYTES as u64) < self.len {
+            let bytes = self.bytes_at(offset, RECORD_OVERHEAD_BYTES).await?;
+            if bytes.len() < RECORD_OVERHEAD_BYTES {
+                break;
+            }
+            let left = usize::try_from(self.len - offset).unwrap_or(usize::MAX);
+            let found = likely_record(&bytes, left.min(self.payload_max));
+            let Some((skipped, payload_len)) = found else {
+                // The last bytes may be the front of one.
+                offset += (bytes.len() - (RECORD_OVERHEAD_BYTES - 1)) as u64;
+                continue;
+            };
+            offset += skipped as u64;
+            let bytes = self.bytes_at(offset, payload_len + RECORD_OVERHEAD_BYTES).await?;
+            if let Frame::Record { payload } = read_frame(&bytes, true, self.payload_max)
+                && decode(bytes.slice_ref(payload)).is_ok()
+            {
+                return Ok(Some(offset));
+            }
+            offset += 1;
+        }
+        Ok(None)
     }
 
     /// At least `wanted` bytes from `offset`, fewer only where the file ends.

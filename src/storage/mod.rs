@@ -80,12 +80,18 @@ pub use driver::{run_history, run_log, run_snapshots};
 pub use error::{SkippedSnapshot, StorageError};
 pub use floor::{Floor, run_floor};
 pub use guard::{DurableBound, Guard};
-pub use layout::snapshot_path;
+pub use layout::{
+    Layout, LogName, SnapshotName, VERSION_2, logs_from, parse_log_name, parse_snapshot_name,
+    snapshot_path,
+};
 pub use log_index::LogIndex;
+pub use log_reader::{Head, LogScan, Step};
 pub use options::StorageOptions;
+pub use purge::PurgePlan;
 pub use recovery::load;
 pub use request::{
     Batch, DirSizes, EpochKind, HistoryRequest, LoadTimes, Loaded, LogPosition, LogRequest,
     Outcome, SnapshotData, SnapshotRequest, Ticket,
 };
 pub use snapshot_format::SnapshotEncoder;
+pub use snapshot_reader::SnapshotScan;

@@ -351,14 +351,14 @@ impl<'a, L: Lane> Replay<'a, L> {
                 return self.remove_unwritten(scan, bound).await.map(|()| None);
             }
             Head::Unwritten if bound.is_some() => return Err(lost(&scan, 0, bound, None)),
-            Head::Unwritten if scan.len() == 0 => return Ok(Some(0)),
+            Head::Unwritten if scan.file_bytes() == 0 => return Ok(Some(0)),
             head => return Err(not_a_log(path, head)),
         }
         let mut progress = Progress::begin(self.lane);
         loop {
             match scan.next().await? {
                 Step::Record { offset, proposal } => {
-                    progress.tell(self.lane, scan.path(), offset, scan.len());
+                    progress.tell(self.lane, scan.path(), offset, scan.file_bytes());
                     self.take(&scan, offset, proposal)?;
                 }
                 Step::End { offset, fault } => {
@@ -378,7 +378,7 @@ impl<'a, L: Lane> Replay<'a, L> {
         newest: bool,
     ) -> Result<Option<u64>, StorageError> {
         let path = scan.path().to_path_buf();
-        let len = scan.len();
+        let len = scan.file_bytes();
         let is_whole = newest && fault.is_none() && offset == len;
         if is_whole && bound > Some(offset) && self.in_file == self.base {
             let name = path.file_name().unwrap_or_default().to_string_lossy();

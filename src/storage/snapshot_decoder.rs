@@ -13,7 +13,8 @@ use super::snapshot_format::{
 };
 use crate::base::Zxid;
 use crate::jute::persist::{
-    BODY_END, FILE_VERSION, FileHeader, SNAPSHOT_MAGIC, SnapshotDigest, decode_snapshot_head,
+    BODY_END, FILE_VERSION, FileHeader, SNAPSHOT_MAGIC, SnapshotBody, SnapshotDigest,
+    decode_snapshot_head,
 };
 use crate::jute::{DecodeError, Jute, Reader};
 
@@ -66,6 +67,21 @@ impl SnapshotDecoder {
 
     pub(super) fn is_done(&self) -> bool {
         self.stage == Stage::Done
+    }
+
+    /// What stands before the nodes, and those nodes that nobody has taken yet.
+    pub(super) fn body_mut(&mut self) -> &mut SnapshotBody {
+        &mut self.content.body
+    }
+
+    /// The offset of the first byte that is not understood.
+    pub(super) fn offset(&self) -> usize {
+        let at_fault = match &self.fault {
+            Some(SnapshotFault::Decode(error)) => error.offset(),
+            Some(SnapshotFault::Seal { offset, .. }) => Some(*offset),
+            _ => None,
+        };
+        at_fault.unwrap_or(self.offset)
     }
 
     /// How long the next piece should be.

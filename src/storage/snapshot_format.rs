@@ -15,7 +15,7 @@
 //!
 //! Both are read, never written. Not here: files.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -152,7 +152,8 @@ pub struct SnapshotContent {
 }
 
 /// The plain bytes of a snapshot file.
-pub fn unpack(packed: Bytes, compression: Compression) -> Result<Bytes, SnapshotFault> {
+#[cfg(test)]
+pub(super) fn unpack(packed: Bytes, compression: Compression) -> Result<Bytes, SnapshotFault> {
     if compression == Compression::None {
         return Ok(packed);
     }
@@ -167,31 +168,115 @@ pub(super) fn unpack_into(
     compression: Compression,
     out: &mut impl Write,
 ) -> Result<(), SnapshotFault> {
-    let fault = |error: io::Error| SnapshotFault::Packed(error.to_string());
-    match compression {
-        Compression::None => out.write_all(packed).map_err(fault),
-        Compression::Gz => {
-            io::copy(&mut flate2::read::GzDecoder::new(packed), out).map(|_| ()).map_err(fault)
-        }
-        Compression::Snappy => unpack_snappy(packed, out).map_err(fault),
+    let mut unpacker = Unpacker::new(compression);
+    let mut plain = Vec::new();
+    for piece in packed.chunks(PACKED_PIECE_BYTES) {
+        unpacker.feed(piece, &mut plain)?;
+        out.write_all(&plain).map_err(packed_fault)?;
+        plain.clear();
+    }
+    unpacker.finish(&mut plain)?;
+    out.write_all(&plain).map_err(packed_fault)
+}
+
+fn packed_fault(error: io::Error) -> SnapshotFault {
+    SnapshotFault::Packed(error.to_string())
+}
+
+/// Packed bytes that are unpacked at once: they are a thousand times as many at most.
+pub(super) const PACKED_PIECE_BYTES: usize = 16 * 1024;
+
+/// A packed snapshot that comes in pieces of any length.
+pub enum Unpacker {
+    Plain,
+    Gz(Box<flate2::write::GzDecoder<Vec<u8>>>),
+    /// Bytes of a head or a block that is not whole yet.
+    Snappy {
+        begun: bool,
+        rest: Vec<u8>,
+    },
+}
+
+impl std::fmt::Debug for Unpacker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Unpacker")
     }
 }
 
-fn unpack_snappy(packed: &[u8], out: &mut impl Write) -> io::Result<()> {
-    let Some(mut rest) = packed.strip_prefix(&SNAPPY_HEAD) else {
-        return Err(io::Error::other("not a snappy-java stream"));
-    };
-    let mut decoder = snap::raw::Decoder::new();
-    while !rest.is_empty() {
-        let mut length = [0; 4];
-        rest.read_exact(&mut length)?;
-        let length = u32::from_be_bytes(length) as usize;
-        let Some((block, behind)) = rest.split_at_checked(length) else {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        };
-        out.write_all(&decoder.decompress_vec(block).map_err(io::Error::other)?)?;
-        rest = behind;
+impl Unpacker {
+    pub fn new(compression: Compression) -> Unpacker {
+        match compression {
+            Compression::None => Unpacker::Plain,
+            Compression::Gz => Unpacker::Gz(Box::new(flate2::write::GzDecoder::new(Vec::new()))),
+            Compression::Snappy => Unpacker::Snappy { begun: false, rest: Vec::new() },
+        }
     }
+
+    /// Appends to `plain` what these bytes, behind those before them, unpack to.
+    pub fn feed(&mut self, packed: &[u8], plain: &mut Vec<u8>) -> Result<(), SnapshotFault> {
+        match self {
+            Unpacker::Plain => plain.extend_from_slice(packed),
+            Unpacker::Gz(decoder) => {
+                let mut packed = packed;
+                while !packed.is_empty() {
+                    match decoder.write(packed).map_err(packed_fault)? {
+                        // Behind the only member.
+                        0 => break,
+                        taken => packed = &packed[taken..],
+                    }
+                }
+                plain.append(decoder.get_mut());
+            }
+            Unpacker::Snappy { begun, rest } => {
+                rest.extend_from_slice(packed);
+                let mut at = 0;
+                if !*begun && rest.len() >= SNAPPY_HEAD.len() {
+                    if !rest.starts_with(&SNAPPY_HEAD) {
+                        return Err(SnapshotFault::Packed("not a snappy-java stream".to_string()));
+                    }
+                    (*begun, at) = (true, SNAPPY_HEAD.len());
+                }
+                while let Some(block) = snappy_block(&rest[at..]).filter(|_| *begun) {
+                    unpack_block(block, plain)?;
+                    at += 4 + block.len();
+                }
+                rest.drain(..at);
+            }
+        }
+        Ok(())
+    }
+
+    /// Nothing more comes.
+    pub fn finish(&mut self, plain: &mut Vec<u8>) -> Result<(), SnapshotFault> {
+        let ended = match self {
+            Unpacker::Plain => Ok(()),
+            Unpacker::Gz(decoder) => {
+                let ended = decoder.try_finish();
+                plain.append(decoder.get_mut());
+                ended
+            }
+            Unpacker::Snappy { begun: true, rest } if rest.is_empty() => Ok(()),
+            Unpacker::Snappy { .. } => Err(io::ErrorKind::UnexpectedEof.into()),
+        };
+        ended.map_err(packed_fault)
+    }
+}
+
+/// The block that these bytes begin with, behind its length, if it is whole.
+fn snappy_block(bytes: &[u8]) -> Option<&[u8]> {
+    let (length, rest) = bytes.split_first_chunk()?;
+    rest.get(..u32::from_be_bytes(*length) as usize)
+}
+
+fn unpack_block(block: &[u8], plain: &mut Vec<u8>) -> Result<(), SnapshotFault> {
+    /// Three bytes say "copy 64" at best.
+    const RATIO_MAX: usize = 64;
+    let fault = |error: snap::Error| SnapshotFault::Packed(error.to_string());
+    let len = snap::raw::decompress_len(block).map_err(fault)?;
+    if len > block.len() * RATIO_MAX {
+        return Err(SnapshotFault::Packed(format!("a block claims to unpack to {len} bytes")));
+    }
+    plain.extend_from_slice(&snap::raw::Decoder::new().decompress_vec(block).map_err(fault)?);
     Ok(())
 }
 

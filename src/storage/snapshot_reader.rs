@@ -2,16 +2,19 @@
 //!
 //! Not here: which one is taken (`recovery.rs`).
 
-use std::io;
-use std::path::Path;
+use std::mem;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use bytes::Bytes;
 
 use super::SnapshotData;
 use super::error::{StorageError, While};
 use super::layout::{Compression, Layout, SnapshotName};
-use super::snapshot_decoder::{SnapshotDecoder, decode_snapshot};
-use super::snapshot_format::{SnapshotContent, SnapshotFault, unpack};
+use super::snapshot_decoder::SnapshotDecoder;
+use super::snapshot_format::{PACKED_PIECE_BYTES, SnapshotContent, SnapshotFault, Unpacker};
 use crate::base::Stamp;
+use crate::jute::persist::SnapshotBody;
 use crate::runtime::{File, Lane, OpenMode};
 
 /// Whoever waits for a long load hears so often how far it is.
@@ -41,20 +44,131 @@ impl Progress {
     }
 }
 
+/// A snapshot file, packed or not, that is read a piece at a time.
+#[allow(missing_debug_implementations, reason = "a file of the runtime has none")]
+pub struct SnapshotScan<F> {
+    path: PathBuf,
+    file: F,
+    len: u64,
+    /// How much of the file was read.
+    at: u64,
+    unpacker: Unpacker,
+    /// Unpacked, and not taken.
+    rest: Vec<u8>,
+    decoder: SnapshotDecoder,
+    fault: Option<SnapshotFault>,
+}
+
+impl<F: File> SnapshotScan<F> {
+    pub async fn open<L: Lane<File = F>>(
+        lane: &L,
+        path: PathBuf,
+        compression: Compression,
+    ) -> Result<SnapshotScan<F>, StorageError> {
+        let mut file = lane.open(&path, OpenMode::Read).await.when("reading", &path)?;
+        let len = file.len().await.when("reading", &path)?;
+        let (unpacker, decoder) = (Unpacker::new(compression), SnapshotDecoder::new());
+        Ok(SnapshotScan {
+            path,
+            file,
+            len,
+            at: 0,
+            unpacker,
+            rest: Vec::new(),
+            decoder,
+            fault: None,
+        })
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub fn file_bytes(&self) -> u64 {
+        self.len
+    }
+
+    /// How much of the file was read.
+    pub fn at(&self) -> u64 {
+        self.at
+    }
+
+    /// How far the unpacked bytes were understood.
+    pub fn offset(&self) -> usize {
+        self.decoder.offset()
+    }
+
+    pub fn is_done(&self) -> bool {
+        self.fault.is_some() || self.decoder.is_done()
+    }
+
+    /// Bytes of the next piece: more than usual where a record is longer.
+    pub fn wanted(&self) -> usize {
+        self.decoder.wanted()
+    }
+
+    /// What stands before the nodes, and those nodes that nobody has taken yet.
+    pub fn body_mut(&mut self) -> &mut SnapshotBody {
+        self.decoder.body_mut()
+    }
+
+    /// Reads the next piece.
+    pub async fn next(&mut self) -> Result<(), StorageError> {
+        match self.unpacker {
+            Unpacker::Plain => self.next_plain().await,
+            _ => self.next_packed().await,
+        }
+    }
+
+    async fn next_plain(&mut self) -> Result<(), StorageError> {
+        let wanted = (self.len - self.at).min(self.decoder.wanted() as u64) as usize;
+        let piece = self.file.read_at(self.at, wanted).await.when("reading", &self.path)?;
+        let is_last = piece.len() < wanted || self.at + wanted as u64 == self.len;
+        self.at += self.decoder.take(&piece, is_last) as u64;
+        Ok(())
+    }
+
+    async fn next_packed(&mut self) -> Result<(), StorageError> {
+        let mut is_last = false;
+        while !is_last && self.rest.len() < self.decoder.wanted() {
+            let piece = self.file.read_at(self.at, PACKED_PIECE_BYTES).await;
+            let piece = piece.when("reading", &self.path)?;
+            is_last = piece.is_empty();
+            let unpacked = match is_last {
+                true => self.unpacker.finish(&mut self.rest),
+                false => self.unpacker.feed(&piece, &mut self.rest),
+            };
+            if let Err(fault) = unpacked {
+                self.fault = Some(fault);
+                return Ok(());
+            }
+            self.at += piece.len() as u64;
+        }
+        let plain = Bytes::from(mem::take(&mut self.rest));
+        let taken = self.decoder.take(&plain, is_last);
+        self.rest = plain[taken..].to_vec();
+        Ok(())
+    }
+
+    /// What the whole file was, without the nodes that were taken.
+    pub fn finish(self) -> Result<SnapshotContent, SnapshotFault> {
+        self.fault.map_or_else(|| self.decoder.finish(), Err)
+    }
+}
+
 pub(super) async fn read_snapshot<L: Lane>(
     lane: &L,
     layout: &Layout,
     name: &SnapshotName,
 ) -> Result<Result<SnapshotData, SnapshotFault>, StorageError> {
     let path = layout.snap_dir.join(&name.name);
-    let content = match name.compression {
-        Compression::None => read_plain_snapshot(lane, &path).await.when("reading", &path)?,
-        packing => {
-            let packed = lane.read(&path).await.when("reading", &path)?;
-            unpack(packed, packing).and_then(decode_snapshot)
-        }
-    };
-    Ok(content.map(|content| SnapshotData {
+    let mut scan = SnapshotScan::open(lane, path, name.compression).await?;
+    let mut progress = Progress::begin(lane);
+    while !scan.is_done() {
+        scan.next().await?;
+        progress.tell(lane, scan.path(), scan.at(), scan.file_bytes());
+    }
+    Ok(scan.finish().map(|content| SnapshotData {
         zxid: name.zxid,
         sessions: content.body.sessions,
         acls: content.body.acls,
@@ -62,25 +176,6 @@ pub(super) async fn read_snapshot<L: Lane>(
         digest: content.digest,
         last_zxid: content.last_zxid,
     }))
-}
-
-async fn read_plain_snapshot<L: Lane>(
-    lane: &L,
-    path: &Path,
-) -> io::Result<Result<SnapshotContent, SnapshotFault>> {
-    let mut file = lane.open(path, OpenMode::Read).await?;
-    let len = file.len().await?;
-    let mut decoder = SnapshotDecoder::new();
-    let mut at = 0;
-    let mut progress = Progress::begin(lane);
-    while !decoder.is_done() {
-        let wanted = (len - at).min(decoder.wanted() as u64) as usize;
-        let piece = file.read_at(at, wanted).await?;
-        let is_last = piece.len() < wanted || at + wanted as u64 == len;
-        at += decoder.take(&piece, is_last) as u64;
-        progress.tell(lane, path, at, len);
-    }
-    Ok(decoder.finish())
 }
 
 #[cfg(test)]

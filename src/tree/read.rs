@@ -68,6 +68,11 @@ impl<'a> ChildNames<'a> {
         self.arena.children(self.parent).map(|(name, _)| name)
     }
 
+    /// Those behind this name; looks at none of the others.
+    pub fn behind(&self, name: Option<&str>) -> impl Iterator<Item = &'a str> + use<'a> {
+        self.arena.children_after(self.parent, name).map(|(name, _)| name)
+    }
+
     /// Each as UTF-8, which is not checked again.
     pub fn iter_utf8(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let arena = self.arena;
@@ -177,6 +182,22 @@ impl DataTree {
     /// The ephemerals of a session, in the order of their paths.
     pub fn ephemerals(&self, session: SessionId) -> impl Iterator<Item = &str> + '_ {
         self.ephemerals.get(&session).into_iter().flatten().map(|path| &**path)
+    }
+
+    pub fn ephemerals_of(&self, session: SessionId) -> usize {
+        self.ephemerals.get(&session).map_or(0, BTreeSet::len)
+    }
+
+    /// Those of its ephemerals whose paths come behind this one.
+    pub fn ephemerals_behind<'a>(
+        &'a self,
+        session: SessionId,
+        path: Option<&str>,
+    ) -> impl Iterator<Item = &'a str> + use<'a> {
+        let from = path.map_or(Bound::Unbounded, Bound::Excluded);
+        let owned = self.ephemerals.get(&session);
+        let behind = owned.map(|owned| owned.range::<str, _>((from, Bound::Unbounded)));
+        behind.into_iter().flatten().map(|path| &**path)
     }
 
     pub fn ephemerals_below(&self, session: SessionId, prefix: String) -> Ephemerals<'_> {

@@ -1,9 +1,14 @@
 #!/usr/bin/env bash
-# Timeline pages in a real browser: nothing fetched, nothing on the console, every step, and no
-# frame of 50 ms while panning through 100,000 events.
+# Pages in a real browser. Timelines: nothing fetched, nothing on the console, every step, and no
+# frame of 50 ms while panning through 100,000 events. The page of the admin port: of servers that run
+# under load, with hostile names, a server stopped and others killed.
 #
-#   run.sh            recordings are made, pages written and tried; pictures go to target/browser
+#   run.sh            both; pictures go to target/browser
+#   run.sh timeline   recordings are made, pages written and tried
+#   run.sh page       the page of the admin port alone
 #
+# DOCS           a directory: pictures of the page go there too (docs), after WATCH_MS of load
+# QUORATE        a built server, in place of a release build
 # QUORATE_SIM    a built simulator, in place of a release build
 # SYNTHETIC      a built example synthetic_recording, likewise
 # CHROMIUM       the browser; chromium if not given
@@ -23,6 +28,8 @@ die() {
     exit 1
 }
 
+what=${1:-both}
+[[ $what =~ ^(both|timeline|page)$ ]] || die "timeline or page"
 command -v node >/dev/null || die "no node: install Node.js 18 or newer"
 if [[ -z $CHROMIUM ]]; then
     sudo=
@@ -35,6 +42,14 @@ fi
 [[ -d $out/node_modules/playwright-core ]] ||
     npm install --silent --no-audit --no-fund --no-save --prefix "$out" playwright-core@1 || die "npm could not install playwright-core"
 
+if [[ $what != timeline ]]; then
+    if [[ -z ${QUORATE:-} ]]; then
+        cargo build --release --quiet -p quorate
+        export QUORATE="$root/target/release/quorate"
+    fi
+    node "$root/tests/browser/page.mjs" "$out"
+fi
+[[ $what != page ]] || exit 0
 if [[ -z ${QUORATE_SIM:-} ]]; then
     cargo build --release --quiet -p quorate-sim
     QUORATE_SIM="$root/target/release/quorate-sim"

@@ -100,6 +100,16 @@ def make_hosts(folder):
     must("mount", "--bind", hosts, "/etc/hosts")
 
 
+def make_bcfks(work):
+    """The file that the guide converts: nothing but Bouncy Castle makes one."""
+    work.mkdir()
+    (work / "password").write_text("for the store\n")
+    must("keytool", "-genkeypair", "-alias", "zk1", "-keyalg", "RSA", "-dname", "CN=zk1", "-keystore", work / "key.bcfks",
+         "-storetype", "BCFKS", "-storepass:file", work / "password",
+         "-keypass:file", work / "password", "-providerclass", "org.bouncycastle.jce.provider.BouncyCastleProvider",
+         "-providerpath", "/usr/share/java/bcprov.jar")
+
+
 def main():
     in_private_namespaces("-mnpf", "--mount-proc", "--kill-child")
     checks = Checks("docs")
@@ -111,7 +121,10 @@ def main():
     make_hosts(folder)
     pages = sys.argv[1:] or [name for name in PAGES if (ROOT / "docs" / name).exists()]
     for name in pages:
-        Page(ROOT / "docs" / name, folder / name, checks).run()
+        page = Page(ROOT / "docs" / name, folder / name, checks)
+        if name == "operations.md":
+            make_bcfks(folder / name / "work")
+        page.run()
     if checks.failed:
         print(f"kept: {folder}", file=sys.stderr)
     else:

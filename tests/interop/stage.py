@@ -177,8 +177,8 @@ class Stage:
         (self.e.home(sid) / "clock").write_text(f"{seconds:+d}\n")
 
     def settle_clocks(self):
-        # A file of a clock is read once a second.
-        time.sleep(1.5)
+        # A file of a clock is read again two seconds later at most: libfaketime counts whole ones.
+        time.sleep(2.5)
 
     def close(self):
         for sid in list(self.e.processes):

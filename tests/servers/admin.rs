@@ -87,7 +87,7 @@ fn what_is_no_question_gets_a_clear_answer_and_the_server_goes_on() {
     let plan = Plan::standalone().setting("admin.enableServer=true");
     let ensemble = plan.setting("admin.idleTimeout=300").start();
     let admin = ensemble.admin(0);
-    assert_eq!(get(admin, "/").0, 404);
+    assert_eq!(get(admin, "/nosuch").0, 404);
     assert!(get(admin, "/commands").1.contains("href=\"/commands/monitor\""));
     assert_eq!(command(admin, "nosuch")["error"], "Unknown command: nosuch");
     assert_eq!(command(admin, "leader")["error"], "server is not initialized");

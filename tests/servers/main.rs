@@ -23,6 +23,7 @@ mod monitoring;
 mod observers;
 #[cfg(feature = "otlp")]
 mod otlp;
+mod page;
 mod promql;
 mod read_only;
 mod recovery;

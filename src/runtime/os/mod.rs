@@ -8,6 +8,7 @@ mod clients_test;
 mod clock;
 mod descriptors;
 mod disk;
+mod ends;
 mod environment;
 mod halt;
 mod log;
@@ -25,6 +26,7 @@ mod tls;
 mod workers;
 
 pub use disk::{MachineFile, MachineLane};
+pub use ends::hear_ends;
 pub use log::{finish_log, log_layer};
 pub use net::MachineListener;
 pub use room::{Room, room_in};

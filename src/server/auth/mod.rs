@@ -157,7 +157,7 @@ impl Authority {
     }
 
     /// Whether somebody with these ids is served at all (AU-2).
-    fn serves(&self, ids: &[Id]) -> bool {
+    pub(super) fn serves(&self, ids: &[Id]) -> bool {
         let enforced = &self.access.enforced_schemes;
         enforced.is_empty() || ids.iter().any(|id| enforced.contains(&id.scheme))
     }
@@ -178,17 +178,23 @@ impl Authority {
         proof: &[u8],
         db: &Database,
     ) -> Permit {
-        let address = Id { scheme: "ip".into(), id: ip.into() };
-        let auth = Some(Bytes::copy_from_slice(proof));
-        let packet = AuthPacket { kind: 0, scheme: scheme.into(), auth };
-        let Verdict::Proven(mut ids) = self.verdict(&packet, &[]) else { return Permit::NotProven };
-        ids.push(address);
+        let Some(ids) = self.proven_ids(ip, scheme, proof) else { return Permit::NotProven };
         let tree = db.tree();
         let each = (0..5).map(|bit| 1 << bit);
         match each.into_iter().all(|perm| tree.check_acl(paths::ROOT, perm, &ids)) {
             true => Permit::Granted,
             false => Permit::Denied,
         }
+    }
+
+    /// Who somebody at this address is who proves this: the address is one of his ids. `None`: it proves
+    /// nothing.
+    pub(super) fn proven_ids(&self, ip: &str, scheme: &str, proof: &[u8]) -> Option<Vec<Id>> {
+        let auth = Some(Bytes::copy_from_slice(proof));
+        let packet = AuthPacket { kind: 0, scheme: scheme.into(), auth };
+        let Verdict::Proven(mut ids) = self.verdict(&packet, &[]) else { return None };
+        ids.push(Id { scheme: "ip".into(), id: ip.into() });
+        Some(ids)
     }
 
     /// Scheme by scheme what Apache's providers say to operation auth.

@@ -65,6 +65,11 @@ impl Sent {
         self.unsent_bytes + self.ready_bytes
     }
 
+    /// Whether answers wait until the client has taken more of what it was sent.
+    pub(super) fn awaits_room(&self) -> bool {
+        matches!(self.awaits, Awaits::Drain | Awaits::Room(_))
+    }
+
     /// Room for so many bytes more.
     pub(super) fn room(&self, bytes: usize) -> Awaits {
         Awaits::Room(self.unsent_bytes.saturating_add(bytes))

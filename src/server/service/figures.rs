@@ -3,14 +3,18 @@
 //!
 //! Apart from mod.rs because no client's request comes here.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::sync::Arc;
 
-use super::{ConnectionLine, Service, ServiceStats};
+use super::{ConnectionFlow, ConnectionLine, Service, ServiceStats, WaitingConnections};
 use crate::base::{ConnId, Mono, Now, SessionId};
 use crate::database::Database;
+use crate::jute::data::Id;
 use crate::metrics::{Counter, Summary};
 use crate::runtime::ip_of;
 use crate::server::auth::Permit;
+use crate::server::connection::Connection;
 use crate::server::gate::Asked;
 use crate::server::watches::Watching;
 use crate::session::SessionTracker;
@@ -65,6 +69,17 @@ impl Service {
         self.authority.permit_on_root(ip_of(client), scheme, proof, db)
     }
 
+    /// Who somebody at the admin port is; without a proof, nobody in particular. `None`: it proves nothing.
+    pub fn visitor_ids(&self, client: &str, proof: Option<(&str, &[u8])>) -> Option<Vec<Id>> {
+        let Some((scheme, proof)) = proof else { return Some(Vec::new()) };
+        self.authority.proven_ids(ip_of(client), scheme, proof)
+    }
+
+    /// Whether this server tells somebody with these ids anything (`enforce.auth.schemes`).
+    pub fn serves_ids(&self, ids: &[Id]) -> bool {
+        self.authority.serves(ids)
+    }
+
     /// `crst`: those of every connection do.
     pub fn reset_connection_stats(&mut self) {
         for connection in self.connections.values_mut() {
@@ -111,13 +126,46 @@ impl Service {
 
     /// Every connection, those that ask a word included, for `stat` and `cons`.
     pub fn connection_lines(&self) -> impl Iterator<Item = ConnectionLine> {
-        self.connections.values().map(|connection| ConnectionLine {
-            peer: connection.peer.clone(),
-            session: connection.session_line(),
-            queued: connection.pending.len(),
-            received: connection.received,
-            sent: connection.sent,
+        self.connections.values().map(|connection| line_of(connection))
+    }
+
+    /// How the connections are that have one of these sessions.
+    pub fn connections_of(
+        &self,
+        wanted: impl Fn(SessionId) -> bool,
+    ) -> impl Iterator<Item = (SessionId, ConnId, ConnectionLine, ConnectionFlow)> {
+        let connections = self.connections.iter();
+        connections.filter_map(move |(conn, connection)| {
+            let session = connection.session().filter(|session| wanted(*session))?;
+            Some((session, *conn, line_of(connection), flow_of(connection)))
         })
+    }
+
+    /// The connections that are not read from, or do not read; and the worst of them, so many.
+    pub fn waiting_connections(&self, worst: usize) -> WaitingConnections {
+        let mut waiting = WaitingConnections::default();
+        for (conn, connection) in &self.connections {
+            let flow = flow_of(connection);
+            let is_unread = flow.unread_bytes > 0;
+            waiting.paused += usize::from(flow.is_paused);
+            waiting.unread += usize::from(is_unread);
+            if flow.is_paused || is_unread {
+                waiting.worst.push((flow.unread_bytes, *conn));
+            }
+        }
+        waiting.worst.sort_by(|a, b| b.cmp(a));
+        waiting.worst.truncate(worst);
+        waiting
+    }
+
+    pub fn connection(&self, conn: ConnId) -> Option<(ConnectionLine, ConnectionFlow)> {
+        let connection = self.connections.get(&conn)?;
+        Some((line_of(connection), flow_of(connection)))
+    }
+
+    /// Paths that a connection watches for data and existence, and for children; each list in its order.
+    pub fn watched_by(&self, conn: ConnId) -> [&BTreeSet<Arc<str>>; 2] {
+        self.watches.of_conn(conn)
     }
 
     /// When each connection expires, the earliest first: its address and its session, 0 if it has none.
@@ -154,4 +202,19 @@ impl Service {
         let connection = self.connections.get(&conn);
         connection.and_then(|connection| connection.session()).unwrap_or_default()
     }
+}
+
+fn line_of(connection: &Connection) -> ConnectionLine {
+    ConnectionLine {
+        peer: connection.peer.clone(),
+        session: connection.session_line(),
+        queued: connection.pending.len(),
+        received: connection.received,
+        sent: connection.sent,
+    }
+}
+
+fn flow_of(connection: &Connection) -> ConnectionFlow {
+    let (is_paused, unread_bytes) = connection.flow.figures();
+    ConnectionFlow { is_paused, unread_bytes }
 }

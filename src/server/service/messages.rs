@@ -134,3 +134,20 @@ pub struct ConnectionLine {
     pub received: u64,
     pub sent: u64,
 }
+
+/// Whether a connection is served as fast as it asks, and reads as fast as it is answered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ConnectionFlow {
+    /// It is not read from, since too much of it waits.
+    pub is_paused: bool,
+    /// What it was sent and has not taken, while its answers wait for that.
+    pub unread_bytes: usize,
+}
+
+/// How many connections wait, and the worst of them with the bytes that they have not read.
+#[derive(Clone, Debug, Default)]
+pub struct WaitingConnections {
+    pub paused: usize,
+    pub unread: usize,
+    pub worst: Vec<(usize, ConnId)>,
+}

@@ -58,7 +58,9 @@ use crate::prepare::{self, Request};
 use crate::runtime::ip_of;
 use crate::session::IdGenerator;
 
-pub use messages::{ConnectionLine, Input, Output, Seeds, ServiceStats};
+pub use messages::{
+    ConnectionFlow, ConnectionLine, Input, Output, Seeds, ServiceStats, WaitingConnections,
+};
 
 /// What a frame has in front.
 const LENGTH_BYTES: u64 = 4;

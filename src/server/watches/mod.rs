@@ -29,6 +29,7 @@ mod table;
 use std::collections::BTreeSet;
 use std::iter;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -161,6 +162,12 @@ impl Watches {
     pub(super) fn watching(&self) -> Watching {
         let (connections, paths) = (self.data.by_conn().len(), self.data.by_path().len());
         Watching { connections, paths, watches: self.data.len() }
+    }
+
+    /// What one connection watches, in the data table and in the other one.
+    pub(super) fn of_conn(&self, conn: ConnId) -> [&BTreeSet<Arc<str>>; 2] {
+        static NOTHING: BTreeSet<Arc<str>> = BTreeSet::new();
+        [&self.data, &self.child].map(|table| table.by_conn().get(&conn).unwrap_or(&NOTHING))
     }
 
     /// The data table by connection.

@@ -129,6 +129,14 @@ impl Unacked {
         self.row.binary_search_by_key(&zxid, |(zxid, _)| *zxid).is_ok()
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.row.len()
+    }
+
+    pub(super) fn first(&self) -> Option<Zxid> {
+        self.row.front().map(|(zxid, _)| *zxid)
+    }
+
     /// When the one that waits longest was sent.
     pub(super) fn oldest(&self) -> Option<Mono> {
         self.row.front().map(|(_, sent)| *sent)

@@ -50,6 +50,7 @@ mod sync;
 mod sync_test;
 
 pub use core::{HistoryRead, Input, Leader, Output};
+pub use figures::LearnerFigures;
 pub use outstanding::SyncOrigin;
 pub use progress::SyncProgress;
 pub use proof::SessionAt;

@@ -26,8 +26,8 @@ pub struct SyncProgress {
 impl Leader {
     /// The learners that are being synchronised.
     pub fn syncs(&self, db: &Database) -> impl Iterator<Item = SyncProgress> {
-        let runs = |h: &&Handler| (Phase::ReadingLog..Phase::Syncing).contains(&h.phase);
-        self.handlers.values().filter(runs).map(|handler| progress_of(handler, db))
+        let runs = self.handlers.values().filter(|handler| handler.is_synchronising());
+        runs.map(|handler| progress_of(handler, db))
     }
 
     /// So many bytes more are on their way to this learner.
@@ -52,6 +52,10 @@ impl Leader {
 }
 
 impl Handler {
+    pub(super) fn is_synchronising(&self) -> bool {
+        (Phase::ReadingLog..Phase::Syncing).contains(&self.phase)
+    }
+
     pub(super) fn begin_telling(&mut self, now: Now) {
         self.sync_began = now.mono;
         self.sent_bytes = 0;
@@ -59,7 +63,7 @@ impl Handler {
     }
 }
 
-fn progress_of(handler: &Handler, db: &Database) -> SyncProgress {
+pub(super) fn progress_of(handler: &Handler, db: &Database) -> SyncProgress {
     let sent_bytes = handler.sent_bytes;
     let of_snapshot = || {
         let tree = db.tree();

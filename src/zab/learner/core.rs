@@ -428,6 +428,13 @@ impl Learner {
         }
     }
 
+    /// How long ago the leader was heard; `None` while nothing has to be heard of it.
+    pub fn heard_ago(&self, now: Mono) -> Option<Duration> {
+        let limit =
+            if self.phase < Phase::Broadcast { self.init_timeout } else { self.sync_timeout };
+        (self.deadline != Mono::FAR).then(|| limit.saturating_sub(self.deadline.since(now)))
+    }
+
     pub fn leader(&self) -> ServerId {
         self.leader
     }
