@@ -17,7 +17,6 @@ use serde_json::json;
 use super::command::{Call, Command, checked};
 use super::options::Opt;
 use super::refused::Refused;
-use super::subtrees::kind_name;
 use super::text;
 use super::walk::{Met, Node, Walk, Wanted};
 use crate::base::paths;
@@ -25,7 +24,7 @@ use crate::client::Client;
 use crate::jute::client::code;
 use crate::jute::data::{Acl, Stat};
 use crate::storage::snapshot_decoder::decode_snapshot;
-use crate::storage::snapshot_format::{Compression, SnapshotContent, SnapshotFault, unpack};
+use crate::storage::snapshot_format::{Compression, SnapshotContent, SnapshotFault, Unpacker};
 use crate::tree::{OPEN_ACL_ID, Owner};
 
 /// Of the command, as diff(1) has it: 1 is a difference.
@@ -126,7 +125,10 @@ fn read_snapshot(file: &str) -> Result<SnapshotContent, String> {
         Some("snappy") => Compression::Snappy,
         _ => Compression::None,
     };
-    let content = unpack(packed.into(), packing).and_then(decode_snapshot);
+    let mut plain = Vec::new();
+    let mut unpacker = Unpacker::new(packing);
+    let unpacked = unpacker.feed(&packed, &mut plain).and_then(|()| unpacker.finish(&mut plain));
+    let content = unpacked.and_then(|()| decode_snapshot(plain.into()));
     content.map_err(|fault: SnapshotFault| format!("this is no snapshot: {fault}"))
 }
 
@@ -196,11 +198,8 @@ impl Scope {
             acl.sort_unstable();
             acl
         };
-        let kind = |node: &Node| {
-            let owner = Owner::of(node.stat.ephemeral_owner);
-            // Sessions differ from ensemble to ensemble.
-            (kind_name(&node.stat), matches!(owner, Owner::Ttl(_)).then_some(owner.bits()))
-        };
+        // Sessions differ from ensemble to ensemble; containers and TTLs are what no server shows.
+        let kind = |node: &Node| matches!(Owner::of(node.stat.ephemeral_owner), Owner::Session(_));
         let empty = Bytes::new();
         let data = |node: &Node| node.data.clone().unwrap_or(empty.clone());
         let times = |node: &Node| (node.stat.ctime, node.stat.mtime);
@@ -382,11 +381,7 @@ mod tests {
         let scope = Scope { with_ephemerals: false, with_times: false };
         let plain = node("x", Owner::Nobody);
         assert_eq!(scope.differences(&plain, &plain.clone()), [""; 0]);
-        assert_eq!(scope.differences(&plain, &node("y", Owner::Container)), ["data", "kind"]);
-        assert_eq!(
-            scope.differences(&node("x", Owner::Ttl(1)), &node("x", Owner::Ttl(2))),
-            ["kind"]
-        );
+        assert_eq!(scope.differences(&plain, &node("y", Owner::Container)), ["data"]);
         let mut later = node("x", Owner::Nobody);
         later.stat.mtime = 5;
         assert_eq!(scope.differences(&plain, &later), [""; 0]);
@@ -396,6 +391,7 @@ mod tests {
         let session = |n| node("x", Owner::Session(crate::base::SessionId(n)));
         assert!(!scope.covers(&session(1)));
         assert_eq!(scope.differences(&session(1), &session(2)), [""; 0]);
+        assert_eq!(scope.differences(&session(1), &plain), ["kind"]);
     }
 
     #[test]

@@ -18,6 +18,7 @@ use super::options::Opt;
 use super::refused::Refused;
 use super::text;
 use crate::base::paths;
+use crate::client::Failure;
 use crate::jute::client::code;
 
 /// Of a line of base64 or hex.
@@ -155,28 +156,25 @@ async fn edit(call: Call) -> Result<(), Refused> {
             );
             Ok(())
         }
-        Err(failure) => {
-            let (code, was_sent) = (failure.code, failure.was_sent);
-            let told = Refused::of(failure, Some(&path));
-            let why = match code {
-                code::BAD_VERSION => format!(
-                    "{} was changed meanwhile: version {} is not there any more",
-                    text::shown(&path),
-                    stat.version
-                ),
-                _ => told.text.clone(),
-            };
-            let hint = format!(
-                "get -s {path} shows what stands there now; {again} goes on with your text"
-            );
-            let hint = if was_sent { format!("it may have been written: {hint}") } else { hint };
-            let text = match was_sent {
-                true => format!("{why}. Your text is in {shown}"),
-                false => kept(why).text,
-            };
-            Err(Refused { text, ..told }.with_hint(hint))
-        }
+        Err(failure) => Err(not_written(failure, &path, stat.version, &shown, &again)),
     }
+}
+
+/// `again`: the command that goes on with the file.
+fn not_written(failure: Failure, path: &str, version: i32, file: &str, again: &str) -> Refused {
+    let (code, was_sent) = (failure.code, failure.was_sent);
+    let told = Refused::of(failure, Some(path));
+    let why = match code {
+        code::BAD_VERSION => {
+            let path = text::shown(path);
+            format!("{path} was changed meanwhile: version {version} is not there any more")
+        }
+        _ => told.text.clone(),
+    };
+    let fate = if was_sent { "Whether it was written is not known" } else { "Nothing was written" };
+    let text = format!("{why}. {fate}; your text is in {file}");
+    let hint = format!("get -s {path} shows what stands there now; {again} goes on with your text");
+    Refused { text, ..told }.with_hint(hint)
 }
 
 /// A new file that only its owner may read.

@@ -3,8 +3,9 @@
 //!     {"path":"/x","kind":"persistent","data":"text","acl":["world:anyone:cdrwa"]}
 //!
 //! The path begins at the node that was exported, which is "/" itself. `base64` stands in place of `data`
-//! where that is not UTF-8; a node without data has neither. Kinds are persistent, container, ttl (with
-//! `ttl` in milliseconds) and ephemeral. A sequential node has its name as it is.
+//! where that is not UTF-8; a node without data has neither. A sequential node has its name as it is.
+//! Kinds are persistent, ephemeral, container and ttl (with `ttl` in milliseconds). No server tells which
+//! nodes are of the last two: an export has them as persistent, and whoever knows may change its lines.
 //!
 //! Not here: which nodes (transfer.rs).
 
@@ -57,12 +58,8 @@ pub(super) struct Record {
 impl Record {
     /// `path` begins at the node that is exported.
     pub(super) fn of(path: &str, node: Node) -> Record {
-        let mode = match Owner::of(node.stat.ephemeral_owner) {
-            Owner::Nobody => CreateMode::default(),
-            Owner::Container => CreateMode { container: true, ..CreateMode::default() },
-            Owner::Ttl(ms) => CreateMode { ttl_ms: Some(ms), ..CreateMode::default() },
-            Owner::Session(_) => CreateMode { ephemeral: true, ..CreateMode::default() },
-        };
+        let ephemeral = matches!(Owner::of(node.stat.ephemeral_owner), Owner::Session(_));
+        let mode = CreateMode { ephemeral, ..CreateMode::default() };
         Record { path: path.to_owned(), mode, data: node.data, acl: node.acl }
     }
 

@@ -17,8 +17,7 @@ use crate::tree::Owner;
 
 pub(super) const COMMANDS: &[Command] = &[Command::ask(
     "find",
-    "path [-name glob] [-data text] [-owner session] [-ephemeral] [-container] [-ttl] [-sequential] \
-     [-minsize bytes] [-maxsize bytes] [-newer time|zxid] [-older time|zxid]",
+    "path [-name glob] [-data text] [-owner session] [-ephemeral] [-sequential] [-minsize bytes] [-maxsize bytes] [-newer time|zxid] [-older time|zxid]",
     "Shows the paths below a node to which everything applies that is said.",
     |call| Box::pin(find(call)),
 )
@@ -27,8 +26,6 @@ pub(super) const COMMANDS: &[Command] = &[Command::ask(
     Opt::value("data", "with this in its data"),
     Opt::value("owner", "ephemeral, of this session (in hex)"),
     Opt::flag("ephemeral", "gone with its session"),
-    Opt::flag("container", "gone with its last child"),
-    Opt::flag("ttl", "gone when it is not touched for a time"),
     Opt::flag("sequential", "with a number of ten digits behind its name"),
     Opt::value("minsize", "of so many bytes of data at least"),
     Opt::value("maxsize", "of so many bytes of data at most"),
@@ -79,8 +76,6 @@ struct Asked {
     data: Option<Vec<u8>>,
     owner: Option<i64>,
     is_ephemeral: bool,
-    is_container: bool,
-    has_ttl: bool,
     is_sequential: bool,
     bytes_min: i32,
     bytes_max: Option<i32>,
@@ -115,8 +110,6 @@ impl Asked {
             data: call.given.value("data").map(|text| text.as_bytes().to_vec()),
             owner: owner.transpose()?,
             is_ephemeral: call.given.has("ephemeral"),
-            is_container: call.given.has("container"),
-            has_ttl: call.given.has("ttl"),
             is_sequential: call.given.has("sequential"),
             bytes_min: call.number("minsize", 0)?,
             bytes_max: bytes_max.transpose()?,
@@ -128,13 +121,10 @@ impl Asked {
     /// `data`: `None` where it may not be read.
     fn is_met(&self, path: &str, stat: &Stat, data: Option<&[u8]>) -> bool {
         let name = paths::split(path).map_or(path, |(_, name)| name);
-        let owner = Owner::of(stat.ephemeral_owner);
-        let is_ephemeral = matches!(owner, Owner::Session(_));
+        let is_ephemeral = matches!(Owner::of(stat.ephemeral_owner), Owner::Session(_));
         self.name.as_ref().is_none_or(|pattern| pattern.matches(name))
             && self.owner.is_none_or(|bits| is_ephemeral && stat.ephemeral_owner == bits)
             && (!self.is_ephemeral || is_ephemeral)
-            && (!self.is_container || owner == Owner::Container)
-            && (!self.has_ttl || matches!(owner, Owner::Ttl(_)))
             && (!self.is_sequential || is_sequential(name))
             && stat.data_length >= self.bytes_min
             && self.bytes_max.is_none_or(|max| stat.data_length <= max)
@@ -207,8 +197,8 @@ mod tests {
         assert!(!is_met(&Asked { bytes_min: 6, ..Asked::default() }));
         assert!(!is_met(&Asked { bytes_max: Some(4), ..Asked::default() }));
         assert!(is_met(&Asked { is_ephemeral: true, is_sequential: true, ..Asked::default() }));
-        assert!(!is_met(&Asked { is_container: true, ..Asked::default() }));
-        assert!(!is_met(&Asked { has_ttl: true, ..Asked::default() }));
+        let nobody = Stat { ephemeral_owner: 0, ..stat() };
+        assert!(!Asked { is_ephemeral: true, ..Asked::default() }.is_met("/a", &nobody, None));
     }
 
     #[test]

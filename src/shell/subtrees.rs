@@ -1,4 +1,7 @@
 //! tree and du: what is below a node, drawn, and how much it is.
+//!
+//! No server tells a client that a node is a container or has a TTL: the owner that it shows is a session
+//! or nobody. (DataNode.copyStat)
 
 use serde_json::{Value, json};
 
@@ -88,12 +91,9 @@ fn marks(name: &str, met: &Met) -> String {
         Met::Gone => return "gone meanwhile".into(),
     };
     let mut marks = vec![stat.data_length.to_string()];
-    marks.extend(match Owner::of(stat.ephemeral_owner) {
-        Owner::Nobody => None,
-        Owner::Container => Some("container".into()),
-        Owner::Ttl(ms) => Some(format!("ttl {ms} ms")),
-        Owner::Session(session) => Some(format!("ephemeral 0x{:x}", session.0)),
-    });
+    if let Owner::Session(session) = Owner::of(stat.ephemeral_owner) {
+        marks.push(format!("ephemeral 0x{:x}", session.0));
+    }
     if is_sequential(name) {
         marks.push("sequential".into());
     }
@@ -109,31 +109,19 @@ pub(super) fn is_sequential(name: &str) -> bool {
     digits >= SEQUENCE_DIGITS
 }
 
-/// persistent, container, ttl, ephemeral.
-pub(super) fn kind_name(stat: &Stat) -> &'static str {
-    match Owner::of(stat.ephemeral_owner) {
-        Owner::Nobody => "persistent",
-        Owner::Container => "container",
-        Owner::Ttl(_) => "ttl",
-        Owner::Session(_) => "ephemeral",
-    }
-}
-
 fn node_json(walked: &Walked, stat: &Stat) -> Value {
-    let mut node = json!({
+    let session = match Owner::of(stat.ephemeral_owner) {
+        Owner::Session(session) => Some(format!("0x{:x}", session.0)),
+        _ => None,
+    };
+    json!({
         "path": walked.path,
         "depth": walked.depth,
-        "kind": kind_name(stat),
+        "session": session,
         "sequential": is_sequential(&walked.path),
         "dataLength": stat.data_length,
         "numChildren": stat.num_children,
-    });
-    match Owner::of(stat.ephemeral_owner) {
-        Owner::Session(session) => node["session"] = json!(format!("0x{:x}", session.0)),
-        Owner::Ttl(ms) => node["ttl"] = json!(ms),
-        Owner::Nobody | Owner::Container => {}
-    }
-    node
+    })
 }
 
 /// What a subtree is, as a quota counts it.
@@ -233,11 +221,11 @@ mod tests {
         let mut drawing = Drawing::default();
         let lines: Vec<String> = [
             walked("/", true, Owner::Nobody),
-            walked("/a", false, Owner::Container),
+            walked("/a", false, Owner::Nobody),
             walked("/a/b", true, Owner::Nobody),
             walked("/a/b/lock-0000000001", true, session),
             Walked { met: Met::Gone, ..walked("/c", false, Owner::Nobody) },
-            walked("/d\u{202e}", true, Owner::Ttl(5)),
+            walked("/d\u{202e}", true, Owner::Nobody),
             Walked { met: Met::Unreadable(None), ..walked("/d\u{202e}/x", true, Owner::Nobody) },
         ]
         .iter()
@@ -247,11 +235,11 @@ mod tests {
             lines,
             [
                 "/ [3]",
-                "|-- a [3, container]",
+                "|-- a [3]",
                 "|   `-- b [3]",
                 "|       `-- lock-0000000001 [3, ephemeral 0x1f, sequential]",
                 "|-- c [gone meanwhile]",
-                "`-- d\\u{202e} [3, ttl 5 ms]",
+                "`-- d\\u{202e} [3]",
                 "    `-- x [not readable]",
             ]
         );

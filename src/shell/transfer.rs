@@ -128,6 +128,8 @@ async fn export(call: Call) -> Result<(), Refused> {
     let left_out =
         if ephemerals > 0 { format!(", {ephemerals} ephemeral left out") } else { String::new() };
     call.print.note(&format!("Exported {count} nodes{left_out}"));
+    call.print
+        .note("Containers and nodes with a TTL are among them as persistent ones: no server tells");
     if masked > 0 {
         call.print.note(&format!(
             "{masked} of them have digest passwords that were not shown (\":x\" stands there): only who may \
@@ -192,7 +194,8 @@ struct Tally {
     overwritten: usize,
     existing: usize,
     ephemerals: usize,
-    /// Some of those that exist.
+    /// Those that exist and shall not, and some of their names.
+    conflicts: usize,
     named: Vec<String>,
 }
 
@@ -229,12 +232,12 @@ async fn import(call: Call) -> Result<(), Refused> {
     let with_ephemerals = call.given.has("e");
     let import = Import { call: &call, file, root, existing, with_ephemerals };
     let plan = import.plan().await?;
-    if existing == Existing::Refuse && !plan.named.is_empty() {
-        let more = if plan.existing > plan.named.len() { ", ..." } else { "" };
+    if plan.conflicts > 0 {
+        let more = if plan.conflicts > plan.named.len() { ", ..." } else { "" };
         let named = plan.named.join(", ");
         let text = format!(
             "{} nodes of {file} exist already, and nothing was written: {named}{more}",
-            plan.existing
+            plan.conflicts
         );
         let refused = Refused { code: Some(code::NODE_EXISTS), ..Refused::new(text) };
         return Err(refused.with_hint("--skip-existing leaves them as they are, --overwrite gives them the file's data and ACL"));
@@ -326,8 +329,13 @@ impl Import<'_> {
 
     /// Reads the whole file first: a line that is wrong is found before anything is written.
     async fn plan(&self) -> Result<Tally, Refused> {
+        let mut count = 0;
         for entry in self.lines()? {
             entry?;
+            count += 1;
+        }
+        if count == 0 {
+            return Err(wrong_file(self.file, "it is empty: an export has a line for each node"));
         }
         self.batches(async |batch, tally| {
             for entry in batch {
@@ -337,12 +345,11 @@ impl Import<'_> {
                     (true, existing) => {
                         tally.existing += 1;
                         // The place itself may exist.
-                        let is_place = entry.record.path == paths::ROOT;
-                        if existing == Existing::Refuse
-                            && !is_place
-                            && tally.named.len() < NAMED_MAX
-                        {
-                            tally.named.push(text::shown(&entry.path));
+                        if existing == Existing::Refuse && entry.record.path != paths::ROOT {
+                            tally.conflicts += 1;
+                            if tally.named.len() < NAMED_MAX {
+                                tally.named.push(text::shown(&entry.path));
+                            }
                         }
                     }
                 }
