@@ -142,6 +142,9 @@ impl Command {
 /// A wait without an answer.
 pub(super) type Waiting = Pin<Box<dyn Future<Output = ()>>>;
 
+/// Begins a session at the servers of a connect string.
+type Opening = dyn Fn(&str) -> Result<Client, Refused>;
+
 /// What a command may need of the shell.
 #[derive(Clone)]
 pub(super) struct Around {
@@ -150,7 +153,7 @@ pub(super) struct Around {
     /// Until Ctrl-C.
     pub(super) interrupted: Rc<dyn Fn() -> Waiting>,
     /// A session of its own at other servers.
-    pub(super) open: Rc<dyn Fn(&str) -> Result<Client, Refused>>,
+    pub(super) open: Rc<Opening>,
 }
 
 /// A command with all that it needs.
