@@ -46,6 +46,7 @@ pub(super) struct Core {
     plan: Plan,
     phase: Phase,
     state: State,
+    /// None that the ensemble knows, as long as only servers without a leader have answered.
     session: SessionId,
     password: Bytes,
     /// What the server made of the timeout.
@@ -248,9 +249,11 @@ impl Core {
             return self.end(State::Closed, KeeperState::Expired);
         }
         self.negotiated = Duration::from_millis(u64::from(response.timeout_ms.unsigned_abs()));
-        self.session = response.session;
-        self.password = response.password.unwrap_or_default();
         let read_only = response.read_only == Some(true);
+        if !read_only {
+            self.session = response.session;
+            self.password = response.password.unwrap_or_default();
+        }
         let (state, told) = match read_only {
             true => (State::ConnectedReadOnly, KeeperState::ConnectedReadOnly),
             false => (State::Connected, KeeperState::SyncConnected),

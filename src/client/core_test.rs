@@ -141,6 +141,29 @@ fn a_server_that_takes_a_session_and_drops_it_is_not_dialled_without_a_rest() {
 }
 
 #[test]
+fn a_session_of_a_server_without_a_leader_ends_with_its_connection() {
+    let mut core = Core::new(Plan { read_only: true, ..plan(&["a"]) }, T0);
+    core.step(T0, Input::Timer);
+    core.step(T0, Input::Dialled(Ok(())));
+    let response = ConnectResponse {
+        timeout_ms: 30_000,
+        session: SessionId(9),
+        password: Some(Bytes::from_static(&[7; 16])),
+        read_only: Some(true),
+        ..ConnectResponse::default()
+    };
+    let outputs = core.step(T0, Input::Frame(response.to_jute().into()));
+    assert_eq!(outputs, [told(KeeperState::ConnectedReadOnly)]);
+    core.step(T0, Input::Lost("the election is over".into()));
+    core.step(at(2_000), Input::Timer);
+    let greeted = core.step(at(2_000), Input::Dialled(Ok(())));
+    let Some(Output::Send(bytes)) = greeted.first() else { panic!("{greeted:?}") };
+    let asked = ConnectRequest::decode(&mut Reader::new(bytes.slice(4..))).expect("a record");
+    assert_eq!(asked.session, SessionId(0), "no server that leads knows it");
+    assert_eq!(core.step(at(2_000), greeting(5, 30_000)), [told(KeeperState::SyncConnected)]);
+}
+
+#[test]
 fn a_silent_connection_is_asked_and_then_given_up() {
     let mut core = open(plan(&["a"]));
     assert_eq!(core.wake_at(), Some(at(10_000)));

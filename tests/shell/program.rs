@@ -72,10 +72,15 @@ pub(crate) struct Shell {
 
 impl Shell {
     pub(crate) fn open(servers: &str) -> Shell {
+        Shell::open_with(&[], servers)
+    }
+
+    pub(crate) fn open_with(options: &[&str], servers: &str) -> Shell {
         let dir = tempfile::tempdir().expect("a directory for temporary files");
         let out = File::create(dir.path().join("out")).expect("a writable directory");
         let err = out.try_clone().expect("an open file");
-        let mut command = command(&["-server", servers]);
+        let words: Vec<&str> = ["-server", servers].iter().chain(options).copied().collect();
+        let mut command = command(&words);
         let child = command.stdin(Stdio::piped()).stdout(out).stderr(err).spawn();
         let mut child = child.expect("the program of this package");
         let input = child.stdin.take().expect("it is piped");

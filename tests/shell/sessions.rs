@@ -132,4 +132,14 @@ fn a_server_without_a_leader_is_read_from_by_those_who_ask_for_it() {
     let refused = ask(address, &["-r", "set", "/a", "x"]);
     assert_eq!(refused.code, 1);
     assert!(refused.err.starts_with("Not a read-only call: /a\nhint: "), "{refused:?}");
+    let mut shell = Shell::open_with(&["-r"], &address.to_string());
+    shell.hears("state:ConnectedReadOnly");
+    for id in [1, 2] {
+        ensemble.server_mut(id).start();
+    }
+    ensemble.wait_until_all_serve();
+    shell.hears("state:SyncConnected type:None");
+    shell.tell("set /a written");
+    shell.tell("get /a");
+    shell.hears("\nwritten\n");
 }
