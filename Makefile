@@ -5,6 +5,9 @@ PREFIX     ?= /usr/local
 TARGET_DIR  = $(or $(CARGO_TARGET_DIR),target)
 # Features of the build that are checked and tested beside the others.
 FEATURES    = --features quorate/otlp
+# Apache's scripts, without .sh, by whose names the program answers (src/cli/mod.rs SCRIPTS).
+SCRIPTS     = zkCleanup zkCli zkServer zkSnapShotToolkit zkSnapshotComparer zkSnapshotRecursiveSummaryToolkit zkTxnLogToolkit
+DIST        = CARGO="$(CARGO)" SCRIPTS="$(SCRIPTS)" tests/dist/dist.sh
 # Arguments for the command behind a target: make run ARGS="--servers 5"
 ARGS       ?=
 SEEDS      ?= 1..1001
@@ -15,7 +18,7 @@ SIM         = $(CARGO) run --release -p quorate-sim --
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check fix sim hunt museum replay bench bench-sim bench-instructions interop torture browser
-.PHONY: fuzz advisories install
+.PHONY: fuzz advisories install dist deb
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -91,10 +94,11 @@ fuzz: ## every decoder, FUZZ_SECONDS (60) each; one of them: make fuzz TARGET=cl
 advisories: ## known vulnerabilities in dependencies; needs the network
 	$(CARGO) deny check advisories
 
-# Apache's scripts by whose names the program answers (src/cli/mod.rs SCRIPTS).
-SCRIPTS = zkCleanup zkCli zkServer zkSnapShotToolkit zkSnapshotComparer zkSnapshotRecursiveSummaryToolkit zkTxnLogToolkit
+install: ## into PREFIX (/usr/local), with manuals, completions, a unit for systemd, and links for Apache's scripts
+	$(DIST) stage $(DESTDIR)$(PREFIX) $(PREFIX)/bin
 
-install: ## into PREFIX (/usr/local), with links for Apache's scripts
-	$(CARGO) build --release -p quorate
-	install -D -m 755 $(TARGET_DIR)/release/quorate $(DESTDIR)$(PREFIX)/bin/quorate
-	for script in $(SCRIPTS); do ln -sf quorate $(DESTDIR)$(PREFIX)/bin/$$script.sh || exit 1; done
+dist: ## target/dist/quorate-VERSION-ARCH-linux.tar.gz, the same bytes however often
+	$(DIST) tarball
+
+deb: ## target/dist/quorate_VERSION-1_ARCH.deb; needs cargo-deb
+	$(DIST) deb

@@ -26,9 +26,11 @@
 //! | `client`   | a client of any ZooKeeper server                                     |
 //! | `shell`    | `quorate shell`: the commands of zkCli.sh                            |
 //! | `toolkit`  | tools for a data directory: logs and snapshots, read as storage does  |
+//! | `backup`   | `quorate backup` and `restore`: beside the server, no part of it      |
 //! | `cli`      | the `quorate` command                                                 |
 
 pub mod admin;
+pub mod backup;
 pub mod base;
 pub mod bench;
 pub mod cli;

@@ -1,4 +1,6 @@
-//! The entrypoint of the image, without a container: its directories are elsewhere, and all else is the same.
+//! What is given away: the names of the program, and the entrypoint of the image.
+//!
+//! The entrypoint runs without a container: its directories are elsewhere, and all else is the same.
 
 mod ensemble;
 
@@ -191,4 +193,28 @@ fn the_command_of_the_image_serves() {
     assert!(root.path().join("datalog/version-2").exists(), "transactions go to ZOO_DATA_LOG_DIR");
     drop(server.stdin.take());
     assert!(server.wait().expect("a child of this test").success());
+}
+
+#[test]
+fn the_program_answers_to_the_names_that_are_installed() {
+    let root = tempfile::tempdir().expect("a directory for temporary files");
+    let makefile = concat!(env!("CARGO_MANIFEST_DIR"), "/Makefile");
+    let makefile = fs::read_to_string(makefile).expect("the Makefile");
+    let names = makefile.lines().find_map(|line| line.strip_prefix("SCRIPTS ")?.split_once('='));
+    let names: Vec<&str> = names.expect("the Makefile says which").1.split_whitespace().collect();
+    assert!(names.contains(&"zkServer"), "{names:?}");
+    let dockerfile = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/deploy/Dockerfile");
+    let dockerfile = fs::read_to_string(dockerfile).expect("the Dockerfile");
+    for name in names {
+        assert!(dockerfile.contains(&format!(" {name}")), "the image lacks {name}.sh");
+        let link = root.path().join(format!("{name}.sh"));
+        symlink(env!("CARGO_BIN_EXE_quorate"), &link).expect("a writable directory");
+        let help = |program: &Path| {
+            let done = Command::new(program).arg("--help").output().expect("it is a program");
+            String::from_utf8_lossy(&done.stdout).into_owned()
+        };
+        let own = help(Path::new(env!("CARGO_BIN_EXE_quorate")));
+        let said = help(&link);
+        assert!(said.contains("Usage: ") && said != own, "{name}.sh is not answered to: {said}");
+    }
 }

@@ -15,6 +15,16 @@ pub fn java_date(at_ms: i64) -> String {
     format!("{weekday} {month} {day:02} {hour:02}:{minute:02}:{second:02} UTC {year}")
 }
 
+/// As RFC 3339 has it, in UTC: `2026-11-21T11:22:06.042Z`.
+pub fn iso_date(at_ms: i64) -> String {
+    let (day, milli) = (at_ms.div_euclid(86_400_000), at_ms.rem_euclid(86_400_000));
+    let (second, milli) = (milli / 1000, milli % 1000);
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    let (year, month, day) = calendar_day(day);
+    let month = month + 1;
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z")
+}
+
 /// Year, month (0 to 11) and day of the month. Counts in years that begin in March, so that a leap day
 /// is the last of its year.
 fn calendar_day(days_since_1970: i64) -> (i64, usize, i64) {
@@ -54,5 +64,12 @@ mod tests {
             assert_eq!(java_date(seconds * 1000), text);
             assert_eq!(java_date(seconds * 1000 + 999), text, "milliseconds are not shown");
         }
+    }
+
+    #[test]
+    fn a_date_has_its_milliseconds() {
+        assert_eq!(iso_date(0), "1970-01-01T00:00:00.000Z");
+        assert_eq!(iso_date(951_827_696_042), "2000-02-29T12:34:56.042Z");
+        assert_eq!(iso_date(-1), "1969-12-31T23:59:59.999Z");
     }
 }

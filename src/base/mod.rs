@@ -19,7 +19,7 @@ pub use fingerprint::{Fingerprint, Rules};
 pub use ids::{ConnId, Epoch, LinkId, ServerId, SessionId, Zxid};
 pub(crate) use invariant::invariant;
 pub use invariant::{Broken, COSTLY_CHECKS, routine};
-pub use java_date::java_date;
+pub use java_date::{iso_date, java_date};
 pub use members_changed::{MembersChanged, ToldIn};
 pub use misbehaviour::{Dismissed, GaveUp, PacketSeen, PeerMisbehaved};
 pub use museum::{Exhibit, Museum};

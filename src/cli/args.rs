@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::up::UpArgs;
+use crate::backup::{BackupArgs, RestoreArgs};
 use crate::bench::BenchArgs;
 use crate::config::{Reread, ServerConfig};
 use crate::shell::ShellArgs;
@@ -35,6 +36,10 @@ pub(super) enum Verb {
     Bench(Box<BenchArgs>),
     /// The commands of zkCli.sh, for any ZooKeeper server
     Shell(ShellArgs),
+    /// Keeps a server's snapshots and logs elsewhere, while it runs
+    Backup(Box<BackupArgs>),
+    /// Makes a data directory of a backup, as it was behind any transaction
+    Restore(RestoreArgs),
     /// Says what is wrong with a configuration before it runs
     Check {
         /// A zoo.cfg

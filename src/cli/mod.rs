@@ -17,10 +17,11 @@ mod up;
 
 use std::path::Path;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 pub use args::Serve;
 
+use crate::backup;
 use crate::bench;
 use crate::shell;
 use crate::toolkit;
@@ -36,6 +37,11 @@ const SCRIPTS: [(&str, &str); 7] = [
     ("zkSnapshotRecursiveSummaryToolkit", "zkSnapshotRecursiveSummaryToolkit"),
     ("zkTxnLogToolkit", "zkTxnLogToolkit"),
 ];
+
+/// The command line as clap has it, for manual pages and completions.
+pub fn command_line() -> clap::Command {
+    Command::command()
+}
 
 /// Parses the command line of this process and does what it says. The answer is the exit code.
 pub fn run(serve: Serve) -> i32 {
@@ -59,6 +65,8 @@ pub fn run(serve: Serve) -> i32 {
         Verb::Server(args) => control::run_server_verb(&args, serve),
         Verb::Bench(args) => bench::run(&args),
         Verb::Shell(args) => shell::run(&args),
+        Verb::Backup(args) => backup::run_backup(&args),
+        Verb::Restore(args) => backup::run_restore(&args),
         Verb::Check { config } => check::check(&config),
         Verb::Tool(command) => toolkit::run(&command),
     }

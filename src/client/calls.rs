@@ -53,6 +53,22 @@ pub struct Reconfiguration {
     pub from_version: i64,
 }
 
+/// One write of several that are done together. (Op)
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Write {
+    Create {
+        path: String,
+        data: Option<Bytes>,
+        acl: Vec<Acl>,
+        mode: CreateMode,
+    },
+    /// Whatever the version.
+    SetData {
+        path: String,
+        data: Option<Bytes>,
+    },
+}
+
 impl Client {
     /// The path that the node got.
     pub async fn create(
@@ -92,7 +108,44 @@ impl Client {
         }
         MultiHeader { kind: -1, done: true, err: -1 }.encode(&mut body);
         let answer = self.ask(op::MULTI, body, Afterwards::Nothing).await?;
-        failure_in(answer).map_or(Ok(()), Err)
+        failure_in(answer).map_or(Ok(()), |(_, failure)| Err(failure))
+    }
+
+    /// Does all of these or none. A failure comes with the place of the write that failed, if it was one
+    /// of them.
+    pub async fn write_together(&self, writes: &[Write]) -> Result<(), (Option<usize>, Failure)> {
+        let mut body = Vec::new();
+        for write in writes {
+            self.encode_write(write, &mut body);
+        }
+        MultiHeader { kind: -1, done: true, err: -1 }.encode(&mut body);
+        let answer = self.ask(op::MULTI, body, Afterwards::Nothing).await;
+        let failed = failure_in(answer.map_err(|failure| (None, failure))?);
+        failed.map_or(Ok(()), |(at, failure)| Err((Some(at), failure)))
+    }
+
+    fn encode_write(&self, write: &Write, body: &mut Vec<u8>) {
+        let head = |kind| MultiHeader { kind, done: false, err: -1 };
+        match write.clone() {
+            Write::Create { path, data, acl, mode } => {
+                let (path, acl, flags) = (self.placed(&path), Some(acl), mode.flags());
+                match mode.ttl_ms {
+                    Some(ttl) => {
+                        head(op::CREATE_TTL).encode(body);
+                        CreateTtlRequest { path, data, acl, flags, ttl }.encode(body);
+                    }
+                    None => {
+                        head(if mode.container { op::CREATE_CONTAINER } else { op::CREATE })
+                            .encode(body);
+                        CreateRequest { path, data, acl, flags }.encode(body);
+                    }
+                }
+            }
+            Write::SetData { path, data } => {
+                head(op::SET_DATA).encode(body);
+                SetDataRequest { path: self.placed(&path), data, version: -1 }.encode(body);
+            }
+        }
     }
 
     /// A node that is not there is NONODE, and watched all the same.
@@ -248,9 +301,11 @@ impl Client {
     }
 }
 
-/// The first operation of a multi that failed by itself: those around it are RUNTIMEINCONSISTENCY.
-fn failure_in(answer: Bytes) -> Option<Failure> {
+/// The first operation of a multi that failed by itself, and its place: those behind it are
+/// RUNTIMEINCONSISTENCY.
+fn failure_in(answer: Bytes) -> Option<(usize, Failure)> {
     let mut reader = Reader::new(answer);
+    let mut at = 0;
     while let Ok(header) = MultiHeader::decode(&mut reader) {
         if header.done {
             return None;
@@ -258,8 +313,9 @@ fn failure_in(answer: Bytes) -> Option<Failure> {
         if header.kind == -1 {
             let err = reader.int().unwrap_or(header.err);
             if err != 0 {
-                return Some(Failure::of(err));
+                return Some((at, Failure::of(err)));
             }
+            at += 1;
         }
     }
     None

@@ -98,6 +98,11 @@ impl Core {
         self.state
     }
 
+    /// The newest that a reply knew of.
+    pub(super) fn last_zxid(&self) -> Zxid {
+        self.last_zxid
+    }
+
     /// When the next Timer is due; `None`: when something else happens.
     pub(super) fn wake_at(&self) -> Option<Mono> {
         match self.phase {

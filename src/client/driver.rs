@@ -18,7 +18,7 @@ use super::event::WatchedEvent;
 use super::failure::Failure;
 use super::messages::{Input, Output, State};
 use super::request::Ticket;
-use crate::base::{Mono, Stamp};
+use crate::base::{Mono, Stamp, Zxid};
 use crate::runtime::tls::ServerTrust;
 use crate::runtime::{HostPort, Label, Runtime, Stream};
 
@@ -37,6 +37,7 @@ pub(super) enum Command {
 /// What both the handle and the driver know.
 pub(super) struct Shared {
     pub(super) state: Cell<State>,
+    pub(super) last_zxid: Cell<Zxid>,
     pub(super) events: RefCell<Vec<mpsc::UnboundedSender<WatchedEvent>>>,
     pub(super) chroot: Option<String>,
 }
@@ -105,6 +106,7 @@ impl<R: Runtime> Driver<R> {
             for input in inputs {
                 let outputs = self.core.step(self.now(), input);
                 self.shared.state.set(self.core.state());
+                self.shared.last_zxid.set(self.core.last_zxid());
                 for output in outputs {
                     self.perform(output, &mut wire, &mut dialling);
                 }

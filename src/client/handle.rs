@@ -16,7 +16,7 @@ use super::failure::Failure;
 use super::messages::{Plan, State};
 use super::request::{Afterwards, Request, Ticket};
 use super::settings::ClientSettings;
-use crate::base::paths;
+use crate::base::{Zxid, paths};
 use crate::jute::client::{code, op};
 use crate::jute::{Jute, Reader};
 use crate::runtime::{Purpose, Runtime};
@@ -63,6 +63,7 @@ impl Client {
         let (commands, told) = mpsc::unbounded_channel();
         let shared = Rc::new(Shared {
             state: Cell::new(core.state()),
+            last_zxid: Cell::new(Zxid::ZERO),
             events: RefCell::new(vec![events]),
             chroot: settings.connect.chroot.clone(),
         });
@@ -94,6 +95,18 @@ impl Client {
         !matches!(self.shared.state.get(), State::Closed | State::AuthFailed)
     }
 
+    /// The last transaction that a reply knew of: events of those before it have been told.
+    pub fn last_zxid(&self) -> Zxid {
+        self.shared.last_zxid.get()
+    }
+
+    /// What happens from now on, as the one hears it with whom the client began.
+    pub fn listen(&self) -> mpsc::UnboundedReceiver<WatchedEvent> {
+        let (events, heard) = mpsc::unbounded_channel();
+        self.shared.events.borrow_mut().push(events);
+        heard
+    }
+
     /// Proves to be somebody, now and after every reconnect. Nobody waits for it: requests behind it are
     /// judged with it, and if it is refused the session ends with AuthFailed.
     pub fn add_auth(&self, scheme: &str, auth: Bytes) {
@@ -109,6 +122,11 @@ impl Client {
     pub async fn close(&self) {
         // It ends here, whether or not a server hears of it.
         let _ = self.ask(op::CLOSE_SESSION, Vec::new(), Afterwards::Close).await;
+    }
+
+    /// Whether it is a node of ZooKeeper's own, or below one.
+    pub fn is_reserved(&self, path: &str) -> bool {
+        paths::namespace(&self.placed(path)) == paths::namespace(paths::ZOOKEEPER)
     }
 
     /// The path as the servers know it.

@@ -31,7 +31,7 @@ mod sasl;
 mod settings;
 mod watches;
 
-pub use calls::{CreateMode, Reconfiguration};
+pub use calls::{CreateMode, Reconfiguration, Write};
 pub use connect_string::{ConnectString, ConnectStringError};
 pub use event::{EventKind, KeeperState, WatchedEvent};
 pub use failure::Failure;

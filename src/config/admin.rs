@@ -1,9 +1,11 @@
 //! Where a server is asked from outside: the admin port and the metrics port.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::ServerId;
 use crate::runtime::HostPort;
 
 /// Where the server answers in HTTP.
@@ -27,6 +29,8 @@ pub struct AdminConfig {
     pub page_tree_enabled: bool,
     /// `admin.page.hosts`: names under which browsers may ask for it, beside those of the configuration.
     pub page_hosts: Vec<String>,
+    /// `admin.page.servers`: where the pages of the other servers are.
+    pub page_servers: BTreeMap<ServerId, HostPort>,
     /// `metricsProvider.httpHost` and `.httpPort`; `None` where no provider answers.
     pub metrics: Option<HostPort>,
 }
@@ -44,6 +48,7 @@ impl Default for AdminConfig {
             page_enabled: true,
             page_tree_enabled: false,
             page_hosts: Vec::new(),
+            page_servers: BTreeMap::new(),
             metrics: None,
         }
     }

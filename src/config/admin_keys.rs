@@ -8,7 +8,8 @@
 use super::admin::AdminConfig;
 use super::draft::Draft;
 use super::error::ConfigError;
-use super::server_line::ANY_ADDRESS;
+use super::server_line::{ANY_ADDRESS, split_host};
+use crate::base::ServerId;
 use crate::runtime::HostPort;
 
 /// Read from zoo.cfg and as properties.
@@ -23,8 +24,13 @@ pub(super) const ADMIN_PROPERTIES: [&str; 7] = [
 ];
 
 /// The same, and unknown to Apache.
-pub(super) const OUR_ADMIN_PROPERTIES: [&str; 4] =
-    ["admin.handOver.enabled", "admin.page.enabled", "admin.page.hosts", "admin.page.tree.enabled"];
+pub(super) const OUR_ADMIN_PROPERTIES: [&str; 5] = [
+    "admin.handOver.enabled",
+    "admin.page.enabled",
+    "admin.page.hosts",
+    "admin.page.servers",
+    "admin.page.tree.enabled",
+];
 
 /// Read from zoo.cfg alone, as in Apache.
 pub(super) const METRICS_KEYS: [&str; 3] =
@@ -35,6 +41,13 @@ const PROMETHEUS: &str = "PrometheusMetricsProvider";
 const SILENT: [&str; 2] = ["DefaultMetricsProvider", "NullMetricsProvider"];
 
 const PORT_MAX: i64 = 65_535;
+
+/// `1=zk1:8080`
+fn page_of(text: &str) -> Option<(ServerId, HostPort)> {
+    let (sid, address) = text.split_once('=')?;
+    let (host, port) = split_host(address)?;
+    Some((ServerId(sid.parse().ok()?), HostPort::new(host, port.parse().ok()?)))
+}
 
 impl Draft {
     pub(super) fn admin(&self) -> Result<AdminConfig, ConfigError> {
@@ -63,6 +76,12 @@ impl Draft {
         admin.page_tree_enabled = self.boolean("admin.page.tree.enabled")?.unwrap_or(false);
         let hosts = self.text("admin.page.hosts").unwrap_or_default().split(',').map(str::trim);
         admin.page_hosts = hosts.filter(|host| !host.is_empty()).map(str::to_lowercase).collect();
+        if let Some(servers) = self.setting("admin.page.servers") {
+            let pages = servers.value.split(',').map(|page| page_of(page.trim()));
+            admin.page_servers = pages.collect::<Option<_>>().ok_or_else(|| {
+                servers.mistyped(0, "where the pages of servers are, as 1=zk1:8080,2=zk2:8080")
+            })?;
+        }
         Ok(admin)
     }
 
@@ -78,6 +97,36 @@ impl Draft {
                 "org.apache.zookeeper.metrics.prometheus.PrometheusMetricsProvider, or \
                  org.apache.zookeeper.metrics.impl.DefaultMetricsProvider for none",
             )),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::parse;
+
+    fn admin(lines: &str) -> Result<AdminConfig, String> {
+        let text = format!("dataDir=/data\nclientPort=2181\n{lines}");
+        let loaded = parse(&text, "zoo.cfg", None, None);
+        loaded.map(|loaded| loaded.config.admin).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_page_is_there_and_the_tree_is_not_unless_somebody_says_so() {
+        let plain = admin("").expect("a good file");
+        assert_eq!((plain.page_enabled, plain.page_tree_enabled), (true, false));
+        let lines = "admin.page.enabled=false\nadmin.page.tree.enabled=true\n\
+                     admin.page.hosts=Status.corp, ops.corp,\nadmin.page.servers=1=zk1:8080, 2=[::1]:81\n";
+        let set = admin(lines).expect("a good file");
+        assert_eq!((set.page_enabled, set.page_tree_enabled), (false, true));
+        assert_eq!(set.page_hosts, ["status.corp", "ops.corp"]);
+        let pages =
+            [(ServerId(1), HostPort::new("zk1", 8080)), (ServerId(2), HostPort::new("::1", 81))];
+        assert_eq!(set.page_servers, pages.into());
+        for bad in ["zk1:8080", "1=zk1", "x=zk1:80", "1=zk1:80,"] {
+            let error = admin(&format!("admin.page.servers={bad}\n")).expect_err(bad);
+            assert!(error.contains("zoo.cfg:3:20: ") && error.contains("1=zk1:8080"), "{error}");
         }
     }
 }

@@ -86,7 +86,7 @@ pub(super) fn bare_host(text: &str) -> &str {
 }
 
 /// The host without brackets, and what stands behind its colon.
-fn split_host(text: &str) -> Option<(&str, &str)> {
+pub(super) fn split_host(text: &str) -> Option<(&str, &str)> {
     let (host, rest) = match text.trim_start().strip_prefix('[') {
         Some(bracketed) => {
             let (host, rest) = bracketed.split_once(']')?;

@@ -144,6 +144,7 @@ impl Peer {
                 votes: spec.learner_type == LearnerType::Participant,
                 quorum: spec.quorum.to_string(),
                 client: spec.client.as_ref().map(HostPort::to_string),
+                page: self.config.admin.page_servers.get(sid).map(HostPort::to_string),
                 state: match (&self.role, learner) {
                     _ if *sid == self.config.my_id => State::Itself,
                     (_, Some((_, learner))) => State::Learns(learner.clone()),

@@ -77,9 +77,6 @@ impl Peer {
 
     /// Sessions of the ensemble, and of this server alone.
     pub(super) fn sessions_from(&self, from: SessionId) -> SessionsShown {
-        let local = self.service.local_sessions();
-        let local: BTreeMap<SessionId, i32> =
-            local.into_iter().flat_map(|local| local.iter()).collect();
         let mut page: BTreeMap<SessionId, (i32, bool)> = self
             .db
             .sessions()
@@ -87,8 +84,10 @@ impl Peer {
             .take(ITEMS_MAX + 1)
             .map(|(id, timeout_ms)| (id, (timeout_ms, false)))
             .collect();
-        let locals = local.range(from..).take(ITEMS_MAX + 1);
-        page.extend(locals.map(|(id, timeout_ms)| (*id, (*timeout_ms, true))));
+        if let Some(local) = self.service.local_sessions() {
+            let local = local.iter_from(from).take(ITEMS_MAX + 1);
+            page.extend(local.map(|(id, timeout_ms)| (id, (timeout_ms, true))));
+        }
         let next = page.keys().nth(ITEMS_MAX).copied();
         if let Some(next) = next {
             page.split_off(&next);
@@ -108,7 +107,7 @@ impl Peer {
             sessions: sessions.collect(),
             next,
             total: self.db.sessions().len() as u64,
-            local: local.len() as u64,
+            local: self.service.local_session_count() as u64,
         }
     }
 

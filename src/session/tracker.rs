@@ -256,6 +256,12 @@ impl SessionTracker {
         self.sessions.iter().map(|(session, tracked)| (*session, tracked.timeout_ms))
     }
 
+    /// Those from this one on.
+    pub fn iter_from(&self, first: SessionId) -> impl Iterator<Item = (SessionId, i32)> + '_ {
+        let sessions = self.sessions.range(first..);
+        sessions.map(|(session, tracked)| (*session, tracked.timeout_ms))
+    }
+
     /// What must hold of a session that was just touched.
     fn invariants_of(&self, session: SessionId, now: Mono) {
         let Some(Session { timeout_ms, deadline: Some(deadline), closing: false, .. }) =

@@ -26,6 +26,8 @@ pub(super) struct Command {
     pub(super) words_min: usize,
     /// Apache prints what its options are, too.
     pub(super) explains_options: bool,
+    /// Ctrl-C ends it.
+    pub(super) is_interruptible: bool,
     pub(super) action: Action,
 }
 
@@ -57,8 +59,7 @@ impl Command {
         help: &'static str,
         run: fn(Call) -> Doing,
     ) -> Command {
-        let action = Action::Ask(run);
-        Command { name, usage, help, options: &[], words_min: 0, explains_options: false, action }
+        Command::of(name, usage, help, Action::Ask(run))
     }
 
     pub(super) const fn of_shell(
@@ -67,8 +68,30 @@ impl Command {
         help: &'static str,
         verb: Verb,
     ) -> Command {
-        let action = Action::OfShell(verb);
-        Command { name, usage, help, options: &[], words_min: 0, explains_options: false, action }
+        Command::of(name, usage, help, Action::OfShell(verb))
+    }
+
+    const fn of(
+        name: &'static str,
+        usage: &'static str,
+        help: &'static str,
+        action: Action,
+    ) -> Command {
+        Command {
+            name,
+            usage,
+            help,
+            options: &[],
+            words_min: 0,
+            explains_options: false,
+            is_interruptible: true,
+            action,
+        }
+    }
+
+    /// Ctrl-C is for the program that it begins.
+    pub(super) const fn uninterrupted(self) -> Command {
+        Command { is_interruptible: false, ..self }
     }
 
     pub(super) const fn options(self, options: &'static [Opt]) -> Command {
@@ -116,6 +139,23 @@ impl Command {
     }
 }
 
+/// A wait without an answer.
+pub(super) type Waiting = Pin<Box<dyn Future<Output = ()>>>;
+
+/// Begins a session at the servers of a connect string.
+type Opening = dyn Fn(&str) -> Result<Client, Refused>;
+
+/// What a command may need of the shell.
+#[derive(Clone)]
+pub(super) struct Around {
+    /// Whether the shell prints watch events.
+    pub(super) prints_watches: Rc<Cell<bool>>,
+    /// Until Ctrl-C.
+    pub(super) interrupted: Rc<dyn Fn() -> Waiting>,
+    /// A session of its own at other servers.
+    pub(super) open: Rc<Opening>,
+}
+
 /// A command with all that it needs.
 #[derive(Clone)]
 pub(super) struct Call {
@@ -125,6 +165,7 @@ pub(super) struct Call {
     pub(super) print: Printer,
     /// Set once this session has made an ephemeral node.
     pub(super) has_ephemerals: Rc<Cell<bool>>,
+    pub(super) around: Around,
 }
 
 impl Call {

@@ -6,7 +6,10 @@
 //!     lines     a terminal, or a script       print     text or JSON, stdout or stderr
 //!     text      answers as Apache prints them refused   errors, and what to do about them
 //!
-//!     nodes  deletes  acls  watches  quotas  ensemble    the commands, a family a file
+//!     walk      everything below a node       record    a node as a line of an export
+//!
+//!     nodes  deletes  acls  watches  quotas  ensemble    the commands of zkCli.sh, a family a file
+//!     subtrees  searches  follow  transfer  edit  diff   what it never had
 //!
 //! A new command is a line in the table of its family, and a function. It prints its answer twice, as
 //! lines and as JSON; the printer knows which of the two is wanted.
@@ -17,21 +20,30 @@ mod acls;
 mod args;
 mod command;
 mod deletes;
+mod diff;
+mod edit;
 mod ensemble;
+mod follow;
 mod lines;
 mod nodes;
 mod options;
 mod print;
 mod quotas;
+mod record;
 mod refused;
+mod searches;
 mod session;
+mod subtrees;
 mod table;
 mod text;
+mod transfer;
+mod walk;
 mod watches;
 mod words;
 
 use std::env;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 pub use args::ShellArgs;
 
@@ -68,7 +80,14 @@ pub fn run(args: &ShellArgs) -> i32 {
         return INVALID;
     }
     let machine = Machine::new();
-    let shell = Shell::new(machine.clone(), invocation, security, print);
+    let interrupted = {
+        let machine = machine.clone();
+        Rc::new(move || -> command::Waiting {
+            let machine = machine.clone();
+            Box::pin(async move { machine.interrupted().await })
+        })
+    };
+    let shell = Shell::new(machine.clone(), invocation, security, print, interrupted);
     machine.run(shell.run()).unwrap_or_else(|error| {
         eprintln!("error: the kernel gives no event queue: {error}");
         FAILED

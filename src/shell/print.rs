@@ -60,6 +60,11 @@ impl Printer {
         }
     }
 
+    /// A line of data, in whichever form.
+    pub(super) fn raw(&self, text: &str) {
+        self.out(text);
+    }
+
     /// A line on stderr, in text alone.
     pub(super) fn note(&self, text: &str) {
         if self.is_text() {

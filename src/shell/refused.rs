@@ -10,6 +10,9 @@ use crate::jute::client::code;
 /// The exit code of a command that is not known.
 const NOT_FOUND: i32 = 127;
 
+/// Of a process that SIGINT ended, as shells have it.
+pub(super) const INTERRUPTED: i32 = 130;
+
 /// A failed command.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Refused {
@@ -26,6 +29,11 @@ pub(super) struct Refused {
 impl Refused {
     pub(super) fn new(text: impl Into<String>) -> Refused {
         Refused { text: text.into(), hint: None, exit_code: 1, code: None, path: None }
+    }
+
+    /// By Ctrl-C.
+    pub(super) fn interrupted() -> Refused {
+        Refused { exit_code: INTERRUPTED, ..Refused::new("Interrupted") }
     }
 
     pub(super) fn with_hint(self, hint: impl Into<String>) -> Refused {

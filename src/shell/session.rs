@@ -9,10 +9,10 @@ use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::args::Invocation;
-use super::command::{Action, Call, Command, Verb};
+use super::command::{Action, Around, Call, Command, Verb, Waiting};
 use super::lines::{Heard, Lines};
 use super::print::Printer;
-use super::refused::Refused;
+use super::refused::{INTERRUPTED, Refused};
 use super::{table, words};
 use crate::client::{Client, ClientSettings, Credentials, Failure, WatchedEvent};
 use crate::jute::client::code;
@@ -46,6 +46,7 @@ pub(super) struct Shell<R> {
     host: String,
     prints_watches: Rc<Cell<bool>>,
     has_ephemerals: Rc<Cell<bool>>,
+    interrupted: Rc<dyn Fn() -> Waiting>,
     history: BTreeMap<usize, String>,
     /// The number of the next line.
     count: usize,
@@ -58,6 +59,7 @@ impl<R: Runtime> Shell<R> {
         invocation: Invocation,
         security: Security,
         print: Printer,
+        interrupted: Rc<dyn Fn() -> Waiting>,
     ) -> Shell<R> {
         Shell {
             host: invocation.server.clone(),
@@ -68,6 +70,7 @@ impl<R: Runtime> Shell<R> {
             client: None,
             prints_watches: Rc::new(Cell::new(true)),
             has_ephemerals: Rc::default(),
+            interrupted,
             history: BTreeMap::new(),
             count: 0,
             exit_code: 0,
@@ -124,7 +127,9 @@ impl<R: Runtime> Shell<R> {
             self.history.insert(self.count, line.clone());
             let flow = self.perform_text(&line).await;
             self.count += 1;
-            if flow == Flow::Ends {
+            // Of a script Ctrl-C means the whole.
+            let is_over = self.exit_code == INTERRUPTED && !lines.is_terminal();
+            if flow == Flow::Ends || is_over {
                 return;
             }
         }
@@ -216,7 +221,30 @@ impl<R: Runtime> Shell<R> {
         };
         let given = command.parse(words)?;
         let (print, has_ephemerals) = (self.print.clone(), Rc::clone(&self.has_ephemerals));
-        run(Call { command, given, client, print, has_ephemerals }).await
+        let call = Call { command, given, client, print, has_ephemerals, around: self.around() };
+        let mut doing = run(call);
+        if !command.is_interruptible {
+            return doing.await;
+        }
+        tokio::select! {
+            biased;
+            done = &mut doing => done,
+            () = (self.interrupted)() => Err(Refused::interrupted()),
+        }
+    }
+
+    fn around(&self) -> Around {
+        let (rt, invocation) = (self.rt.clone(), self.invocation.clone());
+        let security = self.security.clone();
+        Around {
+            prints_watches: Rc::clone(&self.prints_watches),
+            interrupted: Rc::clone(&self.interrupted),
+            open: Rc::new(move |host| {
+                let settings = settings(host, &invocation, &security)?;
+                let (events, _) = mpsc::unbounded_channel();
+                Ok(Client::begin(&rt, &settings, events))
+            }),
+        }
     }
 
     async fn do_verb(
@@ -291,25 +319,14 @@ impl<R: Runtime> Shell<R> {
     }
 
     async fn connect(&mut self, host: &str) -> Result<(), Refused> {
-        let connect = host.parse().map_err(|error: crate::client::ConnectStringError| Refused {
-            exit_code: 2,
-            ..Refused::new(error.to_string())
-        })?;
+        let settings = settings(host, &self.invocation, &self.security)?;
         self.close().await;
         self.host = host.to_owned();
-        let Invocation { timeout_ms, read_only, waits, .. } = self.invocation;
-        let settings = ClientSettings {
-            connect,
-            session_timeout_ms: timeout_ms,
-            read_only,
-            tls: self.security.tls.clone(),
-            sasl: self.security.sasl.clone(),
-        };
         let (events, heard) = mpsc::unbounded_channel();
         let client = Client::begin(&self.rt, &settings, events);
         let (print, prints) = (self.print.clone(), Rc::clone(&self.prints_watches));
         self.rt.spawn("watch events", show_events(heard, print, prints));
-        if waits {
+        if self.invocation.waits {
             self.wait_for_session(&client).await?;
         }
         self.has_ephemerals.set(false);
@@ -351,6 +368,25 @@ impl<R: Runtime> Shell<R> {
             self.close().await;
         }
     }
+}
+
+/// Of a session at these servers.
+fn settings(
+    host: &str,
+    invocation: &Invocation,
+    security: &Security,
+) -> Result<ClientSettings, Refused> {
+    let connect = host.parse().map_err(|error: crate::client::ConnectStringError| Refused {
+        exit_code: 2,
+        ..Refused::new(error.to_string())
+    })?;
+    Ok(ClientSettings {
+        connect,
+        session_timeout_ms: invocation.timeout_ms,
+        read_only: invocation.read_only,
+        tls: security.tls.clone(),
+        sasl: security.sasl.clone(),
+    })
 }
 
 async fn show_events(

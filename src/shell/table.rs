@@ -1,7 +1,10 @@
 //! Every command there is, one table a family.
 
 use super::command::{Command, Verb};
-use super::{acls, deletes, ensemble, nodes, quotas, watches};
+use super::{
+    acls, deletes, diff, edit, ensemble, follow, nodes, quotas, searches, subtrees, transfer,
+    watches,
+};
 
 /// What the shell does by itself.
 const OF_SHELL: &[Command] = &[
@@ -25,7 +28,7 @@ const OF_SHELL: &[Command] = &[
     Command::of_shell("help", "[command]", "Shows this list, or what a command takes.", Verb::Help),
 ];
 
-const FAMILIES: [&[Command]; 7] = [
+const FAMILIES: [&[Command]; 13] = [
     OF_SHELL,
     nodes::COMMANDS,
     deletes::COMMANDS,
@@ -33,6 +36,12 @@ const FAMILIES: [&[Command]; 7] = [
     watches::COMMANDS,
     quotas::COMMANDS,
     ensemble::COMMANDS,
+    subtrees::COMMANDS,
+    searches::COMMANDS,
+    follow::COMMANDS,
+    transfer::COMMANDS,
+    edit::COMMANDS,
+    diff::COMMANDS,
 ];
 
 /// By name, sorted.

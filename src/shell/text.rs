@@ -55,6 +55,12 @@ pub(super) fn permissions(perms: i32) -> String {
     PERMISSIONS.iter().filter(|(_, bit)| perms & bit != 0).map(|(letter, _)| *letter).collect()
 }
 
+/// A letter that stands for none is the error.
+pub(super) fn parse_permissions(letters: &str) -> Result<i32, char> {
+    let bit = |letter| PERMISSIONS.iter().find(|(known, _)| *known == letter).map(|(_, bit)| *bit);
+    letters.chars().try_fold(0, |perms, letter| Ok(perms | bit(letter).ok_or(letter)?))
+}
+
 pub(super) fn acl_lines(acl: &[Acl]) -> String {
     let line =
         |acl: &Acl| format!("'{},'{}\n: {}", acl.id.scheme, acl.id.id, permissions(acl.perms));
@@ -92,6 +98,26 @@ pub(super) fn parse_acl(text: &str) -> (Vec<Acl>, Vec<String>) {
         acl.push(Acl { perms, id: Id { scheme: scheme.into(), id: id.into() } });
     }
     (acl, complaints)
+}
+
+/// A path or data as one line of a terminal: what would move the cursor or turn the text round is escaped.
+pub(super) fn shown(text: &str) -> String {
+    let is_hostile = |c: char| {
+        let turns = '\u{200e}'..='\u{200f}';
+        let breaks = '\u{2028}'..='\u{202e}';
+        let isolates = '\u{2066}'..='\u{2069}';
+        c.is_control()
+            || [turns, breaks, isolates].iter().any(|range| range.contains(&c))
+            || c == '\u{feff}'
+    };
+    if !text.contains(is_hostile) {
+        return text.to_owned();
+    }
+    let escaped = |c: char| match is_hostile(c) {
+        true => c.escape_default().to_string(),
+        false => c.to_string(),
+    };
+    text.chars().map(escaped).collect()
 }
 
 /// `[a, b]`
@@ -141,6 +167,12 @@ mod tests {
             ["nope does not have the form scheme:id:perm", "Unknown perm type: x"]
         );
         assert_eq!(acl.len(), 1);
+    }
+
+    #[test]
+    fn what_would_spoil_a_terminal_is_escaped() {
+        assert_eq!(shown("/a b/\u{fc}\u{4e2d}"), "/a b/\u{fc}\u{4e2d}");
+        assert_eq!(shown("a\n\u{1b}[2J\u{9b}\u{202e}b"), "a\\n\\u{1b}[2J\\u{9b}\\u{202e}b");
     }
 
     #[test]

@@ -17,7 +17,7 @@ use super::error::{StorageError, While};
 use crate::base::Zxid;
 use crate::runtime::{File, Lane, OpenMode};
 
-pub(super) const GUARD_FILE: &str = "quorate.guard";
+pub const GUARD_FILE: &str = "quorate.guard";
 pub(super) const FLOOR_FILE: &str = "quorate.floor";
 pub(super) const ACCEPTED_EPOCH_FILE: &str = "acceptedEpoch";
 pub(super) const CURRENT_EPOCH_FILE: &str = "currentEpoch";
@@ -108,7 +108,7 @@ pub struct SnapshotName {
     pub name: String,
 }
 
-pub(super) fn log_name(first: Zxid) -> String {
+pub fn log_name(first: Zxid) -> String {
     format!("log.{:x}", first.0)
 }
 
@@ -121,7 +121,7 @@ pub fn snapshot_path(data_dir: &Path, zxid: Zxid) -> PathBuf {
     data_dir.join(VERSION_2).join(snapshot_name(zxid))
 }
 
-pub(super) fn snapshot_name(zxid: Zxid) -> String {
+pub fn snapshot_name(zxid: Zxid) -> String {
     format!("snapshot.{:x}", zxid.0)
 }
 

@@ -81,8 +81,8 @@ pub use error::{SkippedSnapshot, StorageError};
 pub use floor::{Floor, run_floor};
 pub use guard::{DurableBound, Guard};
 pub use layout::{
-    Layout, LogName, SnapshotName, VERSION_2, logs_from, parse_log_name, parse_snapshot_name,
-    snapshot_path,
+    GUARD_FILE, Layout, LogName, SnapshotName, VERSION_2, log_name, logs_from, parse_log_name,
+    parse_snapshot_name, snapshot_name, snapshot_path,
 };
 pub use log_index::LogIndex;
 pub use log_reader::{Head, LogScan, Step};

@@ -163,7 +163,7 @@ pub(super) fn unpack(packed: Bytes, compression: Compression) -> Result<Bytes, S
 }
 
 /// Unpacks piece by piece into `out`.
-pub(super) fn unpack_into(
+pub fn unpack_into(
     packed: &[u8],
     compression: Compression,
     out: &mut impl Write,
@@ -281,20 +281,32 @@ fn unpack_block(block: &[u8], plain: &mut Vec<u8>) -> Result<(), SnapshotFault> 
 }
 
 /// Checks the last seal of a snapshot that streams through it, and keeps the end of the file.
-pub(super) struct SealCheck {
+pub struct SealCheck {
     /// Over everything but what `tail` holds.
     adler: Adler32,
     tail: Vec<u8>,
     begins_well: Option<bool>,
 }
 
+impl std::fmt::Debug for SealCheck {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SealCheck").field("tail_bytes", &self.tail.len()).finish_non_exhaustive()
+    }
+}
+
+impl Default for SealCheck {
+    fn default() -> SealCheck {
+        SealCheck::new()
+    }
+}
+
 impl SealCheck {
-    pub(super) fn new() -> SealCheck {
+    pub fn new() -> SealCheck {
         SealCheck { adler: Adler32::new(), tail: Vec::new(), begins_well: None }
     }
 
     /// True if the whole stream was a finished snapshot.
-    pub(super) fn verdict(mut self) -> bool {
+    pub fn verdict(mut self) -> bool {
         let Some(sealed_len) = self.tail.len().checked_sub(SEAL_BYTES) else { return false };
         let (sealed, seal) = self.tail.split_at(sealed_len);
         self.adler.write(sealed);
@@ -304,14 +316,14 @@ impl SealCheck {
     }
 
     /// See [`effects_end`].
-    pub(super) fn effects_end(&self) -> Option<Zxid> {
+    pub fn effects_end(&self) -> Option<Zxid> {
         effects_end(&self.tail)
     }
 }
 
 impl SealCheck {
     /// The next bytes of the stream.
-    pub(super) fn feed(&mut self, data: &[u8]) {
+    pub fn feed(&mut self, data: &[u8]) {
         self.tail.extend_from_slice(data);
         if self.begins_well.is_none() && self.tail.len() >= 4 {
             self.begins_well = Some(self.tail.starts_with(&SNAPSHOT_MAGIC.to_be_bytes()));

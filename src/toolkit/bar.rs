@@ -1,5 +1,7 @@
 //! How much of a file is read: a bar on standard error, where that is a terminal and the output is not.
 
+use std::path::Path;
+
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::output::Output;
@@ -7,12 +9,13 @@ use super::output::Output;
 pub(super) struct Bar(ProgressBar);
 
 impl Bar {
-    pub(super) fn of(bytes: u64, what: &str, output: &Output) -> Bar {
+    pub(super) fn of(bytes: u64, file: &Path, output: &Output) -> Bar {
         if !output.leaves_room_for_a_bar() {
             return Bar(ProgressBar::hidden());
         }
         let style = ProgressStyle::with_template("{msg} {wide_bar} {percent} %, {eta} to go");
-        let bar = ProgressBar::new(bytes).with_message(what.to_owned());
+        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let bar = ProgressBar::new(bytes).with_message(name);
         Bar(bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())))
     }
 

@@ -36,7 +36,8 @@ struct Deed {
 /// What is known of the node on the way.
 struct Node<'a> {
     path: &'a str,
-    exists: bool,
+    /// `None`: nothing has told.
+    exists: Option<bool>,
     owner: Option<SessionId>,
 }
 
@@ -67,26 +68,28 @@ impl Node<'_> {
         let what = match txn {
             Txn::Create(create) if is_own(&create.path) => {
                 self.owner = create.ephemeral.then_some(session);
-                self.exists = true;
+                self.exists = Some(true);
                 let kind = if create.ephemeral { "ephemeral, " } else { "" };
                 format!("{kind}{} bytes", size(&create.data))
             }
             Txn::CreateTtl(create) if is_own(&create.path) => {
-                (self.owner, self.exists) = (None, true);
+                (self.owner, self.exists) = (None, Some(true));
                 format!("{} bytes, {} ms to live", size(&create.data), create.ttl)
             }
             Txn::CreateContainer(create) if is_own(&create.path) => {
-                (self.owner, self.exists) = (None, true);
+                (self.owner, self.exists) = (None, Some(true));
                 format!("{} bytes", size(&create.data))
             }
             Txn::Delete(delete) if is_own(&delete.path) => {
-                (self.owner, self.exists) = (None, false);
+                (self.owner, self.exists) = (None, Some(false));
                 String::new()
             }
             Txn::SetData(set) if is_own(&set.path) => {
+                self.exists = Some(true);
                 format!("{} bytes, version {}", size(&set.data), set.version)
             }
             Txn::SetAcl(set) if is_own(&set.path) => {
+                self.exists = Some(true);
                 let entries = set.acl.iter().flatten();
                 let entries: Vec<String> = entries
                     .map(|acl| format!("{}:{}:{}", acl.id.scheme, acl.id.id, acl.perms))
@@ -100,7 +103,7 @@ impl Node<'_> {
                 if !named && self.owner != Some(session) {
                     return None;
                 }
-                (self.owner, self.exists) = (None, false);
+                (self.owner, self.exists) = (None, Some(false));
                 "the ephemeral goes with its session".to_owned()
             }
             _ => return None,
@@ -126,7 +129,7 @@ pub(super) async fn run(args: &HistoryArgs, disk: &Disk, output: &mut Output) ->
         let why = format!("there is neither a log nor a snapshot in {}", snap_dir.display());
         return Err(ToolError::Invalid(why));
     }
-    let mut node = Node { path: &args.path, exists: false, owner: None };
+    let mut node = Node { path: &args.path, exists: None, owner: None };
     let mut teller = Teller { json: args.json, path: &args.path, output };
     let base = snapshots.last();
     let is_sound =
@@ -177,10 +180,12 @@ async fn tell_beginning(
             oldest.name
         ))?;
     }
+    let is_whole = walked.damages.is_empty();
+    node.exists = Some(state.is_some()).filter(|exists| is_whole || *exists);
     let told = match &state {
+        None if !is_whole => format!("{} is damaged: what it held is not known", oldest.name),
         None => format!("not in {}", oldest.name),
         Some((stat, bytes)) => {
-            node.exists = true;
             if let Owner::Session(session) = Owner::of(stat.ephemeral_owner) {
                 node.owner = Some(session);
             }
@@ -198,7 +203,7 @@ async fn tell_beginning(
         }
     };
     teller.note(&told)?;
-    Ok(walked.damages.is_empty())
+    Ok(is_whole)
 }
 
 async fn tell_logs(
@@ -213,7 +218,7 @@ async fn tell_logs(
     for name in logs {
         let path = layout.log(name.first);
         let mut log = LogWalk::open(disk, &path).await?;
-        let bar = Bar::of(log.file_bytes(), &path.display().to_string(), teller.output);
+        let bar = Bar::of(log.file_bytes(), &path, teller.output);
         match records_follow(&mut log).await? {
             Ok(true) => {}
             Ok(false) => continue,
@@ -285,6 +290,10 @@ impl Teller<'_> {
     }
 
     fn end(&mut self, node: &Node<'_>) -> Result<(), ToolError> {
-        self.note(if node.exists { "it exists at the end" } else { "it does not exist at the end" })
+        match node.exists {
+            Some(true) => self.note("it exists at the end"),
+            Some(false) => self.note("it does not exist at the end"),
+            None => Ok(()),
+        }
     }
 }

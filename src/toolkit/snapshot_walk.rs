@@ -82,7 +82,7 @@ pub(super) async fn walk_snapshot(
     let (zxid, compression) = named(path);
     let opened = SnapshotScan::open(disk, path.to_path_buf(), compression).await;
     let mut scan = opened.map_err(|error| ToolError::Invalid(error.to_string()))?;
-    let bar = Bar::of(scan.file_bytes(), &path.display().to_string(), output);
+    let bar = Bar::of(scan.file_bytes(), path, output);
     let mut walked = Walked { zxid, bytes: scan.file_bytes(), ..Walked::default() };
     let mut order = Order::default();
     while !scan.is_done() {

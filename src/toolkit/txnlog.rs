@@ -56,7 +56,7 @@ async fn print(args: &TxnlogArgs, disk: &Disk, output: &mut Output) -> Verdict {
     let mut seen = Seen::default();
     for path in files::logs(disk, &args.paths).await? {
         let mut log = LogWalk::open(disk, &path).await?;
-        let bar = Bar::of(log.file_bytes(), &path.display().to_string(), output);
+        let bar = Bar::of(log.file_bytes(), &path, output);
         let mut printer = Printer { path: &path, filter: &args.filter, json: args.json, output };
         seen = seen.next_log();
         match records_follow(&mut log).await? {
@@ -136,7 +136,7 @@ async fn verify(paths: &[PathBuf], json: bool, disk: &Disk, output: &mut Output)
     let mut seen = Seen::default();
     for path in files::logs(disk, paths).await? {
         let mut log = LogWalk::open(disk, &path).await?;
-        let bar = Bar::of(log.file_bytes(), &path.display().to_string(), output);
+        let bar = Bar::of(log.file_bytes(), &path, output);
         let before = seen.last;
         seen = seen.next_log();
         let has_head = match records_follow(&mut log).await? {
@@ -257,7 +257,7 @@ async fn recover(
     output: &mut Output,
 ) -> Verdict {
     let mut log = source(disk, file).await?;
-    let bar = Bar::of(log.file_bytes(), &file.display().to_string(), output);
+    let bar = Bar::of(log.file_bytes(), file, output);
     let mut copy = LogCopy::create(disk, new).await?;
     let mut seen = Seen::default();
     let (mut kept, mut last, mut fixed, mut is_whole) = (0_u64, None, 0_u64, true);
@@ -304,7 +304,7 @@ async fn recover(
 
 async fn chop(file: &Path, zxid: Zxid, new: &Path, disk: &Disk, output: &mut Output) -> Verdict {
     let mut log = source(disk, file).await?;
-    let bar = Bar::of(log.file_bytes(), &file.display().to_string(), output);
+    let bar = Bar::of(log.file_bytes(), file, output);
     let mut copy = LogCopy::create(disk, new).await?;
     let cut = copy_up_to(zxid, &mut log, &mut copy, &bar).await?;
     drop(bar);

@@ -188,7 +188,7 @@ async fn chop(
     disk: &Disk,
     output: &mut Output,
 ) -> Verdict {
-    let bar = Bar::of(log.file_bytes(), &file.display().to_string(), output);
+    let bar = Bar::of(log.file_bytes(), file, output);
     let mut copy =
         LogCopy::create(disk, &with_ending(file, &format!(".chopped{}", zxid.0))).await?;
     writeln!(output, "{HEADER}")?;

@@ -60,7 +60,8 @@ async function ensemble() {
     fs.writeFileSync(path.join(server.dir, 'data', 'myid'), `${server.id}\n`);
     fs.writeFileSync(path.join(server.dir, 'zoo.cfg'), `tickTime=1000\ninitLimit=20\nsyncLimit=20\nmaxClientCnxns=0\n4lw.commands.whitelist=*\n` +
       `dataDir=${path.join(server.dir, 'data')}\nclientPort=${server.client}\nclientPortAddress=127.0.0.1\n` +
-      `admin.serverAddress=127.0.0.1\nadmin.serverPort=${server.admin}\nadmin.page.tree.enabled=true\n${members}`);
+      `admin.serverAddress=127.0.0.1\nadmin.serverPort=${server.admin}\nadmin.page.tree.enabled=true\n` +
+      `admin.page.servers=${servers.map(({ id, admin }) => `${id}=127.0.0.1:${admin}`).join(",")}\n${members}`);
     start(server);
   }
   return { home, servers };
@@ -205,6 +206,8 @@ async function theOverviewTells(page, leader) {
   await until('two follow', async () => (await roles()).filter((role) => role === 'following').length === 2);
   same('the leader says who leads', (await roles()).filter((role) => role === 'leading').length, 1);
   check('the head says who it is', (await page.locator('#name').innerText()) === `Server ${leader.id}`);
+  const links = await page.locator('#servers a').evaluateAll((all) => all.map((a) => a.href));
+  same('links lead to the pages of the others', links.length, 2);
   same('eight plots', await page.locator('#plots .plot').count(), 8);
   check('an election stands among the changes', (await page.locator('#changes').innerText()).includes('elected server'));
   await page.locator('.plot .field').first().focus();
@@ -289,7 +292,7 @@ async function aHiddenPageAsksNothing(page) {
     document.dispatchEvent(new Event('visibilitychange'));
   }, hidden);
   await hide(true);
-  await page.waitForLoadState('networkidle');
+  await until('what it asks to be answered', () => page.evaluate(() => !state.busy));
   page.on('request', count);
   await page.waitForTimeout(4500);
   same('a hidden page asks nothing', asked, 0);

@@ -2,9 +2,9 @@
 # Real clients against real servers on loopback.
 #
 #   run.sh                    kazoo, kazoo_suite, zkcli, kill_leader, observer, tours, words, toolkit, differential, mixed,
-#                             docs, testing, deploy, shell
+#                             docs, testing, deploy, dist, shell
 #   run.sh NAME...            some of: kazoo kazoo_suite zkcli kill_leader observer tours words toolkit differential mixed
-#                             docs testing deploy shell scale torture torture_short attacks attacks_short
+#                             docs testing deploy dist shell scale torture torture_short attacks attacks_short
 #
 # SHORT=1        fewer rounds, for CI
 # SERVER_CMD     another server in place of target/release/quorate, its zoo.cfg is appended:
@@ -180,7 +180,7 @@ run() {
 
 passed=0 failed=0
 tests=("$@")
-((${#tests[@]})) || tests=(kazoo kazoo_suite zkcli kill_leader observer tours words toolkit differential mixed docs testing deploy shell)
+((${#tests[@]})) || tests=(kazoo kazoo_suite zkcli kill_leader observer tours words toolkit differential mixed docs testing deploy dist shell shell_more)
 need_kazoo
 need_server
 for name in "${tests[@]}"; do
@@ -197,9 +197,11 @@ for name in "${tests[@]}"; do
         ln -sf "${SERVER_CMD%% *}" "$logs/zkCli.sh"
         ZKCLI="$logs/zkCli.sh" run shell_tour "$venv/bin/python" ensemble.py -- ./zkcli_tour.sh
         ;;
+    shell_more) need_apache 3.9 && run shell_more "$venv/bin/python" shell_more.py ;;
     testing) need_testing && run testing "$venv/bin/python" recipes_testing.py ;;
     deploy) need_deploy && run deploy "$venv/bin/python" deploy.py ;;
     toolkit) need_apache && run toolkit "$venv/bin/python" toolkit.py ;;
+    dist) run dist "$venv/bin/python" dist.py ;;
     docs) need_docs && run docs "$venv/bin/python" docs.py ;;
     differential) need_apache && run differential ./differential.sh ;;
     # No test: what `make bench` needs.

@@ -6,7 +6,7 @@ Every log and snapshot of the golden directories (tests/golden/dirs) goes throug
 SnapshotRecursiveSummary, SnapshotComparer and PurgeTxnLog of Apache 3.8 and 3.9, where they are, and through the scripts of
 the same names here. What Apache prints in the order of a hash table is compared as a set. What may differ is named in the
 functions below and nowhere else: the parts of a multi, which Apache up to 3.9.3 prints as raw bytes; 3.8's name for createTTL;
-seconds and dates of files.
+seconds and dates of files. SHORT: each version sees the directories of its own.
 """
 
 import os
@@ -17,7 +17,7 @@ import subprocess
 import tempfile
 
 import apache
-from ensemble import ROOT, SERVER_CMD, Checks
+from ensemble import ROOT, SERVER_CMD, SHORT, Checks
 
 DIRS = ROOT / "tests" / "golden" / "dirs"
 SERVER = "org.apache.zookeeper.server"
@@ -31,6 +31,11 @@ def classes(version):
         found = jars[0].exists()
         return f"{apache.DEBIAN}/*" if found else None
     return f"{apache.JARS}/zk39/*:{apache.DEBIAN}/jackson-core.jar" if apache.has(version) else None
+
+
+def found(pattern, version):
+    """Of the golden directories."""
+    return sorted(path for path in DIRS.glob(pattern) if not SHORT or path.relative_to(DIRS).parts[0].startswith(version))
 
 
 class Tools:
@@ -82,7 +87,7 @@ def same(ours, theirs):
 
 
 def logs(tools, checks):
-    for log in sorted(DIRS.glob("*/*/version-2/log.*")):
+    for log in found("*/*/version-2/log.*", tools.version):
         name = str(log.relative_to(DIRS))
         theirs = tools.theirs("persistence.TxnLogToolkit", log)
         if theirs[0]:
@@ -98,7 +103,7 @@ def logs(tools, checks):
 
 
 def snapshots(tools, checks):
-    for snapshot in sorted(DIRS.glob("*/*/version-2/snapshot.*")):
+    for snapshot in found("*/*/version-2/snapshot.*", tools.version):
         name = str(snapshot.relative_to(DIRS))
         for option in ([], ["-d"]):
             with checks.claim(f"{tools.version} prints {name} as we do {''.join(option)}"):
@@ -113,11 +118,11 @@ def snapshots(tools, checks):
 
 
 def pairs(tools, checks):
-    for folder in sorted(DIRS.glob("*/*/version-2")):
-        found = sorted(folder.glob("snapshot.*"), key=lambda path: int(path.name.split(".")[1], 16))
-        if len(found) < 2:
+    for folder in found("*/*/version-2", tools.version):
+        files = sorted(folder.glob("snapshot.*"), key=lambda path: int(path.name.split(".")[1], 16))
+        if len(files) < 2:
             continue
-        args = ["-l", found[0], "-r", found[-1], "-b", 2, "-n", 1]
+        args = ["-l", files[0], "-r", files[-1], "-b", 2, "-n", 1]
         for more in ([], ["-d"]):
             with checks.claim(f"{tools.version} compares those of {folder.parent.relative_to(DIRS)} as we do {''.join(more)}"):
                 theirs, ours = tools.theirs("SnapshotComparer", *args, *more), tools.ours("zkSnapshotComparer.sh", *args, *more)
@@ -125,7 +130,7 @@ def pairs(tools, checks):
 
 
 def purges(tools, checks, scratch):
-    for folder in sorted(DIRS.glob("*/snapshots")) + sorted(DIRS.glob("*/ensemble-3")):
+    for folder in found("*/snapshots", tools.version) + found("*/ensemble-3", tools.version):
         copies = [scratch / f"{tools.version}-{folder.parent.name}-{folder.name}-{side}" for side in ("ours", "theirs")]
         for copy in copies:
             shutil.copytree(folder, copy)

@@ -19,7 +19,7 @@ const SERVER: Layers = Layers {
     rooms: &[
         "base", "jute", "metrics", "runtime", "config", "quorum", "storage", "tree", "session",
         "database", "election", "zab", "prepare", "server", "admin", "peer", "otlp", "bench",
-        "client", "shell", "toolkit", "cli",
+        "client", "shell", "toolkit", "backup", "cli",
     ],
 };
 

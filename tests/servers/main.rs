@@ -9,6 +9,7 @@ mod ensemble;
 mod addresses;
 mod admin;
 mod audits;
+mod backups;
 mod beginnings;
 mod descriptors;
 mod environment;

@@ -187,6 +187,13 @@ fn a_node_is_shown_to_whoever_may_read_it() {
         Value::Null
     );
     assert_eq!(node(admin, "path=/closed", &["authorization: nosuch x"]).0, 401);
+    assert_eq!(seen["acl"][0]["id"], BOB, "whoever may administer it sees the digest");
+    let mut half = closed_to("/half", "digest", BOB);
+    let anyone = Id { scheme: "world".into(), id: "anyone".into() };
+    half.acl.as_mut().expect("one").push(Acl { perms: 1, id: anyone });
+    client.call(op::CREATE, &half).expect("a new node");
+    let (_, half) = node(admin, "path=/half", &[]);
+    assert_eq!(half["acl"][0], json!({ "perms": "cdrwa", "scheme": "digest", "id": "bob:x" }));
     assert_eq!(node(admin, "path=/none", &[]).0, 404);
     assert_eq!(get(admin, "/page/node?path=none", &[]).status, 400);
     let (_, root) = node(admin, "path=/", &[]);
@@ -194,6 +201,19 @@ fn a_node_is_shown_to_whoever_may_read_it() {
     let closed =
         children.iter().find(|child| child["name"] == "closed").expect("its name is no secret");
     assert_eq!(closed["bytes"], Value::Null, "and all else is");
+}
+
+#[test]
+fn who_proves_nothing_sees_nothing_where_clients_have_to_prove_who_they_are() {
+    let ensemble = Plan::standalone()
+        .setting("admin.enableServer=true")
+        .setting("admin.page.tree.enabled=true")
+        .setting("enforce.auth.enabled=true")
+        .setting("enforce.auth.schemes=digest")
+        .start();
+    let admin = ensemble.admin(0);
+    assert_eq!(node(admin, "path=/", &[]).0, 401);
+    assert_eq!(node(admin, "path=/", &["authorization: digest bob:secret"]).0, 200);
 }
 
 #[test]

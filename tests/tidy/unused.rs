@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{assert_none, code_of, house, is_test_file, lines_before_tests};
 
 /// What only tests use, and why it is there for them.
-const FOR_TESTS: [(&str, &str); 3] = [
+const FOR_TESTS: [(&str, &str); 4] = [
+    ("command_line", "tests/dist/pages.rs writes manual pages from it"),
     ("NoObserver", "the world's own tests watch nothing"),
     ("run_with_evidence", "sim/tests judge the evidence of a run anew"),
     ("set_latency", "the net's own tests want latencies that are no chance"),

@@ -143,6 +143,23 @@ fn what_is_older_than_the_oldest_log_is_told_from_the_oldest_snapshot() {
 }
 
 #[test]
+fn a_history_without_a_snapshot_says_what_is_not_known() {
+    let place = Place::of(&["3.9.3/plain"]);
+    for name in ["log.1", "snapshot.0", "snapshot.39"] {
+        fs::remove_file(place.file(name)).expect("it was copied");
+    }
+    let told = deeds(&place, "/a");
+    assert_eq!(told[0], "there is no snapshot: what was before the oldest log is not known");
+    assert_eq!(told[1], "0x3c setData 10 bytes, version 4");
+    assert_eq!(told[2..], ["it exists at the end"]);
+    assert_eq!(deeds(&place, "/del").len(), 1, "whether it exists is not known");
+    fs::remove_file(place.file("log.3a")).expect("it was copied");
+    let said = place.run(&["history", "/a", "--dir", "."]);
+    assert_eq!(said.code, 2);
+    assert!(said.err.contains("there is neither a log nor a snapshot"), "{}", said.err);
+}
+
+#[test]
 fn a_history_says_where_the_logs_are_damaged() {
     let place = Place::of(&["3.9.3/plain"]);
     place.damage("log.3a", |bytes| bytes[184 + 60] ^= 1);

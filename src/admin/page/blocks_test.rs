@@ -16,7 +16,7 @@ struct Past {
 
 fn member(sid: i64, state: State) -> Member {
     let quorum = format!("zk{sid}:2888");
-    Member { sid: ServerId(sid), votes: true, quorum, client: None, state }
+    Member { sid: ServerId(sid), votes: true, quorum, client: None, page: None, state }
 }
 
 fn learner() -> Learner {

@@ -64,6 +64,8 @@ pub struct Member {
     /// `host:port` for other servers, and for clients.
     pub quorum: String,
     pub client: Option<String>,
+    /// `host:port` of its page, if the configuration says it.
+    pub page: Option<String>,
     pub state: State,
 }
 
@@ -195,12 +197,13 @@ impl Glance<'_> {
 
 impl Member {
     fn to_json(&self) -> Value {
-        let Member { sid, votes, quorum, client, state } = self;
+        let Member { sid, votes, quorum, client, page, state } = self;
         let mut fields = json!({
             "id": sid.0,
             "votes": votes,
             "quorum": quorum,
             "client": client,
+            "page": page,
             "state": match state {
                 State::Itself => "itself",
                 State::Leads => "leading",

@@ -28,8 +28,11 @@ mod node;
 mod question;
 mod sessions;
 
+use std::sync::LazyLock;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -107,17 +110,25 @@ fn to_page() -> Answer {
     answer
 }
 
-/// The page itself. Its policy lets this one script run, and it may ask its own server.
-fn page() -> Answer {
-    let text = include_str!("page.html").replace("{{style}}", STYLE).replace("{{script}}", SCRIPT);
-    let policy = format!(
+/// The page itself. Made once: whoever asks for it costs nothing but its way.
+static TEXT: LazyLock<Bytes> = LazyLock::new(|| {
+    let page = include_str!("page.html").replace("{{style}}", STYLE).replace("{{script}}", SCRIPT);
+    page.into()
+});
+
+/// It lets this one script run, and it may ask its own server.
+static POLICY: LazyLock<String> = LazyLock::new(|| {
+    format!(
         "default-src 'none'; script-src {}; style-src {}; img-src data:; connect-src 'self'; \
          base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
         fingerprint(SCRIPT),
         fingerprint(STYLE)
-    );
-    let mut answer = guarded(Answer::new(200, Answer::HTML, text));
-    answer.headers.push(("content-security-policy", policy));
+    )
+});
+
+fn page() -> Answer {
+    let mut answer = guarded(Answer::new(200, Answer::HTML, TEXT.clone()));
+    answer.headers.push(("content-security-policy", POLICY.clone()));
     answer
 }
 

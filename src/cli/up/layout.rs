@@ -150,6 +150,9 @@ fn configuration(member: &Member, members: &[Member], links: &Links) -> String {
     if member.is_observer {
         text.push_str("peerType=observer\n");
     }
+    let pages =
+        members.iter().map(|other| format!("{}={LOOPBACK}:{}", other.number, other.ports.admin));
+    text.push_str(&format!("admin.page.servers={}\n", pages.collect::<Vec<_>>().join(",")));
     text.push_str("# The ports of the others are links of that command, which can cut them.\n");
     for other in members {
         let port = |port, own| links.port(member.number, other.number, port).unwrap_or(own);

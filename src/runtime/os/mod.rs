@@ -146,6 +146,12 @@ impl Machine {
         self.orders.begin(stop_timeout, watched)
     }
 
+    /// Waits until the terminal interrupts this process: that is an order to what waits, and ends the
+    /// process no more.
+    pub async fn interrupted(&self) {
+        orders::interrupted().await;
+    }
+
     fn workers(&self) -> io::Result<Option<Rc<Workers>>> {
         let mut workers = self.workers.borrow_mut();
         if workers.is_none() && self.client_threads > 0 {

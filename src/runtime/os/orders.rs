@@ -71,6 +71,17 @@ impl Orders {
     }
 }
 
+/// Until the terminal interrupts this process (SIGINT). From the first call on that ends it no more.
+pub(super) async fn interrupted() {
+    match signal(SignalKind::interrupt()) {
+        Ok(mut interrupts) => {
+            interrupts.recv().await;
+        }
+        // Then it ends the process, as it always did.
+        Err(_) => future::pending().await,
+    }
+}
+
 async fn listen(
     (mut terminate, mut interrupt, mut hangup): (Signal, Signal, Signal),
     send: UnboundedSender<Order>,

@@ -25,19 +25,13 @@ function liveRates(glance) {
   return live;
 }
 
-/// A guess: the same port of another machine, or on this one as far from its quorum port as ours.
+/// As the configuration says; or a guess, the same port of another machine.
 function pageOf(server, glance) {
-  const parse = (address) => {
-    const at = address.lastIndexOf(":");
-    return [address.slice(0, at), Number(address.slice(at + 1))];
-  };
+  const host = (address) => address.slice(0, address.lastIndexOf(":"));
   const me = glance.servers.find((other) => other.id === glance.me);
-  if (!me || !location.port) return null;
-  const [host, quorum] = parse(server.quorum);
-  const [mine, own] = parse(me.quorum);
-  const port = host === mine ? Number(location.port) + quorum - own : Number(location.port);
-  const valid = /^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)$/i.test(host) && port > 0 && port < 65536;
-  return valid ? `${location.protocol}//${host}:${port}/page` : null;
+  const isElsewhere = me && host(me.quorum) !== host(server.quorum);
+  const address = server.page ?? (isElsewhere && location.port ? `${host(server.quorum)}:${location.port}` : null);
+  return address && /^(\[[0-9a-f:.]+\]|[a-z0-9._-]+):[0-9]+$/i.test(address) ? `${location.protocol}//${address}/page` : null;
 }
 
 function drawHead(glance) {
@@ -86,7 +80,7 @@ function serverRow(server, glance) {
     acks ? n(coarse(acks.p99)) : nothing.cloneNode(true),
     learns ? n([said(coarse(server.heard_ms)), "ago"], server.heard_ms > glance.tick_ms)
       : server.state === "leading" && glance.leader_heard_ms !== null ? n([said(coarse(glance.leader_heard_ms)), "ago"], glance.leader_heard_ms > glance.tick_ms) : nothing.cloneNode(true),
-    make("td", {}, own ? make("small", {}, "this page") : page ? make("a", { href: page, rel: "noreferrer" }, "open") : NONE));
+    make("td", {}, own ? make("small", {}, "this page") : page ? make("a", { href: page, rel: "noreferrer" }, "open", make("span", { class: "unseen" }, ` the page of server ${server.id}`)) : make("small", {}, NONE)));
 }
 
 function drawServers(glance) {

@@ -45,11 +45,11 @@ const PLOTS = [
 
 const colour = (line, i) => `s${line.strong ?? i}`;
 
-/// The least of 1, 2, 5 times a power of ten that is no less.
+/// A round number with some room above the value: there its own label stands.
 function niceTop(value) {
   if (!(value > 0)) return 1;
   const power = 10 ** Math.floor(Math.log10(value));
-  return [1, 2, 5, 10].map((n) => n * power).find((top) => top >= value * 0.999);
+  return [1, 1.5, 2, 3, 4, 5, 6, 8, 10, 15].map((n) => n * power).find((top) => top >= value * 1.18);
 }
 
 class Plot {
@@ -88,7 +88,11 @@ class Plot {
     const { at_ms, columns } = past;
     const x = (ms) => WIDTH * (1 - (past.end - ms) / past.span);
     const rows = this.spec.lines.map((line) => at_ms.map((_, i) => line.of(columns, i)));
-    const top = niceTop(Math.max(0, ...rows.flat().filter((value) => value !== null)));
+    this.rows = rows;
+    // A line ends where it is now.
+    const ends = this.spec.lines.map((line) => past.live && line.now?.(past.live));
+    const isFresh = at_ms.length > 0 && past.end - at_ms[at_ms.length - 1] < 2.5 * past.every_ms;
+    const top = niceTop(Math.max(0, ...rows.flat().filter((value) => value !== null), ...ends.filter((value) => value !== undefined)));
     const y = (value) => HEIGHT * (1 - value / top);
     this.svg.replaceChildren();
     const add = (name, attributes) => drawn(name, attributes, this.svg);
@@ -99,9 +103,11 @@ class Plot {
     rows.forEach((row, k) => {
       const name = colour(this.spec.lines[k], k);
       for (const run of runs(row)) {
-        const points = run.map((i) => `${x(at_ms[i]).toFixed(2)} ${y(row[i]).toFixed(2)}`);
-        const line = points.length > 1 ? `M${points.join("L")}` : `M${points[0]}h1.2`;
-        if (points.length > 1) add("path", { class: `area ${name}`, d: `${line}L${x(at_ms[run[run.length - 1]]).toFixed(2)} ${HEIGHT}L${x(at_ms[run[0]]).toFixed(2)} ${HEIGHT}Z` });
+        const points = run.map((i) => [x(at_ms[i]), y(row[i])]);
+        if (isFresh && run[run.length - 1] === row.length - 1 && ends[k] !== undefined) points.push([WIDTH, y(ends[k])]);
+        const line = `M${points.map(([px, py]) => `${px.toFixed(2)} ${py.toFixed(2)}`).join("L")}${points.length > 1 ? "" : "h1.2"}`;
+        const [first, last] = [points[0][0], points[points.length - 1][0]];
+        if (points.length > 1) add("path", { class: `area ${name}`, d: `${line}L${last.toFixed(2)} ${HEIGHT}L${first.toFixed(2)} ${HEIGHT}Z` });
         const path = add("path", { class: name, d: line });
         path.style.fill = "none";
       }
@@ -109,7 +115,6 @@ class Plot {
     this.cross = add("line", { class: "cross", y1: 0, y2: HEIGHT });
     const some = rows.flat().some((value) => value !== null);
     this.top.textContent = some ? said(this.spec.unit(top)) : "nothing in this time";
-    this.rows = rows;
     this.x = x;
     this.say();
   }
