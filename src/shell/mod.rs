@@ -53,7 +53,7 @@ use session::{Security, Shell};
 
 use crate::client::Credentials;
 use crate::config::{ClientConfig, Environment, Mistakes};
-use crate::runtime::os::Machine;
+use crate::runtime::os::{Machine, check_server_trust};
 
 const FAILED: i32 = 1;
 const INVALID: i32 = 2;
@@ -75,6 +75,10 @@ pub fn run(args: &ShellArgs) -> i32 {
             return INVALID;
         }
     };
+    if let Some(Err(error)) = security.tls.as_ref().map(check_server_trust) {
+        eprintln!("error: {error}");
+        return INVALID;
+    }
     let machine = Machine::new();
     let interrupted = {
         let machine = machine.clone();

@@ -309,6 +309,9 @@ fn the_shell_speaks_tls_and_checks_whom_it_talks_to() {
     assert!(text(&unchecked.stdout).contains("x509: CN=server"), "{}", text(&unchecked.stderr));
     let err = text(&shell(&files, "", &format!("localhost:{}", plain.port())).stderr);
     assert!(err.contains("does not speak TLS") || err.contains("TLS"), "{err}");
+    let lines = "zookeeper.ssl.keyStore.location=/nonexistent\n";
+    let missing = shell(&files, lines, &secure.to_string());
+    assert_eq!(missing.status.code(), Some(2), "{}", text(&missing.stderr));
     files.write("t.pem", &crate::certificates::Authority::new("another").pem());
     let err = text(&shell(&files, "", &format!("localhost:{}", secure.port())).stderr);
     assert!(err.contains("ssl.trustStore.location"), "{err}");

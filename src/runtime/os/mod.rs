@@ -31,7 +31,7 @@ pub use log::{finish_log, log_layer};
 pub use net::MachineListener;
 pub use room::{Room, room_in};
 pub use stream::MachineStream;
-pub use tls::{Hosts, TlsError, check_tls, hosts_of, subject_of};
+pub use tls::{Hosts, TlsError, check_server_trust, check_tls, hosts_of, subject_of};
 
 use std::cell::RefCell;
 use std::fmt;

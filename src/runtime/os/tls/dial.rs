@@ -23,6 +23,11 @@ use super::files;
 use crate::runtime::os::socket::Socket;
 use crate::runtime::tls::{ServerTrust, Store};
 
+/// Whether a client could use these settings and files.
+pub fn check_server_trust(settings: &ServerTrust) -> Result<(), TlsError> {
+    config(settings).map(drop)
+}
+
 /// Carries the handshake out, until `end` at the latest.
 pub(in crate::runtime::os) async fn dial(
     tcp: TcpStream,

@@ -40,6 +40,7 @@ mod tests;
 mod trust;
 
 pub(super) use accept::Accepting;
+pub use dial::check_server_trust;
 pub(super) use dial::dial;
 pub use error::TlsError;
 pub use names::{Hosts, hosts_of, subject_of};
