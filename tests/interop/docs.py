@@ -22,7 +22,7 @@ import tempfile
 from ensemble import ROOT, SERVER_CMD, Checks, wait_for
 from stage import PRIVATE, in_private_namespaces, must
 
-PAGES = ["operations.md", "security.md", "monitoring.md"]
+PAGES = ["operations.md", "security.md", "monitoring.md", "backup.md"]
 HOSTS = ["zk1.example.org"]
 BLOCK = re.compile(r"^```(sh|bash)\b([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SECONDS = 120
