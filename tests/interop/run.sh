@@ -2,9 +2,9 @@
 # Real clients against real servers on loopback.
 #
 #   run.sh                    kazoo, kazoo_suite, zkcli, kill_leader, observer, tours, words, toolkit, differential, mixed,
-#                             docs, testing, deploy, shell
+#                             docs, testing, deploy, shell, shell_more
 #   run.sh NAME...            some of: kazoo kazoo_suite zkcli kill_leader observer tours words toolkit differential mixed
-#                             docs testing deploy shell scale torture torture_short attacks attacks_short
+#                             docs testing deploy shell shell_more scale torture torture_short attacks attacks_short
 #
 # SHORT=1        fewer rounds, for CI
 # SERVER_CMD     another server in place of target/release/quorate, its zoo.cfg is appended:
