@@ -2,10 +2,10 @@
 # Real clients against real servers on loopback.
 #
 #   run.sh                    kazoo, kazoo_suite, zkcli, kill_leader, observer, tours, words, toolkit, differential, mixed,
-#                             docs, testing, deploy, dist, shell, shell_more, backup_short
+#                             docs, testing, deploy, dist, shell, shell_more, backup
 #   run.sh NAME...            some of: kazoo kazoo_suite zkcli kill_leader observer tours words toolkit differential mixed
-#                             docs testing deploy dist shell shell_more backup backup_short scale torture torture_short
-#                             attacks attacks_short
+#                             docs testing deploy dist shell shell_more backup scale torture torture_short attacks
+#                             attacks_short
 #
 # SHORT=1        fewer rounds, for CI
 # SERVER_CMD     another server in place of target/release/quorate, its zoo.cfg is appended:
@@ -13,7 +13,8 @@
 # KEEP=1         keep data and logs; they are kept after a failure anyhow
 # ZK=3.8|3.9     Apache ZooKeeper in `differential` (3.9 if nothing is said) and in `mixed` (3.8)
 # OLD=1          in `mixed`, data directories of 3.4 and 3.6 too (650 MB to fetch)
-# BACKUP_CMD     a program with the feature s3 for `backup`, in place of one that is built into target/interop/s3
+# BACKUP_CMD     a program with the feature s3 for `backup`, in place of one that is built into target/interop/s3; with SHORT=1
+#                none is built, and S3 is tried with this one alone
 # PAIR, OPS, SEED   see differential.sh
 # One attack alone:  tests/interop/attack.py NAME (--list names them)
 #
@@ -100,11 +101,12 @@ need_tmux() {
 }
 
 need_backup() {
-    "$venv/bin/python" -c 'import moto.server' 2>/dev/null || "$venv/bin/pip" install --quiet 'moto[server]==5.2.5' ||
-        die "pip could not install moto"
     # Apache's admin server.
     [[ -f /usr/share/java/jetty9-servlet.jar && -f /usr/share/java/jackson-databind.jar ]] ||
         debian libjetty9-java libjackson2-databind-java || die "no jetty: Apache's admin server needs it"
+    [[ -n ${SHORT:-} && -z ${BACKUP_CMD:-} ]] && return
+    "$venv/bin/python" -c 'import moto.server' 2>/dev/null || "$venv/bin/pip" install --quiet 'moto[server]==5.2.5' ||
+        die "pip could not install moto"
     [[ -n ${BACKUP_CMD:-} ]] && return
     (cd "$root" && cargo build --release --quiet -p quorate --features s3 --target-dir target/interop/s3) ||
         die "the program does not build with the feature s3"
@@ -195,7 +197,7 @@ run() {
 
 passed=0 failed=0
 tests=("$@")
-((${#tests[@]})) || tests=(kazoo kazoo_suite zkcli kill_leader observer tours words toolkit differential mixed docs testing deploy dist shell shell_more backup_short)
+((${#tests[@]})) || tests=(kazoo kazoo_suite zkcli kill_leader observer tours words toolkit differential mixed docs testing deploy dist shell shell_more backup)
 need_kazoo
 need_server
 for name in "${tests[@]}"; do
@@ -226,7 +228,6 @@ for name in "${tests[@]}"; do
     torture) need_torture && run torture "$venv/bin/python" torture.py ;;
     torture_short) need_torture && run torture "$venv/bin/python" torture.py --short ;;
     backup) need_apache && need_backup && ZK=${ZK:-3.9} run backup "$venv/bin/python" backup.py ;;
-    backup_short) need_apache && need_backup && ZK=${ZK:-3.9} run backup "$venv/bin/python" backup.py --rounds 4 ;;
     attacks) run attacks "$venv/bin/python" attack.py ;;
     attacks_short) run attacks "$venv/bin/python" attack.py --short ;;
     *) die "no test named $name" ;;
