@@ -1,5 +1,6 @@
 //! The command line of `quorate up`.
 
+use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 
 use clap::Args;
@@ -50,6 +51,11 @@ impl UpArgs {
     /// Servers that vote.
     pub(super) fn voters(&self) -> u16 {
         if self.standalone { 1 } else { self.servers }
+    }
+
+    /// Whether somebody can break things while it runs.
+    pub(super) fn takes_keys(&self) -> bool {
+        self.json || io::stdin().is_terminal()
     }
 
     /// The directory that stays, if one does.

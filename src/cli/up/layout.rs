@@ -76,7 +76,9 @@ impl Layout {
                 dir: dir.join(number.to_string()),
             })
             .collect();
-        let links = members.iter().map(|m| (m.number, m.ports.quorum, m.ports.election));
+        // Who cannot be told to cut one pays nothing for links.
+        let linked = members.iter().filter(|_| args.takes_keys());
+        let links = linked.map(|m| (m.number, m.ports.quorum, m.ports.election));
         let links = Links::new(&links.collect::<Vec<_>>())
             .map_err(|error| format!("no ports for the links between the servers: {error}"))?;
         for member in &members {
@@ -212,7 +214,8 @@ mod tests {
     #[test]
     fn each_server_reaches_the_others_by_links_of_its_own() {
         let dir = tempfile::tempdir().expect("a directory for temporary files");
-        let layout = Layout::write(&args(3, dir.path())).unwrap_or_else(|e| panic!("{e}"));
+        let args = UpArgs { json: true, ..args(3, dir.path()) };
+        let layout = Layout::write(&args).unwrap_or_else(|e| panic!("{e}"));
         let mut lines: Vec<String> = Vec::new();
         for member in &layout.members {
             let text = fs::read_to_string(member.dir.join("zoo.cfg")).expect("it was written");
