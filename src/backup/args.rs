@@ -36,6 +36,7 @@ pub struct BackupArgs {
 #[derive(Subcommand, Clone, Debug)]
 pub(super) enum BackupVerb {
     /// The backups of a target, the newest first
+    #[command(after_help = "Example:\n  quorate backup list /backups/zk")]
     List {
         /// A directory, or s3://BUCKET/PREFIX
         target: String,
@@ -44,6 +45,7 @@ pub(super) enum BackupVerb {
         json: bool,
     },
     /// Reads a target and holds every byte of it against its checksum
+    #[command(after_help = "Example:\n  quorate backup verify s3://bucket/zk")]
     Verify {
         /// A directory, or s3://BUCKET/PREFIX
         target: String,

@@ -35,6 +35,8 @@ use crate::storage::{parse_log_name, parse_snapshot_name};
 const TRIES: usize = 5;
 /// How often the end of the newest log is looked at again, and how long after the time before.
 const LOOKS: usize = 50;
+/// One that is being written is whole a moment later.
+const LOOKS_AT_FAULT: usize = 5;
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 const PIECE_BYTES: usize = 1 << 20;
 
@@ -216,7 +218,10 @@ impl DataDir {
             let is_newest = n + 1 == logs.len();
             let mut end = log.each(|record| history.take(record, &mut put))?;
             let mut looks = 0;
-            while is_newest && looks < LOOKS && (end.fault.is_some() || history.last() < wanted) {
+            while is_newest
+                && (looks < LOOKS && history.last() < wanted
+                    || looks < LOOKS_AT_FAULT && end.fault.is_some())
+            {
                 looks += 1;
                 thread::sleep(LOOK_AGAIN);
                 end = log.each(|record| history.take(record, &mut put))?;
