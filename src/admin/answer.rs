@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 
+use crate::base::Zxid;
+use crate::storage::StorageOptions;
+
 /// A response: HTTP's status, headers beside the usual ones, content type, and body.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Answer {
@@ -18,6 +21,17 @@ pub enum Body {
     Bytes(Bytes),
     /// The content of this file.
     File(PathBuf),
+    /// Records of the log.
+    Log(Box<LogStretch>),
+}
+
+/// What is sent of the log.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LogStretch {
+    pub storage: StorageOptions,
+    pub from: Zxid,
+    /// All up to here is committed, and durable here.
+    pub up_to: Zxid,
 }
 
 impl Answer {
@@ -45,7 +59,7 @@ impl Answer {
     pub fn bytes(&self) -> &[u8] {
         match &self.body {
             Body::Bytes(bytes) => bytes,
-            Body::File(path) => panic!("{} is not read here", path.display()),
+            body => panic!("{body:?} is not read here"),
         }
     }
 }

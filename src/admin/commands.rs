@@ -45,6 +45,7 @@ pub enum Command {
     StatReset,
     Stats,
     SystemProperties,
+    TxnLog,
     VotingView,
     WatchSummary,
     Watches,
@@ -53,7 +54,7 @@ pub enum Command {
 }
 
 /// Each with its names: the first is what the answer calls it, and what the index lists.
-const COMMANDS: [(Command, &[&str]); 28] = [
+const COMMANDS: [(Command, &[&str]); 29] = [
     (Command::Configuration, &["configuration", "conf", "config"]),
     (Command::ConnectionStatReset, &["connection_stat_reset", "crst"]),
     (Command::Connections, &["connections", "cons"]),
@@ -77,6 +78,7 @@ const COMMANDS: [(Command, &[&str]); 28] = [
     (Command::StatReset, &["stat_reset", "srst"]),
     (Command::Stats, &["stats", "stat"]),
     (Command::SystemProperties, &["system_properties", "sysp"]),
+    (Command::TxnLog, &["txnlog"]),
     (Command::VotingView, &["voting_view"]),
     (Command::WatchSummary, &["watch_summary", "wchs"]),
     (Command::Watches, &["watches", "wchc"]),
@@ -172,7 +174,8 @@ pub fn answer(command: Command, server: &impl Shown, membership: &Membership<'_>
         | Command::Ruok
         | Command::Snapshot
         | Command::StatReset
-        | Command::SystemProperties => json!({}),
+        | Command::SystemProperties
+        | Command::TxnLog => json!({}),
         Command::ServerStats => server_stats(&server.stats(), &server.conf()),
         Command::Stats => stats(&server.stats(), &server.conf()),
         Command::VotingView => voting_view(config),

@@ -32,9 +32,10 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{Semaphore, oneshot};
 use tracing::{info, warn};
 
-use super::answer::{Answer, Body};
+use super::answer::{Answer, Body, LogStretch};
 use super::page::INTERVAL;
 use super::question::{Asked, Question, Site};
+use super::txn_log::{LogReading, log_gone};
 use crate::base::Stamp;
 use crate::runtime::accept::Listening;
 use crate::runtime::link::Post;
@@ -246,6 +247,23 @@ impl<R: Runtime> Inner<R> {
                 let bytes = Full::new(counted(bytes, &self.unread_bytes));
                 with_head((status, content_type), headers, Either::Left(bytes))
             }
+            Body::Log(stretch) => {
+                let from = stretch.from;
+                match self.send_log(*stretch, heard).await {
+                    Ok(log) => with_head((status, content_type), headers, Either::Right(log)),
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                        let Answer { status, content_type, body, .. } = log_gone(from);
+                        let Body::Bytes(bytes) = body else { unreachable!("it is JSON") };
+                        with_head((status, content_type), headers, Either::Left(Full::new(bytes)))
+                    }
+                    Err(error) => {
+                        warn!(%error, "the log cannot be sent");
+                        let text = format!("the log cannot be read: {error}\n");
+                        let text = Either::Left(Full::new(Bytes::from(text)));
+                        with_head((500, Answer::TEXT), Vec::new(), text)
+                    }
+                }
+            }
             Body::File(path) => match self.send_file(&path, heard).await {
                 Ok(file) => with_head((status, content_type), headers, Either::Right(file)),
                 Err(error) => {
@@ -285,6 +303,34 @@ impl<R: Runtime> Inner<R> {
                     }
                     Err(error) => return pieces.abort(error),
                 }
+            }
+        });
+        Ok(body)
+    }
+
+    /// Records of the log. Whether the first are there is known before the answer begins; what is purged
+    /// behind that ends the connection.
+    async fn send_log(
+        &self,
+        stretch: LogStretch,
+        heard: &Rc<Cell<Stamp>>,
+    ) -> io::Result<Channel<Bytes, io::Error>> {
+        let (rt, heard) = (self.rt.clone(), Rc::clone(heard));
+        let mut reading = LogReading::new(rt.disk(LaneId::History), stretch);
+        reading.lane().begin(rt.stamp());
+        let mut next = reading.next().await?;
+        let (mut pieces, body) = Channel::new(1);
+        self.rt.spawn("admin log", async move {
+            while let Some(piece) = next {
+                if pieces.send_data(piece).await.is_err() {
+                    return;
+                }
+                heard.set(rt.stamp());
+                reading.lane().begin(rt.stamp());
+                next = match reading.next().await {
+                    Ok(next) => next,
+                    Err(error) => return pieces.abort(error),
+                };
             }
         });
         Ok(body)

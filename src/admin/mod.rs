@@ -15,6 +15,7 @@
 //!     http.rs         the admin port and the metrics port
 //!     question.rs     what is asked there
 //!     snapshot.rs     the answers of command `snapshot`
+//!     txn_log.rs      the answers of command `txnlog`
 //!     commands.rs     the commands of the admin port, in JSON
 //!     hand_over.rs    how a leadership is handed over
 //!     health.rs       what probes ask
@@ -44,12 +45,13 @@ mod shown;
 mod snapshot;
 mod srvr;
 mod stats;
+mod txn_log;
 mod word;
 mod words;
 #[cfg(test)]
 mod words_test;
 
-pub use answer::Answer;
+pub use answer::{Answer, LogStretch};
 pub use commands::{Command, Membership, answer as answer_command};
 pub use conf::{Conf, QuorumConf};
 pub use dumps::{Dump, ExpiryBucket, SessionsDump, WatchSummary};
@@ -57,11 +59,12 @@ pub use hand_over::HandOver;
 pub use health::{Health, Stopping, live, ready, safe_to_stop};
 pub use http::{AdminDriver, AdminEvent};
 pub use metrics::metrics;
-pub use question::{Question, Site, SnapshotQuestion};
+pub use question::{Proof, Question, Site, SnapshotQuestion};
 pub use shown::Shown;
 pub use snapshot::{SnapshotFile, SnapshotRefusal, refuse_snapshot, snapshot_taken};
 pub use stats::{
     ClientLine, LastOp, LeaderStats, Mode, ObserverLine, ServerStats, SessionLine, VERSION,
 };
+pub use txn_log::txn_log;
 pub use word::{Word, admit, is_too_much};
 pub use words::{TRACE_MASK, answer};

@@ -7,7 +7,7 @@ use super::authorization::Authorization;
 use super::commands::{Command, index, unknown};
 use super::page::{self, Hosts, PageQuestion};
 use super::snapshot::{RESTORE, no_restore};
-use crate::base::ServerId;
+use crate::base::{ServerId, Zxid};
 
 /// What somebody wants to know of a server.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -17,6 +17,11 @@ pub enum Question {
     SetTraceMask(i64),
     /// `/commands/snapshot`
     Snapshot(SnapshotQuestion),
+    /// `/commands/txnlog?from=ZXID`
+    TxnLog {
+        from: Zxid,
+        proof: Proof,
+    },
     /// `/live`: whether it answers at all.
     Live,
     /// `/ready`: whether it serves clients, as a member of a quorum that is up to date.
@@ -36,7 +41,13 @@ pub enum Question {
 pub struct SnapshotQuestion {
     /// `streaming=false`: it stays in the directory, and is not sent.
     pub streaming: bool,
-    /// Who asks, `ip:port`.
+    pub proof: Proof,
+}
+
+/// Who asks for all data.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Proof {
+    /// `ip:port`
     pub client: String,
     pub authorization: Option<Authorization>,
 }
@@ -112,15 +123,23 @@ impl Asked<'_> {
                 streaming: self
                     .parameter("streaming")
                     .is_none_or(|v| v.eq_ignore_ascii_case("true")),
-                client: self.client.into(),
-                authorization: self.authorization.map(Authorization::parse),
+                proof: self.proof(),
             })),
+            Command::TxnLog => match self.parameter("from").and_then(parse_zxid) {
+                Some(from) => Ok(Question::TxnLog { from, proof: self.proof() }),
+                None => Err(Answer::text(400, "from= wants a zxid such as 0x100000001\n")),
+            },
             Command::HandOver if !may_hand_over => {
                 Err(Answer::text(403, "admin.handOver.enabled=true in zoo.cfg allows this\n"))
             }
             Command::HandOver if !self.is_post => Err(Answer::not_allowed("POST")),
             command => Ok(Question::Command(command)),
         }
+    }
+
+    fn proof(&self) -> Proof {
+        let authorization = self.authorization.map(Authorization::parse);
+        Proof { client: self.client.into(), authorization }
     }
 
     /// The page, or what it asks for.
@@ -149,4 +168,9 @@ impl Asked<'_> {
         let pairs = self.query.split('&').filter_map(|pair| pair.split_once('='));
         pairs.into_iter().find(|(key, _)| *key == name).map(|(_, value)| value)
     }
+}
+
+fn parse_zxid(text: &str) -> Option<Zxid> {
+    let digits = text.strip_prefix("0x").filter(|digits| !digits.starts_with('+'))?;
+    i64::from_str_radix(digits, 16).ok().filter(|zxid| *zxid > 0).map(Zxid)
 }

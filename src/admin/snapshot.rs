@@ -66,7 +66,8 @@ pub(super) fn no_restore() -> Answer {
     answer
 }
 
-pub fn refuse_snapshot(refusal: SnapshotRefusal) -> Answer {
+/// The same holds for `txnlog`.
+pub fn refuse_snapshot(command: Command, refusal: SnapshotRefusal) -> Answer {
     let (status, error) = match refusal {
         SnapshotRefusal::NotServing => (200, NOT_SERVING),
         SnapshotRefusal::NoProof => (
@@ -80,7 +81,7 @@ pub fn refuse_snapshot(refusal: SnapshotRefusal) -> Answer {
             (429, "too soon behind the last snapshot (admin.rateLimiterIntervalInMS)")
         }
     };
-    let mut answer = finish(json!({}), Command::Snapshot, Some(error));
+    let mut answer = finish(json!({}), command, Some(error));
     answer.status = status;
     answer
 }

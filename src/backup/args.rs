@@ -74,7 +74,7 @@ pub(super) struct TakeArgs {
     /// [env: QUORATE_AUTHORIZATION]
     #[arg(long, value_name = "SCHEME PROOF")]
     pub(super) authorization: Option<String>,
-    /// How many of the newest snapshots of a dataDir, with all logs behind the oldest of them
+    /// How many of the newest snapshots, with all logs behind the oldest of them
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) snapshots: u32,
     /// Then remove all backups but the newest N, and what only they need

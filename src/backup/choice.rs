@@ -50,10 +50,13 @@ pub(super) fn choose(
     Err(BackupError::Refused(why))
 }
 
-/// The snapshots from which a state can be made, the newest first, by their places.
+/// The snapshots from which a state can be made, the newest first, by their places. One that is the state
+/// comes last: behind the others there is a transaction with the digest to hold it against.
 pub(super) fn bases(manifest: &Manifest, target: Zxid) -> Vec<usize> {
-    let ends = manifest.snapshots.iter().map(|file| file.effects_end);
-    ends.enumerate().filter(|(_, end)| *end <= target).map(|(n, _)| n).collect()
+    let files = manifest.snapshots.iter().enumerate();
+    let mut found: Vec<_> = files.filter(|(_, file)| file.effects_end <= target).collect();
+    found.sort_by_key(|(_, file)| file.zxid == target);
+    found.into_iter().map(|(n, _)| n).collect()
 }
 
 fn target_in(
@@ -80,7 +83,14 @@ fn target_in(
             }
             found
         }
-        Some(At::Time(time_ms)) => floor_in_time(store, manifest, time_ms)?,
+        Some(At::Time(time_ms)) => {
+            let found = floor_in_time(store, manifest, time_ms)?;
+            match known_by {
+                KnownBy::Epochs => found,
+                // What lies behind it may have been made before that time, or never.
+                _ => found.min(floor(store, manifest, limit)?),
+            }
+        }
     };
     let Some(target) = target else {
         let since = manifest.log.first().map_or(String::new(), |chunk| {

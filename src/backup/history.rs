@@ -78,6 +78,12 @@ impl History {
         }
     }
 
+    /// It goes on behind these parts, and with this transaction.
+    pub(super) fn going_on(self, chunks: Vec<Chunk>, from: Zxid) -> History {
+        let last = chunks.last().map_or(Zxid(from.0 - 1), |chunk| chunk.last);
+        History { last, chunks, ..self }
+    }
+
     pub(super) fn last(&self) -> Zxid {
         self.last
     }

@@ -111,7 +111,7 @@ fn take(args: &TakeArgs) -> Result<(), BackupError> {
     let source = Origin::open(from, args, authorization)?;
     let store = target::open(to, true)?;
     let mut sender = Sender::new(store.as_ref(), Progress::new())?;
-    let content = source.take(&mut sender)?;
+    let content = source.take(store.as_ref(), args.snapshots as usize, &mut sender)?;
     let (id, manifest) = write_manifest(store.as_ref(), content, now_ms())?;
     let (sent, found) = (sender.sent, sender.found);
     drop(sender);
@@ -149,10 +149,19 @@ impl Origin {
         DataDir::open(path, data_log_dir, args.snapshots as usize, admin).map(Origin::Dir)
     }
 
-    fn take(&self, sender: &mut Sender<'_>) -> Result<Content, BackupError> {
+    fn take(
+        &self,
+        store: &dyn Store,
+        snapshots_max: usize,
+        sender: &mut Sender<'_>,
+    ) -> Result<Content, BackupError> {
         match self {
             Origin::Dir(dir) => dir.take(sender),
-            Origin::Server(port) => source_server::take(port, sender),
+            Origin::Server(port) => {
+                let before = catalog::whole(store, None)?.into_iter().next();
+                let before = before.as_ref().map(|(_, manifest)| manifest);
+                source_server::take(port, snapshots_max, store, before, sender)
+            }
         }
     }
 }

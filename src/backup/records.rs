@@ -72,6 +72,41 @@ pub(super) fn each_in_part(
     Ok(())
 }
 
+/// The whole records of a stream, which may be cut short anywhere.
+pub(super) fn each_in_stream(
+    stream: &mut impl Read,
+    place: &str,
+    mut each: impl FnMut(Record<'_>) -> Result<(), BackupError>,
+) -> Result<(), BackupError> {
+    let (mut buffer, mut at, mut wanted) = (Vec::new(), 0, RECORD_OVERHEAD_BYTES);
+    loop {
+        buffer.drain(..at);
+        at = 0;
+        let len = buffer.len();
+        let missing = wanted.max(PIECE_BYTES).saturating_sub(len) as u64;
+        let read = stream.by_ref().take(missing).read_to_end(&mut buffer);
+        let is_end = read.is_err() || buffer.len() == len;
+        loop {
+            match read_frame(&buffer[at..], false, PAYLOAD_BYTES_MAX) {
+                Frame::Record { payload } => {
+                    let record = record_of(&buffer[at..], payload, place)?;
+                    each(record)?;
+                    at += record.bytes.len();
+                }
+                Frame::Needs(_) if is_end => return Ok(()),
+                Frame::Needs(more) => {
+                    wanted = more;
+                    break;
+                }
+                Frame::End | Frame::Bad(_) => {
+                    let why = "it sends what is no record".into();
+                    return Err(BackupError::Damaged { place: place.into(), why });
+                }
+            }
+        }
+    }
+}
+
 /// One log file.
 pub(super) struct LogFile {
     path: PathBuf,

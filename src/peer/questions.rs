@@ -23,6 +23,9 @@ impl Peer {
             Question::Snapshot(question) => {
                 return self.on_snapshot_question(now, number, &question);
             }
+            Question::TxnLog { from, proof } => {
+                return self.on_txn_log_question(number, from, &proof);
+            }
             Question::SetTraceMask(mask) => self.words.set_trace_mask(Some(mask)),
             Question::Command(Command::ConnectionStatReset) => {
                 self.service.reset_connection_stats();
@@ -67,6 +70,7 @@ impl Peer {
             Question::Metrics => metrics(&shown),
             Question::SetTraceMask(_) => self.answer_to_command(Command::SetTraceMask, &shown),
             Question::Snapshot(_) => self.answer_to_command(Command::Snapshot, &shown),
+            Question::TxnLog { .. } => self.answer_to_command(Command::TxnLog, &shown),
             Question::Command(command) => self.answer_to_command(command, &shown),
             Question::Page(_) => unreachable!("answered when it came"),
         }

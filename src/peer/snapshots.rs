@@ -11,9 +11,10 @@
 //! (snapshot_state.rs), what the answer looks like (admin/snapshot.rs).
 
 use super::core::Peer;
+use super::pump::storage_options;
 use super::snapshot_state::Asker;
-use crate::admin::{SnapshotFile, SnapshotQuestion, SnapshotRefusal};
-use crate::admin::{refuse_snapshot, snapshot_taken};
+use crate::admin::{Command, LogStretch, Proof, SnapshotFile, SnapshotQuestion, SnapshotRefusal};
+use crate::admin::{refuse_snapshot, snapshot_taken, txn_log};
 use crate::base::{Now, Zxid};
 use crate::server::Permit;
 use crate::storage::snapshot_path;
@@ -25,33 +26,43 @@ impl Peer {
         number: u64,
         question: &SnapshotQuestion,
     ) {
-        if let Err(refusal) = self.may_ask_for_snapshot(now, question) {
-            return self.answer_command(number, refuse_snapshot(refusal));
+        let admin = &self.config.admin;
+        let may = self.may_have_all(&question.proof).and_then(|()| {
+            let is_soon = self.snapshots.is_too_soon(now, admin.snapshot_interval);
+            if is_soon { Err(SnapshotRefusal::TooOften) } else { Ok(()) }
+        });
+        if let Err(refusal) = may {
+            return self.answer_command(number, refuse_snapshot(Command::Snapshot, refusal));
         }
         self.snapshots.ask(now, Asker { number, streaming: question.streaming });
         self.begin_asked_snapshot();
     }
 
-    fn may_ask_for_snapshot(
-        &self,
-        now: Now,
-        question: &SnapshotQuestion,
-    ) -> Result<(), SnapshotRefusal> {
-        let admin = &self.config.admin;
+    /// Transactions behind a snapshot: those that are committed, applied, and in this server's log.
+    pub(super) fn on_txn_log_question(&mut self, number: u64, from: Zxid, proof: &Proof) {
+        let answer = match self.may_have_all(proof) {
+            Err(refusal) => refuse_snapshot(Command::TxnLog, refusal),
+            Ok(()) => {
+                let up_to = self.db.last_applied().min(self.db.durable());
+                txn_log(LogStretch { storage: storage_options(&self.config), from, up_to })
+            }
+        };
+        self.answer_command(number, answer);
+    }
+
+    fn may_have_all(&self, proof: &Proof) -> Result<(), SnapshotRefusal> {
         if !self.service.is_serving() {
             return Err(SnapshotRefusal::NotServing);
         }
-        let Some(proof) = &question.authorization else { return Err(SnapshotRefusal::NoProof) };
-        match self.service.permit_on_root(&question.client, &proof.scheme, &proof.proof, &self.db) {
+        let Proof { client, authorization } = proof;
+        let Some(proof) = authorization else { return Err(SnapshotRefusal::NoProof) };
+        match self.service.permit_on_root(client, &proof.scheme, &proof.proof, &self.db) {
             Permit::Granted => {}
             Permit::NotProven => return Err(SnapshotRefusal::BadProof),
             Permit::Denied => return Err(SnapshotRefusal::Forbidden),
         }
-        if !admin.snapshot_enabled {
+        if !self.config.admin.snapshot_enabled {
             return Err(SnapshotRefusal::Disabled);
-        }
-        if self.snapshots.is_too_soon(now, admin.snapshot_interval) {
-            return Err(SnapshotRefusal::TooOften);
         }
         Ok(())
     }
@@ -76,7 +87,8 @@ impl Peer {
     /// The role has ended, and what was being written with it.
     pub(super) fn forget_asked_snapshot(&mut self) {
         if let Some(Asker { number, .. }) = self.snapshots.take_asker() {
-            self.answer_command(number, refuse_snapshot(SnapshotRefusal::NotServing));
+            let refusal = refuse_snapshot(Command::Snapshot, SnapshotRefusal::NotServing);
+            self.answer_command(number, refusal);
         }
     }
 }

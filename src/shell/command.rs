@@ -89,7 +89,7 @@ impl Command {
         }
     }
 
-    /// Ctrl-C is for the program that it begins.
+    /// Ctrl-C is for itself, or for the program that it begins.
     pub(super) const fn uninterrupted(self) -> Command {
         Command { is_interruptible: false, ..self }
     }

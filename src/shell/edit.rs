@@ -129,12 +129,13 @@ async fn edit(call: Call) -> Result<(), Refused> {
     open_editor(&file).await.map_err(kept)?;
     let edited = fs::read(&file).map_err(|error| Refused::new(format!("{shown}: {error}")))?;
     let again = format!(
-        "edit{} -from {shown} {path}",
+        "edit{} -from {shown} {}",
         match form {
             Form::Text => "",
             Form::Base64 => " -b",
             Form::Hex => " -x",
-        }
+        },
+        text::shown(&path)
     );
     let after = form
         .decode(&edited)
@@ -173,6 +174,7 @@ fn not_written(failure: Failure, path: &str, version: i32, file: &str, again: &s
     };
     let fate = if was_sent { "Whether it was written is not known" } else { "Nothing was written" };
     let text = format!("{why}. {fate}; your text is in {file}");
+    let path = text::shown(path);
     let hint = format!("get -s {path} shows what stands there now; {again} goes on with your text");
     Refused { text, ..told }.with_hint(hint)
 }

@@ -26,7 +26,8 @@ pub(super) const COMMANDS: &[Command] = &[Command::ask(
     |call| Box::pin(watch(call)),
 )
 .options(&[Opt::flag("f", "goes on until Ctrl-C"), Opt::flag("d", "the data as it is then")])
-.words_min(1)];
+.words_min(1)
+.uninterrupted()];
 
 /// While it lives the shell prints no watch events of its own.
 struct Quiet {
@@ -60,36 +61,10 @@ struct Change<'a> {
 async fn watch(call: Call) -> Result<(), Refused> {
     let path = call.path()?;
     let quiet = Quiet::begin(&call.around.prints_watches);
-    let mut events = call.client.listen();
-    // Behind this nothing is missed: the events of a session come before the answers that know of more.
-    call.client.add_watch(&path, WatchedAs::PersistentRecursive).await.map_err(|failure| {
-        let is_old = failure.code == code::UNIMPLEMENTED;
-        let refused = Refused::of(failure, Some(&path));
-        match is_old {
-            true => {
-                refused.with_hint("servers before 3.6 have no recursive watches: ask a later one")
-            }
-            false => refused,
-        }
-    })?;
-    call.print.note(&format!("Watching {} and everything below it", text::shown(&path)));
-    let interrupted = (call.around.interrupted)();
-    tokio::pin!(interrupted);
-    let mut since: Option<Zxid> = None;
-    let done = loop {
-        let event = tokio::select! {
-            biased;
-            event = events.recv() => event,
-            () = &mut interrupted => break Ok(()),
-        };
-        let Some(event) = event else { break Err(ended("the session has ended")) };
-        let is_change = event.path.is_some();
-        if let Err(refused) = on_event(&call, &path, &event, &mut since).await {
-            break Err(refused);
-        }
-        if is_change && !call.given.has("f") {
-            break Ok(());
-        }
+    let done = tokio::select! {
+        biased;
+        done = follow(&call, &path) => done,
+        () = (call.around.interrupted)() => Ok(()),
     };
     if call.client.is_alive() {
         // The session may be used for something else now.
@@ -98,6 +73,29 @@ async fn watch(call: Call) -> Result<(), Refused> {
     }
     drop(quiet);
     done
+}
+
+async fn follow(call: &Call, path: &str) -> Result<(), Refused> {
+    let mut events = call.client.listen();
+    call.client.add_watch(path, WatchedAs::PersistentRecursive).await.map_err(|failure| {
+        let is_old = failure.code == code::UNIMPLEMENTED;
+        let refused = Refused::of(failure, Some(path));
+        match is_old {
+            true => {
+                refused.with_hint("servers before 3.6 have no recursive watches: ask a later one")
+            }
+            false => refused,
+        }
+    })?;
+    call.print.note(&format!("Watching {} and everything below it", text::shown(path)));
+    let mut since: Option<Zxid> = None;
+    while let Some(event) = events.recv().await {
+        on_event(call, path, &event, &mut since).await?;
+        if event.path.is_some() && !call.given.has("f") {
+            return Ok(());
+        }
+    }
+    Err(ended("the session has ended"))
 }
 
 fn ended(why: &str) -> Refused {

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::print::Printer;
+use super::text;
 use crate::base::paths::PathError;
 use crate::client::Failure;
 use crate::jute::client::code;
@@ -47,8 +48,8 @@ impl Refused {
 
     /// Of a request about this path; `None`: about none.
     pub(super) fn of(failure: Failure, path: Option<&str>) -> Refused {
-        let shown = path.unwrap_or_default();
-        let text = apache_text(&failure, shown);
+        let shown = text::shown(path.unwrap_or_default());
+        let text = apache_text(&failure, &shown);
         let hint = hint(&failure);
         let path = path.map(String::from);
         Refused { text, hint, exit_code: 1, code: Some(failure.code), path }

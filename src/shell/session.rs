@@ -187,7 +187,7 @@ impl<R: Runtime> Shell<R> {
         let Some((name, words)) = words.split_first() else { return Flow::Goes };
         let Some(command) = table::find_command(name) else {
             self.print.note(&table::usage());
-            self.fail(&Refused::unknown_command(name));
+            self.fail(&Refused::unknown_command(name).with_hint("help explains every command"));
             return Flow::Goes;
         };
         let done = match command.action {

@@ -28,7 +28,8 @@ const OF_SHELL: &[Command] = &[
     Command::of_shell("help", "[command]", "Shows this list, or what a command takes.", Verb::Help),
 ];
 
-const FAMILIES: [&[Command]; 13] = [
+/// Those of zkCli.sh.
+const OF_ZKCLI: [&[Command]; 7] = [
     OF_SHELL,
     nodes::COMMANDS,
     deletes::COMMANDS,
@@ -36,6 +37,10 @@ const FAMILIES: [&[Command]; 13] = [
     watches::COMMANDS,
     quotas::COMMANDS,
     ensemble::COMMANDS,
+];
+
+/// Those that it never had.
+const BEYOND: [&[Command]; 6] = [
     subtrees::COMMANDS,
     searches::COMMANDS,
     follow::COMMANDS,
@@ -46,20 +51,24 @@ const FAMILIES: [&[Command]; 13] = [
 
 /// By name, sorted.
 pub(super) fn all() -> Vec<&'static Command> {
-    let mut all: Vec<_> = FAMILIES.into_iter().flatten().collect();
-    all.sort_by_key(|command| command.name);
-    all
+    sorted(OF_ZKCLI.into_iter().chain(BEYOND))
+}
+
+fn sorted(families: impl Iterator<Item = &'static [Command]>) -> Vec<&'static Command> {
+    let mut commands: Vec<_> = families.flatten().collect();
+    commands.sort_by_key(|command| command.name);
+    commands
 }
 
 pub(super) fn find_command(name: &str) -> Option<&'static Command> {
     all().into_iter().find(|command| command.name == name)
 }
 
-/// What Apache's shell says when it does not know a command.
+/// What Apache's shell says when it does not know a command: its own ones.
 pub(super) fn usage() -> String {
     let mut text =
         String::from("ZooKeeper -server host:port -client-configuration properties-file cmd args");
-    for command in all() {
+    for command in sorted(OF_ZKCLI.into_iter()) {
         text.push_str(&format!("\n\t{} {}", command.name, command.usage));
     }
     text

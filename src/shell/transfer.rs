@@ -58,12 +58,21 @@ fn wrong_file(file: &str, why: &str) -> Refused {
 /// Where the lines of an export go.
 enum Sink<'a> {
     Stdout(&'a Call),
-    /// Under another name until all of it is there.
-    File {
-        out: BufWriter<File>,
-        part: PathBuf,
-        file: String,
-    },
+    File(Part),
+}
+
+/// A file under another name, until all of it is there.
+struct Part {
+    out: BufWriter<File>,
+    part: PathBuf,
+    file: String,
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        // A whole one has its own name by now.
+        let _ = fs::remove_file(&self.part);
+    }
 }
 
 impl Sink<'_> {
@@ -75,11 +84,10 @@ impl Sink<'_> {
         }
         let part = PathBuf::from(format!("{file}.part"));
         // Data that not everybody may read.
-        let opened =
-            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part);
+        let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part);
         let out =
             opened.map_err(|error| wrong_file(&part.display().to_string(), &error.to_string()))?;
-        Ok(Sink::File { out: BufWriter::new(out), part, file: file.clone() })
+        Ok(Sink::File(Part { out: BufWriter::new(out), part, file: file.clone() }))
     }
 
     fn line(&mut self, line: &str) -> io::Result<()> {
@@ -88,14 +96,15 @@ impl Sink<'_> {
                 call.print.raw(line);
                 Ok(())
             }
-            Sink::File { out, .. } => writeln!(out, "{line}"),
+            Sink::File(part) => writeln!(part.out, "{line}"),
         }
     }
 
     fn finish(self) -> io::Result<()> {
-        let Sink::File { out, part, file } = self else { return Ok(()) };
-        out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
-        fs::rename(part, file)
+        let Sink::File(mut part) = self else { return Ok(()) };
+        part.out.flush()?;
+        part.out.get_ref().sync_all()?;
+        fs::rename(&part.part, &part.file)
     }
 }
 
@@ -123,7 +132,7 @@ async fn export(call: Call) -> Result<(), Refused> {
         }
         next = walk.next().await?;
     }
-    let is_file = matches!(sink, Sink::File { .. });
+    let is_file = matches!(sink, Sink::File(_));
     sink.finish().map_err(full)?;
     let left_out =
         if ephemerals > 0 { format!(", {ephemerals} ephemeral left out") } else { String::new() };

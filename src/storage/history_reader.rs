@@ -13,6 +13,7 @@
 use std::io;
 use std::rc::Rc;
 
+use super::StorageOptions;
 use super::error::{StorageError, While};
 use super::layout::{Layout, LogName, logs_from};
 use super::log_reader::{Head, LogScan, Step, is_repeated};
@@ -50,6 +51,15 @@ enum End {
     FileEnds,
     /// There is a hole, or the file was purged since it was listed.
     Gone,
+}
+
+/// Reads one portion of the log of a data directory.
+pub async fn read_portion<L: Lane>(
+    options: &StorageOptions,
+    lane: &L,
+    request: &HistoryRequest,
+) -> Result<Outcome, StorageError> {
+    read_history(lane, &Layout::new(options), request).await
 }
 
 /// Reads one portion.

@@ -80,6 +80,7 @@ pub use driver::{run_history, run_log, run_snapshots};
 pub use error::{SkippedSnapshot, StorageError};
 pub use floor::{Floor, run_floor};
 pub use guard::{DurableBound, Guard};
+pub use history_reader::read_portion;
 pub use layout::{
     GUARD_FILE, Layout, LogName, SnapshotName, VERSION_2, log_name, logs_from, parse_log_name,
     parse_snapshot_name, snapshot_name, snapshot_path,

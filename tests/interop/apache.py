@@ -16,6 +16,10 @@ LEVEL = os.environ.get("APACHE_LOG", "info")
 DEBIAN = "/usr/share/java"
 JARS = ROOT / "target" / "interop"
 
+# What its admin server needs beside; Debian's packages libjetty9-java and libjackson2-databind-java.
+ADMIN = [f"jetty9-{part}" for part in ("server", "servlet", "http", "io", "util", "util-ajax", "security")]
+ADMIN += ["servlet-api", "jackson-core", "jackson-annotations", "jackson-databind"]
+
 LOG4J1 = """\
 log4j.rootLogger={level}, OUT
 log4j.appender.OUT=org.apache.log4j.ConsoleAppender
@@ -48,6 +52,8 @@ def command(home, flags=(), version=""):
     classes = f"{JARS}/zk{version.replace('.', '')}/*"
     if version == "3.8":
         classes = ":".join(f"{DEBIAN}/{jar}.jar" for jar in ("zookeeper", "slf4j-log4j12", "log4j-1.2"))
+    if "admin.enableServer=true" in (home / "zoo.cfg").read_text():
+        classes += "".join(f":{DEBIAN}/{jar}.jar" for jar in ADMIN)
     if version in ("3.4", "3.8"):
         (home / "log4j.properties").write_text(LOG4J1.replace("{level}", LEVEL.upper()))
         log = f"-Dlog4j.configuration=file:{home}/log4j.properties"

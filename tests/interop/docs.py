@@ -1,4 +1,4 @@
-"""The commands in the guides: every `sh` block is run, in order, in a scratch directory of its page, by bash with `-eu` and
+"""The commands in the README and the guides: every `sh` block is run, in order, in a scratch directory of its page, by bash with `-eu` and
 pipefail. A block fails if it ends with anything but 0.
 
     ```sh                   is run
@@ -22,7 +22,8 @@ import tempfile
 from ensemble import ROOT, SERVER_CMD, Checks, wait_for
 from stage import PRIVATE, in_private_namespaces, must
 
-PAGES = ["operations.md", "security.md", "monitoring.md"]
+GUIDES = ["operations", "security", "monitoring", "page", "shell", "data_directory", "backup", "testing"]
+PAGES = ["README.md", *(f"docs/{name}.md" for name in GUIDES)]
 HOSTS = ["zk1.example.org"]
 BLOCK = re.compile(r"^```(sh|bash)\b([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SECONDS = 120
@@ -119,11 +120,11 @@ def main():
         return
     folder = pathlib.Path(tempfile.mkdtemp(prefix="quorate-docs-"))
     make_hosts(folder)
-    pages = sys.argv[1:] or [name for name in PAGES if (ROOT / "docs" / name).exists()]
-    for name in pages:
-        page = Page(ROOT / "docs" / name, folder / name, checks)
-        if name == "operations.md":
-            make_bcfks(folder / name / "work")
+    for name in sys.argv[1:] or PAGES:
+        path = ROOT / name
+        page = Page(path, folder / path.name, checks)
+        if path.name == "operations.md":
+            make_bcfks(folder / path.name / "work")
         page.run()
     if checks.failed:
         print(f"kept: {folder}", file=sys.stderr)

@@ -2,9 +2,10 @@
 # Real clients against real servers on loopback.
 #
 #   run.sh                    kazoo, kazoo_suite, zkcli, kill_leader, observer, tours, words, toolkit, differential, mixed,
-#                             docs, testing, deploy, dist, shell
+#                             docs, testing, deploy, dist, shell, shell_more, backup
 #   run.sh NAME...            some of: kazoo kazoo_suite zkcli kill_leader observer tours words toolkit differential mixed
-#                             docs testing deploy dist shell scale torture torture_short attacks attacks_short
+#                             docs testing deploy dist shell shell_more backup scale torture torture_short attacks
+#                             attacks_short
 #
 # SHORT=1        fewer rounds, for CI
 # SERVER_CMD     another server in place of target/release/quorate, its zoo.cfg is appended:
@@ -12,12 +13,15 @@
 # KEEP=1         keep data and logs; they are kept after a failure anyhow
 # ZK=3.8|3.9     Apache ZooKeeper in `differential` (3.9 if nothing is said) and in `mixed` (3.8)
 # OLD=1          in `mixed`, data directories of 3.4 and 3.6 too (650 MB to fetch)
+# BACKUP_CMD     a program with the feature s3 for `backup`, in place of one that is built into target/interop/s3; with SHORT=1
+#                none is built, and S3 is tried with this one alone
 # PAIR, OPS, SEED   see differential.sh
 # One attack alone:  tests/interop/attack.py NAME (--list names them)
 #
 # Installs what it needs: kazoo into target/interop/venv, what its own suite needs into target/interop/kazoo_suite,
 # node-zookeeper-client into target/interop/node, Debian's packages zookeeper (zkCli.sh), libzookeeper-mt-dev (the C client)
-# and faketime (clocks that jump), the jars of Apache ZooKeeper 3.9 out of PyPI's pyspark into target/interop/zk39 (430 MB to
+# and faketime (clocks that jump), libjetty9-java and libjackson2-databind-java (Apache's admin server), moto from PyPI (a
+# server of S3), the jars of Apache ZooKeeper 3.9 out of PyPI's pyspark into target/interop/zk39 (430 MB to
 # fetch, 15 MB to keep).
 set -uo pipefail
 
@@ -94,6 +98,19 @@ need_torture() {
 # Without it the terminal is not tried, and that is said.
 need_tmux() {
     command -v tmux >/dev/null || debian tmux || echo "interop: Debian's package tmux could not be installed"
+}
+
+need_backup() {
+    # Apache's admin server.
+    [[ -f /usr/share/java/jetty9-servlet.jar && -f /usr/share/java/jackson-databind.jar ]] ||
+        debian libjetty9-java libjackson2-databind-java || die "no jetty: Apache's admin server needs it"
+    [[ -n ${SHORT:-} && -z ${BACKUP_CMD:-} ]] && return
+    "$venv/bin/python" -c 'import moto.server' 2>/dev/null || "$venv/bin/pip" install --quiet 'moto[server]==5.2.5' ||
+        die "pip could not install moto"
+    [[ -n ${BACKUP_CMD:-} ]] && return
+    (cd "$root" && cargo build --release --quiet -p quorate --features s3 --target-dir target/interop/s3) ||
+        die "the program does not build with the feature s3"
+    export BACKUP_CMD="$root/target/interop/s3/release/quorate"
 }
 
 need_zkcli() {
@@ -180,7 +197,7 @@ run() {
 
 passed=0 failed=0
 tests=("$@")
-((${#tests[@]})) || tests=(kazoo kazoo_suite zkcli kill_leader observer tours words toolkit differential mixed docs testing deploy dist shell shell_more)
+((${#tests[@]})) || tests=(kazoo kazoo_suite zkcli kill_leader observer tours words toolkit differential mixed docs testing deploy dist shell shell_more backup)
 need_kazoo
 need_server
 for name in "${tests[@]}"; do
@@ -210,6 +227,7 @@ for name in "${tests[@]}"; do
     scale) run scale "$venv/bin/python" scale.py ;;
     torture) need_torture && run torture "$venv/bin/python" torture.py ;;
     torture_short) need_torture && run torture "$venv/bin/python" torture.py --short ;;
+    backup) need_apache && need_backup && ZK=${ZK:-3.9} run backup "$venv/bin/python" backup.py ;;
     attacks) run attacks "$venv/bin/python" attack.py ;;
     attacks_short) run attacks "$venv/bin/python" attack.py --short ;;
     *) die "no test named $name" ;;

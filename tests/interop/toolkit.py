@@ -168,6 +168,10 @@ def main():
         links.mkdir()
         for script in ("zkTxnLogToolkit", "zkSnapShotToolkit", "zkSnapshotRecursiveSummaryToolkit", "zkSnapshotComparer", "zkCleanup"):
             (links / f"{script}.sh").symlink_to(program())
+        for script in sorted(links.iterdir()):
+            with checks.claim(f"{script.name} answers by its name"):
+                said = subprocess.run([script, "--help"], capture_output=True, text=True, timeout=60)
+                assert said.returncode == 0 and "Example" in said.stdout, said
         for version in ("3.8", "3.9"):
             if classes(version) is None:
                 print(f"toolkit: no classes of Apache ZooKeeper {version}: passed over", flush=True)

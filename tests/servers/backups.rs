@@ -236,3 +236,47 @@ fn an_old_directory_that_joins_by_mistake_does_not_bring_back_what_it_has() {
     ensemble.wait_until_all_serve();
     assert_eq!(ensemble.assert_same_trees(), tree);
 }
+
+#[test]
+fn a_running_server_is_backed_up_through_its_admin_port() {
+    let plan = Plan::standalone().setting("admin.enableServer=true").setting("snapCount=100");
+    let mut ensemble = plan.setting("admin.rateLimiterIntervalInMS=0").start();
+    let target = target_of(&ensemble);
+    let admin = ensemble.admin(0).to_string();
+    let words = ["backup", "--from", &admin, "--to", text(&target), "--json"];
+    let (code, why) = refused(&words);
+    assert_eq!((code, why.contains("--authorization")), (Some(1), true), "{why}");
+    let words = [&words[..], &["--authorization", "digest who:ever"]].concat();
+
+    let mut client = ensemble.client(1);
+    client.create("/busy", "", 0).expect("a new node");
+    churn(&mut client, 0);
+    good(&words);
+    let known = moments(ensemble.server(1), &mut client, 3);
+    let told = good(&words);
+    assert_eq!(told["committed"]["known_by"], "server");
+    let mut other = Plan::standalone().lay_out();
+    for (zxid, tree) in &known {
+        restore(other.server(1), &target, &["--at", &hex(*zxid)]);
+        other.start_all();
+        other.wait_until_all_serve();
+        assert!(read_tree(other.server(1).address) == *tree, "another tree at {}", hex(*zxid));
+        other.server_mut(1).kill();
+    }
+
+    // The same zxids, and another history: nothing of the first is taken for it.
+    let server = ensemble.server_mut(1);
+    server.kill();
+    server.wipe();
+    server.start();
+    ensemble.wait_until_all_serve();
+    let mut client = ensemble.client(1);
+    client.create("/busy", "other", 0).expect("a new node");
+    let (zxid, tree) = moments(ensemble.server(1), &mut client, 6).pop().expect("the last");
+    let told = good(&words);
+    assert_eq!(told["snapshots"].as_array().map(Vec::len), Some(1), "{told}");
+    restore(other.server(1), &target, &["--at", &hex(zxid + 2)]);
+    other.start_all();
+    other.wait_until_all_serve();
+    assert!(read_tree(other.server(1).address) == tree);
+}

@@ -140,3 +140,34 @@ fn a_snapshot_may_stay_where_it_is_or_be_refused_to_all() {
         (503, "admin.snapshot.enabled is false".into())
     );
 }
+
+#[test]
+fn what_is_committed_is_sent_as_it_was_logged() {
+    let ensemble = Plan::standalone().setting("admin.enableServer=true").start();
+    let (admin, server) = (ensemble.admin(0), ensemble.server(1));
+    let mut client = ensemble.client(1);
+    // More than what is read at once.
+    for n in 0..300 {
+        client.create(&format!("/n{n}"), &"x".repeat(1_000), 0).expect("a node");
+    }
+    assert_eq!(ask(admin, "/commands/txnlog", "digest who:ever").status, 400);
+    assert_eq!(ask(admin, "/commands/txnlog?from=0x1", "").status, 401);
+    assert_eq!(ask(admin, "/commands/txnlog?from=0x1", "ip").status, 200);
+
+    let sent = ask(admin, "/commands/txnlog?from=0x1", "digest who:ever");
+    let last = server.srvr("Zxid").expect("it serves");
+    assert!(sent.head.contains(&format!("last_zxid: {last}")), "{}", sent.head);
+    let log = fs::read(server.file("data", "log.1")).expect("a readable file");
+    assert!(sent.body.len() > 300_000, "{} bytes", sent.body.len());
+    assert!(
+        sent.body == log[16..16 + sent.body.len()]
+            && log[16 + sent.body.len()..].iter().all(|b| *b == 0)
+    );
+    let end = ask(admin, &format!("/commands/txnlog?from={last}"), "digest who:ever");
+    assert!(sent.body.ends_with(&end.body) && (1_000..1_300).contains(&end.body.len()));
+    assert!(ask(admin, "/commands/txnlog?from=0xffff", "digest who:ever").body.is_empty());
+
+    fs::remove_file(server.file("data", "log.1")).expect("it is there");
+    let gone = ask(admin, "/commands/txnlog?from=0x1", "digest who:ever");
+    assert_eq!((gone.status, error_of(&gone).contains("do not reach back to 0x1")), (410, true));
+}
