@@ -232,6 +232,8 @@ class Shell:
 
 
 def apache_shell(home):
+    # A server's command is made from what its configuration says; a client's has none.
+    (home / "zoo.cfg").write_text("")
     words = apache.command(home, version="3.9")
     # Its log says nothing that a user reads.
     (home / "log4j2.properties").write_text("status=off\nrootLogger.level=off\n")
