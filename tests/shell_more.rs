@@ -334,10 +334,11 @@ fn changes_are_followed_over_a_restart() {
         BufReader::new(child.stderr.take().expect("a pipe")).lines().map_while(Result::ok);
     assert_eq!(err.next().as_deref(), Some("Watching /w and everything below it"));
     client.create("/w/a", "one\ntwo", 0).expect("made");
-    client.delete("/w/a").expect("deleted");
     let mut wait_for =
         |end: &str| out.by_ref().find(|line| line.ends_with(end)).expect("it goes on");
+    // The data is asked for behind the event.
     let created = wait_for("one\\ntwo");
+    client.delete("/w/a").expect("deleted");
     assert!(created.contains(" created /w/a  "), "{created}");
     let zxid = |line: &str| -> i64 {
         let word = line.split_whitespace().nth(1).and_then(|word| word.strip_prefix("0x"));

@@ -6,7 +6,16 @@ use clap::Args;
 
 use super::op::Load;
 
+const EXAMPLES: &str = "\
+Examples:
+  quorate bench 127.0.0.1:2181,127.0.0.1:2182 --op mix --reads 90 --seconds 10
+  quorate bench 127.0.0.1:2181 --op set --rate 500 --html set.html
+  quorate bench --compare 127.0.0.1:2181 127.0.0.1:2191 --op create --rounds 3
+
+Nodes are made below one of its own and removed at the end; --keep leaves them.";
+
 #[derive(Args, Clone, Debug)]
+#[command(after_help = EXAMPLES)]
 pub struct BenchArgs {
     /// Servers: HOST:PORT[,HOST:PORT...]; connections are spread over them in turn
     #[arg(required_unless_present = "compare", conflicts_with = "compare")]

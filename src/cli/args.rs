@@ -19,6 +19,20 @@ pub(super) const INVALID: i32 = 2;
 /// ExitCode.UNABLE_TO_ACCESS_DATADIR
 pub(super) const NO_ACCESS: i32 = 3;
 
+const SERVER_EXAMPLES: &str = "\
+Examples:
+  quorate server start /etc/zookeeper/zoo.cfg
+  quorate server --config /etc/zookeeper status
+  quorate server start-foreground ./zoo.cfg
+
+A bare name is looked for in the directory of the configuration: ./conf, else /etc/zookeeper.";
+
+const CHECK_EXAMPLES: &str = "\
+Example:
+  quorate check /etc/zookeeper/zoo.cfg
+
+Nothing is written. Exit code: 0 it can be started with, 2 it cannot; every mistake is listed.";
+
 #[derive(Parser, Debug)]
 #[command(name = "quorate", version, about = "A ZooKeeper-compatible coordination service")]
 pub(super) struct Command {
@@ -41,6 +55,7 @@ pub(super) enum Verb {
     /// Makes a data directory of a backup, as it was behind any transaction
     Restore(RestoreArgs),
     /// Says what is wrong with a configuration before it runs
+    #[command(after_help = CHECK_EXAMPLES)]
     Check {
         /// A zoo.cfg
         config: PathBuf,
@@ -50,6 +65,7 @@ pub(super) enum Verb {
 }
 
 #[derive(Args, Debug)]
+#[command(after_help = SERVER_EXAMPLES)]
 pub(super) struct ServerArgs {
     /// Directory of the configuration [env: ZOOCFGDIR]
     #[arg(long = "config", value_name = "DIR")]

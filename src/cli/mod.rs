@@ -71,3 +71,27 @@ pub fn run(serve: Serve) -> i32 {
         Verb::Tool(command) => toolkit::run(&command),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Commands without an example in their help, but the script names of others, which have Apache's usage.
+    fn without_example(command: &clap::Command, name: &str, found: &mut Vec<String>) {
+        for below in command.get_subcommands().filter(|below| !below.is_hide_set()) {
+            let name = format!("{name} {}", below.get_name());
+            let after = below.get_after_help().map(ToString::to_string).unwrap_or_default();
+            if below.get_name() != "help" && !after.contains(&format!("\n  {name} ")) {
+                found.push(name.clone());
+            }
+            without_example(below, &name, found);
+        }
+    }
+
+    #[test]
+    fn the_help_of_each_command_has_an_example_of_it() {
+        let mut found = Vec::new();
+        without_example(&command_line(), "quorate", &mut found);
+        assert_eq!(found, Vec::<String>::new());
+    }
+}
