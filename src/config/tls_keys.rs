@@ -95,17 +95,7 @@ impl Draft {
 
     /// Whom a client trusts, and who it is. A client checks the names of servers, unless it is told not to.
     pub(super) fn server_trust(&mut self) -> Result<ServerTrust, ConfigError> {
-        for key in ["ssl.crl", "ssl.ocsp"] {
-            if self.boolean(key)? == Some(true)
-                && let Some(entry) = self.setting(key)
-            {
-                return Err(ConfigError::Refused {
-                    at: entry.key_at.clone(),
-                    key: entry.key.clone(),
-                    danger: "trust servers whose certificates have been revoked",
-                });
-            }
-        }
+        self.refuse_revocation("trust servers whose certificates have been revoked")?;
         let trust_store = self.store(Store::Trust)?.ok_or_else(|| ConfigError::MissingKey {
             file: self.file.clone(),
             key: Store::Trust.location_key(),
@@ -144,8 +134,8 @@ impl Draft {
         self.warn_at(&at, &text);
     }
 
-    /// Ignoring these would let in clients that Apache keeps out.
-    fn refuse_what_is_not_checked(&self) -> Result<(), ConfigError> {
+    /// Nothing here asks whether a certificate was revoked. `danger`: what ignoring that would do.
+    fn refuse_revocation(&self, danger: &'static str) -> Result<(), ConfigError> {
         for key in ["ssl.crl", "ssl.ocsp"] {
             if self.boolean(key)? == Some(true)
                 && let Some(entry) = self.setting(key)
@@ -153,10 +143,16 @@ impl Draft {
                 return Err(ConfigError::Refused {
                     at: entry.key_at.clone(),
                     key: entry.key.clone(),
-                    danger: "let in clients whose certificates have been revoked",
+                    danger,
                 });
             }
         }
+        Ok(())
+    }
+
+    /// Ignoring these would let in clients that Apache keeps out.
+    fn refuse_what_is_not_checked(&self) -> Result<(), ConfigError> {
+        self.refuse_revocation("let in clients whose certificates have been revoked")?;
         match self.setting("ssl.authProvider") {
             Some(entry) if entry.value != "x509" => {
                 Err(entry.mistyped(0, "x509, the only scheme that reads certificates"))
